@@ -1,0 +1,51 @@
+"""fastaif: adversarial influence functions.
+
+How does adversarial training change a model, and what does that cost on clean data?
+``aif(estimator, X, y)`` answers in closed form, without any adversarial training.
+
+Names are imported on first use: ``import fastaif`` loads neither Numba nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "aif": "_aif",
+    "adversarial_loss": "_attack",
+    "attack": "_attack",
+    "robust_fit": "_robust",
+    "sensitivity": "_sensitivity",
+    "InfluenceResult": "results",
+    "RobustFit": "results",
+    "Verification": "results",
+    "LinearRegression": "models.linear",
+    "LogisticRegression": "models.linear",
+    "PoissonRegression": "models.linear",
+    "HuberRegression": "models.linear",
+    "InfluenceWarning": "_warnings",
+    "set_backend": "_config",
+    "show_config": "_config",
+    "warmup": "_config",
+}
+_MODULES = ("bases", "experiments", "losses", "norms", "plotting")
+
+__all__ = [*_WHERE, *_MODULES, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

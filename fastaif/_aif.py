@@ -1,0 +1,179 @@
+"""`aif`: the adversarial influence of a fitted estimator."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from . import _validate
+from ._arguments import prepare
+from ._warnings import InfluenceWarning, StationarityWarning, TieWarning, ZeroGradientWarning
+from .problems import LinearProblem
+from .results import InfluenceResult, newton_step
+
+_STATIONARITY = 0.01  # of a standard error
+
+
+def aif(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    p: float = 2,
+    order: float = math.inf,
+    radius: str | float = "mean_norm",
+    feature_scale: Any = None,
+    attackable: Any = None,
+    attack_space: str = "scaled",
+    sample_weight: Any = None,
+    formula: str = "exact",
+    damping: float = 0.0,
+    solver: str = "auto",
+    hessian: str = "exact",
+    refine: bool = False,
+    random_state: Any = None,
+    n_threads: int | None = None,
+) -> InfluenceResult:
+    """How adversarial training would move a fitted model: ``I = dθ_ε/dε`` at ε = 0+.
+
+    θ_ε minimises ``E max ℓ(f_θ(x + δ), y) + α ‖β‖²`` over attacks ``‖δ/c‖_p ≤ ε s``.
+    The influence is ``I = −H⁻¹ Φ`` (Theorem 4.1, eq. 5 of Deng, Dwork, Wang & Zhang,
+    2020), found in one pass over the rows and without any adversarial training.
+
+    Parameters
+    ----------
+    estimator
+        A fitted linear-predictor model: fastaif's own, scikit-learn's LinearRegression,
+        Ridge, LogisticRegression (binary) or PoissonRegressor, or a Pipeline of
+        StandardScaler and one of these (the scaler is held fixed under attack).
+    X : array (n, m)
+        The data of the fit: any layout, float64 or float32, memory maps, frames.
+    y : array (n,)
+    p : float in [1, inf], default 2
+        The attack's norm.
+    order : float, default inf
+        inf: each sample has its own budget. (Other orders are not implemented.)
+    radius : "mean_norm" or float, default "mean_norm"
+        s. "mean_norm" is the paper's ``E‖x/c‖_p``; 1.0 makes ε absolute.
+    feature_scale : array (m,), optional
+        Multiplies c: the unit in which each feature may be moved; 0 excludes it.
+    attackable : boolean array (m,) or list of feature names, optional
+        Which features may be attacked; all by default.
+    attack_space : {"scaled", "raw"}, default "scaled"
+        Behind a StandardScaler: whether attacks are measured in each feature's standard
+        deviation (c = σ, s from the scaled inputs) or in raw units (c = 1).
+    sample_weight : array (n,), optional
+    formula : {"exact", "paper"}, default "exact"
+        The same at order = inf.
+    damping : float, default 0.0
+        Added to the diagonal of H before it is inverted.
+    solver : {"auto", "cholesky"}, default "auto"
+    hessian : {"exact", "gauss_newton"}, default "exact"
+        The same for a linear predictor.
+    refine : bool, default False
+        First bring θ̂ to a stationary point of (X, y) by Newton's method.
+    random_state : optional
+        Unused by the exact solver.
+    n_threads : int, optional
+        All cores by default; the result is the same to the bit on any number.
+
+    Returns
+    -------
+    InfluenceResult
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        For what is wrong with the arguments; the message names it.
+    numpy.linalg.LinAlgError
+        The Hessian is singular or indefinite.
+
+    Warns
+    -----
+    InfluenceWarning
+        Some gradients are zero, the attack direction is not unique, or θ̂ is not
+        stationary on (X, y).
+
+    Examples
+    --------
+    >>> import fastaif as fa
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> result = fa.aif(fa.LinearRegression().fit(X, y), X, y, p=2)
+    >>> result.influence.shape
+    (11,)
+    """
+    _validate.option(formula, "formula", ["exact", "paper"])
+    _validate.option(solver, "solver", ["auto", "cholesky"])
+    _validate.option(hessian, "hessian", ["exact", "gauss_newton"])
+    damping = _validate.number(damping, "damping", low=0.0)
+    problem = prepare(
+        estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
+        attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
+        damping=damping, n_threads=n_threads,
+    )  # fmt: skip
+    if refine:
+        problem = _refined(problem)
+    _refuse_zero_gradients(problem)
+    result = InfluenceResult(
+        influence=-problem.solve(problem.mixed()),
+        problem=problem,
+        p=problem.ball.p,
+        order=float(order),
+    )
+    _warn(problem)
+    return result
+
+
+def _refined(problem: LinearProblem) -> LinearProblem:
+    """The same problem at a stationary θ̂."""
+    found = problem.fit_result()
+    if not found.converged:
+        raise np.linalg.LinAlgError(
+            f"refine=True did not reach a stationary point in {found.n_iter} Newton steps; "
+            "use alpha > 0"
+        )
+    return LinearProblem(
+        dataclasses.replace(problem.model, theta=found.x),
+        problem.source, problem.ball, problem.damping, problem.n_threads,
+    )  # fmt: skip
+
+
+def _refuse_zero_gradients(problem: LinearProblem) -> None:
+    if problem.gain == 0.0 or problem.sums.gain == 0.0:
+        raise ValueError(
+            "every sample's input gradient is zero (the attackable coefficients are all zero, or "
+            "the model fits every target exactly): no first-order attack exists"
+        )
+
+
+def _warn(problem: LinearProblem) -> None:
+    zero, ties = problem.sums.zero_gradients, problem.ball.ties(problem.beta)
+    if zero:
+        _say(
+            f"{zero} of {problem.source.n_rows} samples have a zero input gradient; Theorem 4.1 "
+            "assumes there are none, and counts them as unattacked",
+            ZeroGradientWarning,
+        )
+    if ties:
+        _say(
+            f"the attack direction is not unique ({ties} tied coefficients at "
+            f"p={problem.ball.p:g}): the robust optimum has a kink at eps=0 and the influence "
+            "is one of its one-sided candidates",
+            TieWarning,
+        )
+    step = newton_step(problem)
+    if step > _STATIONARITY:
+        _say(
+            f"the model is not stationary on (X, y): a Newton step moves it by {step:.2g} standard "
+            "errors. Pass the data of the fit, or refine=True",
+            StationarityWarning,
+        )
+
+
+def _say(message: str, category: type[InfluenceWarning]) -> None:
+    warnings.warn(message, category, stacklevel=4)

@@ -1,0 +1,69 @@
+"""From the arguments that every public function takes to a problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _validate
+from .balls import make_ball
+from .models.adapters import describe
+from .problems import LinearModel, LinearProblem
+from .streaming import RowSource
+
+Array = NDArray[Any]
+
+
+def rows_of(model: LinearModel, X: Array, y: Any, sample_weight: Any = None) -> RowSource:
+    """Checked rows for a model; X has passed `_validate.matrix`."""
+    m = model.n_features
+    if X.shape[1] != m:
+        raise ValueError(f"X has {X.shape[1]} features, but the model was fitted to {m}")
+    targets = _validate.column(y, X.shape[0])
+    weight = _validate.weights(sample_weight, X.shape[0])
+    return RowSource(X, targets, weight, model.encode)
+
+
+def prepare(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    p: Any,
+    order: Any,
+    radius: Any,
+    feature_scale: Any,
+    attackable: Any,
+    attack_space: Any,
+    sample_weight: Any,
+    damping: float = 0.0,
+    n_threads: Any = None,
+) -> LinearProblem:
+    """The influence problem of an estimator and its data."""
+    p = _validate.number(p, "p", low=1.0, infinite=True)
+    _validate.order(order)
+    _validate.option(attack_space, "attack_space", ["scaled", "raw"])
+    s = _validate.radius(radius)
+    threads = _validate.threads(n_threads)
+    array, columns = _validate.matrix(X)
+    model = describe(estimator, columns)
+    source = rows_of(model, array, y, sample_weight)
+    m = model.n_features
+    ball = make_ball(
+        model.basis, m, p=p, radius=s,
+        feature_scale=_validate.feature_scale(feature_scale, m),
+        attackable=_validate.attackable(attackable, model.names[:m]),
+        attack_space=attack_space,
+    )  # fmt: skip
+    if not np.any(ball.scale > 0):
+        raise ValueError("attackable and feature_scale leave no feature that can be attacked")
+    try:
+        problem = LinearProblem(model, source, ball, damping, threads)
+    except FloatingPointError:
+        _validate.locate_nonfinite(source.x, source.y)
+        raise
+    if problem.radius == 0.0:
+        raise ValueError("every row of X is zero, so that radius='mean_norm' is zero; give a radius")
+    return problem

@@ -1,0 +1,49 @@
+"""Machine code: the only package that imports Numba or the C extension.
+
+Each operation has a name; `get` finds the version of the chosen backend, call by
+call. The native backend is optional and, in this version, not part of the build.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+OPERATIONS = {
+    "linear_sums": "linear_sums",
+    "linear_pgd": "linear_pgd",
+    "project_ball": "_inline",
+}
+BACKENDS = ("auto", "numba", "native")
+
+_chosen = "auto"
+
+
+def native_available() -> bool:
+    """Whether the C extension was built. Its absence is normal; a broken one raises."""
+    return importlib.util.find_spec(f"{__name__}._native") is not None
+
+
+def set_backend(name: str) -> None:
+    """Choose the backend of every later call: "auto", "numba" or "native"."""
+    global _chosen
+    if name == "native" and not native_available():
+        raise RuntimeError(
+            "backend='native' was asked for, but the C extension was not built; "
+            "use 'numba' or 'auto'"
+        )
+    _chosen = name
+
+
+def backend_of(name: str) -> str:
+    """The backend that a call of the operation `name` would use now."""
+    return "native" if _chosen != "numba" and native_available() else "numba"
+
+
+def get(name: str) -> Callable[..., Any]:
+    """The compiled operation `name` on the chosen backend."""
+    package = "_native" if backend_of(name) == "native" else OPERATIONS[name]
+    module = importlib.import_module(f"{__name__}.{package}")
+    return getattr(module, name)  # type: ignore[no-any-return]

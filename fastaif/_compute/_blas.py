@@ -1,0 +1,48 @@
+"""BLAS routines for compiled code, by address.
+
+scipy exports the addresses of its BLAS routines for Cython. They are registered
+with LLVM under names of our own: unlike a ctypes pointer, a named external
+function leaves the compiled caller cacheable on disk.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import binding
+from numba import types
+from numba.core.typing import signature
+from numba.extending import get_cython_function_address
+
+from ._jit import STRICT, operation
+
+_CHAR = types.CPointer(types.uint8)
+_INT = types.CPointer(types.int32)
+_DOUBLE = types.CPointer(types.float64)
+
+binding.add_symbol(
+    "fastaif_dsyrk", get_cython_function_address("scipy.linalg.cython_blas", "dsyrk")
+)
+_dsyrk = types.ExternalFunction(
+    "fastaif_dsyrk",
+    signature(
+        types.void, _CHAR, _CHAR, _INT, _INT, _DOUBLE, _DOUBLE, _INT, _DOUBLE, _DOUBLE, _INT
+    ),
+)
+
+
+@operation(fastmath=STRICT)
+def add_gram(z, rows, hess):
+    """``hess += z[:rows].T @ z[:rows]``, lower triangle of the C-ordered ``hess`` only.
+
+    BLAS sees a row-major (rows, m) block as a column-major (m, rows) one, and the
+    lower triangle of ``hess`` as the upper one.
+    """
+    m = z.shape[1]
+    uplo = np.array([85], np.uint8)  # 'U'
+    trans = np.array([78], np.uint8)  # 'N'
+    ints = np.array([m, rows], np.int32)
+    one = np.ones(1)
+    _dsyrk(
+        uplo.ctypes, trans.ctypes, ints.ctypes, ints[1:].ctypes, one.ctypes, z.ctypes,
+        ints.ctypes, one.ctypes, hess.ctypes, ints.ctypes,
+    )  # fmt: skip

@@ -1,0 +1,218 @@
+"""Helpers that compiled operations share: pointwise losses, norms, directions.
+
+Strict floating point throughout: exponentials, overflow guards and convergence
+tests live here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._jit import FAST, STRICT, operation
+from ._types import HUBER, LOGISTIC, POISSON, SQUARED_ERROR
+
+_TINY, _HUGE = 1e-290, 1e290
+
+
+@operation(fastmath=STRICT, inline=True)
+def point_loss(loss, delta, f, y):
+    """ℓ, ℓ', ℓ'' at one prediction."""
+    if loss == SQUARED_ERROR:
+        r = f - y
+        return r * r, 2.0 * r, 2.0
+    if loss == LOGISTIC:
+        t = y * f
+        e = math.exp(-abs(t))
+        inverse = 1.0 / (1.0 + e)
+        small = e * inverse
+        s = small if t > 0.0 else inverse
+        return math.log1p(e) + max(-t, 0.0), -y * s, small * inverse
+    if loss == POISSON:
+        mean = math.exp(f)
+        return mean - y * f, mean - y, mean
+    r = f - y
+    u = r / delta
+    root = math.sqrt(1.0 + u * u)
+    return r * r / (root + 1.0), r / root, 1.0 / (root * root * root)
+
+
+@operation(fastmath=STRICT, inline=True)
+def end_gap(loss, delta, f, y, kappa):
+    """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
+    if loss == SQUARED_ERROR:
+        return 2.0 * (f - y)
+    if loss == HUBER:
+        r = f - y
+        plus, minus = (r + kappa) / delta, (r - kappa) / delta
+        return 2.0 * r / (math.sqrt(1.0 + plus * plus) + math.sqrt(1.0 + minus * minus))
+    if loss == POISSON:
+        sinhc = math.sinh(kappa) / kappa if kappa > 1e-4 else 1.0 + kappa * kappa / 6.0
+        return math.exp(f) * sinhc - y
+    return -y  # logistic: the inner maximum never changes ends
+
+
+@operation(fastmath=FAST)
+def _row_sum_of_squares(row):
+    total = 0.0
+    for k in range(row.shape[0]):
+        total += row[k] * row[k]
+    return total
+
+
+@operation(fastmath=FAST)
+def _row_sum_of_magnitudes(row):
+    total = 0.0
+    for k in range(row.shape[0]):
+        total += abs(row[k])
+    return total
+
+
+@operation(fastmath=FAST)
+def _row_largest(row):
+    largest = 0.0
+    for k in range(row.shape[0]):
+        # Not max(): a NaN must reach the sum, where it is found.
+        a = abs(row[k])
+        if not a <= largest:
+            largest = a
+    return largest
+
+
+@operation(fastmath=STRICT)
+def row_norm(row, p):
+    """‖row‖_p, scaled by the largest entry where powers could over- or underflow."""
+    if p == 1.0:
+        return _row_sum_of_magnitudes(row)
+    if p == 2.0:
+        total = _row_sum_of_squares(row)
+        if _TINY < total < _HUGE or total != total:
+            return math.sqrt(total)
+    largest = _row_largest(row)
+    if p == np.inf or largest == 0.0 or not largest < np.inf:
+        return largest
+    total = 0.0
+    for k in range(row.shape[0]):
+        u = row[k] / largest
+        total += u * u if p == 2.0 else abs(u) ** p
+    return largest * (math.sqrt(total) if p == 2.0 else total ** (1.0 / p))
+
+
+@operation(fastmath=STRICT)
+def row_direction(g, p, out):
+    """φ(g): the unit-ℓp vector with ⟨g, φ⟩ = ‖g‖_q; zero at g = 0; first index at ties."""
+    m = g.shape[0]
+    largest = _row_largest(g)
+    if largest == 0.0:
+        out[:] = 0.0
+        return
+    if p == np.inf:
+        for k in range(m):
+            out[k] = np.sign(g[k])
+        return
+    if p == 1.0:
+        out[:] = 0.0
+        for k in range(m):
+            if abs(g[k]) == largest:
+                out[k] = np.sign(g[k])
+                return
+    q = p / (p - 1.0)
+    total = 0.0
+    for k in range(m):
+        out[k] = abs(g[k] / largest)
+        total += out[k] ** q
+    norm = total ** (1.0 / q)
+    for k in range(m):
+        out[k] = np.sign(g[k]) * (out[k] / norm) ** (q - 1.0)
+
+
+@operation(fastmath=STRICT)
+def _project_simplex(v, radius, out):
+    """Projection on the ℓ1 ball: soft threshold found by sorting the magnitudes."""
+    magnitudes = np.sort(np.abs(v))[::-1]
+    total, threshold = 0.0, 0.0
+    for k in range(v.shape[0]):
+        total += magnitudes[k]
+        candidate = (total - radius) / (k + 1)
+        if magnitudes[k] <= candidate:
+            break
+        threshold = candidate
+    for k in range(v.shape[0]):
+        out[k] = np.sign(v[k]) * max(abs(v[k]) - threshold, 0.0)
+
+
+@operation(fastmath=STRICT)
+def _shrunk(a, multiplier, p):
+    """The root u in [0, a] of u + multiplier·u^(p−1) = a (safeguarded Newton)."""
+    if a == 0.0:
+        return 0.0
+    low, high = 0.0, a
+    u = a / (1.0 + multiplier) if p > 2.0 else min(a, (a / (1.0 + multiplier)))
+    for _ in range(100):
+        power = u ** (p - 1.0)
+        value = u + multiplier * power - a
+        if value > 0.0:
+            high = u
+        else:
+            low = u
+        if abs(value) <= 4e-16 * a or high - low <= 4e-16 * a:
+            break
+        slope = 1.0 + multiplier * (p - 1.0) * (power / u if u > 0.0 else np.inf)
+        step = u - value / slope
+        u = step if low < step < high else 0.5 * (low + high)
+    return u
+
+
+@operation(fastmath=STRICT)
+def _project_general(v, radius, p, out):
+    """Projection on the ℓp ball: bisection-safeguarded secant on the KKT multiplier.
+
+    The magnitudes are divided by the radius first, so that the equation is
+    Σ u_k^p = 1 with u + μ u^(p−1) = |v| / radius.
+    """
+    m = v.shape[0]
+    low, high = 0.0, 1.0
+    for phase in range(2):
+        for _ in range(200):
+            multiplier = high if phase == 0 else 0.5 * (low + high)
+            total = 0.0
+            for k in range(m):
+                total += _shrunk(abs(v[k]) / radius, multiplier, p) ** p
+            if phase == 0:
+                if total <= 1.0:
+                    break
+                low, high = high, 4.0 * high
+            else:
+                if total > 1.0:
+                    low = multiplier
+                else:
+                    high = multiplier
+                if high - low <= 1e-15 * high:
+                    break
+    for k in range(m):
+        out[k] = np.sign(v[k]) * radius * _shrunk(abs(v[k]) / radius, high, p)
+
+
+@operation(fastmath=STRICT)
+def project_ball(v, radius, p, out):
+    """The nearest point (Euclidean) of the ℓp ball of the given radius."""
+    norm = row_norm(v, p)
+    if norm <= radius:
+        out[:] = v
+    elif radius == 0.0:
+        out[:] = 0.0
+    elif p == 2.0:
+        for k in range(v.shape[0]):
+            out[k] = v[k] * (radius / norm)
+    elif p == np.inf:
+        for k in range(v.shape[0]):
+            out[k] = min(max(v[k], -radius), radius)
+    elif p == 1.0:
+        _project_simplex(v, radius, out)
+    else:
+        _project_general(v, radius, p, out)
+        norm = row_norm(out, p)
+        if norm > radius:  # rounding of the multiplier
+            for k in range(v.shape[0]):
+                out[k] *= radius / norm

@@ -1,0 +1,76 @@
+"""What operations are handed: small immutable groups of arrays and numbers.
+
+An empty array stands for "not given": an empty ``weight`` means ones, an empty
+``shift`` means no shift and scale, an empty ``multiplier`` means none. Everything
+is float64 except the rows ``x``, which may be float32.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
+
+# Bits of `need`: which parts of the sums to compute.
+NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 16
+
+# Places in the vector of scalar sums; each is Σ w(·) unless it says otherwise.
+(
+    S_WEIGHT, S_LOSS, S_F, S_K, S_FK, S_FF, S_KK, S_NORM, S_YARDSTICK, S_F2, S_W2, S_ZERO,
+    N_SCALARS,
+) = range(13)  # fmt: skip
+
+# Rows of the matrix of vector sums: Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v.
+V_F, V_FK, V_FF, N_VECTORS = range(4)
+
+EMPTY = np.empty(0)
+EMPTY.setflags(write=False)
+
+
+class Rows(NamedTuple):
+    """A block of rows: inputs (k, m), targets (k,), weights (k,) or empty."""
+
+    x: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+
+
+class Predictor(NamedTuple):
+    """``f = beta · (x - shift) * inverse_scale + intercept``."""
+
+    beta: np.ndarray
+    intercept: float
+    shift: np.ndarray
+    inverse_scale: np.ndarray
+
+
+class NormOf(NamedTuple):
+    """``‖(x - shift) * inverse_scale‖_p``; empty arrays: of the predictor's own inputs."""
+
+    p: float
+    shift: np.ndarray
+    inverse_scale: np.ndarray
+
+
+class Inner(NamedTuple):
+    """The loss and its closed inner maximum over ``f ± kappa``.
+
+    ``smoothing`` μ > 0 replaces |c| by √(c² + μ²) in ψ = S + |c|; ``multiplier`` gives
+    λ per row where it is not NaN (the mixture of both ends at a kink).
+    """
+
+    loss: int
+    delta: float
+    kappa: float
+    smoothing: float
+    multiplier: np.ndarray
+
+
+class Sums(NamedTuple):
+    """Outputs of the sweep, added to: (m, m) lower triangle, (N_VECTORS, m), (N_SCALARS,)."""
+
+    hessian: np.ndarray
+    vectors: np.ndarray
+    scalars: np.ndarray

@@ -1,0 +1,276 @@
+"""The one-pass sums of linear-predictor models: H, Φ's parts, gradient, loss, s.
+
+Rows go through three stages, a block at a time, so that the block stays in the
+second-level cache:
+
+1. *predict*: the block is written as float64 model inputs v (shift and scale
+   applied) into a scratch block, with f = βᵀv + b and the row's ℓp norm;
+2. *loss*: per row, the derivatives of the inner maximum ψ(f, κ) = max ℓ(f ± κ):
+   ψ_f, ψ_κ, ψ_ff, ψ_fκ, ψ_κκ. At κ = 0 these are ℓ', |ℓ'|, ℓ'', ℓ'' sgn ℓ', ℓ'':
+   the sums of the natural problem and of Theorem 4.1 are those of the robust
+   problem at radius zero, so one operation serves fits, influence and robust fits;
+3. *accumulate*: the block is scaled in place by √(w ψ_ff), the three vectors
+   Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v are added on the way, and BLAS adds its Gram
+   matrix to the lower triangle of H.
+
+The intercept's row and column of H are the vector Σ w ψ_ff v and the scalar
+Σ w ψ_ff: no column of ones is ever stored.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._blas import add_gram
+from ._inline import end_gap, point_loss, row_norm
+from ._jit import FAST, STRICT, operation
+from ._types import (
+    LOGISTIC, NEED_GRADIENT, NEED_HESSIAN, NEED_LOSS, NEED_NORM, NEED_YARDSTICK, POISSON,
+    S_F, S_F2, S_FF, S_FK, S_K, S_KK, S_LOSS, S_NORM, S_W2, S_WEIGHT, S_YARDSTICK, S_ZERO,
+    SQUARED_ERROR, V_F, V_FF, V_FK,
+)  # fmt: skip
+
+_BLOCK_DOUBLES = 49152  # a block of 384 KiB: with BLAS's own panels it fits 1 MiB of L2
+
+
+@operation(fastmath=FAST)
+def _load(x, start, v, shift, inverse_scale):
+    """v[i] = (x[start + i] - shift) * inverse_scale, as float64."""
+    rows, m = v.shape
+    if shift.size == 0:
+        for i in range(rows):
+            for k in range(m):
+                v[i, k] = x[start + i, k]
+    else:
+        for i in range(rows):
+            for k in range(m):
+                v[i, k] = (x[start + i, k] - shift[k]) * inverse_scale[k]
+
+
+@operation(fastmath=FAST)
+def _dot_rows(v, beta, intercept, f):
+    for i in range(v.shape[0]):
+        total = 0.0
+        for k in range(v.shape[1]):
+            total += v[i, k] * beta[k]
+        f[i] = total + intercept
+
+
+@operation(fastmath=FAST)
+def _load_dot_square(x, start, v, beta, intercept, f, squares):
+    """The common case in one sweep: v = x, f = βᵀv + b and ‖v‖₂²."""
+    for i in range(v.shape[0]):
+        total, square = 0.0, 0.0
+        for k in range(v.shape[1]):
+            u = np.float64(x[start + i, k])
+            v[i, k] = u
+            total += u * beta[k]
+            square += u * u
+        f[i] = total + intercept
+        squares[i] = square
+
+
+@operation(fastmath=STRICT)
+def _norms(x, start, v, norm_of, buffer, norms):
+    """Row norms of the predictor's inputs, or of rows in other units."""
+    own = norm_of.inverse_scale.size == 0
+    for i in range(v.shape[0]):
+        if own:
+            norms[i] = row_norm(v[i], norm_of.p)
+        else:
+            for k in range(v.shape[1]):
+                buffer[k] = (x[start + i, k] - norm_of.shift[k]) * norm_of.inverse_scale[k]
+            norms[i] = row_norm(buffer, norm_of.p)
+
+
+@operation(fastmath=STRICT)
+def _predict(x, start, v, predictor, norm_of, need, f, norms):
+    """Stage 1."""
+    wants_norm = need & (NEED_NORM | NEED_YARDSTICK)
+    own = norm_of.inverse_scale.size == 0
+    if predictor.shift.size == 0 and own and norm_of.p == 2.0:
+        _load_dot_square(x, start, v, predictor.beta, predictor.intercept, f, norms)
+        for i in range(v.shape[0]):
+            if 1e-290 < norms[i] < 1e290:
+                norms[i] = math.sqrt(norms[i])
+            else:
+                norms[i] = row_norm(v[i], 2.0)
+        return
+    _load(x, start, v, predictor.shift, predictor.inverse_scale)
+    _dot_rows(v, predictor.beta, predictor.intercept, f)
+    if wants_norm:
+        _norms(x, start, v, norm_of, np.empty(v.shape[1]), norms)
+
+
+@operation(fastmath=STRICT, inline=True)
+def _hard_end(loss, delta, f, y, kappa):
+    """ψ and its derivatives at the end of [f − κ, f + κ] where the loss is larger."""
+    gap = end_gap(loss, delta, f, y, kappa)
+    side = 1.0 if gap > 0.0 else (-1.0 if gap < 0.0 else 0.0)
+    value, first, second = point_loss(loss, delta, f + side * kappa, y)
+    return value, first, side * first, second, side * second, second
+
+
+@operation(fastmath=STRICT)
+def _mixture(inner, f, y, given):
+    """ψ with both ends: λ given (a kink's multiplier), or λ = c / √(c² + μ²)."""
+    loss, delta, kappa = inner.loss, inner.delta, inner.kappa
+    plus, plus1, plus2 = point_loss(loss, delta, f + kappa, y)
+    minus, minus1, minus2 = point_loss(loss, delta, f - kappa, y)
+    weight, root, curvature = given, 0.0, 0.0
+    c = kappa * end_gap(loss, delta, f, y, kappa)
+    if given != given:
+        root = math.hypot(c, inner.smoothing)
+        weight = c / root
+        curvature = (inner.smoothing / root) ** 2 / root
+    up, down = 0.5 * (1.0 + weight), 0.5 * (1.0 - weight)
+    c_f, c_k = 0.5 * (plus1 - minus1), 0.5 * (plus1 + minus1)
+    value = 0.5 * (plus + minus) + (root if given != given else weight * c)
+    return (
+        value,
+        up * plus1 + down * minus1,
+        up * plus1 - down * minus1,
+        up * plus2 + down * minus2 + curvature * c_f * c_f,
+        up * plus2 - down * minus2 + curvature * c_f * c_k,
+        up * plus2 + down * minus2 + curvature * c_k * c_k,
+    )
+
+
+@operation(fastmath=STRICT)
+def _logistic_slopes(f, y, kappa, w, d1, d12, d2, scalars):
+    """Stage 2 for the logistic loss where no loss value is asked for: one exponential a row."""
+    sum_f = sum_k = sum_ff = sum_fk = sum_f2 = 0.0
+    for i in range(f.shape[0]):
+        t = y[i] * f[i] - kappa
+        e = math.exp(-abs(t))
+        inverse = 1.0 / (1.0 + e)
+        small = e * inverse
+        s = small if t > 0.0 else inverse
+        ws, second = w[i] * s, w[i] * (small * inverse)
+        d1[i] = -y[i] * ws
+        d12[i] = -y[i] * second
+        d2[i] = second
+        sum_f += d1[i]
+        sum_k += ws
+        sum_ff += second
+        sum_fk += d12[i]
+        sum_f2 += ws * s
+        if s == 0.0 and w[i] > 0.0:
+            scalars[S_ZERO] += 1.0
+    scalars[S_F] += sum_f
+    scalars[S_K] += sum_k
+    scalars[S_FF] += sum_ff
+    scalars[S_KK] += sum_ff
+    scalars[S_FK] += sum_fk
+    scalars[S_F2] += sum_f2
+
+
+@operation(fastmath=STRICT)
+def _general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
+    """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums."""
+    smooth = inner.smoothing > 0.0 and inner.loss != LOGISTIC and inner.kappa > 0.0
+    given = inner.multiplier.size > 0
+    for i in range(f.shape[0]):
+        multiplier = inner.multiplier[first_row + i] if given else np.nan
+        if smooth or multiplier == multiplier:
+            value, a, b, aa, ab, bb = _mixture(inner, f[i], y[i], multiplier)
+        elif inner.loss == SQUARED_ERROR:
+            value, a, b, aa, ab, bb = _hard_end(SQUARED_ERROR, 1.0, f[i], y[i], inner.kappa)
+        elif inner.loss == POISSON:
+            value, a, b, aa, ab, bb = _hard_end(POISSON, 1.0, f[i], y[i], inner.kappa)
+        else:
+            value, a, b, aa, ab, bb = _hard_end(inner.loss, inner.delta, f[i], y[i], inner.kappa)
+        wi = w[i]
+        d1[i], d12[i], d2[i] = wi * a, wi * ab, wi * aa
+        scalars[S_LOSS] += wi * value
+        scalars[S_F] += wi * a
+        scalars[S_K] += wi * b
+        scalars[S_FF] += wi * aa
+        scalars[S_FK] += wi * ab
+        scalars[S_KK] += wi * bb
+        scalars[S_F2] += wi * a * a
+        if b == 0.0 and wi > 0.0:
+            scalars[S_ZERO] += 1.0
+
+
+@operation(fastmath=FAST)
+def _scale_and_add(v, d1, d12, d2, vectors):
+    """Stage 3 before BLAS: the vector sums, and the block scaled by √(w ψ_ff)."""
+    m = v.shape[1]
+    first, mixed, second = vectors[V_F], vectors[V_FK], vectors[V_FF]
+    for i in range(v.shape[0]):
+        a, b, c = d1[i], d12[i], d2[i]
+        root = math.sqrt(c)
+        for k in range(m):
+            u = v[i, k]
+            first[k] += a * u
+            mixed[k] += b * u
+            second[k] += c * u
+            v[i, k] = root * u
+
+
+@operation(fastmath=FAST)
+def _add_gradient(v, d1, vectors):
+    first = vectors[V_F]
+    for i in range(v.shape[0]):
+        a = d1[i]
+        for k in range(v.shape[1]):
+            first[k] += a * v[i, k]
+
+
+@operation(fastmath=FAST)
+def _add_row_scalars(w, d1, norms, need, scalars):
+    total = squares = norm = yardstick = 0.0
+    for i in range(w.shape[0]):
+        total += w[i]
+        squares += w[i] * w[i]
+    if need & NEED_NORM:
+        for i in range(w.shape[0]):
+            norm += w[i] * norms[i]
+    if need & NEED_YARDSTICK:
+        for i in range(w.shape[0]):
+            yardstick += abs(d1[i]) * math.sqrt(1.0 + norms[i] * norms[i])
+    scalars[S_WEIGHT] += total
+    scalars[S_W2] += squares
+    scalars[S_NORM] += norm
+    scalars[S_YARDSTICK] += yardstick
+
+
+@operation(fastmath=STRICT)
+def linear_sums(rows, predictor, norm_of, inner, need, sums):
+    """Add the sums over a range of rows to `sums` (see `_types.Sums`).
+
+    Parameters
+    ----------
+    rows : Rows
+        C-contiguous inputs (k, m), float32 or float64; targets ±1 for the logistic loss.
+    predictor, norm_of, inner : Predictor, NormOf, Inner
+    need : int
+        NEED_* bits; counts and scalar sums of the loss derivatives are always added.
+    sums : Sums
+    """
+    n, m = rows.x.shape
+    size = max(64, min(1024, _BLOCK_DOUBLES // max(m, 1)))
+    size = min(size, n)
+    scratch = np.empty((size, m))
+    f, norms, ones = np.empty(size), np.empty(size), np.ones(size)
+    d1, d12, d2 = np.empty(size), np.empty(size), np.empty(size)
+    plain_logistic = inner.loss == LOGISTIC and not need & NEED_LOSS
+    for start in range(0, n, size):
+        k = min(size, n - start)
+        v = scratch[:k]
+        _predict(rows.x, start, v, predictor, norm_of, need, f[:k], norms[:k])
+        w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
+        y = rows.y[start : start + k]
+        if plain_logistic:
+            _logistic_slopes(f[:k], y, inner.kappa, w, d1, d12, d2, sums.scalars)
+        else:
+            _general_slopes(f[:k], y, inner, start, w, d1, d12, d2, sums.scalars)
+        _add_row_scalars(w, d1, norms, need, sums.scalars)
+        if need & NEED_HESSIAN:
+            _scale_and_add(v, d1, d12, d2, sums.vectors)
+            add_gram(scratch, k, sums.hessian)
+        elif need & NEED_GRADIENT:
+            _add_gradient(v, d1, sums.vectors)

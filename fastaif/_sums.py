@@ -1,0 +1,207 @@
+"""The sums over samples from which fits, influences and robust fits are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import streaming
+from ._compute import _types as c
+from ._compute import get
+from .balls import Ball
+from .bases import Linear
+from .losses import Loss
+
+Array = NDArray[Any]
+
+
+@dataclass
+class InfluenceSums:
+    """One pass over rows: totals that merge by addition.
+
+    The derivatives are those of ψ(f, κ) = max ℓ(f ± κ); at κ = 0 they are the natural
+    loss's, and the mixed ones are the ingredients of Theorem 4.1's Φ. Vectors have an
+    entry per coefficient, then the intercept's.
+    """
+
+    fingerprint: tuple[Any, ...]
+    raw: c.Sums
+    fit_intercept: bool
+
+    def merge(self, other: InfluenceSums) -> InfluenceSums:
+        """Add another part's totals to these; both must be sums of the same thing."""
+        if self.fingerprint != other.fingerprint:
+            raise ValueError("sums of different models, losses or attacks cannot be merged")
+        for mine, theirs in zip(self.raw, other.raw, strict=True):
+            mine += theirs
+        return self
+
+    def _with_intercept(self, vector: int, scalar: int) -> Array:
+        head = self.raw.vectors[vector]
+        tail = self.raw.scalars[[scalar]] if self.fit_intercept else self.raw.scalars[:0]
+        return np.concatenate([head, tail]) / self.weight
+
+    def scalar(self, place: int) -> float:
+        """The weighted mean of one of the scalar sums."""
+        return float(self.raw.scalars[place]) / self.weight
+
+    @property
+    def weight(self) -> float:
+        """W = Σ w."""
+        return float(self.raw.scalars[c.S_WEIGHT])
+
+    @property
+    def effective_size(self) -> float:
+        """(Σ w)² / Σ w²."""
+        return self.weight**2 / float(self.raw.scalars[c.S_W2])
+
+    @property
+    def loss(self) -> float:
+        """E ψ."""
+        return self.scalar(c.S_LOSS)
+
+    @property
+    def gradient(self) -> Array:
+        """E ψ_f (v, 1), shape (d,)."""
+        return self._with_intercept(c.V_F, c.S_F)
+
+    @property
+    def mixed_direction(self) -> Array:
+        """E ψ_fκ (v, 1), shape (d,)."""
+        return self._with_intercept(c.V_FK, c.S_FK)
+
+    @property
+    def gain(self) -> float:
+        """E ψ_κ: at κ = 0 the mean of |ℓ'|."""
+        return self.scalar(c.S_K)
+
+    @property
+    def mean_norm(self) -> float:
+        """E ‖x‖_p in the attack's units."""
+        return self.scalar(c.S_NORM)
+
+    @property
+    def yardstick(self) -> float:
+        """E |ψ_f| ‖(v, 1)‖₂: what gradients are small or large against."""
+        return self.scalar(c.S_YARDSTICK)
+
+    @property
+    def zero_gradients(self) -> int:
+        """Samples of positive weight with ψ_κ = 0."""
+        return int(self.raw.scalars[c.S_ZERO])
+
+    @property
+    def hessian(self) -> Array:
+        """E ψ_ff (v, 1)(v, 1)ᵀ, shape (d, d), symmetric."""
+        m = self.raw.hessian.shape[0]
+        d = m + self.fit_intercept
+        full = np.empty((d, d))
+        lower = np.tril(self.raw.hessian)
+        full[:m, :m] = lower + np.tril(lower, -1).T
+        if self.fit_intercept:
+            full[m, :m] = full[:m, m] = self.raw.vectors[c.V_FF]
+            full[m, m] = self.raw.scalars[c.S_FF]
+        return full / self.weight
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every total is finite: NaN or infinity anywhere in the rows shows here."""
+        return all(bool(np.isfinite(part).all()) for part in self.raw)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What one pass computes: the model's parts, the attack's norm and the inner maximum."""
+
+    source: streaming.RowSource
+    loss: Loss
+    basis: Linear
+    fit_intercept: bool
+    ball: Ball | None = None
+    n_threads: int | None = None
+
+    def run(
+        self,
+        theta: Array,
+        need: int,
+        *,
+        kappa: float = 0.0,
+        smoothing: float = 0.0,
+        multiplier: Array = c.EMPTY,
+    ) -> InfluenceSums:
+        """The sums at θ = (β, b) over all rows.
+
+        Parameters
+        ----------
+        theta : array (d,)
+        need : int
+            NEED_* bits.
+        kappa : float
+            κ = ε s ‖D β‖_q; 0 for the natural loss.
+        smoothing, multiplier
+            See `_compute._types.Inner`.
+        """
+        m = self.source.n_columns
+        predictor = self._predictor(np.array(theta, dtype=float), m)
+        norm_of = self._norm_of(need)
+        operation = get("linear_sums")
+        shares = _frozen(multiplier)
+        fingerprint = (theta.tobytes(), norm_of.p, kappa, smoothing, self.loss, need)
+
+        def work(start: int, stop: int) -> InfluenceSums:
+            lam = shares[start:stop] if shares.size else c.EMPTY
+            inner = c.Inner(self.loss.code, float(self.loss.delta), kappa, smoothing, lam)
+            hess = np.zeros((m, m) if need & c.NEED_HESSIAN else (0, 0))
+            raw = c.Sums(hess, np.zeros((c.N_VECTORS, m)), np.zeros(c.N_SCALARS))
+            operation(self.source.rows(start, stop), predictor, norm_of, inner, need, raw)
+            return InfluenceSums(fingerprint, raw, self.fit_intercept)
+
+        threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * m)
+        return streaming.reduce_chunks(
+            self.source.chunks(), work, InfluenceSums.merge, threads
+        )
+
+    def _predictor(self, theta: Array, m: int) -> c.Predictor:
+        beta, intercept = theta[:m], float(theta[m]) if self.fit_intercept else 0.0
+        if self.basis.is_identity:
+            return c.Predictor(beta.copy(), intercept, c.EMPTY, c.EMPTY)
+        shift, scale = self.basis.arrays(m)
+        return c.Predictor(beta.copy(), intercept, _frozen(shift), _frozen(1.0 / scale))
+
+    def _norm_of(self, need: int) -> c.NormOf:
+        ball = self.ball
+        if ball is None or need & c.NEED_YARDSTICK or not need & c.NEED_NORM:
+            return c.NormOf(2.0, c.EMPTY, c.EMPTY)
+        if ball.norm_shift is None or ball.norm_inverse_scale is None:
+            return c.NormOf(float(ball.p), c.EMPTY, c.EMPTY)
+        return c.NormOf(
+            float(ball.p), _frozen(ball.norm_shift), _frozen(ball.norm_inverse_scale)
+        )
+
+    def predictions(self, theta: Array) -> Array:
+        """f_i = βᵀv(x_i) + b for all rows, shape (n,)."""
+        m = self.source.n_columns
+        beta = np.asarray(theta[:m], dtype=float)
+        intercept = float(theta[m]) if self.fit_intercept else 0.0
+        if not self.basis.is_identity:
+            shift, scale = self.basis.arrays(m)
+        out = np.empty(self.source.n_rows)
+
+        def work(start: int, stop: int) -> None:
+            block = self.source.inputs(start, stop).astype(np.float64, copy=False)
+            if not self.basis.is_identity:
+                block = (block - shift) / scale
+            out[start:stop] = block @ beta + intercept
+
+        streaming.map_rows(self.source, work, self.n_threads)
+        return out
+
+
+def _frozen(array: Array) -> Array:
+    """A contiguous read-only float64 view, so that one compiled signature serves."""
+    view = np.ascontiguousarray(array, dtype=np.float64).view()
+    view.setflags(write=False)
+    return view

@@ -1,0 +1,219 @@
+"""The one place where arguments are checked and coerced; called by public functions.
+
+Every refusal is one sentence that names the argument and says what was found. Data are
+not scanned for NaN or infinity here: these show in the sums, and only then
+`locate_nonfinite` looks for the culprit.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+_NUMERIC = "buif"
+
+
+def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
+    """A two-dimensional numeric array and its column names, without copying arrays.
+
+    Accepts arrays of any layout, memory maps, nested sequences, pandas and polars frames.
+    """
+    columns = getattr(X, "columns", None)
+    names = tuple(columns) if columns is not None and hasattr(X, "to_numpy") else None
+    if names is not None and not all(isinstance(column, str) for column in names):
+        names = None
+    _refuse_foreign(X, name)
+    array = X.to_numpy() if columns is not None and hasattr(X, "to_numpy") else np.asarray(X)
+    if array.dtype == object:
+        array = _from_objects(array, X, name)
+    if array.dtype.kind not in _NUMERIC:
+        raise TypeError(f"{name} must hold real numbers, but its type is {array.dtype}")
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} must be two-dimensional (rows are samples), but has shape {array.shape}; "
+            "use reshape(-1, 1) for a single feature"
+        )
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ValueError(f"{name} is empty: its shape is {array.shape}")
+    return array, names
+
+
+def _refuse_foreign(X: Any, name: str) -> None:
+    if X is None:
+        raise TypeError(f"{name} is None; give the data of the fit")
+    module = type(X).__module__.split(".")[0]
+    if module == "scipy" and hasattr(X, "tocsr"):
+        raise TypeError(f"{name} is a sparse matrix, which is not supported; use {name}.toarray()")
+    if hasattr(X, "__cuda_array_interface__"):
+        raise TypeError(f"{name} lives on a GPU; copy it to a NumPy array first")
+    if module in ("dask", "distributed"):
+        raise TypeError(f"{name} is a Dask collection, which is not supported; compute() it first")
+
+
+def _from_objects(array: Array, X: Any, name: str) -> Array:
+    """Object arrays are refused unless every entry is a plain real number."""
+    dtypes = getattr(X, "dtypes", None)
+    if dtypes is not None and hasattr(dtypes, "items"):
+        for column, dtype in dtypes.items():
+            if dtype == object or str(dtype) in ("str", "string", "category"):
+                raise TypeError(f"{name} has a column {column!r} of type {dtype}: encode it first")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} must hold real numbers, but it is an array of objects"
+        ) from None
+
+
+def column(y: Any, n: int, name: str = "y") -> Array:
+    """A one-dimensional array of n entries; (n, 1) is flattened."""
+    if y is None:
+        raise TypeError(f"{name} is None; give one target for each row of X")
+    array = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, but has shape {array.shape}")
+    if array.shape[0] != n:
+        raise ValueError(f"{name} has {array.shape[0]} entries, but X has {n} rows")
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} must be real, but its type is {array.dtype}")
+    return array
+
+
+def weights(sample_weight: Any, n: int) -> Array | None:
+    """Non-negative finite weights, not all zero, or None."""
+    if sample_weight is None:
+        return None
+    w = column(sample_weight, n, "sample_weight")
+    if w.dtype.kind not in _NUMERIC:
+        raise TypeError(f"sample_weight must hold numbers, but its type is {w.dtype}")
+    if not np.isfinite(w).all():
+        raise ValueError("sample_weight contains NaN or infinity")
+    if w.min() < 0:
+        raise ValueError(f"sample_weight has a negative entry ({w.min():g})")
+    if not w.any():
+        raise ValueError("sample_weight is zero for every sample")
+    return w
+
+
+def number(
+    value: Any, name: str, *, low: float = -math.inf, infinite: bool = False, strict: bool = False
+) -> float:
+    """A real number of at least (or, if strict, above) `low`; finite unless allowed."""
+    bound = f"a number {'above' if strict else 'of at least'} {low:g}"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.number)):
+        raise TypeError(f"{name} must be {bound}, but is {value!r}")
+    result = float(value)
+    wrong = result <= low if strict else result < low
+    if math.isnan(result) or wrong or (math.isinf(result) and not infinite):
+        raise ValueError(f"{name} must be {bound}, but is {value!r}")
+    return result
+
+
+def option(value: Any, name: str, known: Sequence[str]) -> str:
+    """One of the known strings."""
+    if not isinstance(value, str) or value not in known:
+        choices = ", ".join(repr(k) for k in known)
+        raise ValueError(f"{name} must be one of {choices}, but is {value!r}")
+    return value
+
+
+def radii(eps: Any) -> Array:
+    """ε: a scalar or an array of finite non-negative numbers, as a float array."""
+    array = np.asarray(eps)
+    if array.dtype.kind not in "uif":
+        raise TypeError(f"eps must be a number or an array of numbers, but is {eps!r}")
+    array = array.astype(float)
+    if not np.isfinite(array).all() or (array < 0).any():
+        raise ValueError(f"eps must be finite and at least 0, but is {eps!r}")
+    return array
+
+
+def order(value: Any) -> float:
+    """The Wasserstein order; so far only ∞, a budget for each sample by itself."""
+    result = number(value, "order", low=1.0, infinite=True)
+    if not math.isinf(result):
+        raise NotImplementedError(
+            f"order={result:g}: budgets shared between samples are not implemented; use order=inf"
+        )
+    return result
+
+
+def radius(value: Any) -> float | None:
+    """None for the mean norm, or a positive number."""
+    if isinstance(value, str):
+        option(value, "radius", ["mean_norm"])
+        return None
+    return number(value, "radius", low=0.0, strict=True)
+
+
+def feature_scale(value: Any, m: int) -> Array | None:
+    """Non-negative finite scales, one a feature, not all zero."""
+    if value is None:
+        return None
+    scale = np.asarray(value, dtype=float)
+    if scale.shape != (m,):
+        raise ValueError(f"feature_scale must have shape ({m},), but has {scale.shape}")
+    if not np.isfinite(scale).all() or (scale < 0).any():
+        raise ValueError("feature_scale must be finite and non-negative")
+    if not scale.any():
+        raise ValueError("feature_scale is zero for every feature: nothing can be attacked")
+    return scale
+
+
+def attackable(value: Any, names: Sequence[str]) -> Array | None:
+    """A mask of the features that may be attacked; a list of feature names will do."""
+    if value is None:
+        return None
+    array = np.asarray(value)
+    if array.dtype.kind in "US":
+        unknown = [str(v) for v in array if str(v) not in names]
+        if unknown:
+            raise ValueError(f"attackable names unknown features: {', '.join(unknown)}")
+        array = np.isin(np.asarray(names), array)
+    if array.dtype != bool:
+        raise TypeError("attackable must be a boolean mask or a list of feature names")
+    if array.shape != (len(names),):
+        raise ValueError(
+            f"attackable must have one entry for each of {len(names)} features, "
+            f"but has shape {array.shape}"
+        )
+    if not array.any():
+        raise ValueError("attackable is False for every feature: nothing can be attacked")
+    return array
+
+
+def threads(value: Any) -> int | None:
+    """None for all cores, or a positive integer."""
+    if value is None:
+        return None
+    if not isinstance(value, numbers.Integral) or int(value) < 1:
+        raise ValueError(f"n_threads must be a positive integer or None, but is {value!r}")
+    return int(value)
+
+
+def locate_nonfinite(X: Array, y: Array, block: int = 65536) -> None:
+    """Raise a ValueError that says where the first NaN or infinity of the data is."""
+    for start in range(0, X.shape[0], block):
+        bad = ~np.isfinite(np.asarray(X[start : start + block], dtype=float))
+        if bad.any():
+            row, place = (int(v) for v in np.argwhere(bad)[0])
+            raise ValueError(
+                f"X contains NaN or infinity (first at row {start + row}, column {place})"
+            )
+    if y.dtype.kind in "f" and not np.isfinite(y).all():
+        raise ValueError(
+            f"y contains NaN or infinity (first at row {int(np.argmin(np.isfinite(y)))})"
+        )
+    raise FloatingPointError(
+        "the loss overflows on these data although X and y are finite; "
+        "rescale the features or the targets"
+    )

@@ -1,0 +1,116 @@
+"""Pointwise losses ℓ(f, y): descriptions and vectorised values.
+
+None carries a factor ½ (the squared error is (f − y)²): sensitivities scale with the
+loss, the influence does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import _types
+
+Array = NDArray[Any]
+_CODES = {
+    "squared_error": _types.SQUARED_ERROR,
+    "logistic": _types.LOGISTIC,
+    "poisson": _types.POISSON,
+    "huber": _types.HUBER,
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss by name, with the pseudo-Huber's δ where it has one.
+
+    Parameters
+    ----------
+    name : {"squared_error", "logistic", "poisson", "huber"}
+        (f − y)²; log(1 + exp(−y f)), y = ±1; exp(f) − y f; δ²(√(1 + ((f − y)/δ)²) − 1).
+    delta : float
+        The pseudo-Huber's transition between square and absolute error, in units of y.
+    """
+
+    name: str
+    delta: float = 1.0
+
+    @property
+    def code(self) -> int:
+        """The loss's number in compiled code."""
+        return _CODES[self.name]
+
+    def value(self, f: Array, y: Array) -> Array:
+        """ℓ(f, y), elementwise."""
+        if self.name == "squared_error":
+            return (f - y) ** 2
+        if self.name == "logistic":
+            return np.logaddexp(0.0, -y * f)
+        if self.name == "poisson":
+            return np.exp(f) - y * f
+        r = f - y
+        return r**2 / (np.hypot(1.0, r / self.delta) + 1.0)
+
+    def slope(self, f: Array, y: Array) -> Array:
+        """ℓ'(f, y), elementwise."""
+        if self.name == "squared_error":
+            return 2.0 * (f - y)
+        if self.name == "logistic":
+            from scipy.special import expit
+
+            return -y * np.asarray(expit(-y * f))
+        if self.name == "poisson":
+            return np.exp(f) - y
+        r = f - y
+        return r / np.hypot(1.0, r / self.delta)
+
+    def curvature(self, f: Array, y: Array) -> Array:
+        """ℓ''(f, y), elementwise."""
+        if self.name == "squared_error":
+            return np.full(np.shape(f), 2.0)
+        if self.name == "logistic":
+            from scipy.special import expit
+
+            return np.asarray(expit(f) * expit(-f))
+        if self.name == "poisson":
+            return np.exp(f)
+        return np.asarray((1.0 + ((f - y) / self.delta) ** 2) ** -1.5)
+
+    def difference(self, f: Array, g: Array, y: Array) -> Array:
+        """ℓ(f, y) − ℓ(g, y) without cancelling where f ≈ g."""
+        step = f - g
+        if self.name == "squared_error":
+            return step * (f - y + (g - y))
+        if self.name == "poisson":
+            return np.exp(g) * np.expm1(step) - y * step
+        if self.name == "logistic":
+            from scipy.special import expit
+
+            return np.log1p(np.asarray(expit(-y * g)) * np.expm1(-y * step))
+        u, v = (f - y) / self.delta, (g - y) / self.delta
+        return step * (f - y + (g - y)) / (np.hypot(1.0, u) + np.hypot(1.0, v))
+
+    def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
+        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ, and ℓ'(f) at κ = 0: its sign is the worse end."""
+        if self.name == "squared_error":
+            return 2.0 * (f - y)
+        if self.name == "logistic":
+            return -y
+        if self.name == "poisson":
+            sinhc = np.sinh(kappa) / kappa if kappa > 1e-4 else 1.0 + kappa**2 / 6.0
+            return np.exp(f) * sinhc - y
+        r = f - y
+        plus, minus = (r + kappa) / self.delta, (r - kappa) / self.delta
+        return 2.0 * r / (np.hypot(1.0, plus) + np.hypot(1.0, minus))
+
+    def zero_slope_prediction(self, y: Array) -> Array:
+        """The f at which ℓ' changes sign; NaN where it never does."""
+        if self.name == "logistic":
+            return np.full(np.shape(y), np.nan)
+        if self.name == "poisson":
+            with np.errstate(divide="ignore"):
+                return np.where(y > 0, np.log(np.maximum(y, 0.0)), np.nan)
+        return np.asarray(y, dtype=float)

@@ -1,0 +1,51 @@
+"""From raw targets to the numbers that a loss expects, a block at a time.
+
+Encoders are small picklable objects: fitted estimators keep them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def as_float(y: Array) -> Array:
+    """Real targets as float64."""
+    if y.dtype.kind not in "buif":
+        try:
+            return y.astype(np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"y must hold numbers, but its type is {y.dtype}") from None
+    return y.astype(np.float64, copy=False)
+
+
+def as_nonnegative(y: Array) -> Array:
+    """Counts (any non-negative reals) as float64."""
+    counts = as_float(y)
+    if counts.size and counts.min() < 0:
+        raise ValueError(f"y must not be negative for a Poisson model, but has {counts.min():g}")
+    return counts
+
+
+@dataclass(frozen=True)
+class sign_encoder:  # noqa: N801 - called like a function
+    """Two labels as −1 and +1; anything else is refused by value."""
+
+    classes: Array
+
+    def __call__(self, y: Array) -> Array:
+        """±1 for each label."""
+        positive = y == self.classes[1]
+        known = positive | (y == self.classes[0])
+        if not np.all(known):
+            stranger = y[~np.asarray(known)][0]
+            raise ValueError(
+                f"y contains {stranger!r}, but the model's two classes are "
+                f"{self.classes[0]!r} and {self.classes[1]!r}"
+            )
+        return np.where(positive, 1.0, -1.0)

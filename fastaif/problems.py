@@ -1,0 +1,305 @@
+"""What an influence needs of a model: the protocol, and sums over samples.
+
+An `InfluenceProblem` is a model at θ̂ with its data. Influences, sensitivities and
+intervals are written once, against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import validity
+from ._compute import _types as c
+from ._sums import InfluenceSums, Sweep
+from .balls import Ball
+from .bases import Linear
+from .losses import Loss
+from .objectives import add_penalty, natural_fit, penalized_entries
+from .solvers.cholesky import Factor, factorize
+from .solvers.newton import Local, NewtonResult
+from .streaming import Encoder, RowSource, map_rows
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A fitted linear-predictor model f = βᵀ(x − μ)/σ + b, whoever fitted it.
+
+    Attributes
+    ----------
+    kind : str
+        "linear", "logistic", "poisson" or "huber": for reports.
+    loss, basis : Loss, Linear
+    theta : array (d,)
+        β, then b if there is an intercept.
+    alpha : callable
+        From the total sample weight W to α in L = E ℓ + α ‖β‖².
+    names : tuple of str
+        A name for each entry of θ.
+    encode : callable
+        Raw targets to float64 targets (±1 for labels); refuses what cannot be mapped.
+    rebuild : callable
+        From θ to a fitted copy of the estimator.
+    """
+
+    kind: str
+    loss: Loss
+    basis: Linear
+    theta: Array
+    fit_intercept: bool
+    alpha: Callable[[float], float]
+    names: tuple[str, ...]
+    encode: Encoder
+    rebuild: Callable[[Array], Any]
+
+    @property
+    def n_features(self) -> int:
+        """m, the number of inputs."""
+        return len(self.theta) - int(self.fit_intercept)
+
+    def sweep(self, source: RowSource, ball: Ball | None, n_threads: int | None) -> Sweep:
+        """The pass over `source` that this model asks for."""
+        return Sweep(source, self.loss, self.basis, self.fit_intercept, ball, n_threads)
+
+
+class Evaluation(NamedTuple):
+    """The natural loss on some data at θ: no penalty, no damping."""
+
+    loss: float
+    gradient: Array
+    hessian: Array
+
+
+class InfluenceProblem(Protocol):
+    """A model at θ̂ with its data."""
+
+    names: tuple[str, ...]
+
+    @property
+    def params(self) -> Array:
+        """θ̂ (d,)."""
+
+    @property
+    def radius(self) -> float:
+        """s."""
+
+    def mixed(self, weights: Array | None = None) -> Array:
+        """Φ (d,) for given per-sample budgets t (n,); None: one each."""
+
+    def solve(self, b: Array) -> Array:
+        """H⁻¹ b."""
+
+    def hess_vec(self, v: Array) -> Array:
+        """H v."""
+
+    def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
+        """The natural loss of the data (or of other data) at θ."""
+
+    def per_sample(self) -> Array:
+        """ζ (n, d): each sample's share of the influence."""
+
+    def refit(self, weights: Array | None = None) -> Array:
+        """θ̂ with the sample weights multiplied by `weights`."""
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """The InfluenceProblem of a linear-predictor model: one pass gives everything.
+
+    Raises
+    ------
+    FloatingPointError
+        Some sum is not finite; the caller looks for the culprit in the data.
+    """
+
+    model: LinearModel
+    source: RowSource
+    ball: Ball
+    damping: float = 0.0
+    n_threads: int | None = None
+    sums: InfluenceSums = field(init=False)
+
+    def __post_init__(self) -> None:
+        need = c.NEED_GRADIENT | c.NEED_HESSIAN
+        if self.ball.radius is None:
+            need |= c.NEED_NORM
+        sums = self.sweep.run(self.params, need)
+        if not sums.is_finite:
+            raise FloatingPointError("sums are not finite")
+        object.__setattr__(self, "sums", sums)
+
+    @property
+    def sweep(self) -> Sweep:
+        """The pass over the training rows."""
+        return self.model.sweep(self.source, self.ball, self.n_threads)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each entry of θ."""
+        return self.model.names
+
+    @property
+    def params(self) -> Array:
+        """θ̂ (d,)."""
+        return self.model.theta
+
+    @property
+    def beta(self) -> Array:
+        """The coefficients, without the intercept."""
+        return self.params[: self.model.n_features]
+
+    @property
+    def alpha(self) -> float:
+        """α for the total weight of these data."""
+        return self.model.alpha(self.sums.weight)
+
+    @property
+    def penalized(self) -> Array:
+        """1 where ‖θ_pen‖² counts an entry of θ."""
+        return penalized_entries(self.model.n_features, self.model.fit_intercept)
+
+    @property
+    def radius(self) -> float:
+        """s: given, or E ‖x/c‖_p."""
+        return self.sums.mean_norm if self.ball.radius is None else self.ball.radius
+
+    @property
+    def gain(self) -> float:
+        """‖D β‖_q, the dual norm of every sample's ∇_x f."""
+        return self.ball.gain(self.beta)
+
+    @property
+    def value_derivative(self) -> float:
+        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
+        return self.radius * self.gain * self.sums.gain
+
+    @cached_property
+    def _local(self) -> Local:
+        """Penalised gradient and Hessian at θ̂."""
+        local = Local(0.0, self.sums.gradient, self.sums.hessian, 1.0)
+        return add_penalty(local, self.params, self.alpha, self.penalized)
+
+    @property
+    def gradient(self) -> Array:
+        """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
+        return self._local.gradient
+
+    @property
+    def hessian(self) -> Array:
+        """∇²L(θ̂), penalty included, damping not."""
+        return self._local.hessian
+
+    @cached_property
+    def factor(self) -> Factor:
+        """The Cholesky factor of H + damping · 1."""
+        H = self.hessian
+        damped = H + self.damping * np.eye(len(H)) if self.damping else H
+        factor = factorize(damped)
+        if factor is None:
+            least = float(np.linalg.eigvalsh(damped)[0])
+            raise np.linalg.LinAlgError(
+                f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
+                "influence is not defined; pass damping > 0, or fit with a larger alpha"
+            )
+        return factor
+
+    def mixed(self, weights: Array | None = None) -> Array:
+        """Φ = s (‖Dβ‖_q E[ℓ'' sgn ℓ' (v, 1)] + E|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
+        sums = self.sums if weights is None else self._weighted_sums(weights)
+        # Per-sample budgets multiply the numerators only: E stays the data's mean.
+        share = sums.weight / self.sums.weight
+        phi = self.gain * sums.mixed_direction
+        phi[: self.model.n_features] += sums.gain * self.ball.gain_gradient(self.beta)
+        return self.radius * share * phi
+
+    def _weighted_sums(self, budgets: Array) -> InfluenceSums:
+        weighted = self.source._replace(weight=self._base_weights() * budgets)
+        return self.model.sweep(weighted, self.ball, self.n_threads).run(
+            self.params, c.NEED_GRADIENT | c.NEED_HESSIAN
+        )
+
+    def _base_weights(self) -> Array:
+        w = self.source.weights()
+        return w if w.size else np.ones(self.source.n_rows)
+
+    def solve(self, b: Array) -> Array:
+        """(H + damping)⁻¹ b."""
+        return self.factor.solve(b)
+
+    def hess_vec(self, v: Array) -> Array:
+        """H v."""
+        return np.asarray(self.hessian @ v)
+
+    def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
+        """The natural loss, its gradient and Hessian at θ, on these or other rows."""
+        sweep = self.model.sweep(source or self.source, None, self.n_threads)
+        sums = sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS)
+        if not sums.is_finite:
+            raise FloatingPointError("sums are not finite")
+        return Evaluation(sums.loss, sums.gradient, sums.hessian)
+
+    def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
+        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample differences."""
+        rows = source or self.source
+        sweep = self.model.sweep(rows, None, self.n_threads)
+        change = self.model.loss.difference(
+            sweep.predictions(theta), sweep.predictions(self.params), rows.targets()
+        )
+        w = rows.weights()
+        return float(np.average(change, weights=w if w.size else None))
+
+    def per_sample(self) -> Array:
+        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        m, d = self.model.n_features, len(self.params)
+        gain, direction = self.gain, self.ball.gain_gradient(self.beta)
+        out = np.empty((self.source.n_rows, d))
+        loss, basis = self.model.loss, self.model.basis
+        f = self.sweep.predictions(self.params)
+
+        def work(start: int, stop: int) -> None:
+            y, fi = self.source.targets(start, stop), f[start:stop]
+            slope, curvature = loss.slope(fi, y), loss.curvature(fi, y)
+            z = out[start:stop]
+            signed = gain * curvature * np.sign(slope)
+            z[:, :m] = basis.transform(self.source.inputs(start, stop)) * signed[:, None]
+            z[:, :m] += np.abs(slope)[:, None] * direction
+            if d > m:
+                z[:, m] = signed
+            z[:] = -self.radius * self.solve(z.T).T
+
+        map_rows(self.source, work, self.n_threads)
+        return out
+
+    def fit_result(self, weights: Array | None = None) -> NewtonResult:
+        """Newton's method from θ̂ on these data."""
+        source = self.source
+        if weights is not None:
+            source = source._replace(weight=self._base_weights() * weights)
+        return natural_fit(
+            self.model.sweep(source, None, self.n_threads), self.alpha, self.params
+        )
+
+    def refit(self, weights: Array | None = None) -> Array:
+        """θ̂ with the sample weights multiplied by `weights` (n,)."""
+        return self.fit_result(weights).x
+
+    def standard_errors(self) -> Array:
+        """Rough standard errors of θ̂: φ H⁻¹ / n with the dispersion φ = E ℓ'² / E ℓ''.
+
+        For least squares these are the textbook's; for the other losses the
+        quasi-likelihood's. They only set the scale of the stationarity check.
+        """
+        dispersion = self.sums.scalar(c.S_F2) / max(self.sums.scalar(c.S_FF), 1e-300)
+        variance = dispersion * self.factor.inverse_diagonal() / self.sums.effective_size
+        return np.sqrt(variance)
+
+    def kinks(self, influence: Array) -> validity.Kinks:
+        """Where along θ̂ + εI the expansion stops being smooth."""
+        return validity.linear_kinks(self.sweep, self.params, influence)

@@ -1,0 +1,93 @@
+"""Text and table forms of a result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .results import InfluenceResult
+
+Array = NDArray[Any]
+
+_WIDTH = 72
+
+
+def frame(result: InfluenceResult) -> pd.DataFrame:
+    """A row per parameter: θ̂, dθ/dε and their ratio."""
+    import pandas as pd
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = result.influence / np.abs(result.params)
+    columns = {"param": result.params, "influence": result.influence, "relative": relative}
+    return pd.DataFrame(columns, index=pd.Index(result.names, name="name"))
+
+
+def largest_moves(result: InfluenceResult, count: int = 10) -> list[int]:
+    """The coefficients (not the intercept) with the largest |influence|, in order."""
+    m = result.problem.model.n_features
+    return [int(k) for k in np.argsort(-np.abs(result.influence[:m]), kind="stable")[:count]]
+
+
+def norm_name(p: float) -> str:
+    """p as people write it."""
+    return "inf" if np.isinf(p) else f"{p:g}"
+
+
+def summary(result: InfluenceResult, eps: Array) -> str:
+    """The report that `print(result)` shows."""
+    problem = result.problem
+    lines = [
+        "Adversarial influence".center(_WIDTH),
+        "=" * _WIDTH,
+        _pair("Model", problem.model.kind, "Attack norm p", norm_name(result.p)),
+        _pair("Samples", str(problem.source.n_rows), "Attack radius s", f"{result.radius:.6g}"),
+        _pair("Features", str(problem.model.n_features), "Order", norm_name(result.order)),
+        _pair(
+            "S/eps^2", f"{result.sensitivity_coefficient:.6g}",
+            "Value derivative", f"{result.value_derivative:.6g}",
+        ),  # fmt: skip
+        "-" * _WIDTH,
+        f"{'':>20} {'param':>14} {'influence':>14} {'relative':>12}",
+    ]
+    table = frame(result)
+    rows = [*largest_moves(result), *range(problem.model.n_features, len(result.params))]
+    for k in rows:
+        row = table.iloc[k]
+        lines.append(
+            f"{result.names[k][:20]:>20} {row['param']:>14.6g} {row['influence']:>14.6g} "
+            f"{row['relative']:>12.4g}"
+        )
+    hidden = len(result.params) - len(rows)
+    if hidden:
+        lines.append(f"{'':>20} ({hidden} more coefficients move less)")
+    lines += ["-" * _WIDTH, f"{'eps':>20} {'S (eq. 4)':>14} {'flipped':>14}"]
+    for e in eps:
+        cost = e**2 * result.sensitivity_coefficient
+        lines.append(f"{e:>20g} {cost:>14.6g} {result.flip_fraction(float(e)):>14.1%}")
+    lines += [
+        "-" * _WIDTH,
+        f"Validity radius {result.validity_radius:.4g} ({result.validity_reason})",
+        diagnostics_line(result.diagnostics),
+    ]
+    return "\n".join(lines)
+
+
+def diagnostics_line(diagnostics: dict[str, Any]) -> str:
+    """The diagnostics that matter, in one line."""
+    return (
+        f"Condition number {diagnostics['condition_number']:.3g}, "
+        f"Newton step {diagnostics['newton_step']:.1e} s.e., "
+        f"zero gradients {diagnostics['zero_gradients']}, ties {diagnostics['ties']}"
+    )
+
+
+def _pair(left: str, left_value: str, right: str, right_value: str) -> str:
+    half = _WIDTH // 2 - 1
+    gap = half - len(left) - len(left_value)
+    other = half - len(right) - len(right_value)
+    return f"{left}{' ' * gap}{left_value}  {right}{' ' * other}{right_value}"

@@ -1,0 +1,363 @@
+"""What the public functions return: frozen objects with lazy properties."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _validate, report
+from ._arguments import rows_of
+from ._warnings import FlipWarning
+from .problems import LinearProblem
+from .robust import RobustSolution, robust_gain, solve_robust
+from .streaming import RowSource
+from .validity import Kinks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class RobustFit:
+    """A robust optimum: ``argmin E max ℓ(f(x + δ), y) + α ‖β‖²`` at one ε.
+
+    Attributes
+    ----------
+    estimator
+        A fitted copy of the estimator, with the robust parameters.
+    params : array (d,)
+        θ_ε: coefficients, then the intercept.
+    eps : float
+    radius : float
+        s: the attack's budget is ε s.
+    objective : float
+        Adversarial loss plus penalty at θ_ε.
+    residual : float
+        The least subgradient's norm relative to ``E |ℓ'| ‖(x, 1)‖``; 0 at the optimum.
+    gap : float
+        An estimate of how far the objective is above its minimum, relative to it: half
+        the squared Newton decrement.
+    n_iter : int
+        Passes over the data that computed derivatives.
+    converged : bool
+        Whether the residual met the tolerance.
+    method : str
+        "exact" or "pgd".
+    """
+
+    estimator: Any
+    params: Array
+    eps: float
+    radius: float
+    objective: float
+    residual: float
+    gap: float
+    n_iter: int
+    converged: bool
+    method: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A prediction of the influence beside the robust optimum it predicts.
+
+    Costs and gains are changes of the training objective, penalty included: the cost is
+    what the clean objective loses when θ_ε replaces θ̂, the gain is what the adversarial
+    objective wins. To second order in ε both are ``½ ε² IᵀHI`` (with α = 0 they are
+    changes of the clean and the adversarial loss).
+
+    Attributes
+    ----------
+    eps : float
+    params_error : float
+        ‖θ̂ + εI − θ_ε‖ / ‖θ_ε − θ̂‖.
+    predicted_cost, exact_cost : float
+    predicted_gain, exact_gain : float
+    method : str
+        How the robust optimum was found.
+    robust : RobustFit
+    """
+
+    eps: float
+    params_error: float
+    predicted_cost: float
+    exact_cost: float
+    predicted_gain: float
+    exact_gain: float
+    method: str
+    robust: RobustFit
+
+
+@dataclass(frozen=True)
+class InfluenceResult:
+    """The adversarial influence of a model: how robust training would move it.
+
+    Attributes
+    ----------
+    influence : array (d,)
+        I = dθ_ε/dε at ε = 0+: coefficients, then the intercept (Theorem 4.1, eq. 5).
+    problem : LinearProblem
+        The model at θ̂ with its data.
+    """
+
+    influence: Array
+    problem: LinearProblem = field(repr=False)
+    p: float
+    order: float
+
+    # --- what the one pass gave ---------------------------------------------------------
+
+    @property
+    def params(self) -> Array:
+        """θ̂, shape (d,)."""
+        return self.problem.params
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each entry of θ."""
+        return self.problem.names
+
+    @cached_property
+    def mixed(self) -> Array:
+        """Φ, shape (d,): the mixed derivative of Theorem 4.1."""
+        return self.problem.mixed()
+
+    @property
+    def hessian(self) -> Array:
+        """H, shape (d, d): the Hessian of the objective, penalty included, damping not."""
+        return self.problem.hessian
+
+    @property
+    def radius(self) -> float:
+        """s: the attack's budget at ε is ε s."""
+        return self.problem.radius
+
+    @property
+    def value_derivative(self) -> float:
+        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
+        return self.problem.value_derivative
+
+    @property
+    def influence_raw(self) -> Array:
+        """The influence on slopes in raw units, shape (d,); β/σ behind a scaler.
+
+        The intercept's entry is that of f = β_rawᵀ x + b_raw.
+        """
+        m = self.problem.model.n_features
+        shift, scale = self.problem.model.basis.arrays(m)
+        raw = self.influence.copy()
+        raw[:m] /= scale
+        if len(raw) > m:
+            raw[m] -= shift @ raw[:m]
+        return raw
+
+    # --- sensitivity --------------------------------------------------------------------
+
+    @cached_property
+    def _training_curvature(self) -> float:
+        """IᵀH_eI on the training data (no penalty)."""
+        return float(self.influence @ self.problem.sums.hessian @ self.influence)
+
+    @property
+    def sensitivity_coefficient(self) -> float:
+        """S/ε² = ½ IᵀH_eI on the training data (eq. 4)."""
+        return 0.5 * self._training_curvature
+
+    def sensitivity(
+        self, eps: Any, X: Any = None, y: Any = None, *, expansion: str = "quadratic"
+    ) -> Any:
+        """The predicted change of the clean loss, S_ε, without adversarial training.
+
+        Parameters
+        ----------
+        eps : float or array
+        X, y : arrays, optional
+            Evaluation data (unweighted); the training data, weighted as in `aif`, by
+            default.
+        expansion : {"quadratic", "taylor"}
+            "quadratic" is the paper's eq. 4, ``½ε² IᵀH_eI``. It leaves out ``ε g_eᵀI``,
+            which vanishes only where θ̂ minimises the evaluation loss; "taylor" adds it,
+            and is the one to use on held-out data or with alpha > 0.
+
+        Returns
+        -------
+        float or array
+            In units of the loss, shaped like `eps`.
+        """
+        radii = _validate.radii(eps)
+        _validate.option(expansion, "expansion", ["quadratic", "taylor"])
+        self._warn_about_flips(radii)
+        if X is None and y is None:
+            curvature, gradient = self._training_curvature, self.problem.sums.gradient
+        else:
+            source = self._evaluation_rows(X, y)
+            try:
+                evaluation = self.problem.evaluate(self.params, source)
+            except FloatingPointError:
+                _validate.locate_nonfinite(source.x, source.y)
+                raise
+            curvature = float(self.influence @ evaluation.hessian @ self.influence)
+            gradient = evaluation.gradient
+        result = 0.5 * radii**2 * curvature
+        if expansion == "taylor":
+            result = result + radii * float(gradient @ self.influence)
+        return float(result) if np.ndim(eps) == 0 else result
+
+    def _evaluation_rows(self, X: Any, y: Any) -> RowSource:
+        array, _ = _validate.matrix(X)
+        return rows_of(self.problem.model, array, y)
+
+    def predict_params(self, eps: float) -> Array:
+        """θ̂ + εI, shape (d,): the predicted robust optimum."""
+        radius = float(_validate.radii(_validate.number(eps, "eps", low=0.0)))
+        self._warn_about_flips(np.asarray(radius))
+        return self.params + radius * self.influence
+
+    # --- how far ε may go ---------------------------------------------------------------
+
+    @cached_property
+    def _kinks(self) -> Kinks:
+        return self.problem.kinks(self.influence)
+
+    @property
+    def validity_radius(self) -> float:
+        """The least ε at which the predicted robust path has a kink; see its reason.
+
+        It bounds smoothness, not accuracy: `verify` measures accuracy.
+        """
+        return self._kinks.first
+
+    @property
+    def validity_reason(self) -> str:
+        """What happens at the validity radius."""
+        return self._kinks.reason
+
+    def flip_fraction(self, eps: Any) -> Any:
+        """The share of the sample weight whose attack has turned round by ε.
+
+        Predicted along the straight path θ̂ + εI, which overstates it at larger ε.
+        """
+        radii = _validate.radii(eps)
+        fraction = self._kinks.flip_fraction(radii)
+        return float(fraction) if np.ndim(eps) == 0 else fraction
+
+    def _warn_about_flips(self, radii: Array) -> None:
+        largest = float(np.max(radii, initial=0.0))
+        fraction = float(self._kinks.flip_fraction(np.asarray(largest)))
+        if fraction > 0.05:
+            warnings.warn(
+                f"at eps={largest:g} about {fraction:.0%} of the samples have passed a kink of the "
+                "robust path: the expansion is rough there; verify(eps) says how rough",
+                FlipWarning,
+                stacklevel=3,
+            )
+
+    def verify(self, eps: float) -> Verification:
+        """Solve the robust problem at ε exactly and compare.
+
+        Parameters
+        ----------
+        eps : float, positive
+
+        Returns
+        -------
+        Verification
+        """
+        radius = _validate.number(eps, "eps", low=0.0, strict=True)
+        problem = self.problem
+        solution = solve_robust(problem, radius)
+        moved = solution.theta - self.params
+        penalty = problem.alpha * problem.penalized
+        at_start, at_end = penalty @ self.params**2, penalty @ solution.theta**2
+        cost = problem.loss_change(solution.theta) + float(at_end - at_start)
+        gain = robust_gain(problem, solution)
+        predicted = 0.5 * radius**2 * float(self.influence @ self.hessian @ self.influence)
+        error = np.linalg.norm(radius * self.influence - moved) / np.linalg.norm(moved)
+        return Verification(
+            eps=radius,
+            params_error=float(error),
+            predicted_cost=predicted,
+            exact_cost=cost,
+            predicted_gain=predicted,
+            exact_gain=gain,
+            method="exact",
+            robust=make_robust_fit(problem, solution, "exact"),
+        )
+
+    # --- samples, diagnostics, reports ----------------------------------------------------
+
+    def per_sample(self) -> Array:
+        """ζ, shape (n, d): each sample's share; the weighted mean is the influence."""
+        return self.problem.per_sample()
+
+    @cached_property
+    def diagnostics(self) -> dict[str, Any]:
+        """What to look at before trusting the numbers.
+
+        Keys: condition_number (of H), least_eigenvalue, damping, newton_step (the largest
+        entry of H⁻¹∇L(θ̂) in standard errors of θ̂), zero_gradients (samples), ties (entries
+        of the attack direction), solver, solver_iterations, solver_residual.
+        """
+        H, problem = self.hessian, self.problem
+        damped = H + problem.damping * np.eye(len(H))
+        values = np.linalg.eigvalsh(damped)
+        residual = damped @ self.influence + self.mixed
+        scale = np.linalg.norm(self.mixed) or 1.0
+        return {
+            "condition_number": float(values[-1] / values[0]),
+            "least_eigenvalue": float(values[0]),
+            "damping": float(problem.damping),
+            "newton_step": newton_step(problem),
+            "zero_gradients": problem.sums.zero_gradients,
+            "ties": problem.ball.ties(problem.beta),
+            "solver": "cholesky",
+            "solver_iterations": 0,
+            "solver_residual": float(np.linalg.norm(residual) / scale),
+        }
+
+    def summary(self, eps: Any = (0.01, 0.05, 0.1)) -> str:
+        """A text report: the model, the attack, the coefficients that move most, S_ε."""
+        return report.summary(self, _validate.radii(np.atleast_1d(eps)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame with a row per parameter: param, influence, relative."""
+        return report.frame(self)
+
+    def plot(self, eps: Any = None, ax: Any = None) -> Any:
+        """Draw the influence on each parameter; returns the matplotlib axes."""
+        from .plotting import plot_influence
+
+        return plot_influence(self, eps, ax)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def newton_step(problem: LinearProblem) -> float:
+    """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors."""
+    errors = problem.standard_errors()
+    step = np.abs(problem.solve(problem.gradient))
+    return float(np.max(step / np.maximum(errors, np.finfo(float).tiny)))
+
+
+def make_robust_fit(problem: LinearProblem, solution: RobustSolution, method: str) -> RobustFit:
+    """The public form of a solver's answer."""
+    return RobustFit(
+        estimator=problem.model.rebuild(solution.theta),
+        params=solution.theta,
+        eps=solution.eps,
+        radius=problem.radius,
+        objective=solution.objective,
+        residual=solution.residual,
+        gap=solution.gap,
+        n_iter=solution.n_iter,
+        converged=solution.converged,
+        method=method,
+    )

@@ -1,0 +1,229 @@
+"""Finish a robust fit on its kinks: Newton's method on an active set.
+
+At a kink c_i = 0 the subdifferential of |c_i| is λ_i ∇c_i with λ_i in [−1, 1]: a sample
+there is attacked at both ends, with shares (1 ± λ)/2. Kinks of the norm leave, for
+p = ∞, some coefficients at zero, and, for p = 1, some |D_j β_j| tied at the maximum.
+Given these sets the problem is smooth on a manifold, and Newton's method on its KKT
+conditions converges quadratically in θ and λ; samples and coefficients enter the sets
+when a step carries them across a kink, and leave when their multiplier is out of range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kinks_of_norms import NormPiece, norm_piece
+from .newton import Local
+
+if TYPE_CHECKING:
+    from .robust_linear import Hint, RobustProblem
+
+Array = NDArray[Any]
+_ROUNDING = 1e-11  # relative size of a c̃ that counts as zero
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point with a subgradient: the smallest found, not necessarily the least."""
+
+    theta: Array
+    local: Local
+    gradient: Array
+    residual: float
+
+
+@dataclass
+class _Samples:
+    """Which end of [f − κ, f + κ] each sample is attacked at, or that it is at a kink."""
+
+    side: Array  # (n,) ±1
+    kink: Array  # indices of samples at a kink
+    multiplier: Array  # λ of those
+
+    def as_array(self) -> Array:
+        full = self.side.copy()
+        full[self.kink] = np.clip(self.multiplier, -1.0, 1.0)
+        return full
+
+
+def polish(
+    problem: RobustProblem, theta: Array, hint: Hint | None, tol: float, max_iter: int
+) -> Point:
+    """Active-set Newton from θ; returns the best point met.
+
+    `hint` holds the widths of the smoothed problem that θ solves: samples and
+    coefficients within a few widths of a kink start in the active set. Without it the
+    sets start empty.
+    """
+    from .robust_linear import assemble
+
+    x = theta.copy()
+    norm = norm_piece(problem, x, hint.width if hint else None)
+    x = norm.snap(x)
+    if norm.value(x) == 0.0:
+        return _failed(problem, x)
+    samples = _first_samples(problem, x, hint)
+    best: Point | None = None
+    since_best = 0
+    for _ in range(max_iter):
+        kappa = problem.rho * norm.value(x)
+        sums = problem.sums(x, kappa, multiplier=samples.as_array())
+        if not (sums.is_finite and np.isfinite(kappa)):
+            break
+        k, bend = norm.derivatives(x)
+        local = assemble(problem, x, sums, problem.rho * k, problem.rho * bend)
+        weight = problem.rho * sums.gain
+        remaining, inside = norm.reduce_gradient(x, local.gradient, weight)
+        # Only a point whose samples are at the ends they should be at has this subgradient.
+        honest = inside and _consistent(problem, x, kappa, samples)
+        residual = float(np.linalg.norm(remaining)) / (local.yardstick or 1.0)
+        if honest and (best is None or residual < best.residual):
+            stalled = best is not None and residual > 0.5 * best.residual
+            best = Point(x.copy(), local, remaining, residual)
+            since_best = 0
+            if residual == 0.0 or (stalled and residual <= tol):
+                break
+        else:
+            since_best += 1
+            if best is not None and (best.residual <= tol or since_best > 8):
+                break
+        new = _step(problem, x, norm, samples, local, kappa, k, weight)
+        if new is None or not np.isfinite(new).all():
+            break
+        x = new
+    return best if best is not None else _failed(problem, theta)
+
+
+def _failed(problem: RobustProblem, theta: Array) -> Point:
+    d = theta.size
+    nothing = Local(np.inf, np.zeros(d), np.eye(d), 1.0)
+    return Point(theta, nothing, np.zeros(d), np.inf)
+
+
+def _gaps(problem: RobustProblem, theta: Array, kappa: float) -> tuple[Array, Array]:
+    """c̃_i = c_i/κ and the size that it is small or large against."""
+    f = problem.sweep.predictions(theta)
+    y = problem.sweep.source.targets()
+    loss = problem.sweep.loss
+    scale = loss.curvature(f, y) * (np.abs(f) + np.abs(y) + kappa)
+    return loss.end_gap(f, y, kappa), scale
+
+
+def _first_samples(problem: RobustProblem, theta: Array, hint: Hint | None) -> _Samples:
+    kappa = problem.rho * problem.norm(theta)
+    gap, _ = _gaps(problem, theta, kappa)
+    side = np.where(gap < 0, -1.0, 1.0)
+    if hint is None or problem.sweep.loss.name == "logistic":
+        return _Samples(side, np.empty(0, dtype=int), np.empty(0))
+    c = kappa * gap
+    share = c / np.hypot(c, hint.smoothing)
+    kink = np.flatnonzero(np.abs(share) < 0.995)
+    kink = kink[np.argsort(np.abs(share[kink]))][: theta.size]
+    return _Samples(side, kink, share[kink])
+
+
+def _consistent(problem: RobustProblem, theta: Array, kappa: float, samples: _Samples) -> bool:
+    """Whether every sample is attacked at its worse end, kinks counting as either."""
+    if problem.sweep.loss.name == "logistic":
+        return True
+    gap, scale = _gaps(problem, theta, kappa)
+    wrong = samples.side * gap < -_ROUNDING * scale
+    wrong[samples.kink] = np.abs(gap[samples.kink]) > _ROUNDING * scale[samples.kink]
+    w = problem.sweep.source.weights()
+    if w.size:
+        wrong &= w > 0
+    return not wrong.any() and bool(np.all(np.abs(samples.multiplier) <= 1.0 + 1e-9))
+
+
+def _step(
+    problem: RobustProblem, x: Array, norm: NormPiece, samples: _Samples, local: Local,
+    kappa: float, k: Array, weight: float,
+) -> Array | None:  # fmt: skip
+    """One Newton step on the KKT conditions, and the sets that follow from it."""
+    basis = norm.tangent(x)
+    slopes, gaps, shares = _kink_rows(problem, x, samples, kappa, k)
+    hessian = basis.T @ local.hessian @ basis
+    move, change = _solve_kkt(
+        hessian, (basis.T @ slopes.T) * shares, -(basis.T @ local.gradient), -gaps * shares
+    )
+    step = basis @ move
+    new = norm.move(x, step)
+    samples.multiplier = samples.multiplier + change
+    # The gradient that the linear model predicts at the new point decides who is released.
+    predicted = local.gradient + local.hessian @ step + slopes.T @ (shares * change)
+    if norm.update(new, predicted, weight):
+        new = norm.snap(new)
+    if norm.value(new) == 0.0:
+        return None
+    if problem.sweep.loss.name != "logistic":
+        _update_samples(problem, new, norm, samples)
+    return new
+
+
+def _kink_rows(
+    problem: RobustProblem, x: Array, samples: _Samples, kappa: float, k: Array
+) -> tuple[Array, Array, Array]:
+    """∇c_i/κ (z, d), c̃_i (z,) and κ w̄_i (z,) of the samples at kinks."""
+    source, sweep, loss = problem.sweep.source, problem.sweep, problem.sweep.loss
+    if samples.kink.size == 0:
+        return np.empty((0, x.size)), np.empty(0), np.empty(0)
+    rows = sweep.basis.transform(np.asarray(source.x[samples.kink], dtype=np.float64))
+    if sweep.fit_intercept:
+        rows = np.column_stack([rows, np.ones(len(rows))])
+    f, y = rows @ x, source.targets()[samples.kink]
+    plus, minus = loss.slope(f + kappa, y), loss.slope(f - kappa, y)
+    along_f, along_k = 0.5 * (plus - minus) / kappa, 0.5 * (plus + minus) / kappa
+    slopes = along_f[:, None] * rows + np.outer(along_k, problem.rho * k)
+    w = source.weights()
+    share = w[samples.kink] / w.sum() if w.size else np.full(len(rows), 1.0 / source.n_rows)
+    return slopes, loss.end_gap(f, y, kappa), kappa * share
+
+
+def _solve_kkt(hessian: Array, columns: Array, first: Array, second: Array) -> tuple[Array, Array]:
+    """[[H, C], [Cᵀ, 0]] (Δ, Δλ) = (first, second), scaled to unit rows."""
+    d, z = columns.shape
+    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), 1e-300))
+    scaled_columns = columns * scale[:, None]
+    lengths = np.linalg.norm(scaled_columns, axis=0)
+    other = 1.0 / np.where(lengths > 0, lengths, 1.0)
+    matrix = np.zeros((d + z, d + z))
+    matrix[:d, :d] = hessian * scale * scale[:, None]
+    matrix[:d, d:] = scaled_columns * other
+    matrix[d:, :d] = matrix[:d, d:].T
+    right = np.concatenate([first * scale, second * other])
+    try:
+        solution = np.linalg.solve(matrix, right)
+        if not np.isfinite(solution).all() or np.abs(solution).max() > 1e12 * (
+            np.abs(right).max() + 1e-300
+        ):
+            raise np.linalg.LinAlgError
+    except np.linalg.LinAlgError:
+        solution = np.linalg.lstsq(matrix, right, rcond=1e-13)[0]
+    return solution[:d] * scale, solution[d:] * other
+
+
+def _update_samples(
+    problem: RobustProblem, x: Array, norm: NormPiece, samples: _Samples
+) -> None:
+    """Drop kinks whose λ left [−1, 1]; take in samples that the step carried across."""
+    gap, scale = _gaps(problem, x, problem.rho * norm.value(x))
+    out = np.abs(samples.multiplier) > 1.0
+    dropped = samples.kink[out]
+    samples.side[dropped] = np.sign(samples.multiplier[out])
+    samples.kink, samples.multiplier = samples.kink[~out], samples.multiplier[~out]
+    crossed = samples.side * gap < -_ROUNDING * scale
+    crossed[dropped] = False  # they lie on the kink and leave it to the side of λ
+    crossed[samples.kink] = False
+    new = np.flatnonzero(crossed)
+    room = max(x.size - samples.kink.size, 0)
+    if new.size > room:
+        # A long step: too many to be kinks. They change ends, the nearest stay as kinks.
+        order = np.argsort(np.abs(gap[new]) / np.maximum(scale[new], 1e-300))
+        samples.side[new[order[room:]]] *= -1.0
+        new = new[order[:room]]
+    samples.kink = np.concatenate([samples.kink, new])
+    samples.multiplier = np.concatenate([samples.multiplier, samples.side[new]])

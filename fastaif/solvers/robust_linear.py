@@ -1,0 +1,254 @@
+"""Exact robust optima of linear-predictor models, for every p and convex loss.
+
+    minimise J(θ) = E ψ(f_i, κ) + α ‖β‖²,   ψ = max ℓ(f ± κ) = S + |c|,   κ = ρ ‖Dβ‖_q
+
+(S and c are half the sum and half the difference of the loss at the two ends.) J is
+convex, with kinks where some c_i = 0 and where the norm has one. Three stages, each
+taken only when the one before did not reach the tolerance:
+
+1. Newton from θ̂ with the ends as they are: enough while no sample has flipped;
+2. is Dβ = 0 optimal? Its subgradient condition is checked exactly;
+3. |c| and the norm are smoothed, the width falls, and after each fall an active-set
+   method (`active_set`) tries to finish on the kinks that the smoothed solution shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._compute import _types as c
+from .._sums import InfluenceSums, Sweep
+from ..norms import lp_norm, smooth_norm
+from .active_set import Point, polish
+from .cholesky import factorize
+from .newton import Local, minimize
+
+Array = NDArray[Any]
+_NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
+
+
+@dataclass
+class RobustProblem:
+    """J and its parts.
+
+    Attributes
+    ----------
+    sweep : Sweep
+    alpha : float
+    penalized : array (d,)
+    weights : array (m,)
+        D; 0 where a feature cannot be attacked.
+    q, rho : float
+        The dual exponent and the budget ρ = ε s.
+    n_passes : int
+        Passes over the data so far.
+    """
+
+    sweep: Sweep
+    alpha: float
+    penalized: Array
+    weights: Array
+    p: float
+    q: float
+    rho: float
+    n_passes: int = 0
+
+    @property
+    def m(self) -> int:
+        """The number of coefficients."""
+        return self.weights.size
+
+    def norm(self, theta: Array) -> float:
+        """‖Dβ‖_q."""
+        return float(lp_norm(self.weights * theta[: self.m], self.q))
+
+    def sums(
+        self, theta: Array, kappa: float, smoothing: float = 0.0, multiplier: Array = c.EMPTY
+    ) -> InfluenceSums:
+        """One pass at θ."""
+        self.n_passes += 1
+        return self.sweep.run(
+            theta, _NEED, kappa=kappa, smoothing=smoothing, multiplier=multiplier
+        )
+
+    def penalty(self, theta: Array) -> float:
+        """α ‖θ_pen‖²."""
+        return self.alpha * float(self.penalized @ theta**2)
+
+    def objective(self, theta: Array) -> float:
+        """J(θ)."""
+        return self.sums(theta, self.rho * self.norm(theta)).loss + self.penalty(theta)
+
+    def smoothed(self, theta: Array, width: float, smoothing: float) -> Local:
+        """J with |c| → √(c² + smoothing²) and the norm smoothed to `width`."""
+        free = self.weights > 0
+        scale = self.weights[free]
+        norm, z, curvature = smooth_norm(scale * theta[: self.m][free], self.q, width)
+        sums = self.sums(theta, self.rho * norm, smoothing)
+        k = np.zeros(theta.size)
+        k[: self.m][free] = self.rho * scale * z
+        bend = np.zeros((theta.size, theta.size))
+        block = np.ix_(np.flatnonzero(free), np.flatnonzero(free))
+        bend[block] = self.rho * scale[:, None] * curvature * scale
+        return assemble(self, theta, sums, k, bend)
+
+
+def assemble(
+    problem: RobustProblem, theta: Array, sums: InfluenceSums, k: Array, bend: Array
+) -> Local:
+    """Value, gradient and Hessian of J from the sums in (f, κ) and κ's derivatives.
+
+    ∇J = E ψ_f (v,1) + E ψ_κ k + 2αθ_pen and
+    ∇²J = E ψ_ff (v,1)(v,1)ᵀ + h kᵀ + k hᵀ + E ψ_κκ kkᵀ + E ψ_κ ∇²κ + 2α, h = E ψ_fκ (v,1).
+    """
+    gradient = sums.gradient + sums.gain * k + 2.0 * problem.alpha * problem.penalized * theta
+    cross = np.outer(sums.mixed_direction, k)
+    hessian = sums.hessian + cross + cross.T + sums.scalar(c.S_KK) * np.outer(k, k)
+    hessian += max(sums.gain, 0.0) * bend
+    hessian[np.diag_indices_from(hessian)] += 2.0 * problem.alpha * problem.penalized
+    value = sums.loss + problem.penalty(theta)
+    if not np.isfinite(value):
+        value = np.inf
+    return Local(value, gradient, hessian, sums.yardstick)
+
+
+@dataclass(frozen=True)
+class RobustOptimum:
+    """The best point found."""
+
+    theta: Array
+    objective: float
+    residual: float
+    gap: float
+    n_passes: int
+    converged: bool
+
+
+def solve(
+    problem: RobustProblem, theta: Array, tol: float = 1e-12, max_iter: int | None = None
+) -> RobustOptimum:
+    """Minimise J from θ̂.
+
+    Parameters
+    ----------
+    problem : RobustProblem
+    theta : array (d,)
+        The natural optimum, or any start.
+    tol : float
+        Bound on the least subgradient's norm relative to ``E |ψ_f| ‖(v, 1)‖``.
+    max_iter : int, optional
+        Bound on the passes over the data; 500 by default.
+    """
+    # A trial step may overflow the loss; the values then say so and it is not taken.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return _solve(problem, theta, tol, 500 if max_iter is None else max_iter)
+
+
+def _solve(problem: RobustProblem, theta: Array, tol: float, limit: int) -> RobustOptimum:
+    best = polish(problem, theta, None, tol, min(limit, 12))
+    if best.residual > tol:
+        zero = _at_zero(problem, theta, tol)
+        best = min(best, zero, key=lambda point: point.residual)
+        if best.residual > tol:
+            start = theta if problem.objective(theta) <= problem.objective(zero.theta) else None
+            best = _continuation(problem, theta, start, zero.theta, best, tol, limit)
+    return RobustOptimum(
+        best.theta, problem.objective(best.theta), best.residual, _gap(best), problem.n_passes,
+        best.residual <= tol,
+    )  # fmt: skip
+
+
+def _gap(point: Point) -> float:
+    """Half the squared Newton decrement over the objective: the gap to second order."""
+    factor = factorize(point.local.hessian)
+    if factor is None or point.local.value == 0.0:
+        return float("nan")
+    decrement = float(point.gradient @ factor.solve(point.gradient))
+    return 0.5 * decrement / abs(point.local.value)
+
+
+def _at_zero(problem: RobustProblem, theta: Array, tol: float) -> Point:
+    """The best θ with Dβ = 0, and the least subgradient of J there.
+
+    On Dβ = 0 the objective is the natural one. A subgradient of J adds ρ E|ℓ'| D z with
+    ‖z‖_p ≤ 1: the gradient g of the attackable coefficients is cancelled where
+    ‖D⁻¹ g‖_p ≤ ρ E|ℓ'|, and else all but the part outside that ball remains.
+    """
+    attacked = np.zeros(theta.size, dtype=bool)
+    attacked[: problem.m] = problem.weights > 0
+    kept = np.flatnonzero(~attacked)
+
+    def embed(part: Array) -> Array:
+        full = np.zeros(theta.size)
+        full[kept] = part
+        return full
+
+    def full_local(point: Array) -> tuple[Local, InfluenceSums]:
+        sums = problem.sums(point, 0.0)
+        nothing = np.zeros(theta.size)
+        return assemble(problem, point, sums, nothing, np.zeros((theta.size,) * 2)), sums
+
+    def evaluate(part: Array) -> Local:
+        local, _ = full_local(embed(part))
+        block = local.hessian[np.ix_(kept, kept)]
+        return Local(local.value, local.gradient[kept], block, local.yardstick)
+
+    start = np.zeros(kept.size)
+    if kept.size:
+        start = minimize(evaluate, _zero_start(problem, theta, kept), tol=tol).x
+    point = embed(start)
+    local, sums = full_local(point)
+    left = local.gradient.copy()
+    scale = problem.weights[problem.weights > 0]
+    inner = left[attacked] / scale
+    budget = problem.rho * sums.gain
+    size = float(lp_norm(inner, problem.p))
+    left[attacked] *= 0.0 if size <= budget else 1.0 - budget / size
+    return Point(point, local, left, float(np.linalg.norm(left)) / (local.yardstick or 1.0))
+
+
+def _zero_start(problem: RobustProblem, theta: Array, kept: Array) -> Array:
+    """Zero, but for an intercept that predicts the mean of the current predictions."""
+    start = np.zeros(theta.size)
+    if theta.size > problem.m:
+        start[-1] = float(np.mean(problem.sweep.predictions(theta)))
+    return start[kept]
+
+
+def _continuation(
+    problem: RobustProblem, theta: Array, start: Array | None, zero: Array, best: Point,
+    tol: float, limit: int,
+) -> Point:  # fmt: skip
+    """Smoothed problems of falling width, each followed by a try on its kinks."""
+    size = problem.norm(theta)
+    slope = problem.sums(theta, 0.0).gain
+    x = zero.copy() if start is None else start.copy()
+    for exponent in np.arange(-1.0, -13.5, -1.0):
+        width = 10.0**exponent
+        smoothing = problem.rho * size * slope * width
+        found = minimize(
+            lambda point, w=width, s=smoothing: problem.smoothed(point, w * size, s),  # type: ignore[misc]
+            x, tol=max(1e-2 * width, tol), max_iter=40,
+        )  # fmt: skip
+        x = found.x
+        if exponent <= -3:
+            hint = Hint(width * size, smoothing)
+            point = polish(problem, x, hint, tol, 25)
+            best = min(best, point, key=lambda p: p.residual)
+            if best.residual <= tol:
+                return best
+        if problem.n_passes > limit:
+            break
+    return best
+
+
+@dataclass(frozen=True)
+class Hint:
+    """The widths at which the start of a polish was smoothed."""
+
+    width: float
+    smoothing: float

@@ -1,0 +1,247 @@
+"""Rows by the block, and the thread driver.
+
+`RowSource` hands out contiguous, read-only blocks of one floating-point type from
+arrays of any layout, so that compiled operations meet one signature per type and
+data are never copied whole. `reduce_chunks` runs operations over chunks of rows and
+merges their partial sums along a fixed binary tree: the result does not depend on
+the number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute._types import EMPTY, Rows
+
+Array = NDArray[Any]
+Encoder = Callable[[Array], Array]
+T = TypeVar("T")
+
+_MAX_CHUNKS = 1024
+_CHUNK_ENTRIES = 1 << 18
+_SERIAL_ENTRIES = 1 << 16  # below this a thread costs more than it brings
+
+
+class RowSource(NamedTuple):
+    """Inputs (n, m), targets (n,) and weights (n,) or None, read by the block.
+
+    `encode` turns raw targets into the numbers that the loss expects (±1 for labels).
+    """
+
+    x: Array
+    y: Array
+    weight: Array | None
+    encode: Encoder
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.x.shape[0])
+
+    @property
+    def n_columns(self) -> int:
+        return int(self.x.shape[1])
+
+    def targets(self, start: int = 0, stop: int | None = None) -> Array:
+        """Encoded targets of a range of rows, float64."""
+        return self.encode(self.y[start:stop])
+
+    def weights(self, start: int = 0, stop: int | None = None) -> Array:
+        """Weights of a range of rows, float64; empty where all are one."""
+        if self.weight is None:
+            return EMPTY
+        return _read_only(np.ascontiguousarray(self.weight[start:stop], dtype=np.float64))
+
+    def inputs(self, start: int = 0, stop: int | None = None) -> Array:
+        """Inputs of a range of rows: C-contiguous, float32 or float64, read-only."""
+        block = np.asarray(self.x[start:stop])
+        dtype = block.dtype if block.dtype in (np.float32, np.float64) else np.float64
+        if not (block.flags.c_contiguous and block.flags.aligned and block.dtype.isnative):
+            block = np.ascontiguousarray(block, dtype=dtype)
+        return _read_only(block.astype(dtype, copy=False))
+
+    def rows(self, start: int, stop: int) -> Rows:
+        """A range of rows as compiled operations take it."""
+        targets = _read_only(np.ascontiguousarray(self.targets(start, stop), dtype=np.float64))
+        return Rows(self.inputs(start, stop), targets, self.weights(start, stop))
+
+    def chunks(self) -> list[tuple[int, int]]:
+        """Ranges of rows; they depend on the shape alone."""
+        n, m = self.n_rows, max(self.n_columns, 1)
+        size = max(_CHUNK_ENTRIES // m, 4 * m, 1024, -(-n // _MAX_CHUNKS))
+        count = max(1, -(-n // size))
+        edges = [n * i // count for i in range(count + 1)]
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _read_only(array: Array) -> Array:
+    """A read-only view: read-only and writable input then share one compiled signature."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+# --- threads -------------------------------------------------------------------------
+
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+_pool_lock = threading.Lock()
+
+
+def _forget_pool() -> None:
+    """After a fork the child has the parent's pool object but none of its threads."""
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_pool)
+
+
+def default_threads() -> int:
+    """As many threads as this process may use cores."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def _executor(n_threads: int) -> ThreadPoolExecutor:
+    global _pool, _pool_size
+    with _pool_lock:
+        if _pool is None or _pool_size < n_threads:
+            if _pool is not None:
+                _pool.shutdown(wait=False)
+            _pool = ThreadPoolExecutor(n_threads, thread_name_prefix="fastaif")
+            _pool_size = n_threads
+        return _pool
+
+
+def resolve_threads(n_threads: int | None, entries: int) -> int:
+    """The number of threads to use for work on that many matrix entries."""
+    if entries < _SERIAL_ENTRIES:
+        return 1
+    return default_threads() if n_threads is None else n_threads
+
+
+_blas_lock = threading.Lock()
+_blas_users = 0
+_blas_limiter: Any = None
+_blas_controller: Any = None
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """BLAS on one thread: our own threads call it, and its bits must not depend on theirs.
+
+    Counted, because Python threads may nest and overlap; the controller is made once
+    (looking for the libraries costs milliseconds).
+    """
+    global _blas_users, _blas_limiter, _blas_controller
+    with _blas_lock:
+        if _blas_controller is None:
+            import scipy.linalg.cython_blas  # noqa: F401  (so that its BLAS is loaded)
+            from threadpoolctl import ThreadpoolController
+
+            _blas_controller = ThreadpoolController()
+        if _blas_users == 0:
+            _blas_limiter = _blas_controller.limit(limits=1, user_api="blas")
+        _blas_users += 1
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            _blas_users -= 1
+            if _blas_users == 0:
+                _blas_limiter.restore_original_limits()
+
+
+def for_each(n_tasks: int, work: Callable[[int], None], n_threads: int) -> None:
+    """Run `work(0) … work(n_tasks - 1)`; on an error or Ctrl-C the rest is not started."""
+    if n_threads <= 1 or n_tasks <= 1:
+        for task in range(n_tasks):
+            work(task)
+        return
+    tickets = iter(range(n_tasks))
+    ticket_lock = threading.Lock()
+    stop = threading.Event()
+
+    def worker() -> None:
+        while not stop.is_set():
+            with ticket_lock:
+                task = next(tickets, None)
+            if task is None:
+                return
+            work(task)
+
+    pool = _executor(n_threads)
+    futures = [pool.submit(worker) for _ in range(min(n_threads, n_tasks))]
+    try:
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+    finally:
+        stop.set()
+        wait(futures)
+
+
+class _Tree:
+    """Merges partial results along a fixed binary tree as they arrive."""
+
+    def __init__(self, n_leaves: int, merge: Callable[[Any, Any], Any]) -> None:
+        self._n_leaves = n_leaves
+        self._merge = merge
+        self._waiting: dict[tuple[int, int], Any] = {}
+        self._lock = threading.Lock()
+
+    def add(self, leaf: int, part: Any) -> None:
+        level, place, width = 0, leaf, self._n_leaves
+        while width > 1:
+            if not (place % 2 == 0 and place + 1 == width):  # an odd one out moves up alone
+                sibling = place ^ 1
+                with self._lock:
+                    other = self._waiting.pop((level, sibling), None)
+                    if other is None:
+                        self._waiting[level, place] = part
+                        return
+                part = self._merge(part, other) if place < sibling else self._merge(other, part)
+            level, place, width = level + 1, place // 2, (width + 1) // 2
+        with self._lock:
+            self._waiting[level, 0] = part
+
+    def root(self) -> Any:
+        (part,) = self._waiting.values()
+        return part
+
+
+def reduce_chunks(
+    chunks: list[tuple[int, int]],
+    work: Callable[[int, int], T],
+    merge: Callable[[T, T], T],
+    n_threads: int,
+) -> T:
+    """Merge ``work(start, stop)`` over all chunks: the same bits on any number of threads."""
+    tree = _Tree(len(chunks), merge)
+
+    def task(index: int) -> None:
+        tree.add(index, work(*chunks[index]))
+
+    with single_threaded_blas():
+        for_each(len(chunks), task, n_threads)
+    return tree.root()  # type: ignore[no-any-return]
+
+
+def map_rows(
+    source: RowSource, work: Callable[[int, int], None], n_threads: int | None = None
+) -> None:
+    """Run ``work(start, stop)`` over the source's chunks, for results of one row each."""
+    chunks = source.chunks()
+    threads = resolve_threads(n_threads, source.n_rows * source.n_columns)
+    with single_threaded_blas():
+        for_each(len(chunks), lambda i: work(*chunks[i]), threads)

@@ -1,0 +1,110 @@
+"""How far ε may go: the kinks of the robust path along θ̂ + εI.
+
+The expansion is smooth until (a) some ℓ'_i changes sign, so that this sample's attack
+turns round, or (b) the attack's direction changes: for p = ∞ when an attackable
+coefficient changes sign, for p = 1 when another coefficient becomes the largest. The
+first such ε bounds smoothness, not accuracy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._sums import Sweep
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Kinks:
+    """Predicted kinks of the robust path.
+
+    Attributes
+    ----------
+    flips : array, sorted
+        The ε at which a sample's ℓ' changes sign; samples that never flip are left out.
+    flip_weights : array
+        Their shares of the total weight, in the same order.
+    first : float
+        The least ε of all kinks; inf if there is none.
+    reason : str
+        What happens there.
+    """
+
+    flips: Array
+    flip_weights: Array
+    first: float
+    reason: str
+
+    def flip_fraction(self, eps: Array) -> Array:
+        """The share of the weight that has flipped by ε."""
+        cumulated = np.concatenate([[0.0], np.cumsum(self.flip_weights)])
+        return cumulated[np.searchsorted(self.flips, eps, side="right")]
+
+
+def linear_kinks(sweep: Sweep, theta: Array, influence: Array) -> Kinks:
+    """The kinks of a linear-predictor model."""
+    ball = sweep.ball
+    assert ball is not None
+    m = sweep.source.n_columns
+    flips, shares = _sample_flips(sweep, theta, influence)
+    sample = float(flips[0]) if flips.size else np.inf
+    direction, which = np.inf, ""
+    # With a single attackable feature every norm is |D_j β_j|, with p = ∞'s kink.
+    if np.isinf(ball.p) or np.count_nonzero(ball.scale) == 1:
+        direction, which = _sign_change(theta[:m], influence[:m], ball.scale > 0)
+    elif ball.p == 1:
+        direction, which = _argmax_change(ball.weights * theta[:m], ball.weights * influence[:m])
+    if np.isinf(min(sample, direction)):
+        reason = "none: the path is smooth at every ε"
+    elif sample <= direction:
+        reason = "a sample's loss slope changes sign"
+    else:
+        reason = which
+    return Kinks(flips, shares, min(sample, direction), reason)
+
+
+def _sample_flips(sweep: Sweep, theta: Array, influence: Array) -> tuple[Array, Array]:
+    """f_i moves by ε⟨(v_i, 1), I⟩ towards the prediction at which ℓ'_i vanishes."""
+    source = sweep.source
+    if sweep.loss.name == "logistic":
+        return np.empty(0), np.empty(0)
+    target = sweep.loss.zero_slope_prediction(source.targets())
+    distance = target - sweep.predictions(theta)
+    speed = sweep.predictions(influence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        flips = distance / speed
+    w = source.weights()
+    w = w if w.size else np.ones(source.n_rows)
+    kept = np.isfinite(flips) & (flips > 0) & (w > 0)
+    order = np.argsort(flips[kept], kind="stable")
+    return flips[kept][order], (w[kept] / w.sum())[order]
+
+
+def _sign_change(beta: Array, slope: Array, free: Array) -> tuple[float, str]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        when = np.where(free & (beta != 0), -beta / slope, np.nan)
+    when[~(when > 0)] = np.inf
+    place = int(np.argmin(when))
+    return float(when[place]), f"coefficient {place} changes sign"
+
+
+def _argmax_change(u: Array, slope: Array) -> tuple[float, str]:
+    """The first ε at which another |u_j + ε slope_j| overtakes the largest."""
+    top = int(np.argmax(np.abs(u)))
+    side = np.sign(u[top])
+    size, speed = abs(u[top]), side * slope[top]
+    best, place = np.inf, top
+    for sign in (1.0, -1.0):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            when = (size - sign * u) / (sign * slope - speed)
+        when[top] = np.inf
+        when[~(when > 0)] = np.inf
+        j = int(np.argmin(when))
+        if when[j] < best:
+            best, place = float(when[j]), j
+    return best, f"coefficient {place} becomes the largest in the attack's norm"
