@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,8 +42,12 @@ def prepare(
     sample_weight: Any,
     damping: float = 0.0,
     n_threads: Any = None,
+    only_radius: bool = False,
 ) -> LinearProblem:
-    """The influence problem of an estimator and its data."""
+    """The influence problem of an estimator and its data.
+
+    `only_radius` leaves the pass for H and Φ until something asks for it.
+    """
     p = _validate.number(p, "p", low=1.0, infinite=True)
     _validate.order(order)
     _validate.option(attack_space, "attack_space", ["scaled", "raw"])
@@ -59,11 +65,22 @@ def prepare(
     )  # fmt: skip
     if not np.any(ball.scale > 0):
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
+    problem = LinearProblem(model, source, ball, damping, threads)
+    with locating(source):
+        if not only_radius:
+            _ = problem.sums
+        if problem.radius == 0.0:
+            raise ValueError(
+                "every row of X is zero, so that radius='mean_norm' is zero; give a radius"
+            )
+    return problem
+
+
+@contextmanager
+def locating(source: RowSource) -> Iterator[None]:
+    """Turn "some sum is not finite" into a message that says where the data are not."""
     try:
-        problem = LinearProblem(model, source, ball, damping, threads)
+        yield
     except FloatingPointError:
         _validate.locate_nonfinite(source.x, source.y)
         raise
-    if problem.radius == 0.0:
-        raise ValueError("every row of X is zero, so that radius='mean_norm' is zero; give a radius")
-    return problem

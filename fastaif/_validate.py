@@ -118,6 +118,31 @@ def number(
     return result
 
 
+def count(value: Any, name: str, low: int = 1) -> int:
+    """An integer of at least `low`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer of at least {low}, but is {value!r}")
+    if int(value) < low:
+        raise ValueError(f"{name} must be an integer of at least {low}, but is {value!r}")
+    return int(value)
+
+
+def seed(random_state: Any) -> int:
+    """A 62-bit seed from None, an integer, a RandomState or a Generator."""
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**62))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(0, 2**62, dtype=np.int64))
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**62))
+    if isinstance(random_state, numbers.Integral) and int(random_state) >= 0:
+        return int(np.random.SeedSequence(int(random_state)).generate_state(1, np.uint64)[0] >> 2)
+    raise ValueError(
+        f"random_state must be None, a non-negative integer, a RandomState or a Generator, "
+        f"but is {random_state!r}"
+    )
+
+
 def option(value: Any, name: str, known: Sequence[str]) -> str:
     """One of the known strings."""
     if not isinstance(value, str) or value not in known:
@@ -195,9 +220,7 @@ def threads(value: Any) -> int | None:
     """None for all cores, or a positive integer."""
     if value is None:
         return None
-    if not isinstance(value, numbers.Integral) or int(value) < 1:
-        raise ValueError(f"n_threads must be a positive integer or None, but is {value!r}")
-    return int(value)
+    return count(value, "n_threads")
 
 
 def locate_nonfinite(X: Array, y: Array, block: int = 65536) -> None:

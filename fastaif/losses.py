@@ -84,14 +84,18 @@ class Loss:
         step = f - g
         if self.name == "squared_error":
             return step * (f - y + (g - y))
+        if self.name == "huber":
+            u, v = (f - y) / self.delta, (g - y) / self.delta
+            return step * (f - y + (g - y)) / (np.hypot(1.0, u) + np.hypot(1.0, v))
+        # The exact identities for exp and log1p cancel in their turn for long steps.
+        short = np.clip(step, -1.0, 1.0)
         if self.name == "poisson":
-            return np.exp(g) * np.expm1(step) - y * step
-        if self.name == "logistic":
+            near = np.exp(g) * np.expm1(short) - y * short
+        else:
             from scipy.special import expit
 
-            return np.log1p(np.asarray(expit(-y * g)) * np.expm1(-y * step))
-        u, v = (f - y) / self.delta, (g - y) / self.delta
-        return step * (f - y + (g - y)) / (np.hypot(1.0, u) + np.hypot(1.0, v))
+            near = np.log1p(np.asarray(expit(-y * g)) * np.expm1(-y * short))
+        return np.where(short == step, near, self.value(f, y) - self.value(g, y))
 
     def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
         """(ℓ(f + κ) − ℓ(f − κ)) / 2κ, and ℓ'(f) at κ = 0: its sign is the worse end."""

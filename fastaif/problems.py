@@ -7,7 +7,7 @@ intervals are written once, against it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -109,31 +109,44 @@ class InfluenceProblem(Protocol):
         """θ̂ with the sample weights multiplied by `weights`."""
 
 
+def _finite(sums: InfluenceSums) -> InfluenceSums:
+    if not sums.is_finite:
+        raise FloatingPointError("sums are not finite")
+    return sums
+
+
 @dataclass(frozen=True)
 class LinearProblem:
-    """The InfluenceProblem of a linear-predictor model: one pass gives everything.
-
-    Raises
-    ------
-    FloatingPointError
-        Some sum is not finite; the caller looks for the culprit in the data.
-    """
+    """The InfluenceProblem of a linear-predictor model: one pass gives everything."""
 
     model: LinearModel
     source: RowSource
     ball: Ball
     damping: float = 0.0
     n_threads: int | None = None
-    sums: InfluenceSums = field(init=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def sums(self) -> InfluenceSums:
+        """The one pass: everything that H, Φ, s and the gradient are made of.
+
+        Raises
+        ------
+        FloatingPointError
+            Some sum is not finite; the caller looks for the culprit in the data.
+        """
         need = c.NEED_GRADIENT | c.NEED_HESSIAN
         if self.ball.radius is None:
             need |= c.NEED_NORM
-        sums = self.sweep.run(self.params, need)
-        if not sums.is_finite:
-            raise FloatingPointError("sums are not finite")
-        object.__setattr__(self, "sums", sums)
+        return _finite(self.sweep.run(self.params, need))
+
+    @cached_property
+    def radius(self) -> float:
+        """s: given, or E ‖x/c‖_p."""
+        if self.ball.radius is not None:
+            return self.ball.radius
+        if "sums" in self.__dict__:
+            return self.sums.mean_norm
+        return _finite(self.sweep.run(self.params, c.NEED_NORM)).mean_norm
 
     @property
     def sweep(self) -> Sweep:
@@ -164,11 +177,6 @@ class LinearProblem:
     def penalized(self) -> Array:
         """1 where ‖θ_pen‖² counts an entry of θ."""
         return penalized_entries(self.model.n_features, self.model.fit_intercept)
-
-    @property
-    def radius(self) -> float:
-        """s: given, or E ‖x/c‖_p."""
-        return self.sums.mean_norm if self.ball.radius is None else self.ball.radius
 
     @property
     def gain(self) -> float:
@@ -240,9 +248,7 @@ class LinearProblem:
     def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
         """The natural loss, its gradient and Hessian at θ, on these or other rows."""
         sweep = self.model.sweep(source or self.source, None, self.n_threads)
-        sums = sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS)
-        if not sums.is_finite:
-            raise FloatingPointError("sums are not finite")
+        sums = _finite(sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS))
         return Evaluation(sums.loss, sums.gradient, sums.hessian)
 
     def loss_change(self, theta: Array, source: RowSource | None = None) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _validate, report
-from ._arguments import rows_of
+from ._arguments import locating, rows_of
 from ._warnings import FlipWarning
 from .problems import LinearProblem
 from .robust import RobustSolution, robust_gain, solve_robust
@@ -198,11 +198,8 @@ class InfluenceResult:
             curvature, gradient = self._training_curvature, self.problem.sums.gradient
         else:
             source = self._evaluation_rows(X, y)
-            try:
+            with locating(source):
                 evaluation = self.problem.evaluate(self.params, source)
-            except FloatingPointError:
-                _validate.locate_nonfinite(source.x, source.y)
-                raise
             curvature = float(self.influence @ evaluation.hessian @ self.influence)
             gradient = evaluation.gradient
         result = 0.5 * radii**2 * curvature

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._compute import _types as c
+from ._sums import InfluenceSums
+from .attacks import PgdSettings, projected_ascent
 from .problems import LinearProblem
 from .solvers import robust_linear
+from .solvers.pgd import minimize_adversarial
 
 Array = NDArray[Any]
 
@@ -65,3 +69,33 @@ def robust_gain(problem: LinearProblem, solution: RobustSolution) -> float:
     return float(np.average(change, weights=w if w.size else None)) + float(
         penalty @ ((problem.params - solution.theta) * (problem.params + solution.theta))
     )
+
+
+def solve_by_pgd(
+    problem: LinearProblem, eps: float, settings: PgdSettings, max_iter: int | None = None
+) -> RobustSolution:
+    """The robust optimum by projected gradient ascent and Danskin's theorem."""
+    adversarial = np.empty((problem.source.n_rows, problem.source.n_columns))
+    penalty = problem.alpha * problem.penalized
+
+    def sums(theta: Array) -> InfluenceSums:
+        projected_ascent(problem, theta, eps, settings, adversarial)
+        attacked = problem.source._replace(x=adversarial)
+        return problem.model.sweep(attacked, None, problem.n_threads).run(
+            theta, c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
+        )
+
+    def evaluate(theta: Array) -> tuple[float, Array]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = sums(theta)
+        return total.loss + float(penalty @ theta**2), total.gradient + 2.0 * penalty * theta
+
+    metric = np.linalg.cholesky(problem.hessian)
+    found = minimize_adversarial(evaluate, problem.params, metric, max_iter)
+    yardstick = sums(found.theta).yardstick or 1.0
+    decrement = np.linalg.solve(metric, found.gradient)
+    return RobustSolution(
+        found.theta, eps, found.objective, float(np.linalg.norm(found.gradient)) / yardstick,
+        0.5 * float(decrement @ decrement) / (abs(found.objective) or 1.0), found.n_iter,
+        found.converged,
+    )  # fmt: skip

@@ -144,54 +144,60 @@ def _project_simplex(v, radius, out):
 
 @operation(fastmath=STRICT)
 def _shrunk(a, multiplier, p):
-    """The root u in [0, a] of u + multiplier·u^(p−1) = a (safeguarded Newton)."""
-    if a == 0.0:
-        return 0.0
-    low, high = 0.0, a
-    u = a / (1.0 + multiplier) if p > 2.0 else min(a, (a / (1.0 + multiplier)))
-    for _ in range(100):
-        power = u ** (p - 1.0)
-        value = u + multiplier * power - a
-        if value > 0.0:
-            high = u
-        else:
-            low = u
-        if abs(value) <= 4e-16 * a or high - low <= 4e-16 * a:
+    """The root u in [0, a] of u + μ u^(p−1) = a.
+
+    In u for p ≥ 2, and in t = u^(p−1) for p < 2, the equation is convex and increasing:
+    Newton from the right of the root falls to it without overshooting.
+    """
+    if a == 0.0 or multiplier == 0.0:
+        return a
+    if p >= 2.0:
+        power, linear, curved = p - 1.0, 1.0, multiplier
+        x = min(a, (a / multiplier) ** (1.0 / power))
+    else:
+        power, linear, curved = 1.0 / (p - 1.0), multiplier, 1.0
+        x = min(a ** (p - 1.0), a / multiplier)
+    for _ in range(60):
+        bent = curved * x**power
+        step = (linear * x + bent - a) / (linear + power * bent / x)
+        x -= step
+        if step <= 4e-16 * x:
             break
-        slope = 1.0 + multiplier * (p - 1.0) * (power / u if u > 0.0 else np.inf)
-        step = u - value / slope
-        u = step if low < step < high else 0.5 * (low + high)
-    return u
+    return x if p >= 2.0 else x**power
 
 
 @operation(fastmath=STRICT)
 def _project_general(v, radius, p, out):
-    """Projection on the ℓp ball: bisection-safeguarded secant on the KKT multiplier.
+    """Projection on the ℓp ball, 1 < p < ∞: safeguarded Newton for the multiplier μ.
 
-    The magnitudes are divided by the radius first, so that the equation is
-    Σ u_k^p = 1 with u + μ u^(p−1) = |v| / radius.
+    The magnitudes a = |v| / radius shrink to u with u + μ u^(p−1) = a until ‖u‖_p = 1.
+    1/‖u‖_p is nearly linear in μ (exactly so for p = 2), so Newton is on that.
     """
-    m = v.shape[0]
-    low, high = 0.0, 1.0
-    for phase in range(2):
-        for _ in range(200):
-            multiplier = high if phase == 0 else 0.5 * (low + high)
-            total = 0.0
-            for k in range(m):
-                total += _shrunk(abs(v[k]) / radius, multiplier, p) ** p
-            if phase == 0:
-                if total <= 1.0:
-                    break
-                low, high = high, 4.0 * high
-            else:
-                if total > 1.0:
-                    low = multiplier
-                else:
-                    high = multiplier
-                if high - low <= 1e-15 * high:
-                    break
-    for k in range(m):
-        out[k] = np.sign(v[k]) * radius * _shrunk(abs(v[k]) / radius, high, p)
+    low, high, mu = 0.0, np.inf, 0.0
+    for _ in range(100):
+        total, slope = 0.0, 0.0
+        for k in range(v.shape[0]):
+            u = _shrunk(abs(v[k]) / radius, mu, p)
+            if u > 0.0:
+                power = u ** (p - 1.0)
+                total += power * u
+                slope -= power * power / (1.0 + mu * (p - 1.0) * power / u)
+        norm = total ** (1.0 / p)
+        if abs(norm - 1.0) <= 2e-16:
+            break
+        if norm > 1.0:
+            low = mu
+        else:
+            high = mu
+        # d(1/‖u‖)/dμ = −‖u‖^(−p−1) Σ u^(p−1) u'
+        following = mu + (1.0 - 1.0 / norm) / (-slope * norm ** (-p - 1.0))
+        if not low < following < high:
+            following = 0.5 * (low + high) if high < np.inf else 2.0 * mu + 1.0
+        if abs(following - mu) <= 2e-16 * mu:
+            break
+        mu = following
+    for k in range(v.shape[0]):
+        out[k] = np.sign(v[k]) * radius * _shrunk(abs(v[k]) / radius, mu, p)
 
 
 @operation(fastmath=STRICT)
@@ -208,11 +214,12 @@ def project_ball(v, radius, p, out):
     elif p == np.inf:
         for k in range(v.shape[0]):
             out[k] = min(max(v[k], -radius), radius)
-    elif p == 1.0:
-        _project_simplex(v, radius, out)
     else:
-        _project_general(v, radius, p, out)
+        if p == 1.0:
+            _project_simplex(v, radius, out)
+        else:
+            _project_general(v, radius, p, out)
         norm = row_norm(out, p)
-        if norm > radius:  # rounding of the multiplier
+        if norm > radius:  # rounding
             for k in range(v.shape[0]):
                 out[k] *= radius / norm

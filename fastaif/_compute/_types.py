@@ -68,6 +68,23 @@ class Inner(NamedTuple):
     multiplier: np.ndarray
 
 
+class Steps(NamedTuple):
+    """Projected gradient ascent in the ball ‖δ / c‖_p ≤ radius.
+
+    `slopes` is c ∘ ∇_x f over the attackable features, in order; `draws` > 1 adds random
+    starts, keyed by (seed, start, first_row + row).
+    """
+
+    p: float
+    radius: float
+    slopes: np.ndarray
+    n_steps: int
+    step: float
+    draws: int
+    seed: int
+    first_row: int
+
+
 class Sums(NamedTuple):
     """Outputs of the sweep, added to: (m, m) lower triangle, (N_VECTORS, m), (N_SCALARS,)."""
 

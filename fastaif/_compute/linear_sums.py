@@ -109,6 +109,8 @@ def _hard_end(loss, delta, f, y, kappa):
     """ψ and its derivatives at the end of [f − κ, f + κ] where the loss is larger."""
     gap = end_gap(loss, delta, f, y, kappa)
     side = 1.0 if gap > 0.0 else (-1.0 if gap < 0.0 else 0.0)
+    if side == 0.0 and kappa > 0.0:
+        side = 1.0  # both ends are as bad; at κ = 0 there is no attack, and sgn(ℓ') = 0
     value, first, second = point_loss(loss, delta, f + side * kappa, y)
     return value, first, side * first, second, side * second, second
 

@@ -77,6 +77,8 @@ def polish(
         k, bend = norm.derivatives(x)
         local = assemble(problem, x, sums, problem.rho * k, problem.rho * bend)
         weight = problem.rho * sums.gain
+        if not (np.isfinite(local.value) and np.isfinite(local.hessian).all()):
+            break
         remaining, inside = norm.reduce_gradient(x, local.gradient, weight)
         # Only a point whose samples are at the ends they should be at has this subgradient.
         honest = inside and _consistent(problem, x, kappa, samples)
@@ -195,6 +197,8 @@ def _solve_kkt(hessian: Array, columns: Array, first: Array, second: Array) -> t
     matrix[:d, d:] = scaled_columns * other
     matrix[d:, :d] = matrix[:d, d:].T
     right = np.concatenate([first * scale, second * other])
+    if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
+        return np.full(d, np.nan), np.full(z, np.nan)
     try:
         solution = np.linalg.solve(matrix, right)
         if not np.isfinite(solution).all() or np.abs(solution).max() > 1e12 * (

@@ -1,0 +1,154 @@
+"""`attack` and `adversarial_loss`: the inputs an adversary would choose, and their loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _validate
+from ._arguments import locating, prepare
+from ._compute import _types as c
+from .attacks import PgdSettings, closed_form, projected_ascent
+from .problems import LinearProblem
+
+Array = NDArray[Any]
+
+
+def attack(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    eps: float,
+    *,
+    p: float = 2,
+    order: float = math.inf,
+    radius: str | float = "mean_norm",
+    feature_scale: Any = None,
+    attackable: Any = None,
+    attack_space: str = "scaled",
+    sample_weight: Any = None,
+    method: str = "auto",
+    n_steps: int = 40,
+    step: float | None = None,
+    n_restarts: int = 1,
+    random_state: Any = None,
+) -> Any:
+    """The worst inputs within ``‖δ_i/c‖_p ≤ ε s`` of each sample.
+
+    Parameters
+    ----------
+    estimator
+        A fitted linear-predictor model (see `aif`).
+    X : array (n, m)
+        s = E‖x/c‖_p is computed on these rows.
+    y : array (n,)
+    eps : float
+    p, order, radius, feature_scale, attackable, attack_space, sample_weight
+        As in `aif`; weights enter s only.
+    method : {"auto", "exact", "pgd"}, default "auto"
+        "exact" is the closed form ``x ± ε s φ_c(∇_x f)``, which is what "auto" takes.
+    n_steps, step, n_restarts
+        Projected gradient ascent: steps, their length in units of ε s (2.5 / n_steps by
+        default), and starts (the sample itself, then random points of the ball).
+    random_state : int, RandomState, Generator or None
+        Draws the random starts: the same for each row whatever the blocks and threads.
+
+    Returns
+    -------
+    X_adv : array (n, m)
+        In the type of X (float64 for integers); a pandas frame if X is one.
+    """
+    problem, eps, settings = _prepare_attack(
+        estimator, X, y, eps, method, n_steps, step, n_restarts, random_state, p=p, order=order,
+        radius=radius, feature_scale=feature_scale, attackable=attackable,
+        attack_space=attack_space, sample_weight=sample_weight,
+    )  # fmt: skip
+    out = _attacked(problem, eps, settings)
+    return _like(X, out)
+
+
+def adversarial_loss(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    eps: float,
+    *,
+    p: float = 2,
+    order: float = math.inf,
+    radius: str | float = "mean_norm",
+    feature_scale: Any = None,
+    attackable: Any = None,
+    attack_space: str = "scaled",
+    sample_weight: Any = None,
+    method: str = "auto",
+    n_steps: int = 40,
+    step: float | None = None,
+    n_restarts: int = 1,
+    random_state: Any = None,
+) -> float:
+    """The mean loss under attack, ``E max ℓ(f(x + δ), y)``, without penalty.
+
+    The parameters are those of `attack`; the mean is weighted by `sample_weight`.
+
+    Returns
+    -------
+    float
+        In units of the loss (the squared error has no factor ½).
+    """
+    problem, eps, settings = _prepare_attack(
+        estimator, X, y, eps, method, n_steps, step, n_restarts, random_state, p=p, order=order,
+        radius=radius, feature_scale=feature_scale, attackable=attackable,
+        attack_space=attack_space, sample_weight=sample_weight,
+    )  # fmt: skip
+    with locating(problem.source):
+        if settings is None:
+            kappa = eps * problem.radius * problem.gain
+            sums = problem.sweep.run(problem.params, c.NEED_LOSS, kappa=kappa)
+        else:
+            attacked = problem.source._replace(x=_attacked(problem, eps, settings))
+            sweep = problem.model.sweep(attacked, None, None)
+            sums = sweep.run(problem.params, c.NEED_LOSS)
+        if not sums.is_finite:
+            raise FloatingPointError("sums are not finite")
+    return sums.loss
+
+
+def _prepare_attack(
+    estimator: Any, X: Any, y: Any, eps: Any, method: Any, n_steps: Any, step: Any,
+    n_restarts: Any, random_state: Any, **ball: Any,
+) -> tuple[LinearProblem, float, PgdSettings | None]:  # fmt: skip
+    """Checked arguments; settings are None where the closed form is used."""
+    eps = _validate.number(eps, "eps", low=0.0)
+    _validate.option(method, "method", ["auto", "exact", "pgd"])
+    settings = PgdSettings(
+        _validate.count(n_steps, "n_steps"),
+        None if step is None else _validate.number(step, "step", low=0.0, strict=True),
+        _validate.count(n_restarts, "n_restarts"),
+        _validate.seed(random_state),
+    )
+    problem = prepare(estimator, X, y, only_radius=True, **ball)
+    return problem, eps, settings if method == "pgd" else None
+
+
+def _attacked(problem: LinearProblem, eps: float, settings: PgdSettings | None) -> Array:
+    x = problem.source.x
+    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+    out = np.empty(x.shape, dtype=dtype)
+    with locating(problem.source):
+        if settings is None:
+            closed_form(problem, problem.params, eps, out)
+        else:
+            projected_ascent(problem, problem.params, eps, settings, out)
+        if not np.isfinite(out).all():
+            raise FloatingPointError("attacked inputs are not finite")
+    return out
+
+
+def _like(X: Any, out: Array) -> Any:
+    """A pandas frame for a pandas frame."""
+    if type(X).__module__.split(".")[0] == "pandas":
+        return type(X)(out, columns=X.columns, index=X.index)
+    return out

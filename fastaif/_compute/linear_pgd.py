@@ -1,0 +1,76 @@
+"""Projected gradient ascent on the inputs of a linear-predictor model.
+
+Everything happens in the units of the ball, u = δ / c over the attackable features: the
+ball is ‖u‖_p ≤ radius, the prediction moves by ⟨c ∘ ∇_x f, u⟩ and the steepest step is
+φ(c ∘ ∇_x f). Each sample takes all its steps before the next begins, so that its u
+stays in the first-level cache; the best iterate of all starts is kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._inline import point_loss, project_ball, row_direction, row_norm
+from ._jit import STRICT, operation
+from ._philox import fill_normal
+
+_PURPOSE = 1  # of the random numbers: starts of attacks
+
+
+@operation(fastmath=STRICT)
+def _start(steps, draw, row, u):
+    """The first start is the sample itself; others are uniform in radius and direction."""
+    if draw == 0:
+        u[:] = 0.0
+        return
+    fill_normal(steps.seed, _PURPOSE, draw, steps.first_row + row, u)
+    norm = row_norm(u, steps.p)
+    share = np.empty(1)
+    fill_normal(steps.seed, _PURPOSE + 1, draw, steps.first_row + row, share)
+    # |N(0,1)| clipped to 1: a third of the starts lie on the boundary.
+    reach = min(abs(share[0]), 1.0) * steps.radius / norm
+    for k in range(u.size):
+        u[k] *= reach
+
+
+@operation(fastmath=STRICT)
+def linear_pgd(prediction, y, inner, steps, out):
+    """The best attack found for each sample.
+
+    Parameters
+    ----------
+    prediction, y : array (k,)
+        f at the clean inputs, and targets.
+    inner : Inner
+        The loss (κ, smoothing and multiplier are not used).
+    steps : Steps
+    out : array (k, m_free)
+        u = δ / c, written.
+    """
+    free = steps.slopes.size
+    direction, u = np.empty(free), np.empty(free)
+    trial, moved = np.empty(free), np.empty(free)
+    row_direction(steps.slopes, steps.p, direction)
+    for i in range(prediction.size):
+        best, slope, _ = point_loss(inner.loss, inner.delta, prediction[i], y[i])
+        out[i] = 0.0
+        for draw in range(steps.draws):
+            _start(steps, draw, i, u)
+            for _ in range(steps.n_steps + 1):
+                move = 0.0
+                for k in range(free):
+                    move += steps.slopes[k] * u[k]
+                value, slope, _ = point_loss(inner.loss, inner.delta, prediction[i] + move, y[i])
+                if value > best:
+                    best = value
+                    out[i] = u
+                side = steps.step if slope >= 0.0 else -steps.step
+                for k in range(free):
+                    trial[k] = u[k] + side * direction[k]
+                project_ball(trial, steps.radius, steps.p, moved)
+                change = 0.0
+                for k in range(free):
+                    change = max(change, abs(moved[k] - u[k]))
+                    u[k] = moved[k]
+                if change <= 1e-15 * steps.radius:
+                    break  # a fixed point: every further step would end here again

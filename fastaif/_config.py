@@ -1,0 +1,75 @@
+"""`show_config`, `set_backend`, `warmup`: what runs, and getting it ready."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from . import _compute, _validate
+from .streaming import default_threads
+
+_PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "pandas", "matplotlib")
+
+
+def show_config() -> None:
+    """Print versions, the backend of each operation, threads and BLAS libraries."""
+    from . import __version__
+
+    lines = [f"fastaif {__version__}", f"python {platform.python_version()} ({sys.platform})"]
+    for package in _PACKAGES:
+        try:
+            lines.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            lines.append(f"{package} not installed")
+    built = "built" if _compute.native_available() else "not built (Numba runs everything)"
+    lines += [f"native extension: {built}", f"machine: {platform.machine()}"]
+    lines.append(f"threads: {default_threads()}")
+    lines += [f"operation {name}: {_compute.backend_of(name)}" for name in _compute.OPERATIONS]
+    lines += _blas_lines()
+    print("\n".join(lines))
+
+
+def _blas_lines() -> list[str]:
+    import scipy.linalg.cython_blas  # noqa: F401  (loads the library that is used)
+    from threadpoolctl import threadpool_info
+
+    return [
+        f"BLAS: {info.get('internal_api')} {info.get('version')}"
+        f"{' (' + info['architecture'] + ')' if info.get('architecture') else ''}"
+        for info in threadpool_info()
+        if info.get("user_api") == "blas"
+    ]
+
+
+def set_backend(name: str) -> None:
+    """Choose the backend of every later call.
+
+    Parameters
+    ----------
+    name : {"auto", "numba", "native"}
+        "auto": native where it was built, else Numba.
+
+    Raises
+    ------
+    RuntimeError
+        "native" where the C extension was not built.
+    """
+    _compute.set_backend(_validate.option(name, "backend", _compute.BACKENDS))
+
+
+def warmup() -> None:
+    """Compile, or load from the disk cache, every operation for float64 and float32."""
+    from ._aif import aif
+    from ._attack import attack
+    from .models.linear import LinearRegression
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 3))
+    y = X @ np.array([1.0, -2.0, 0.5]) + rng.normal(size=50)
+    for dtype in (np.float64, np.float32):
+        model = LinearRegression().fit(X.astype(dtype), y)
+        aif(model, X.astype(dtype), y, refine=True)
+    attack(model, X, y, 0.1, method="pgd", random_state=0)

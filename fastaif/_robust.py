@@ -1,0 +1,91 @@
+"""`robust_fit`: the robust optimum itself."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from . import _validate
+from ._arguments import prepare
+from ._warnings import SolverWarning
+from .attacks import PgdSettings
+from .results import RobustFit, make_robust_fit
+from .robust import solve_by_pgd, solve_robust
+
+
+def robust_fit(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    eps: float,
+    *,
+    p: float = 2,
+    order: float = math.inf,
+    radius: str | float = "mean_norm",
+    feature_scale: Any = None,
+    attackable: Any = None,
+    attack_space: str = "scaled",
+    sample_weight: Any = None,
+    method: str = "auto",
+    tol: float = 1e-12,
+    max_iter: int | None = None,
+    random_state: Any = None,
+    n_threads: int | None = None,
+) -> RobustFit:
+    """Train adversarially: ``argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²`` over ‖δ/c‖_p ≤ ε s.
+
+    Parameters
+    ----------
+    estimator
+        A fitted linear-predictor model (see `aif`); its parameters are the start.
+    X : array (n, m)
+    y : array (n,)
+    eps : float
+        ε ≥ 0, in units of the radius s.
+    p, order, radius, feature_scale, attackable, attack_space, sample_weight
+        As in `aif`.
+    method : {"auto", "exact", "pgd"}, default "auto"
+        "exact": the inner maximum is ``max ℓ(f ± ε s ‖c ∘ ∇_x f‖_q)`` for any loss convex
+        in f; the convex outer problem is solved to `tol`. "pgd": the paper's projected
+        gradient ascent inside, quasi-Newton outside. "auto" is "exact" here.
+    tol : float, default 1e-12
+        For "exact": bound on the least subgradient's norm relative to
+        ``E |ℓ'| ‖(x, 1)‖``.
+    max_iter : int, optional
+        Passes over the data ("exact", 500) or outer iterations ("pgd", 1,000).
+    random_state : int, RandomState or None
+        Unused: both methods start their attacks at the samples themselves.
+    n_threads : int, optional
+
+    Returns
+    -------
+    RobustFit
+
+    Warns
+    -----
+    SolverWarning
+        The tolerance was not reached.
+    """
+    eps = _validate.number(eps, "eps", low=0.0)
+    _validate.option(method, "method", ["auto", "exact", "pgd"])
+    tol = _validate.number(tol, "tol", low=0.0, strict=True)
+    limit = None if max_iter is None else _validate.count(max_iter, "max_iter")
+    problem = prepare(
+        estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
+        attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
+        n_threads=n_threads,
+    )  # fmt: skip
+    if method == "pgd":
+        settings = PgdSettings(seed=_validate.seed(random_state))
+        solution = solve_by_pgd(problem, eps, settings, limit)
+    else:
+        solution = solve_robust(problem, eps, tol, limit)
+    if not solution.converged:
+        warnings.warn(
+            f"the robust fit stopped after {solution.n_iter} iterations at a relative residual of "
+            f"{solution.residual:.1e}; raise max_iter, or alpha if the classes are separable",
+            SolverWarning,
+            stacklevel=2,
+        )
+    return make_robust_fit(problem, solution, "pgd" if method == "pgd" else "exact")

@@ -1,0 +1,85 @@
+"""Attacks on the inputs of a problem: in closed form, and by projected gradient ascent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import _types as c
+from ._compute import get
+from .problems import LinearProblem
+from .streaming import map_rows
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PgdSettings:
+    """How projected gradient ascent runs.
+
+    Attributes
+    ----------
+    n_steps : int
+    step : float or None
+        In units of the ball's radius; None: 2.5 / n_steps.
+    n_restarts : int
+        Starts: the sample itself, then random points of the ball.
+    seed : int
+    """
+
+    n_steps: int = 40
+    step: float | None = None
+    n_restarts: int = 1
+    seed: int = 0
+
+
+def closed_form(problem: LinearProblem, theta: Array, eps: float, out: Array) -> None:
+    """Write x_i + δ_i with the loss at its maximum over the ball.
+
+    δ_i = ± ε s φ_c(∇_x f), the end of [f − κ, f + κ] where the loss is larger (+ at ties).
+    """
+    model, source = problem.model, problem.source
+    beta = theta[: model.n_features]
+    f = problem.sweep.predictions(theta)
+    kappa = eps * problem.radius * problem.ball.gain(beta)
+    step = eps * problem.radius * problem.ball.step(beta)
+
+    def work(start: int, stop: int) -> None:
+        gap = model.loss.end_gap(f[start:stop], source.targets(start, stop), kappa)
+        side = np.where(gap < 0, -1.0, 1.0)
+        out[start:stop] = source.inputs(start, stop) + side[:, None] * step
+
+    map_rows(source, work, problem.n_threads)
+
+
+def projected_ascent(
+    problem: LinearProblem, theta: Array, eps: float, settings: PgdSettings, out: Array
+) -> None:
+    """Write x_i + δ_i, the best iterate of projected gradient ascent over the ball."""
+    model, source = problem.model, problem.source
+    beta = theta[: model.n_features]
+    free = np.flatnonzero(problem.ball.scale > 0)
+    scale = problem.ball.scale[free]
+    slopes = (problem.ball.weights * beta)[free]
+    radius = eps * problem.radius
+    step = radius * (2.5 / settings.n_steps if settings.step is None else settings.step)
+    f = problem.sweep.predictions(theta)
+    inner = c.Inner(model.loss.code, float(model.loss.delta), 0.0, 0.0, c.EMPTY)
+    operation = get("linear_pgd")
+
+    def work(start: int, stop: int) -> None:
+        steps = c.Steps(
+            float(problem.ball.p), radius, slopes, settings.n_steps, step, settings.n_restarts,
+            settings.seed, start,
+        )  # fmt: skip
+        u = np.empty((stop - start, free.size))
+        y = np.array(source.targets(start, stop), dtype=np.float64)
+        operation(f[start:stop], y, inner, steps, u)
+        block = np.array(source.inputs(start, stop), dtype=np.float64)
+        block[:, free] += scale * u
+        out[start:stop] = block
+
+    map_rows(source, work, problem.n_threads)

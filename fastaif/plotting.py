@@ -1,0 +1,258 @@
+"""Figures of results. matplotlib is optional: ``pip install 'fastaif[plot]'``.
+
+Nothing here shows a window, chooses a backend or touches rcParams: figures are returned,
+and what is drawn on axes of the caller's stays there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import report
+
+if TYPE_CHECKING:
+    from .results import InfluenceResult, Verification
+
+Array = NDArray[Any]
+
+_MOST_BARS = 15
+_LONGEST_NAME = 24
+_RAISED, _LOWERED = "#c44e52", "#4c72b0"
+_PREDICTED, _COST, _GAIN = "0.35", "#dd8452", "#55a868"
+_EXACT, _PGD = "#4c72b0", "#dd8452"
+
+
+def plot_influence(result: InfluenceResult, eps: float | None = None, ax: Any = None) -> Any:
+    """Draw dθ/dε for the coefficients that move most (at most 15, without the intercept).
+
+    Parameters
+    ----------
+    result : InfluenceResult
+    eps : float, optional
+        Draw the predicted change εI (eq. 5 times ε, in the coefficients' units) instead
+        of the slope I.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    chosen = report.largest_moves(result, _MOST_BARS)
+    if ax is None:
+        ax = _new_figure(None, 6.4, 1.5 + 0.3 * max(len(chosen), 3)).subplots()
+    lengths = result.influence[chosen] * (1.0 if eps is None else eps)
+    places = np.arange(len(chosen))
+    ax.barh(places, lengths, color=np.where(lengths > 0, _RAISED, _LOWERED))
+    # Ticks by position: bars named by strings would be merged where two names are alike.
+    ax.set_yticks(places, [_short(result.names[k]) for k in chosen])
+    ax.invert_yaxis()
+    ax.axvline(0.0, color="black", linewidth=0.8)
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_axisbelow(True)
+    unit = "scaled coefficients" if _is_scaled(result) else "coefficients"
+    if eps is None:
+        ax.set_xlabel(f"influence dθ/dε (change of {unit} per unit of ε)")
+    else:
+        ax.set_xlabel(f"predicted change of {unit} at ε = {eps:g}")
+    ax.set_title(_influence_title(result, len(chosen)), fontsize="medium")
+    return ax
+
+
+def plot_report(
+    result: InfluenceResult,
+    eps_list: Sequence[float],
+    verifications: Sequence[Verification],
+    figure: Any = None,
+) -> Any:
+    """Draw a result and its verification: influence bars; cost and gain against ε.
+
+    The line is ``½ ε² IᵀHI``, which both the cost and the gain follow to second order in
+    ε (eq. 4, plus the penalty where alpha > 0); the points are exact.
+
+    Parameters
+    ----------
+    result : InfluenceResult
+    eps_list : sequence of float, positive
+    verifications : sequence of Verification
+        `result.verify(eps)` for each of them, in the same order.
+    figure : matplotlib.figure.Figure, optional
+        An empty figure to draw in; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    bars = min(result.problem.model.n_features, _MOST_BARS)
+    figure = _new_figure(figure, 11.0, max(4.2, 1.5 + 0.3 * bars))
+    left, right = figure.subplots(1, 2)
+    plot_influence(result, ax=left)
+    order = np.argsort(eps_list)
+    eps = np.asarray(eps_list, dtype=float)[order]
+    ordered = [verifications[k] for k in order]
+    _draw_costs(right, result, eps, ordered)
+    return figure
+
+
+def _draw_costs(
+    ax: Any, result: InfluenceResult, eps: Array, verifications: Sequence[Verification]
+) -> None:
+    cost = np.array([v.exact_cost for v in verifications])
+    gain = np.array([v.exact_gain for v in verifications])
+    coefficient = verifications[-1].predicted_cost / eps[-1] ** 2
+    line = np.geomspace(eps[0] / 1.5, eps[-1] * 1.5, 50)
+    ax.plot(line, coefficient * line**2, color=_PREDICTED, label="predicted, ½ε²IᵀHI")
+    ax.plot(eps, gain, "s", color=_GAIN, markersize=6, label="exact gain (adversarial loss)")
+    ax.plot(eps, cost, "o", color=_COST, markersize=6, label="exact cost (clean loss)")
+    # Rounding can make a change negative at tiny eps, which a log axis would hide.
+    if min(cost.min(), gain.min()) > 0:
+        ax.set(xscale="log", yscale="log")
+        _mark_ticks(ax, eps)
+    if line[0] < result.validity_radius < line[-1]:
+        radius = result.validity_radius
+        ax.axvline(radius, color="0.6", linestyle=":", label=f"validity radius {radius:.3g}")
+    ax.grid(alpha=0.3)
+    ax.set_xlabel("attack size ε (in units of the radius s)")
+    what = "loss + penalty" if result.problem.alpha > 0 else "loss"
+    ax.set_ylabel(f"change of the training {what} (units of the loss)")
+    ax.set_title("Robust training: what it costs and gains", fontsize="medium")
+    ax.legend(fontsize="small")
+
+
+def _mark_ticks(ax: Any, eps: Array) -> None:
+    """Name the ε that were asked for: a log axis over less than a decade names none."""
+    if len(eps) > 6 or np.min(np.diff(np.log(eps)), initial=np.inf) < 0.15:
+        return
+    ax.set_xticks(eps, [f"{e:g}" for e in eps])
+    ax.set_xticks([], minor=True)
+
+
+def plot_figure1(result: Any, figure: Any = None) -> Any:
+    """Draw the paper's Figure 1 and its continuation to small ε.
+
+    Three panels: the error of dθ/dε and that of S_ε/ε² at the paper's ε, for exact robust
+    optima and for those of projected gradient descent; and both errors of the exact
+    optima at small ε on logarithmic axes, with their fitted slopes (theory: 1).
+
+    Parameters
+    ----------
+    result : Figure1Result
+        Of `fastaif.experiments.figure1`.
+    figure : matplotlib.figure.Figure, optional
+        An empty figure to draw in; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    figure = _new_figure(figure, 13.0, 4.2)
+    first, second, third = figure.subplots(1, 3)
+    slope, cost = "‖(θ_ε − θ̂)/ε − I‖₂", "|S_ε/ε² − ½ IᵀHI|"
+    _draw_paper_errors(first, result.eps, result.error_influence_exact, result.error_influence_pgd)
+    first.set(title="Error of the influence", ylabel=f"{slope}  (units of θ)")
+    _draw_paper_errors(
+        second, result.eps, result.error_sensitivity_exact, result.error_sensitivity_pgd
+    )
+    second.set(title="Error of the sensitivity", ylabel=f"{cost}  (units of the loss)")
+    for errors, name, fitted, mark, color in (
+        (result.small_error_influence, slope, result.slope_influence, "o", _EXACT),
+        (result.small_error_sensitivity, cost, result.slope_sensitivity, "s", _GAIN),
+    ):
+        label = f"{name}, slope {fitted:.3f}"
+        third.loglog(result.small_eps, errors, f"{mark}-", markersize=4, color=color, label=label)
+    radius = result.validity_radius
+    if result.small_eps.min() < radius < result.small_eps.max():
+        third.axvline(radius, color="0.6", linestyle=":", label=f"validity radius {radius:.2g}")
+    third.set(title="Small ε, exact optima", ylabel="error", xlabel=_EPS_LABEL)
+    third.legend(fontsize="small")
+    third.grid(alpha=0.3)
+    figure.suptitle(
+        f"Linear regression, n = {result.n_samples}, p = {report.norm_name(result.p)}, "
+        f"s = {result.radius:.3g}",
+        fontsize="medium",
+    )
+    return figure
+
+
+_EPS_LABEL = "attack size ε (in units of s)"
+
+
+def _draw_paper_errors(ax: Any, eps: Array, exact: Array, pgd: Array) -> None:
+    ax.plot(eps, exact, "o-", color=_EXACT, label="exact robust optimum")
+    ax.plot(eps, pgd, "x--", color=_PGD, markersize=8, label="projected gradient descent")
+    top = max(float(np.max(exact)), float(np.max(pgd)))
+    # From zero, where both errors tend; headroom for the legend.
+    ax.set_ylim(0.0, 1.35 * top)
+    ax.set_xlabel(_EPS_LABEL)
+    ax.legend(fontsize="small", loc="upper left")
+    ax.grid(alpha=0.3)
+
+
+def _influence_title(result: InfluenceResult, shown: int) -> str:
+    problem = result.problem
+    m = problem.model.n_features
+    which = f" ({shown} of {m} coefficients)" if shown < m else ""
+    return (
+        f"Adversarial influence, {problem.model.kind} model{which}\n"
+        f"attack norm p = {report.norm_name(result.p)}, radius s = {result.radius:.4g}"
+    )
+
+
+def _is_scaled(result: InfluenceResult) -> bool:
+    """Whether a scaler stands before the model."""
+    return not result.problem.model.basis.is_identity
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+
+
+def _new_figure(figure: Any, width: float, height: float) -> Any:
+    """The figure given, or a pyplot figure, laid out so that labels do not overlap."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "plots need matplotlib, which is not installed: pip install 'fastaif[plot]'"
+        ) from error
+    if figure is None:
+        return plt.figure(figsize=(width, height), layout="constrained")
+    figure.set_size_inches(width, height)
+    figure.set_layout_engine("constrained")
+    return figure
+
+
+def bare_figure() -> Any:
+    """A figure that pyplot does not know: for saving without any window or backend.
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "plots need matplotlib, which is not installed: pip install 'fastaif[plot]'"
+        ) from error
+    return Figure()
