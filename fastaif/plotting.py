@@ -6,6 +6,7 @@ and what is drawn on axes of the caller's stays there.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ _LONGEST_NAME = 24
 _RAISED, _LOWERED = "#c44e52", "#4c72b0"
 _PREDICTED, _COST, _GAIN = "0.35", "#dd8452", "#55a868"
 _EXACT, _PGD = "#4c72b0", "#dd8452"
+_EPS_LABEL = "attack size ε (in units of the radius s)"
 
 
 def plot_influence(result: InfluenceResult, eps: float | None = None, ax: Any = None) -> Any:
@@ -126,7 +128,7 @@ def _draw_costs(
         radius = result.validity_radius
         ax.axvline(radius, color="0.6", linestyle=":", label=f"validity radius {radius:.3g}")
     ax.grid(alpha=0.3)
-    ax.set_xlabel("attack size ε (in units of the radius s)")
+    ax.set_xlabel(_EPS_LABEL)
     what = "loss + penalty" if result.problem.alpha > 0 else "loss"
     ax.set_ylabel(f"change of the training {what} (units of the loss)")
     ax.set_title("Robust training: what it costs and gains", fontsize="medium")
@@ -193,9 +195,6 @@ def plot_figure1(result: Any, figure: Any = None) -> Any:
     return figure
 
 
-_EPS_LABEL = "attack size ε (in units of s)"
-
-
 def _draw_paper_errors(ax: Any, eps: Array, exact: Array, pgd: Array) -> None:
     ax.plot(eps, exact, "o-", color=_EXACT, label="exact robust optimum")
     ax.plot(eps, pgd, "x--", color=_PGD, markersize=8, label="projected gradient descent")
@@ -226,33 +225,34 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def _new_figure(figure: Any, width: float, height: float) -> Any:
-    """The figure given, or a pyplot figure, laid out so that labels do not overlap."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "plots need matplotlib, which is not installed: pip install 'fastaif[plot]'"
-        ) from error
-    if figure is None:
-        return plt.figure(figsize=(width, height), layout="constrained")
-    figure.set_size_inches(width, height)
-    figure.set_layout_engine("constrained")
-    return figure
-
-
 def bare_figure() -> Any:
     """A figure that pyplot does not know: for saving without any window or backend.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
     ImportError
         matplotlib is not installed.
     """
+    return _matplotlib("figure").Figure()
+
+
+def _new_figure(figure: Any, width: float, height: float) -> Any:
+    """The figure given, or a pyplot figure, laid out so that labels do not overlap."""
+    if figure is None:
+        return _matplotlib("pyplot").figure(figsize=(width, height), layout="constrained")
+    figure.set_size_inches(width, height)
+    figure.set_layout_engine("constrained")
+    return figure
+
+
+def _matplotlib(module: str) -> Any:
     try:
-        from matplotlib.figure import Figure
+        return importlib.import_module(f"matplotlib.{module}")
     except ImportError as error:
         raise ImportError(
             "plots need matplotlib, which is not installed: pip install 'fastaif[plot]'"
         ) from error
-    return Figure()

@@ -129,17 +129,21 @@ def row_direction(g, p, out):
 
 @operation(fastmath=STRICT)
 def _project_simplex(v, radius, out):
-    """Projection on the ℓ1 ball: soft threshold found by sorting the magnitudes."""
-    magnitudes = np.sort(np.abs(v))[::-1]
-    total, threshold = 0.0, 0.0
+    """Projection on the ℓ1 ball: a soft threshold found by sorting the magnitudes.
+
+    Distances d from the largest magnitude stand for the magnitudes, so that nothing
+    cancels where the ball is small: out = max(τ − d, 0) with Σ out = radius.
+    """
+    largest = _row_largest(v)
+    distances = np.sort(largest - np.abs(v))
+    total, level = 0.0, radius
     for k in range(v.shape[0]):
-        total += magnitudes[k]
-        candidate = (total - radius) / (k + 1)
-        if magnitudes[k] <= candidate:
+        if k > 0 and distances[k] >= level:
             break
-        threshold = candidate
+        total += distances[k]
+        level = (radius + total) / (k + 1)
     for k in range(v.shape[0]):
-        out[k] = np.sign(v[k]) * max(abs(v[k]) - threshold, 0.0)
+        out[k] = np.sign(v[k]) * max(level - (largest - abs(v[k])), 0.0)
 
 
 @operation(fastmath=STRICT)
@@ -173,7 +177,11 @@ def _project_general(v, radius, p, out):
     The magnitudes a = |v| / radius shrink to u with u + μ u^(p−1) = a until ‖u‖_p = 1.
     1/‖u‖_p is nearly linear in μ (exactly so for p = 2), so Newton is on that.
     """
-    low, high, mu = 0.0, np.inf, 0.0
+    # At the root u_max lies in [m^(−1/p), 1], and μ = (a − u) / u^(p−1) falls in u.
+    largest = _row_largest(v) / radius
+    low = max(largest - 1.0, 0.0)
+    high = largest * v.shape[0] ** (1.0 - 1.0 / p)
+    mu = low
     for _ in range(100):
         total, slope = 0.0, 0.0
         for k in range(v.shape[0]):
@@ -192,7 +200,7 @@ def _project_general(v, radius, p, out):
         # d(1/‖u‖)/dμ = −‖u‖^(−p−1) Σ u^(p−1) u'
         following = mu + (1.0 - 1.0 / norm) / (-slope * norm ** (-p - 1.0))
         if not low < following < high:
-            following = 0.5 * (low + high) if high < np.inf else 2.0 * mu + 1.0
+            following = 0.5 * (low + high)
         if abs(following - mu) <= 2e-16 * mu:
             break
         mu = following
