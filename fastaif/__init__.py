@@ -33,7 +33,7 @@ _WHERE = {
 }
 _MODULES = ("bases", "experiments", "losses", "norms", "plotting")
 
-__all__ = [*_WHERE, *_MODULES, "__version__"]  # noqa: PLE0604
+__all__ = [*_WHERE, *_MODULES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -149,7 +149,14 @@ class Sweep:
         norm_of = self._norm_of(need)
         operation = get("linear_sums")
         shares = _frozen(multiplier)
-        fingerprint = (theta.tobytes(), norm_of.p, kappa, smoothing, self.loss, need)
+        arrays = (
+            predictor.beta, predictor.shift, predictor.inverse_scale,
+            norm_of.shift, norm_of.inverse_scale,
+        )  # fmt: skip
+        fingerprint = (
+            self.loss, self.fit_intercept, predictor.intercept, norm_of.p, kappa, smoothing, need,
+            *(array.tobytes() for array in arrays),
+        )  # fmt: skip
 
         def work(start: int, stop: int) -> InfluenceSums:
             lam = shares[start:stop] if shares.size else c.EMPTY
@@ -173,6 +180,8 @@ class Sweep:
 
     def _norm_of(self, need: int) -> c.NormOf:
         ball = self.ball
+        if ball is not None and need & c.NEED_NORM and need & c.NEED_YARDSTICK:
+            raise ValueError("the attack's norm and the yardstick's cannot come from one pass")
         if ball is None or need & c.NEED_YARDSTICK or not need & c.NEED_NORM:
             return c.NormOf(2.0, c.EMPTY, c.EMPTY)
         if ball.norm_shift is None or ball.norm_inverse_scale is None:

@@ -27,12 +27,8 @@ def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
     """
     columns = getattr(X, "columns", None)
     names = tuple(columns) if columns is not None and hasattr(X, "to_numpy") else None
-    if names is not None and not all(isinstance(column, str) for column in names):
-        names = None
     _refuse_foreign(X, name)
-    array = X.to_numpy() if columns is not None and hasattr(X, "to_numpy") else np.asarray(X)
-    if array.dtype == object:
-        array = _from_objects(array, X, name)
+    array = _frame_values(X, name) if names is not None else np.asarray(X)
     if array.dtype.kind not in _NUMERIC:
         raise TypeError(f"{name} must hold real numbers, but its type is {array.dtype}")
     if array.ndim != 2:
@@ -42,6 +38,8 @@ def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
         )
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
+    if names is not None and not all(isinstance(column, str) for column in names):
+        names = None
     return array, names
 
 
@@ -57,19 +55,20 @@ def _refuse_foreign(X: Any, name: str) -> None:
         raise TypeError(f"{name} is a Dask collection, which is not supported; compute() it first")
 
 
-def _from_objects(array: Array, X: Any, name: str) -> Array:
-    """Object arrays are refused unless every entry is a plain real number."""
-    dtypes = getattr(X, "dtypes", None)
-    if dtypes is not None and hasattr(dtypes, "items"):
-        for column, dtype in dtypes.items():
-            if dtype == object or str(dtype) in ("str", "string", "category"):
-                raise TypeError(f"{name} has a column {column!r} of type {dtype}: encode it first")
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{name} must hold real numbers, but it is an array of objects"
-        ) from None
+def _frame_values(frame: Any, name: str) -> Array:
+    """The values of a pandas or polars frame whose columns are all numeric or boolean."""
+    dtypes = frame.dtypes
+    for column, dtype in dtypes.items() if hasattr(dtypes, "items") else zip(
+        frame.columns, dtypes, strict=True
+    ):
+        kind = getattr(dtype, "kind", None)
+        numeric = dtype.is_numeric() or str(dtype) == "Boolean" if kind is None else kind in _NUMERIC
+        if not numeric:
+            raise TypeError(f"{name} has a column {column!r} of type {dtype}: encode it first")
+    array = np.asarray(frame.to_numpy())
+    if array.dtype == object:  # columns of several types, or with missing values
+        array = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    return array
 
 
 def column(y: Any, n: int, name: str = "y") -> Array:

@@ -48,8 +48,7 @@ def closed_form(problem: LinearProblem, theta: Array, eps: float, out: Array) ->
     step = eps * problem.radius * problem.ball.step(beta)
 
     def work(start: int, stop: int) -> None:
-        gap = model.loss.end_gap(f[start:stop], source.targets(start, stop), kappa)
-        side = np.where(gap < 0, -1.0, 1.0)
+        side = model.loss.worse_end(f[start:stop], source.targets(start, stop), kappa)
         out[start:stop] = source.inputs(start, stop) + side[:, None] * step
 
     map_rows(source, work, problem.n_threads)

@@ -52,7 +52,7 @@ class Loss:
         if self.name == "poisson":
             return np.exp(f) - y * f
         r = f - y
-        return r**2 / (np.hypot(1.0, r / self.delta) + 1.0)
+        return r * (r / (np.hypot(1.0, r / self.delta) + 1.0))
 
     def slope(self, f: Array, y: Array) -> Array:
         """ℓ'(f, y), elementwise."""
@@ -77,7 +77,7 @@ class Loss:
             return np.asarray(expit(f) * expit(-f))
         if self.name == "poisson":
             return np.exp(f)
-        return np.asarray((1.0 + ((f - y) / self.delta) ** 2) ** -1.5)
+        return np.asarray(np.hypot(1.0, (f - y) / self.delta) ** -3.0)
 
     def difference(self, f: Array, g: Array, y: Array) -> Array:
         """ℓ(f, y) − ℓ(g, y) without cancelling where f ≈ g."""
@@ -86,7 +86,7 @@ class Loss:
             return step * (f - y + (g - y))
         if self.name == "huber":
             u, v = (f - y) / self.delta, (g - y) / self.delta
-            return step * (f - y + (g - y)) / (np.hypot(1.0, u) + np.hypot(1.0, v))
+            return step * ((f - y + (g - y)) / (np.hypot(1.0, u) + np.hypot(1.0, v)))
         # The exact identities for exp and log1p cancel in their turn for long steps.
         short = np.clip(step, -1.0, 1.0)
         if self.name == "poisson":
@@ -98,17 +98,27 @@ class Loss:
         return np.where(short == step, near, self.value(f, y) - self.value(g, y))
 
     def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
-        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ, and ℓ'(f) at κ = 0: its sign is the worse end."""
+        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
         if self.name == "squared_error":
             return 2.0 * (f - y)
         if self.name == "logistic":
-            return -y
+            if kappa == 0.0:
+                return self.slope(f, y)
+            return self.difference(f + kappa, f - kappa, y) / (2.0 * kappa)
         if self.name == "poisson":
+            if kappa > 1.0:  # exp(f) sinh(κ) could be 0 · ∞
+                return (np.exp(f + kappa) - np.exp(f - kappa)) / (2.0 * kappa) - y
             sinhc = np.sinh(kappa) / kappa if kappa > 1e-4 else 1.0 + kappa**2 / 6.0
             return np.exp(f) * sinhc - y
         r = f - y
         plus, minus = (r + kappa) / self.delta, (r - kappa) / self.delta
         return 2.0 * r / (np.hypot(1.0, plus) + np.hypot(1.0, minus))
+
+    def worse_end(self, f: Array, y: Array, kappa: float) -> Array:
+        """±1: at which end of [f − κ, f + κ] the loss is larger; +1 where they tie."""
+        if self.name == "logistic":
+            return -np.asarray(y, dtype=float)
+        return np.where(self.end_gap(f, y, kappa) < 0, -1.0, 1.0)
 
     def zero_slope_prediction(self, y: Array) -> Array:
         """The f at which ℓ' changes sign; NaN where it never does."""

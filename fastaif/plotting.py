@@ -25,6 +25,10 @@ _LONGEST_NAME = 24
 _RAISED, _LOWERED = "#c44e52", "#4c72b0"
 _PREDICTED, _COST, _GAIN = "0.35", "#dd8452", "#55a868"
 _EXACT, _PGD = "#4c72b0", "#dd8452"
+_HALF_SQUARE = r"$\frac{1}{2}\,\varepsilon^2\,I^\top\! H I$"
+_INFLUENCE_ERROR = r"$\|(\theta_\varepsilon - \hat\theta)/\varepsilon - I\,\|_2$"
+_SENSITIVITY_ERROR = r"$|S_\varepsilon/\varepsilon^2 - \frac{1}{2}\,I^\top\! H I\,|$"
+_PADDING = {"w_pad": 0.1, "h_pad": 0.08}  # inches
 _EPS_LABEL = "attack size ε (in units of the radius s)"
 
 
@@ -117,7 +121,7 @@ def _draw_costs(
     gain = np.array([v.exact_gain for v in verifications])
     coefficient = verifications[-1].predicted_cost / eps[-1] ** 2
     line = np.geomspace(eps[0] / 1.5, eps[-1] * 1.5, 50)
-    ax.plot(line, coefficient * line**2, color=_PREDICTED, label="predicted, ½ε²IᵀHI")
+    ax.plot(line, coefficient * line**2, color=_PREDICTED, label=f"predicted, {_HALF_SQUARE}")
     ax.plot(eps, gain, "s", color=_GAIN, markersize=6, label="exact gain (adversarial loss)")
     ax.plot(eps, cost, "o", color=_COST, markersize=6, label="exact cost (clean loss)")
     # Rounding can make a change negative at tiny eps, which a log axis would hide.
@@ -168,29 +172,30 @@ def plot_figure1(result: Any, figure: Any = None) -> Any:
     """
     figure = _new_figure(figure, 13.0, 4.2)
     first, second, third = figure.subplots(1, 3)
-    slope, cost = "‖(θ_ε − θ̂)/ε − I‖₂", "|S_ε/ε² − ½ IᵀHI|"
     _draw_paper_errors(first, result.eps, result.error_influence_exact, result.error_influence_pgd)
-    first.set(title="Error of the influence", ylabel=f"{slope}  (units of θ)")
+    first.set_ylabel(f"{_INFLUENCE_ERROR}   (units of θ)")
     _draw_paper_errors(
         second, result.eps, result.error_sensitivity_exact, result.error_sensitivity_pgd
     )
-    second.set(title="Error of the sensitivity", ylabel=f"{cost}  (units of the loss)")
+    second.set_ylabel(f"{_SENSITIVITY_ERROR}   (units of the loss)")
     for errors, name, fitted, mark, color in (
-        (result.small_error_influence, slope, result.slope_influence, "o", _EXACT),
-        (result.small_error_sensitivity, cost, result.slope_sensitivity, "s", _GAIN),
+        (result.small_error_influence, _INFLUENCE_ERROR, result.slope_influence, "o", _EXACT),
+        (result.small_error_sensitivity, _SENSITIVITY_ERROR, result.slope_sensitivity, "s", _GAIN),
     ):
         label = f"{name}, slope {fitted:.3f}"
         third.loglog(result.small_eps, errors, f"{mark}-", markersize=4, color=color, label=label)
     radius = result.validity_radius
     if result.small_eps.min() < radius < result.small_eps.max():
         third.axvline(radius, color="0.6", linestyle=":", label=f"validity radius {radius:.2g}")
-    third.set(title="Small ε, exact optima", ylabel="error", xlabel=_EPS_LABEL)
+    third.set(ylabel="error of the exact optimum", xlabel=_EPS_LABEL)
     third.legend(fontsize="small")
     third.grid(alpha=0.3)
+    titles = ("Error of the influence", "Error of the sensitivity", "Both at small ε")
+    for ax, title in zip((first, second, third), titles, strict=True):
+        ax.set_title(title, fontsize="medium")
     figure.suptitle(
         f"Linear regression, n = {result.n_samples}, p = {report.norm_name(result.p)}, "
-        f"s = {result.radius:.3g}",
-        fontsize="medium",
+        f"s = {result.radius:.3g}"
     )
     return figure
 
@@ -243,9 +248,9 @@ def bare_figure() -> Any:
 def _new_figure(figure: Any, width: float, height: float) -> Any:
     """The figure given, or a pyplot figure, laid out so that labels do not overlap."""
     if figure is None:
-        return _matplotlib("pyplot").figure(figsize=(width, height), layout="constrained")
+        figure = _matplotlib("pyplot").figure()
     figure.set_size_inches(width, height)
-    figure.set_layout_engine("constrained")
+    figure.set_layout_engine("constrained", **_PADDING)
     return figure
 
 

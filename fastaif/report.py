@@ -50,7 +50,7 @@ def summary(result: InfluenceResult, eps: Array) -> str:
         _pair(
             "S/eps^2", f"{result.sensitivity_coefficient:.6g}",
             "Value derivative", f"{result.value_derivative:.6g}",
-        ),  # fmt: skip
+        ),
         "-" * _WIDTH,
         f"{'':>20} {'param':>14} {'influence':>14} {'relative':>12}",
     ]

@@ -51,8 +51,7 @@ def worst_predictions(problem: LinearProblem, theta: Array, eps: float) -> Array
     """f_i moved to the end of [f_i − κ, f_i + κ] where the loss is larger, shape (n,)."""
     f = problem.sweep.predictions(theta)
     kappa = eps * problem.radius * problem.ball.gain(theta[: problem.model.n_features])
-    gap = problem.model.loss.end_gap(f, problem.source.targets(), kappa)
-    return f + np.where(gap < 0, -kappa, kappa)
+    return f + kappa * problem.model.loss.worse_end(f, problem.source.targets(), kappa)
 
 
 def robust_gain(problem: LinearProblem, solution: RobustSolution) -> float:

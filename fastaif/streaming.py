@@ -9,6 +9,7 @@ the number of threads.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ class RowSource(NamedTuple):
         size = max(_CHUNK_ENTRIES // m, 4 * m, 1024, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))
         edges = [n * i // count for i in range(count + 1)]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
 
 def _read_only(array: Array) -> Array:
@@ -95,13 +96,15 @@ _pool_size = 0
 _pool_lock = threading.Lock()
 
 
-def _forget_pool() -> None:
-    """After a fork the child has the parent's pool object but none of its threads."""
-    global _pool, _pool_lock
+def _forget_threads() -> None:
+    """After a fork the child has the parent's pool and locks but none of its threads."""
+    global _pool, _pool_lock, _blas_lock, _blas_users
     _pool, _pool_lock = None, threading.Lock()
+    _blas_lock, _blas_users = threading.Lock(), 0
 
 
-os.register_at_fork(after_in_child=_forget_pool)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def default_threads() -> int:
@@ -116,8 +119,7 @@ def _executor(n_threads: int) -> ThreadPoolExecutor:
     global _pool, _pool_size
     with _pool_lock:
         if _pool is None or _pool_size < n_threads:
-            if _pool is not None:
-                _pool.shutdown(wait=False)
+            # The old pool may still be in use; its threads end when nothing refers to it.
             _pool = ThreadPoolExecutor(n_threads, thread_name_prefix="fastaif")
             _pool_size = n_threads
         return _pool
@@ -234,7 +236,7 @@ def reduce_chunks(
 
     with single_threaded_blas():
         for_each(len(chunks), task, n_threads)
-    return tree.root()  # type: ignore[no-any-return]
+    return tree.root()
 
 
 def map_rows(

@@ -46,4 +46,4 @@ def get(name: str) -> Callable[..., Any]:
     """The compiled operation `name` on the chosen backend."""
     package = "_native" if backend_of(name) == "native" else OPERATIONS[name]
     module = importlib.import_module(f"{__name__}.{package}")
-    return getattr(module, name)  # type: ignore[no-any-return]
+    return getattr(module, name)

@@ -33,24 +33,28 @@ def point_loss(loss, delta, f, y):
         mean = math.exp(f)
         return mean - y * f, mean - y, mean
     r = f - y
-    u = r / delta
-    root = math.sqrt(1.0 + u * u)
-    return r * r / (root + 1.0), r / root, 1.0 / (root * root * root)
+    u = abs(r / delta)
+    inverse = 1.0 / (math.sqrt(1.0 + u * u) if u < 1e150 else u)
+    return r * inverse * (r / (1.0 + inverse)), r * inverse, inverse * inverse * inverse
 
 
 @operation(fastmath=STRICT, inline=True)
 def end_gap(loss, delta, f, y, kappa):
-    """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
+    """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0.
+
+    Its sign says at which end the loss is larger. Not for the logistic loss, whose worse
+    end is always −y.
+    """
     if loss == SQUARED_ERROR:
         return 2.0 * (f - y)
     if loss == HUBER:
         r = f - y
         plus, minus = (r + kappa) / delta, (r - kappa) / delta
-        return 2.0 * r / (math.sqrt(1.0 + plus * plus) + math.sqrt(1.0 + minus * minus))
-    if loss == POISSON:
-        sinhc = math.sinh(kappa) / kappa if kappa > 1e-4 else 1.0 + kappa * kappa / 6.0
-        return math.exp(f) * sinhc - y
-    return -y  # logistic: the inner maximum never changes ends
+        return 2.0 * r / (math.hypot(1.0, plus) + math.hypot(1.0, minus))
+    if kappa > 1.0:  # exp(f) sinh(κ) could be 0 · ∞
+        return (math.exp(f + kappa) - math.exp(f - kappa)) / (2.0 * kappa) - y
+    sinhc = math.sinh(kappa) / kappa if kappa > 1e-4 else 1.0 + kappa * kappa / 6.0
+    return math.exp(f) * sinhc - y
 
 
 @operation(fastmath=FAST)
@@ -161,6 +165,8 @@ def _shrunk(a, multiplier, p):
     else:
         power, linear, curved = 1.0 / (p - 1.0), multiplier, 1.0
         x = min(a ** (p - 1.0), a / multiplier)
+    if x == 0.0:  # underflow of a subnormal entry
+        return 0.0
     for _ in range(60):
         bent = curved * x**power
         step = (linear * x + bent - a) / (linear + power * bent / x)

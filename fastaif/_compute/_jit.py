@@ -28,11 +28,11 @@ def operation(*, fastmath: frozenset[str] | bool, inline: bool = False) -> Calla
         if inline:
             options["forceinline"] = True
         try:
-            return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+            return numba.njit(cache=True, **options)(function)
         except RuntimeError as error:
             # A read-only install without a writable user cache: compile in every process.
             if "cannot cache" not in str(error):
                 raise
-            return numba.njit(**options)(function)  # type: ignore[no-any-return]
+            return numba.njit(**options)(function)
 
     return wrap

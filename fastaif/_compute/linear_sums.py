@@ -27,9 +27,29 @@ from ._blas import add_gram
 from ._inline import end_gap, point_loss, row_norm
 from ._jit import FAST, STRICT, operation
 from ._types import (
-    LOGISTIC, NEED_GRADIENT, NEED_HESSIAN, NEED_LOSS, NEED_NORM, NEED_YARDSTICK, POISSON,
-    S_F, S_F2, S_FF, S_FK, S_K, S_KK, S_LOSS, S_NORM, S_W2, S_WEIGHT, S_YARDSTICK, S_ZERO,
-    SQUARED_ERROR, V_F, V_FF, V_FK,
+    LOGISTIC,
+    NEED_GRADIENT,
+    NEED_HESSIAN,
+    NEED_LOSS,
+    NEED_NORM,
+    NEED_YARDSTICK,
+    POISSON,
+    S_F,
+    S_F2,
+    S_FF,
+    S_FK,
+    S_K,
+    S_KK,
+    S_LOSS,
+    S_NORM,
+    S_W2,
+    S_WEIGHT,
+    S_YARDSTICK,
+    S_ZERO,
+    SQUARED_ERROR,
+    V_F,
+    V_FF,
+    V_FK,
 )  # fmt: skip
 
 _BLOCK_DOUBLES = 49152  # a block of 384 KiB: with BLAS's own panels it fits 1 MiB of L2
@@ -107,10 +127,13 @@ def _predict(x, start, v, predictor, norm_of, need, f, norms):
 @operation(fastmath=STRICT, inline=True)
 def _hard_end(loss, delta, f, y, kappa):
     """ψ and its derivatives at the end of [f − κ, f + κ] where the loss is larger."""
-    gap = end_gap(loss, delta, f, y, kappa)
-    side = 1.0 if gap > 0.0 else (-1.0 if gap < 0.0 else 0.0)
-    if side == 0.0 and kappa > 0.0:
-        side = 1.0  # both ends are as bad; at κ = 0 there is no attack, and sgn(ℓ') = 0
+    if loss == LOGISTIC:
+        side = -y
+    else:
+        gap = end_gap(loss, delta, f, y, kappa)
+        side = 1.0 if gap > 0.0 else (-1.0 if gap < 0.0 else 0.0)
+        if side == 0.0 and kappa > 0.0:
+            side = 1.0  # both ends are as bad; at κ = 0 there is no attack, and sgn(ℓ') = 0
     value, first, second = point_loss(loss, delta, f + side * kappa, y)
     return value, first, side * first, second, side * second, second
 
@@ -121,15 +144,17 @@ def _mixture(inner, f, y, given):
     loss, delta, kappa = inner.loss, inner.delta, inner.kappa
     plus, plus1, plus2 = point_loss(loss, delta, f + kappa, y)
     minus, minus1, minus2 = point_loss(loss, delta, f - kappa, y)
-    weight, root, curvature = given, 0.0, 0.0
-    c = kappa * end_gap(loss, delta, f, y, kappa)
+    weight, extra, curvature = given, 0.0, 0.0
     if given != given:
+        c = kappa * end_gap(loss, delta, f, y, kappa)
         root = math.hypot(c, inner.smoothing)
         weight = c / root
-        curvature = (inner.smoothing / root) ** 2 / root
+        # √(c² + μ²) is above λc by μ²/√(c² + μ²), and its curvature is that over c² + μ².
+        extra = inner.smoothing * (inner.smoothing / root)
+        curvature = extra / root / root
     up, down = 0.5 * (1.0 + weight), 0.5 * (1.0 - weight)
     c_f, c_k = 0.5 * (plus1 - minus1), 0.5 * (plus1 + minus1)
-    value = 0.5 * (plus + minus) + (root if given != given else weight * c)
+    value = up * plus + down * minus + extra
     return (
         value,
         up * plus1 + down * minus1,

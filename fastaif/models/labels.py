@@ -17,10 +17,7 @@ Array = NDArray[Any]
 def as_float(y: Array) -> Array:
     """Real targets as float64."""
     if y.dtype.kind not in "buif":
-        try:
-            return y.astype(np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"y must hold numbers, but its type is {y.dtype}") from None
+        raise TypeError(f"y must hold numbers, but its type is {y.dtype}")
     return y.astype(np.float64, copy=False)
 
 

@@ -273,7 +273,10 @@ class LogisticRegression(ClassifierMixin, _LinearPredictor):
         return y
 
     def _why_not(self) -> str:
-        return ": the classes look linearly separable, so that there is no finite optimum; use alpha > 0"
+        return (
+            ": the classes look linearly separable, so that there is no finite optimum; "
+            "use alpha > 0"
+        )
 
     def decision_function(self, X: Any) -> Array:
         """f(X), the log-odds of the second class, shape (n,)."""

@@ -117,11 +117,11 @@ def _gaps(problem: RobustProblem, theta: Array, kappa: float) -> tuple[Array, Ar
 
 def _first_samples(problem: RobustProblem, theta: Array, hint: Hint | None) -> _Samples:
     kappa = problem.rho * problem.norm(theta)
-    gap, _ = _gaps(problem, theta, kappa)
-    side = np.where(gap < 0, -1.0, 1.0)
+    f, y = problem.sweep.predictions(theta), problem.sweep.source.targets()
+    side = problem.sweep.loss.worse_end(f, y, kappa)
     if hint is None or problem.sweep.loss.name == "logistic":
         return _Samples(side, np.empty(0, dtype=int), np.empty(0))
-    c = kappa * gap
+    c = kappa * problem.sweep.loss.end_gap(f, y, kappa)
     share = c / np.hypot(c, hint.smoothing)
     kink = np.flatnonzero(np.abs(share) < 0.995)
     kink = kink[np.argsort(np.abs(share[kink]))][: theta.size]

@@ -1,0 +1,387 @@
+"""The command line: ``fastaif analyze``, ``fastaif reproduce``, ``fastaif config``.
+
+Everything but click is imported inside the commands, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import textwrap
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .experiments._tables import Table
+    from .results import InfluenceResult, Verification
+
+_WIDTH = 79
+_MODELS = {
+    "linear": "LinearRegression",
+    "logistic": "LogisticRegression",
+    "poisson": "PoissonRegression",
+    "huber": "HuberRegression",
+}
+_PLANNED = ("quadratic", "kernel")
+_EXPERIMENTS = ("figure1",)
+_GAIN_EQUALS_COST = (
+    "Robust training raises the clean loss by the cost and lowers the adversarial loss by the "
+    "gain; to second order in eps both equal S (eq. 4), so where they part from it eps is too "
+    "large for the prediction."
+)
+
+
+class _OneLineErrors(click.Group):
+    """A group whose errors are one line on stderr, with exit status 2."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **kwargs)
+        try:
+            status = super().main(*args, standalone_mode=False, **kwargs)
+        except click.Abort:
+            _fail("interrupted", 130)
+        except click.ClickException as error:
+            _fail(error.format_message())
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int = 2) -> None:
+    click.echo(f"fastaif: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What the library refuses becomes a click error: one line, no traceback."""
+    try:
+        yield
+    except (ValueError, TypeError, NotImplementedError, ArithmeticError, ImportError, OSError) as e:
+        hint = " (--alpha 1e-3)" if type(e).__name__ == "LinAlgError" else ""
+        raise click.ClickException(f"{e}{hint}") from e
+
+
+@contextmanager
+def _collected_notes() -> Iterator[list[str]]:
+    """The warnings about models and results, as a list; any other passes."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    from . import InfluenceWarning
+
+    ours = (InfluenceWarning, ConvergenceWarning)
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        for category in ours:
+            warnings.simplefilter("always", category)
+        yield notes
+    for warning in caught:
+        if not issubclass(warning.category, ours):
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+        elif str(warning.message) not in notes:
+            notes.append(str(warning.message))
+
+
+def _parse_eps(_: click.Context, __: click.Parameter, value: str) -> list[float]:
+    try:
+        eps = [float(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of numbers like 0.01,0.05") from None
+    if not all(e > 0 and math.isfinite(e) for e in eps):
+        raise click.BadParameter(f"{value!r}: each must be finite and above 0")
+    return eps
+
+
+def _parse_p(_: click.Context, __: click.Parameter, value: float) -> float:
+    if not value >= 1:
+        raise click.BadParameter(f"{value:g} is not in [1, inf]")
+    return value
+
+
+def _parse_model(_: click.Context, __: click.Parameter, value: str) -> str:
+    if value not in _MODELS:
+        state = "not available yet" if value in _PLANNED else "unknown"
+        raise click.BadParameter(f"{value!r} is {state}; there are {', '.join(_MODELS)}")
+    return value
+
+
+def _parse_names(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    return None if value is None else [part.strip() for part in value.split(",")]
+
+
+def _parse_out(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+    """Refused before the work rather than after it."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no directory {value.parent}")
+    return value
+
+
+_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+@click.group(cls=_OneLineErrors, invoke_without_command=True)
+@click.version_option(__version__, prog_name="fastaif")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Adversarial influence functions: how robust training changes a model."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@main.command()
+@click.argument("data", required=False)
+@click.option("--target", help="Target column.  [default: the one named y or target]")
+@click.option(
+    "--model", default="linear", show_default=True, callback=_parse_model,
+    metavar="|".join(_MODELS),
+)  # fmt: skip
+@click.option(
+    "--p", type=float, default=2.0, show_default=True, callback=_parse_p,
+    help="The attack's norm, from 1 to inf.",
+)  # fmt: skip
+@click.option(
+    "--eps", default="0.01,0.05", show_default=True, callback=_parse_eps, metavar="E,E,...",
+    help="Attack sizes, in units of the mean norm of a sample.",
+)  # fmt: skip
+@click.option("--alpha", type=float, help="Ridge penalty.  [default: the estimator's]")
+@click.option(
+    "--standardize/--no-standardize", default=True, show_default=True,
+    help="Scale features, and attacks on them, to unit variance.",
+)  # fmt: skip
+@click.option("--weights", metavar="COLUMN", help="Column of sample weights.")
+@click.option(
+    "--attackable", callback=_parse_names, metavar="A,B,...",
+    help="Features that can be attacked.  [default: all]",
+)  # fmt: skip
+@click.option("--seed", type=int, help="For whatever is random; nothing is in these models.")
+@click.option("--out", type=_FILE, callback=_parse_out, help="Write the report as JSON.")
+@click.option("--plot", type=_FILE, callback=_parse_out, help="Write a figure (.png, .pdf, ...).")
+@click.option(
+    "--format", "output", type=click.Choice(["auto", "table", "json"]), default="auto",
+    show_default=True, help="On stdout; auto: a table on a terminal or with --out, else JSON.",
+)  # fmt: skip
+def analyze(
+    data: str | None, eps: list[float], out: Path | None, plot: Path | None, output: str,
+    **options: Any,
+) -> None:  # fmt: skip
+    """How adversarial training would change a model of DATA, and what that costs.
+
+    DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
+    scikit-learn's sets: diabetes (default), breast_cancer.
+    """
+    if output == "auto":
+        output = "table" if out is not None or sys.stdout.isatty() else "json"
+    with _plain_errors(), _collected_notes() as notes:
+        figure = _bare_figure() if plot else None
+        table, result = _influence(data, **options)
+        notes.extend(table.notes)
+        verifications = _verify(result, eps)
+        result.sensitivity(max(eps))  # for its warning
+        if out is not None:
+            out.write_text(_as_json(result, verifications) + "\n", encoding="utf-8")
+        if plot is not None:
+            from .plotting import plot_report
+
+            plot_report(result, eps, verifications, figure).savefig(plot, dpi=150)
+    if output == "json":
+        click.echo(_as_json(result, verifications))
+    else:
+        click.echo(_as_table(table.title, result, verifications))
+    for note in notes:
+        click.echo(f"fastaif: note: {note}" if output == "json" else _wrap(f"Note: {note}"),
+                   err=output == "json")
+
+
+def _bare_figure() -> Any:
+    from .plotting import bare_figure
+
+    return bare_figure()
+
+
+def _influence(
+    data: str | None,
+    *,
+    target: str | None,
+    model: str,
+    p: float,
+    alpha: float | None,
+    standardize: bool,
+    weights: str | None,
+    attackable: list[str] | None,
+    seed: int | None,
+) -> tuple[Table, InfluenceResult]:
+    """Read, fit, and look at the fit."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    import fastaif
+
+    from .experiments._tables import load_table
+
+    table = load_table(data, target, weights, labels=model == "logistic")
+    estimator = getattr(fastaif, _MODELS[model])(**({} if alpha is None else {"alpha": alpha}))
+    steps = ["scaler", "model"] if standardize else ["model"]
+    weighting = {f"{step}__sample_weight": table.weights for step in steps}
+    scaler = [("scaler", StandardScaler())] if standardize else []
+    pipeline = Pipeline([*scaler, ("model", estimator)])
+    pipeline.fit(table.X, table.y, **weighting)
+    result = fastaif.aif(
+        pipeline, table.X, table.y, p=p, attackable=attackable, sample_weight=table.weights,
+        random_state=seed,
+    )  # fmt: skip
+    return table, result
+
+
+def _verify(result: InfluenceResult, eps: Sequence[float]) -> list[Verification]:
+    from tqdm import tqdm
+
+    hidden = not sys.stderr.isatty()
+    bar = tqdm(eps, desc="robust optima", delay=1.0, leave=False, disable=hidden)
+    return [result.verify(e) for e in bar]
+
+
+def _as_json(result: InfluenceResult, verifications: Sequence[Verification]) -> str:
+    document = {
+        "model": result.problem.model.kind,
+        "n_samples": result.problem.source.n_rows,
+        "n_features": result.problem.model.n_features,
+        "names": result.names,
+        "p": result.p,
+        "order": result.order,
+        "radius": result.radius,
+        "params": result.params,
+        "influence": result.influence,
+        "sensitivity_coefficient": result.sensitivity_coefficient,
+        "value_derivative": result.value_derivative,
+        "validity_radius": result.validity_radius,
+        "eps": [{"eps": v.eps, "cost": v.exact_cost, "gain": v.exact_gain} for v in verifications],
+        "diagnostics": result.diagnostics,
+    }
+    return json.dumps(_plain(document), indent=2, allow_nan=False, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: lists for arrays, "inf" for infinity."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _as_table(
+    title: str, result: InfluenceResult, verifications: Sequence[Verification]
+) -> str:
+    """The report for a person, at most 80 columns wide."""
+    from . import report
+
+    problem, largest = result.problem, max(v.eps for v in verifications)
+    lines = [
+        f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
+        "=" * _WIDTH,
+        f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features; alpha "
+        f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, radius s = "
+        f"{result.radius:.5g}",
+        "",
+        f"{'eps':>10}{'predicted S':>17}{'exact cost':>17}{'exact gain':>17}{'flipped':>14}",
+    ]
+    for v in verifications:
+        predicted = v.eps**2 * result.sensitivity_coefficient
+        lines.append(
+            f"{v.eps:>10g}{predicted:>17.6g}{v.exact_cost:>17.6g}{v.exact_gain:>17.6g}"
+            f"{result.flip_fraction(v.eps):>14.1%}"
+        )
+    lines += [_wrap(_GAIN_EQUALS_COST), *_penalty_lines(result, largest), ""]
+    lines += [*_coefficient_lines(result, largest), ""]
+    reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
+    return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
+
+
+def _penalty_lines(result: InfluenceResult, eps: float) -> list[str]:
+    """With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not the whole change."""
+    if result.problem.alpha == 0:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        change = result.sensitivity(eps, expansion="taylor")
+    curvature = 0.5 * float(result.influence @ result.hessian @ result.influence)
+    text = (
+        f"As alpha > 0, cost and gain include the penalty and tend to {curvature:.5g} eps^2; S "
+        f"leaves out the penalty and what is of first order: with it the clean loss changes by "
+        f"{change:.5g} at eps = {eps:g}."
+    )
+    return [_wrap(text)]
+
+
+def _coefficient_lines(result: InfluenceResult, eps: float) -> list[str]:
+    from . import report
+
+    chosen = report.largest_moves(result)
+    m = result.problem.model.n_features
+    change = f"change at {eps:g}"
+    lines = [
+        "What adversarial training would move most"
+        + ("" if len(chosen) == m else f" ({len(chosen)} of {m} coefficients)"),
+        f"{'':>27}{'param':>16}{'influence':>16}{change:>20}",
+    ]
+    for k in chosen:
+        slope = result.influence[k]
+        lines.append(
+            f"{_cut(result.names[k], 26):>27}{result.params[k]:>16.6g}{slope:>16.6g}"
+            f"{eps * slope:>20.6g}"
+        )
+    return lines
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, _WIDTH)
+
+
+@main.command()
+@click.argument("experiment", type=click.Choice(_EXPERIMENTS))
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(),
+    help="Directory for the .csv and .png.  [default: the current one]",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+def reproduce(experiment: str, out: Path, seed: int) -> None:
+    """Run one of the paper's experiments; write its table and its figure."""
+    with _plain_errors():
+        figure = _bare_figure()
+        from . import experiments
+
+        out.mkdir(parents=True, exist_ok=True)
+        run = getattr(experiments, experiment)
+        result = run(random_state=seed, progress=sys.stderr.isatty())
+        frame = result.to_frame()
+        frame.to_csv(out / f"{experiment}.csv", index=False)
+        result.plot(figure).savefig(out / f"{experiment}.png", dpi=150)
+    click.echo(result.summary())
+    click.echo(f"Written: {out / experiment}.csv, {out / experiment}.png")
+
+
+@main.command()
+def config() -> None:
+    """Versions, backends, threads and BLAS libraries."""
+    from . import show_config
+
+    show_config()
