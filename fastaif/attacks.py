@@ -81,4 +81,4 @@ def projected_ascent(
         block[:, free] += scale * u
         out[start:stop] = block
 
-    map_rows(source, work, problem.n_threads)
+    map_rows(source, work, problem.n_threads, cost=settings.n_restarts * settings.n_steps)

@@ -20,12 +20,9 @@ import click
 from . import __version__
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from .experiments._tables import Table
     from .results import InfluenceResult, Verification
 
-_WIDTH = 79
 _MODELS = {
     "linear": "LinearRegression",
     "logistic": "LogisticRegression",
@@ -33,22 +30,18 @@ _MODELS = {
     "huber": "HuberRegression",
 }
 _PLANNED = ("quadratic", "kernel")
-_EXPERIMENTS = ("figure1",)
-_GAIN_EQUALS_COST = (
-    "Robust training raises the clean loss by the cost and lowers the adversarial loss by the "
-    "gain; to second order in eps both equal S (eq. 4), so where they part from it eps is too "
-    "large for the prediction."
-)
+_SHOW = {"show_default": True}
 
 
 class _OneLineErrors(click.Group):
     """A group whose errors are one line on stderr, with exit status 2."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **kwargs)
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        run: Any = super().main
+        if not kwargs.pop("standalone_mode", True):
+            return run(*args, standalone_mode=False, **kwargs)
         try:
-            status = super().main(*args, standalone_mode=False, **kwargs)
+            status = run(*args, standalone_mode=False, **kwargs)
         except click.Abort:
             _fail("interrupted", 130)
         except click.ClickException as error:
@@ -66,6 +59,8 @@ def _plain_errors() -> Iterator[None]:
     """What the library refuses becomes a click error: one line, no traceback."""
     try:
         yield
+    except OverflowError as e:
+        raise click.ClickException(f"the numbers overflow ({e.args[-1]}); use smaller eps") from e
     except (ValueError, TypeError, NotImplementedError, ArithmeticError, ImportError, OSError) as e:
         hint = " (--alpha 1e-3)" if type(e).__name__ == "LinAlgError" else ""
         raise click.ClickException(f"{e}{hint}") from e
@@ -117,7 +112,7 @@ def _parse_model(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 def _parse_names(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
-    return None if value is None else [part.strip() for part in value.split(",")]
+    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _parse_out(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
@@ -139,24 +134,18 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@main.command()
+@main.command(short_help="What robust training would do to a model.", context_settings=_SHOW)
 @click.argument("data", required=False)
 @click.option("--target", help="Target column.  [default: the one named y or target]")
+@click.option("--model", default="linear", callback=_parse_model, metavar="|".join(_MODELS))
+@click.option("--p", default=2.0, callback=_parse_p, help="The attack's norm, from 1 to inf.")
 @click.option(
-    "--model", default="linear", show_default=True, callback=_parse_model,
-    metavar="|".join(_MODELS),
-)  # fmt: skip
-@click.option(
-    "--p", type=float, default=2.0, show_default=True, callback=_parse_p,
-    help="The attack's norm, from 1 to inf.",
-)  # fmt: skip
-@click.option(
-    "--eps", default="0.01,0.05", show_default=True, callback=_parse_eps, metavar="E,E,...",
+    "--eps", default="0.01,0.05", callback=_parse_eps, metavar="E,E,...",
     help="Attack sizes, in units of the mean norm of a sample.",
 )  # fmt: skip
 @click.option("--alpha", type=float, help="Ridge penalty.  [default: the estimator's]")
 @click.option(
-    "--standardize/--no-standardize", default=True, show_default=True,
+    "--standardize/--no-standardize", default=True,
     help="Scale features, and attacks on them, to unit variance.",
 )  # fmt: skip
 @click.option("--weights", metavar="COLUMN", help="Column of sample weights.")
@@ -169,7 +158,7 @@ def main(context: click.Context) -> None:
 @click.option("--plot", type=_FILE, callback=_parse_out, help="Write a figure (.png, .pdf, ...).")
 @click.option(
     "--format", "output", type=click.Choice(["auto", "table", "json"]), default="auto",
-    show_default=True, help="On stdout; auto: a table on a terminal or with --out, else JSON.",
+    help="On stdout; auto: a table on a terminal or with --out, else JSON.",
 )  # fmt: skip
 def analyze(
     data: str | None, eps: list[float], out: Path | None, plot: Path | None, output: str,
@@ -180,10 +169,13 @@ def analyze(
     DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
     scikit-learn's sets: diabetes (default), breast_cancer.
     """
+    from .experiments._tables import report_text
+    from .plotting import bare_figure, plot_report
+
     if output == "auto":
         output = "table" if out is not None or sys.stdout.isatty() else "json"
     with _plain_errors(), _collected_notes() as notes:
-        figure = _bare_figure() if plot else None
+        figure = bare_figure() if plot else None
         table, result = _influence(data, **options)
         notes.extend(table.notes)
         verifications = _verify(result, eps)
@@ -191,22 +183,14 @@ def analyze(
         if out is not None:
             out.write_text(_as_json(result, verifications) + "\n", encoding="utf-8")
         if plot is not None:
-            from .plotting import plot_report
-
             plot_report(result, eps, verifications, figure).savefig(plot, dpi=150)
     if output == "json":
         click.echo(_as_json(result, verifications))
     else:
-        click.echo(_as_table(table.title, result, verifications))
+        click.echo(report_text(table.title, result, verifications))
     for note in notes:
-        click.echo(f"fastaif: note: {note}" if output == "json" else _wrap(f"Note: {note}"),
-                   err=output == "json")
-
-
-def _bare_figure() -> Any:
-    from .plotting import bare_figure
-
-    return bare_figure()
+        text = textwrap.fill(f"Note: {note}", 79) if output == "table" else f"fastaif: note: {note}"
+        click.echo(text, err=output == "json")
 
 
 def _influence(
@@ -233,8 +217,7 @@ def _influence(
     estimator = getattr(fastaif, _MODELS[model])(**({} if alpha is None else {"alpha": alpha}))
     steps = ["scaler", "model"] if standardize else ["model"]
     weighting = {f"{step}__sample_weight": table.weights for step in steps}
-    scaler = [("scaler", StandardScaler())] if standardize else []
-    pipeline = Pipeline([*scaler, ("model", estimator)])
+    pipeline = Pipeline([("scaler", StandardScaler()), ("model", estimator)][-len(steps) :])
     pipeline.fit(table.X, table.y, **weighting)
     result = fastaif.aif(
         pipeline, table.X, table.y, p=p, attackable=attackable, sample_weight=table.weights,
@@ -284,96 +267,24 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _as_table(
-    title: str, result: InfluenceResult, verifications: Sequence[Verification]
-) -> str:
-    """The report for a person, at most 80 columns wide."""
-    from . import report
-
-    problem, largest = result.problem, max(v.eps for v in verifications)
-    lines = [
-        f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
-        "=" * _WIDTH,
-        f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features; alpha "
-        f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, radius s = "
-        f"{result.radius:.5g}",
-        "",
-        f"{'eps':>10}{'predicted S':>17}{'exact cost':>17}{'exact gain':>17}{'flipped':>14}",
-    ]
-    for v in verifications:
-        predicted = v.eps**2 * result.sensitivity_coefficient
-        lines.append(
-            f"{v.eps:>10g}{predicted:>17.6g}{v.exact_cost:>17.6g}{v.exact_gain:>17.6g}"
-            f"{result.flip_fraction(v.eps):>14.1%}"
-        )
-    lines += [_wrap(_GAIN_EQUALS_COST), *_penalty_lines(result, largest), ""]
-    lines += [*_coefficient_lines(result, largest), ""]
-    reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
-    return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
-
-
-def _penalty_lines(result: InfluenceResult, eps: float) -> list[str]:
-    """With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not the whole change."""
-    if result.problem.alpha == 0:
-        return []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        change = result.sensitivity(eps, expansion="taylor")
-    curvature = 0.5 * float(result.influence @ result.hessian @ result.influence)
-    text = (
-        f"As alpha > 0, cost and gain include the penalty and tend to {curvature:.5g} eps^2; S "
-        f"leaves out the penalty and what is of first order: with it the clean loss changes by "
-        f"{change:.5g} at eps = {eps:g}."
-    )
-    return [_wrap(text)]
-
-
-def _coefficient_lines(result: InfluenceResult, eps: float) -> list[str]:
-    from . import report
-
-    chosen = report.largest_moves(result)
-    m = result.problem.model.n_features
-    change = f"change at {eps:g}"
-    lines = [
-        "What adversarial training would move most"
-        + ("" if len(chosen) == m else f" ({len(chosen)} of {m} coefficients)"),
-        f"{'':>27}{'param':>16}{'influence':>16}{change:>20}",
-    ]
-    for k in chosen:
-        slope = result.influence[k]
-        lines.append(
-            f"{_cut(result.names[k], 26):>27}{result.params[k]:>16.6g}{slope:>16.6g}"
-            f"{eps * slope:>20.6g}"
-        )
-    return lines
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _wrap(text: str) -> str:
-    return textwrap.fill(text, _WIDTH)
-
-
-@main.command()
-@click.argument("experiment", type=click.Choice(_EXPERIMENTS))
+@main.command(short_help="Run an experiment of the paper.", context_settings=_SHOW)
+@click.argument("experiment", type=click.Choice(["figure1"]))
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(),
-    help="Directory for the .csv and .png.  [default: the current one]",
+    help="Directory for the .csv and .png.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0)
 def reproduce(experiment: str, out: Path, seed: int) -> None:
     """Run one of the paper's experiments; write its table and its figure."""
-    with _plain_errors():
-        figure = _bare_figure()
-        from . import experiments
+    from . import experiments
+    from .plotting import bare_figure
 
+    with _plain_errors():
+        figure = bare_figure()  # first: what is missing should be missed before the work
         out.mkdir(parents=True, exist_ok=True)
         run = getattr(experiments, experiment)
         result = run(random_state=seed, progress=sys.stderr.isatty())
-        frame = result.to_frame()
-        frame.to_csv(out / f"{experiment}.csv", index=False)
+        result.to_frame().to_csv(out / f"{experiment}.csv", index=False)
         result.plot(figure).savefig(out / f"{experiment}.png", dpi=150)
     click.echo(result.summary())
     click.echo(f"Written: {out / experiment}.csv, {out / experiment}.png")
@@ -381,7 +292,7 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
 
 @main.command()
 def config() -> None:
-    """Versions, backends, threads and BLAS libraries."""
+    """Print versions, backends and threads."""
     from . import show_config
 
     show_config()

@@ -38,9 +38,9 @@ def solve_robust(
     inner = robust_linear.RobustProblem(
         problem.model.sweep(problem.source, None, problem.n_threads),
         problem.alpha, problem.penalized, problem.ball.weights, problem.ball.p, problem.ball.q,
-        eps * problem.radius,
+        eps * problem.radius, 500 if max_iter is None else max_iter,
     )  # fmt: skip
-    found = robust_linear.solve(inner, problem.params, tol, max_iter)
+    found = robust_linear.solve(inner, problem.params, tol)
     return RobustSolution(
         found.theta, eps, found.objective, found.residual, found.gap, found.n_passes,
         found.converged,

@@ -73,10 +73,11 @@ class RowSource(NamedTuple):
         targets = _read_only(np.ascontiguousarray(self.targets(start, stop), dtype=np.float64))
         return Rows(self.inputs(start, stop), targets, self.weights(start, stop))
 
-    def chunks(self) -> list[tuple[int, int]]:
-        """Ranges of rows; they depend on the shape alone."""
+    def chunks(self, cost: int = 1) -> list[tuple[int, int]]:
+        """Ranges of rows; they depend on the shape (and the cost) alone."""
         n, m = self.n_rows, max(self.n_columns, 1)
-        size = max(_CHUNK_ENTRIES // m, 4 * m, 1024, -(-n // _MAX_CHUNKS))
+        size = max(_CHUNK_ENTRIES // m, 4 * m, 1024) // cost
+        size = max(size, 1, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))
         edges = [n * i // count for i in range(count + 1)]
         return list(itertools.pairwise(edges))
@@ -240,10 +241,17 @@ def reduce_chunks(
 
 
 def map_rows(
-    source: RowSource, work: Callable[[int, int], None], n_threads: int | None = None
+    source: RowSource,
+    work: Callable[[int, int], None],
+    n_threads: int | None = None,
+    *,
+    cost: int = 1,
 ) -> None:
-    """Run ``work(start, stop)`` over the source's chunks, for results of one row each."""
-    chunks = source.chunks()
-    threads = resolve_threads(n_threads, source.n_rows * source.n_columns)
+    """Run ``work(start, stop)`` over chunks of rows, for results of one row each.
+
+    `cost` says how many sweeps of the rows the work is worth: dearer work is cut finer.
+    """
+    chunks = source.chunks(cost)
+    threads = resolve_threads(n_threads, cost * source.n_rows * source.n_columns)
     with single_threaded_blas():
         for_each(len(chunks), lambda i: work(*chunks[i]), threads)

@@ -196,7 +196,11 @@ def _logistic_slopes(f, y, kappa, w, d1, d12, d2, scalars):
 
 @operation(fastmath=STRICT)
 def _general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
-    """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums."""
+    """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums.
+
+    The loss is summed with compensation: solvers compare values that differ by little.
+    """
+    total, carry = 0.0, 0.0
     smooth = inner.smoothing > 0.0 and inner.loss != LOGISTIC and inner.kappa > 0.0
     given = inner.multiplier.size > 0
     for i in range(f.shape[0]):
@@ -211,7 +215,10 @@ def _general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
             value, a, b, aa, ab, bb = _hard_end(inner.loss, inner.delta, f[i], y[i], inner.kappa)
         wi = w[i]
         d1[i], d12[i], d2[i] = wi * a, wi * ab, wi * aa
-        scalars[S_LOSS] += wi * value
+        term = wi * value - carry
+        longer = total + term
+        carry = (longer - total) - term
+        total = longer
         scalars[S_F] += wi * a
         scalars[S_K] += wi * b
         scalars[S_FF] += wi * aa
@@ -220,6 +227,7 @@ def _general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
         scalars[S_F2] += wi * a * a
         if b == 0.0 and wi > 0.0:
             scalars[S_ZERO] += 1.0
+    scalars[S_LOSS] += total
 
 
 @operation(fastmath=FAST)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
+from .. import _validate, report
 from .._aif import aif
 from .._robust import robust_fit
 
@@ -99,6 +99,26 @@ class Figure1Result:
         frame = pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
         frame["panel"] = ["paper"] * len(self.eps) + ["small"] * len(self.small_eps)
         return frame
+
+    def summary(self) -> str:
+        """The table as text, at most 80 columns wide."""
+        head = (
+            f"Figure 1: linear regression, n = {self.n_samples}, p = {report.norm_name(self.p)}, "
+            f"s = {self.radius:.5g}"
+        )
+        moves = ", ".join(f"{v:.5f}" for v in self.influence)
+        frame = self.to_frame().drop(columns="panel")
+        frame.columns = ["eps", "|dI| exact", "|dI| PGD", "|dS| exact", "|dS| PGD"]
+        table = frame.to_string(
+            index=False, na_rep="-", col_space=14, float_format="{:.3g}".format
+        )
+        tail = [
+            "dI = (theta_eps - theta)/eps - I, dS = S_eps/eps^2 - I'HI/2 (eq. 4)",
+            f"Slopes of log error on log eps below a tenth of the validity radius "
+            f"{self.validity_radius:.3g}:",
+            f"dI {self.slope_influence:.4f}, dS {self.slope_sensitivity:.4f} (theory: 1)",
+        ]
+        return "\n".join([head, f"I = ({moves})", "", table, "", *tail])
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the three panels; returns the matplotlib figure.

@@ -1,10 +1,12 @@
-"""Tables of data for the command line: files, and scikit-learn's embedded sets."""
+"""Tables for people: data read from files, and the report that the command line prints."""
 
 from __future__ import annotations
 
 import re
+import textwrap
+import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +14,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import report
+
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..results import InfluenceResult, Verification
 
 Array = NDArray[Any]
 
 EMBEDDED = ("diabetes", "breast_cancer")
-TARGETS = ("y", "target")
-_LISTED = 12
+_TARGETS = ("y", "target")
+_WIDTH = 79
 _NUMBERED = "the nameless first column only numbers the rows and was left out"
+_GAIN_EQUALS_COST = (
+    "Robust training raises the clean loss by the cost and lowers the adversarial loss by the "
+    "gain; to second order in eps both equal S (eq. 4), so where they part from it eps is too "
+    "large for the prediction."
+)
 
 
 @dataclass(frozen=True)
@@ -32,30 +43,21 @@ class Table:
     title : str
         Where they are from.
     X : frame (n, m) of float64
-    y : array (n,)
-        Numbers, or labels.
+    y : array (n,), numbers or labels
     weights : array (n,) or None
     notes : tuple of str
-        What was decided for the reader of the data.
+        What its user should know.
     """
 
     title: str
     X: pd.DataFrame
     y: Array
-    weights: Array | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Columns:
-    features: pd.DataFrame
-    target: pd.Series
-    weights: pd.Series | None
-    notes: tuple[str, ...] = ()
+    weights: Array | None
+    notes: tuple[str, ...]
 
 
 def load_table(
-    data: str | None, target: str | None = None, weights: str | None = None, labels: bool = False
+    data: str | None, target: str | None, weights: str | None, labels: bool
 ) -> Table:
     """Read and check a table.
 
@@ -64,11 +66,11 @@ def load_table(
     data : str or None
         "diabetes" (None), "breast_cancer", or a path to .csv, .parquet or .npz (arrays X,
         the target, optionally names and the weights).
-    target : str, optional
-        The target column; by default the one named "y" or "target".
-    weights : str, optional
+    target : str or None
+        The target column; None: the one named "y" or "target".
+    weights : str or None
         The column of sample weights; it is no feature.
-    labels : bool, default False
+    labels : bool
         Whether a target that is no number will do.
 
     Returns
@@ -84,43 +86,47 @@ def load_table(
     """
     import pandas as pd
 
-    columns = _read(data or EMBEDDED[0], target, weights)
-    if columns.features.shape[1] == 0:
-        raise ValueError("the data have no feature column beside the target")
-    if len(columns.features) == 0:
-        raise ValueError("the data have no rows")
-    features = {name: _numbers(columns.features[name], "column") for name in columns.features}
-    w = None if columns.weights is None else _numbers(columns.weights, "weights column")
+    frame = _read(data or EMBEDDED[0], target, weights)
+    names = [str(name) for name in frame.columns]
+    frame = frame.set_axis(names, axis=1)
+    # What to_csv() writes of a default index is no feature.
+    numbered = names[:1] == ["Unnamed: 0"] and list(frame["Unnamed: 0"]) == list(range(len(frame)))
+    target = _target_name(names, target, weights)
+    _require(weights, names)
+    if weights == target:
+        raise ValueError(f"{target!r} cannot be both the target and the weights")
+    features = [name for name in names[int(numbered) :] if name not in (target, weights)]
+    if not features or frame.empty:
+        raise ValueError(f"the data have {len(frame)} rows and {len(features)} feature columns")
+    w = None if weights is None else _numbers(frame[weights])
     if w is not None and (w.min() < 0 or not w.any()):
-        raise ValueError(f"weights column {weights!r} must hold non-negative numbers, not all zero")
+        raise ValueError(f"the weights {weights!r} must not be negative, nor all zero")
     return Table(
         title=data or EMBEDDED[0],
-        X=pd.DataFrame(features),
-        y=_target(columns.target, labels),
+        X=pd.DataFrame({name: _numbers(frame[name]) for name in features}),
+        y=_labels(frame[target]) if labels else _numbers(frame[target]),
         weights=w,
-        notes=columns.notes,
+        notes=(_NUMBERED,) if numbered else (),
     )
 
 
-def _read(data: str, target: str | None, weights: str | None) -> _Columns:
+def _read(data: str, target: str | None, weights: str | None) -> pd.DataFrame:
     if data in EMBEDDED:
         from sklearn import datasets
 
-        frame = getattr(datasets, f"load_{data}")(as_frame=True).frame
-        return _from_frame(frame, target, weights)
-    path = Path(data)
+        frame: pd.DataFrame = getattr(datasets, f"load_{data}")(as_frame=True).frame
+        return frame
+    path, suffix = Path(data), Path(data).suffix.lower()
     if not path.is_file():
         raise ValueError(f"no such file: {data} (embedded data: {', '.join(EMBEDDED)})")
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise ValueError(f"{data} is no {', '.join(_READERS)} file")
+    if suffix not in (".csv", ".parquet", ".npz"):
+        raise ValueError(f"{data} is no .csv, .parquet or .npz file")
     try:
-        content = reader(path)
+        if suffix == ".npz":
+            return _read_npz(path, target, weights)
+        return _read_csv(path) if suffix == ".csv" else _read_parquet(path)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"cannot read {data}: {error}") from error
-    if isinstance(content, dict):
-        return _from_arrays(content, target, weights)
-    return _from_frame(content, target, weights)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -148,121 +154,147 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         table = pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:
         raise ValueError(str(error)) from error
-    # The columns in which pandas saves an index.
+    # Without the columns in which pandas saves an index.
     kept = [name for name in table.columns if not re.fullmatch(r"__index_level_\d+__", name)]
     return pd.DataFrame({name: table[name].to_numpy() for name in kept})
 
 
-def _read_npz(path: Path) -> dict[str, Array]:
+def _read_npz(path: Path, target: str | None, weights: str | None) -> pd.DataFrame:
+    import pandas as pd
+
     if not zipfile.is_zipfile(path):
         raise ValueError("it is no archive of arrays (numpy.savez)")
     with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-_READERS: dict[str, Callable[[Path], Any]] = {
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-    ".npz": _read_npz,
-}
-
-
-def _from_frame(frame: pd.DataFrame, target: str | None, weights: str | None) -> _Columns:
-    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    names, notes = list(frame.columns), ()
-    numbered = names[:1] == ["Unnamed: 0"] and np.array_equal(
-        frame.iloc[:, 0].to_numpy(), np.arange(len(frame))
-    )
-    if numbered and names[0] not in (target, weights):
-        # What to_csv() writes of a default index is no feature.
-        names, notes = names[1:], (_NUMBERED,)
-    target = _target_name(names, target, "column")
-    _require(weights, names, "weights column")
-    if weights == target:
-        raise ValueError(f"column {target!r} cannot be both the target and the weights")
-    others = [name for name in names if name not in (target, weights)]
-    return _Columns(frame[others], frame[target], frame[weights] if weights else None, notes)
-
-
-def _from_arrays(
-    arrays: dict[str, Array], target: str | None, weights: str | None
-) -> _Columns:
-    import pandas as pd
-
-    known = list(arrays)
-    _require("X", known, "array")
-    X = arrays["X"]
+        arrays = {name: file[name] for name in file.files}
+    _require("X", list(arrays))
+    X = arrays.pop("X")
     if X.ndim != 2:
-        raise ValueError(f"array 'X' must be two-dimensional, but has shape {X.shape}")
-    candidates = [name for name in known if name not in ("X", "names", weights)]
-    target = _target_name(candidates, target, "array")
-    _require(weights, known, "weights array")
-    for name in filter(None, (target, weights)):
+        raise ValueError(f"X must be two-dimensional, but has shape {X.shape}")
+    names = [str(n) for n in arrays.pop("names", [f"x{k}" for k in range(X.shape[1])])]
+    if len(names) != X.shape[1] or len(set(names)) != len(names):
+        raise ValueError(f"names must hold {X.shape[1]} different names, one a column of X")
+    _require(weights, list(arrays))
+    columns = [_target_name(list(arrays), target, weights), *filter(None, [weights])]
+    for name in columns:
+        if name in names:
+            raise ValueError(f"{name!r} names both an array and a column of X")
         if arrays[name].shape != X.shape[:1]:
-            raise ValueError(
-                f"array {name!r} has shape {arrays[name].shape}, but X has {len(X)} rows"
-            )
-    names = [str(n) for n in arrays.get("names", [f"x{k}" for k in range(X.shape[1])])]
-    if len(set(names)) != X.shape[1] or len(names) != X.shape[1]:
-        raise ValueError(f"array 'names' must hold {X.shape[1]} different names, one a column of X")
-    w = None if weights is None else pd.Series(arrays[weights], name=weights)
-    return _Columns(pd.DataFrame(X, columns=names), pd.Series(arrays[target], name=target), w)
+            raise ValueError(f"{name!r} has shape {arrays[name].shape}, but X has {len(X)} rows")
+    return pd.DataFrame(X, columns=names).assign(**{name: arrays[name] for name in columns})
 
 
-def _target_name(known: list[str], target: str | None, kind: str) -> str:
+def _target_name(known: list[str], target: str | None, weights: str | None) -> str:
     if target is not None:
-        _require(target, known, f"target {kind}")
+        _require(target, known)
         return target
-    found = [name for name in TARGETS if name in known]
+    found = [name for name in _TARGETS if name in known and name != weights]
     if len(found) == 1:
         return found[0]
-    what = f"are {kind}s 'y' and 'target'" if found else f"is no {kind} 'y' or 'target'"
-    raise ValueError(
-        f"there {what}: name the target with --target; there are {_listing(known)}"
-    )
+    what = "are columns 'y' and 'target'" if found else "is no column 'y' or 'target'"
+    raise ValueError(f"there {what}: name the target with --target, of {_listing(known)}")
 
 
-def _require(name: str | None, known: list[str], kind: str) -> None:
+def _require(name: str | None, known: list[str]) -> None:
     if name is not None and name not in known:
-        raise ValueError(f"there is no {kind} {name!r}; there are {_listing(known)}")
+        raise ValueError(f"there is no column {name!r}; there are {_listing(known)}")
 
 
-def _listing(names: list[str]) -> str:
-    hidden = len(names) - _LISTED
-    text = ", ".join(repr(name) for name in names[:_LISTED])
-    return f"{text} and {hidden} more" if hidden > 0 else text
+def _listing(names: list[str], shown: int = 12) -> str:
+    text = ", ".join(repr(name) for name in names[:shown])
+    return f"{text} and {len(names) - shown} more" if len(names) > shown else text
 
 
-def _numbers(column: pd.Series, kind: str) -> Array:
+def _numbers(column: pd.Series) -> Array:
     """A column as float64; refused unless it holds finite numbers only."""
     from pandas.api import types
 
-    name = column.name
-    real = types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype)
-    if not real:
-        _refuse_missing(column, kind)
-        raise ValueError(
-            f"{kind} {name!r} is not numeric (its first value is {column.iloc[0]!r}): encode it "
-            "or leave it out"
-        )
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    _refuse_missing(column, kind, ~np.isfinite(values))
-    return values
+    if not types.is_numeric_dtype(column.dtype) or types.is_complex_dtype(column.dtype):
+        values = _labels(column)
+        first = str(values[0])
+        raise ValueError(f"column {column.name!r} is not numeric (it begins with {first!r})")
+    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    _refuse(column, ~np.isfinite(numbers))
+    return numbers
 
 
-def _target(column: pd.Series, labels: bool) -> Array:
-    from pandas.api import types
-
-    if not labels or types.is_numeric_dtype(column.dtype):
-        return _numbers(column, "target column")
-    _refuse_missing(column, "target column")
-    return column.to_numpy(dtype=object)
+def _labels(column: pd.Series) -> Array:
+    """A column as it is; refused where cells are empty."""
+    _refuse(column, column.isna().to_numpy())
+    return column.to_numpy()
 
 
-def _refuse_missing(column: pd.Series, kind: str, bad: Array | None = None) -> None:
-    bad = column.isna().to_numpy() if bad is None else bad
+def _refuse(column: pd.Series, bad: Array) -> None:
     if bad.any():
-        raise ValueError(
-            f"{kind} {column.name!r} has {int(bad.sum())} empty, NaN or infinite cells "
-            f"(the first in row {int(np.argmax(bad)) + 1})"
+        what = f"has {int(bad.sum())} empty, NaN or infinite cells"
+        first = int(np.argmax(bad)) + 1
+        raise ValueError(f"column {column.name!r} {what} (the first in row {first})")
+
+
+def report_text(title: str, result: InfluenceResult, verified: Sequence[Verification]) -> str:
+    """The report for a person, at most 80 columns wide.
+
+    Parameters
+    ----------
+    title : str
+        Where the data are from.
+    result : InfluenceResult
+    verified : sequence of Verification
+        At least one; `result.verify(eps)` at each ε.
+    """
+    problem, largest = result.problem, max(v.eps for v in verified)
+    lines = [
+        f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
+        "=" * _WIDTH,
+        f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, alpha = "
+        f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}",
+        "",
+        f"{'eps':>10}{'predicted S':>17}{'exact cost':>17}{'exact gain':>17}{'flipped':>14}",
+    ]
+    for v in verified:
+        predicted = v.eps**2 * result.sensitivity_coefficient
+        lines.append(
+            f"{v.eps:>10g}{predicted:>17.6g}{v.exact_cost:>17.6g}{v.exact_gain:>17.6g}"
+            f"{result.flip_fraction(v.eps):>14.1%}"
         )
+    lines += [_wrap(_GAIN_EQUALS_COST), *_penalty_lines(result, largest), ""]
+    lines += [*_coefficient_lines(result, largest), ""]
+    reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
+    return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
+
+
+def _penalty_lines(result: InfluenceResult, eps: float) -> list[str]:
+    """With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not the whole change."""
+    if result.problem.alpha == 0:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        change = result.sensitivity(eps, expansion="taylor")
+    curvature = 0.5 * float(result.influence @ result.hessian @ result.influence)
+    text = (
+        f"As alpha > 0, cost and gain include the penalty and tend to {curvature:.5g} eps^2; S "
+        "leaves out the penalty and the term of first order, with which the clean loss changes "
+        f"by {change:.5g} at eps = {eps:g}."
+    )
+    return [_wrap(text)]
+
+
+def _coefficient_lines(result: InfluenceResult, eps: float) -> list[str]:
+    chosen, m = report.largest_moves(result), result.problem.model.n_features
+    which = "" if len(chosen) == m else f" ({len(chosen)} of {m} coefficients)"
+    lines = [
+        f"What adversarial training would move most{which}",
+        f"{'':>27}{'param':>16}{'influence':>16}{f'change at {eps:g}':>20}",
+    ]
+    for k in chosen:
+        slope = result.influence[k]
+        numbers = f"{result.params[k]:>16.6g}{slope:>16.6g}{eps * slope:>20.6g}"
+        lines.append(f"{_cut(result.names[k], 26):>27}{numbers}")
+    return lines
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, _WIDTH)

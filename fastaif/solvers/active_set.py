@@ -52,8 +52,8 @@ class _Samples:
 
 def polish(
     problem: RobustProblem, theta: Array, hint: Hint | None, tol: float, max_iter: int
-) -> Point:
-    """Active-set Newton from θ; returns the best point met.
+) -> None:
+    """Active-set Newton from θ; offers the points it meets to `problem`.
 
     `hint` holds the widths of the smoothed problem that θ solves: samples and
     coefficients within a few widths of a kink start in the active set. Without it the
@@ -65,7 +65,7 @@ def polish(
     norm = norm_piece(problem, x, hint.width if hint else None)
     x = norm.snap(x)
     if norm.value(x) == 0.0:
-        return _failed(problem, x)
+        return
     samples = _first_samples(problem, x, hint)
     best: Point | None = None
     since_best = 0
@@ -86,6 +86,7 @@ def polish(
         if honest and (best is None or residual < best.residual):
             stalled = best is not None and residual > 0.5 * best.residual
             best = Point(x.copy(), local, remaining, residual)
+            problem.offer(best)
             since_best = 0
             if residual == 0.0 or (stalled and residual <= tol):
                 break
@@ -97,10 +98,10 @@ def polish(
         if new is None or not np.isfinite(new).all():
             break
         x = new
-    return best if best is not None else _failed(problem, theta)
 
 
-def _failed(problem: RobustProblem, theta: Array) -> Point:
+def failed(theta: Array) -> Point:
+    """A point about which nothing is known."""
     d = theta.size
     nothing = Local(np.inf, np.zeros(d), np.eye(d), 1.0)
     return Point(theta, nothing, np.zeros(d), np.inf)

@@ -99,14 +99,15 @@ def _halve(
 ) -> tuple[Array, Local] | None:
     """The first of x − step, x − step/2, … with enough descent, or None."""
     slope = float(here.gradient @ step)
-    rounding = 1e-14 * max(abs(here.value), 1e-300)
+    # Near the minimum values differ by rounding alone: there the gradient decides.
+    rounding = 1e-13 * abs(here.value)
+    near = slope <= rounding
     size = 1.0
-    for _ in range(50):
+    for _ in range(3 if near else 50):
         there = evaluate(x - size * step)
         descent = there.value <= here.value - 1e-4 * size * slope
-        # Near the minimum values agree to rounding: let the gradient decide.
-        close = abs(there.value - here.value) <= rounding and there.residual < here.residual
-        if np.isfinite(there.value) and (descent or close):
+        close = near and there.value <= here.value + rounding
+        if np.isfinite(there.value) and (descent or (close and there.residual < here.residual)):
             return x - size * step, there
         size *= 0.5
     return None

@@ -23,12 +23,16 @@ from numpy.typing import NDArray
 from .._compute import _types as c
 from .._sums import InfluenceSums, Sweep
 from ..norms import lp_norm, smooth_norm
-from .active_set import Point, polish
+from .active_set import Point, failed, polish
 from .cholesky import factorize
 from .newton import Local, minimize
 
 Array = NDArray[Any]
 _NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
+
+
+class PassLimit(Exception):  # noqa: N818 - ends a search, and is no error
+    """The bound on passes over the data was reached."""
 
 
 @dataclass
@@ -44,8 +48,10 @@ class RobustProblem:
         D; 0 where a feature cannot be attacked.
     q, rho : float
         The dual exponent and the budget ρ = ε s.
-    n_passes : int
-        Passes over the data so far.
+    limit, n_passes : int
+        Bound on the passes over the data, and how many there were so far.
+    best : Point or None
+        The point of smallest subgradient met so far.
     """
 
     sweep: Sweep
@@ -55,7 +61,9 @@ class RobustProblem:
     p: float
     q: float
     rho: float
+    limit: int = 500
     n_passes: int = 0
+    best: Point | None = None
 
     @property
     def m(self) -> int:
@@ -69,11 +77,28 @@ class RobustProblem:
     def sums(
         self, theta: Array, kappa: float, smoothing: float = 0.0, multiplier: Array = c.EMPTY
     ) -> InfluenceSums:
-        """One pass at θ."""
+        """One pass at θ.
+
+        Raises
+        ------
+        PassLimit
+            There were as many as allowed.
+        """
+        if self.n_passes >= self.limit:
+            raise PassLimit
         self.n_passes += 1
         return self.sweep.run(
             theta, _NEED, kappa=kappa, smoothing=smoothing, multiplier=multiplier
         )
+
+    def offer(self, point: Point) -> None:
+        """Keep a point if it is the best so far."""
+        if self.best is None or point.residual < self.best.residual:
+            self.best = point
+
+    def solved(self, tol: float) -> bool:
+        """Whether some point met the tolerance."""
+        return self.best is not None and self.best.residual <= tol
 
     def penalty(self, theta: Array) -> float:
         """α ‖θ_pen‖²."""
@@ -128,9 +153,7 @@ class RobustOptimum:
     converged: bool
 
 
-def solve(
-    problem: RobustProblem, theta: Array, tol: float = 1e-12, max_iter: int | None = None
-) -> RobustOptimum:
+def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOptimum:
     """Minimise J from θ̂.
 
     Parameters
@@ -140,26 +163,31 @@ def solve(
         The natural optimum, or any start.
     tol : float
         Bound on the least subgradient's norm relative to ``E |ψ_f| ‖(v, 1)‖``.
-    max_iter : int, optional
-        Bound on the passes over the data; 500 by default.
     """
     # A trial step may overflow the loss; the values then say so and it is not taken.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return _solve(problem, theta, tol, 500 if max_iter is None else max_iter)
+        try:
+            _search(problem, theta, tol)
+        except PassLimit:
+            pass
+        best = problem.best or failed(theta)
+        problem.limit += 1
+        return RobustOptimum(
+            best.theta, problem.objective(best.theta), best.residual, _gap(best),
+            problem.n_passes - 1, best.residual <= tol,
+        )  # fmt: skip
 
 
-def _solve(problem: RobustProblem, theta: Array, tol: float, limit: int) -> RobustOptimum:
-    best = polish(problem, theta, None, tol, min(limit, 12))
-    if best.residual > tol:
-        zero = _at_zero(problem, theta, tol)
-        best = min(best, zero, key=lambda point: point.residual)
-        if best.residual > tol:
-            start = theta if problem.objective(theta) <= problem.objective(zero.theta) else None
-            best = _continuation(problem, theta, start, zero.theta, best, tol, limit)
-    return RobustOptimum(
-        best.theta, problem.objective(best.theta), best.residual, _gap(best), problem.n_passes,
-        best.residual <= tol,
-    )  # fmt: skip
+def _search(problem: RobustProblem, theta: Array, tol: float) -> None:
+    """The three stages; the best point is left in `problem.best`."""
+    polish(problem, theta, None, tol, 12)
+    if problem.solved(tol):
+        return
+    zero = _at_zero(problem, theta, tol)
+    problem.offer(zero)
+    if not problem.solved(tol):
+        better = problem.objective(theta) <= problem.objective(zero.theta)
+        _continuation(problem, theta if better else zero.theta, problem.norm(theta), tol)
 
 
 def _gap(point: Point) -> float:
@@ -219,31 +247,24 @@ def _zero_start(problem: RobustProblem, theta: Array, kept: Array) -> Array:
     return start[kept]
 
 
-def _continuation(
-    problem: RobustProblem, theta: Array, start: Array | None, zero: Array, best: Point,
-    tol: float, limit: int,
-) -> Point:  # fmt: skip
-    """Smoothed problems of falling width, each followed by a try on its kinks."""
-    size = problem.norm(theta)
-    slope = problem.sums(theta, 0.0).gain
-    x = zero.copy() if start is None else start.copy()
-    for exponent in np.arange(-1.0, -13.5, -1.0):
-        width = 10.0**exponent
-        smoothing = problem.rho * size * slope * width
-        found = minimize(
-            lambda point, w=width, s=smoothing: problem.smoothed(point, w * size, s),  # type: ignore[misc]
-            x, tol=max(1e-2 * width, tol), max_iter=40,
-        )  # fmt: skip
-        x = found.x
+def _continuation(problem: RobustProblem, x: Array, size: float, tol: float) -> None:
+    """Smoothed problems of falling width, each followed by a try on its kinks.
+
+    Widths are relative to `size`, the norm at θ̂, and to the mean slope of the loss.
+    """
+    slope = problem.sums(x, 0.0).gain
+    for exponent in range(-1, -14, -1):
+        width = 10.0**exponent * size
+        smoothing = problem.rho * width * slope
+
+        def evaluate(point: Array, w: float = width, s: float = smoothing) -> Local:
+            return problem.smoothed(point, w, s)
+
+        x = minimize(evaluate, x, tol=max(10.0 ** (exponent - 2), tol), max_iter=40).x
         if exponent <= -3:
-            hint = Hint(width * size, smoothing)
-            point = polish(problem, x, hint, tol, 25)
-            best = min(best, point, key=lambda p: p.residual)
-            if best.residual <= tol:
-                return best
-        if problem.n_passes > limit:
-            break
-    return best
+            polish(problem, x, Hint(width, smoothing), tol, 25)
+            if problem.solved(tol):
+                return
 
 
 @dataclass(frozen=True)
