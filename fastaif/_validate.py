@@ -61,14 +61,19 @@ def _frame_values(frame: Any, name: str) -> Array:
     for column, dtype in dtypes.items() if hasattr(dtypes, "items") else zip(
         frame.columns, dtypes, strict=True
     ):
-        kind = getattr(dtype, "kind", None)
-        numeric = dtype.is_numeric() or str(dtype) == "Boolean" if kind is None else kind in _NUMERIC
-        if not numeric:
+        if not _is_numeric(dtype):
             raise TypeError(f"{name} has a column {column!r} of type {dtype}: encode it first")
     array = np.asarray(frame.to_numpy())
     if array.dtype == object:  # columns of several types, or with missing values
         array = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     return array
+
+
+def _is_numeric(dtype: Any) -> bool:
+    """Whether a pandas or NumPy type (which has a kind) or a polars type is a number."""
+    if hasattr(dtype, "kind"):
+        return dtype.kind in _NUMERIC
+    return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
 
 
 def column(y: Any, n: int, name: str = "y") -> Array:

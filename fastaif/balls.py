@@ -66,13 +66,6 @@ class Ball:
         """Entries of D β (attackable ones) that sit on a kink of the dual norm."""
         return count_ties((self.weights * beta)[self.scale > 0], self.p)
 
-    def row_norms(self, X: Array) -> Array:
-        """‖(x_i − shift) · inverse_scale‖_p of raw rows, for data given a block at a time."""
-        X = np.asarray(X, dtype=float)
-        if self.norm_inverse_scale is not None:
-            X = (X - self.norm_shift) * self.norm_inverse_scale
-        return lp_norm(X, self.p)
-
 
 def make_ball(
     basis: Linear,

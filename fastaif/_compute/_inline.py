@@ -42,9 +42,11 @@ def point_loss(loss, delta, f, y):
 def end_gap(loss, delta, f, y, kappa):
     """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0.
 
-    Its sign says at which end the loss is larger. Not for the logistic loss, whose worse
-    end is always −y.
+    Its sign says at which end the loss is larger. For the logistic loss, whose worse end
+    never changes, it is that sign alone.
     """
+    if loss == LOGISTIC:
+        return -y
     if loss == SQUARED_ERROR:
         return 2.0 * (f - y)
     if loss == HUBER:

@@ -14,6 +14,7 @@ taken only when the one before did not reach the tolerance:
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,10 +167,8 @@ def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOpt
     """
     # A trial step may overflow the loss; the values then say so and it is not taken.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        try:
+        with contextlib.suppress(PassLimit):
             _search(problem, theta, tol)
-        except PassLimit:
-            pass
         best = problem.best or failed(theta)
         problem.limit += 1
         return RobustOptimum(

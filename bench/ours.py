@@ -1,0 +1,37 @@
+"""fastaif as its user calls it: the only place of these benchmarks that knows the library."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+FIT_ROWS = 20_000
+
+
+def fitted(X: Array, y: Array, alpha: float) -> Any:
+    """A model fitted on the first rows only: the fit is not what is timed."""
+    import fastaif as fa
+
+    return fa.LogisticRegression(alpha=alpha).fit(X[:FIT_ROWS], y[:FIT_ROWS])
+
+
+def influence(model: Any, X: Array, y: Array, p: float = 2.0) -> Array:
+    """The influence, shape (m + 1,): coefficients, then the intercept."""
+    import fastaif as fa
+
+    with warnings.catch_warnings():  # a fit on some rows is not stationary on all of them
+        warnings.simplefilter("ignore", fa.InfluenceWarning)
+        return np.asarray(fa.aif(model, X, y, p=p).influence)
+
+
+def set_backend(name: str) -> None:
+    """``"auto"``, ``"native"`` or ``"numba"``."""
+    if name != "auto":
+        import fastaif as fa
+
+        fa.set_backend(name)

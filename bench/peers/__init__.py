@@ -1,0 +1,1 @@
+"""What a user would pick instead of fastaif: each peer computes the same numbers."""

@@ -1,0 +1,40 @@
+"""Medians of interleaved runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+# OpenBLAS's threads spin for some 25 ms after a product before they sleep: the next contestant
+# must not pay for them.
+SETTLE_SECONDS = 0.05
+
+
+def seconds(run: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def median_seconds(run: Callable[[], Any], repeat: int) -> float:
+    """Median of `repeat` runs after a warm-up."""
+    run()
+    return median(seconds(run) for _ in range(repeat))
+
+
+def interleaved(runs: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, float]:
+    """Median seconds of each, in rounds, so that a slow spell of the machine hits them all.
+
+    The order rotates from round to round: nobody always runs after the same one. The caller has
+    run each of them once before, as the warm-up.
+    """
+    names = list(runs)
+    samples: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(repeat):
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            time.sleep(SETTLE_SECONDS)
+            samples[name].append(seconds(runs[name]))
+    return {name: median(values) for name, values in samples.items()}

@@ -1,0 +1,1 @@
+"""Slow, obvious NumPy versions of the formulas, written independently of the library they check."""
