@@ -112,7 +112,10 @@ def _parse_model(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 def _parse_names(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
-    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+    names = None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+    if names == []:
+        raise click.BadParameter("it names no feature")
+    return names
 
 
 def _parse_out(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:

@@ -5,10 +5,7 @@ second-level cache:
 
 1. *predict*: the block is written as float64 model inputs v (shift and scale
    applied) into a scratch block, with f = βᵀv + b and the row's ℓp norm;
-2. *loss*: per row, the derivatives of the inner maximum ψ(f, κ) = max ℓ(f ± κ):
-   ψ_f, ψ_κ, ψ_ff, ψ_fκ, ψ_κκ. At κ = 0 these are ℓ', |ℓ'|, ℓ'', ℓ'' sgn ℓ', ℓ'':
-   the sums of the natural problem and of Theorem 4.1 are those of the robust
-   problem at radius zero, so one operation serves fits, influence and robust fits;
+2. *loss* (`loss_stage`): per row, the derivatives of the inner maximum ψ(f, κ);
 3. *accumulate*: the block is scaled in place by √(w ψ_ff), the three vectors
    Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v are added on the way, and BLAS adds its Gram
    matrix to the lower triangle of H.
@@ -24,7 +21,7 @@ import math
 import numpy as np
 
 from ._blas import add_gram
-from ._inline import end_gap, point_loss, row_norm
+from ._inline import row_norm
 from ._jit import FAST, STRICT, operation
 from ._types import (
     LOGISTIC,
@@ -33,24 +30,15 @@ from ._types import (
     NEED_LOSS,
     NEED_NORM,
     NEED_YARDSTICK,
-    POISSON,
-    S_F,
-    S_F2,
-    S_FF,
-    S_FK,
-    S_K,
-    S_KK,
-    S_LOSS,
     S_NORM,
     S_W2,
     S_WEIGHT,
     S_YARDSTICK,
-    S_ZERO,
-    SQUARED_ERROR,
     V_F,
     V_FF,
     V_FK,
 )  # fmt: skip
+from .loss_stage import general_slopes, logistic_slopes
 
 _BLOCK_DOUBLES = 49152  # a block of 384 KiB: with BLAS's own panels it fits 1 MiB of L2
 
@@ -124,112 +112,6 @@ def _predict(x, start, v, predictor, norm_of, need, f, norms):
         _norms(x, start, v, norm_of, np.empty(v.shape[1]), norms)
 
 
-@operation(fastmath=STRICT, inline=True)
-def _hard_end(loss, delta, f, y, kappa):
-    """ψ and its derivatives at the end of [f − κ, f + κ] where the loss is larger."""
-    if loss == LOGISTIC:
-        side = -y
-    else:
-        gap = end_gap(loss, delta, f, y, kappa)
-        side = 1.0 if gap > 0.0 else (-1.0 if gap < 0.0 else 0.0)
-        if side == 0.0 and kappa > 0.0:
-            side = 1.0  # both ends are as bad; at κ = 0 there is no attack, and sgn(ℓ') = 0
-    value, first, second = point_loss(loss, delta, f + side * kappa, y)
-    return value, first, side * first, second, side * second, second
-
-
-@operation(fastmath=STRICT)
-def _mixture(inner, f, y, given):
-    """ψ with both ends: λ given (a kink's multiplier), or λ = c / √(c² + μ²)."""
-    loss, delta, kappa = inner.loss, inner.delta, inner.kappa
-    plus, plus1, plus2 = point_loss(loss, delta, f + kappa, y)
-    minus, minus1, minus2 = point_loss(loss, delta, f - kappa, y)
-    weight, extra, curvature = given, 0.0, 0.0
-    if given != given:
-        c = kappa * end_gap(loss, delta, f, y, kappa)
-        root = math.hypot(c, inner.smoothing)
-        weight = c / root
-        # √(c² + μ²) is above λc by μ²/√(c² + μ²), and its curvature is that over c² + μ².
-        extra = inner.smoothing * (inner.smoothing / root)
-        curvature = extra / root / root
-    up, down = 0.5 * (1.0 + weight), 0.5 * (1.0 - weight)
-    c_f, c_k = 0.5 * (plus1 - minus1), 0.5 * (plus1 + minus1)
-    value = up * plus + down * minus + extra
-    return (
-        value,
-        up * plus1 + down * minus1,
-        up * plus1 - down * minus1,
-        up * plus2 + down * minus2 + curvature * c_f * c_f,
-        up * plus2 - down * minus2 + curvature * c_f * c_k,
-        up * plus2 + down * minus2 + curvature * c_k * c_k,
-    )
-
-
-@operation(fastmath=STRICT)
-def _logistic_slopes(f, y, kappa, w, d1, d12, d2, scalars):
-    """Stage 2 for the logistic loss where no loss value is asked for: one exponential a row."""
-    sum_f = sum_k = sum_ff = sum_fk = sum_f2 = 0.0
-    for i in range(f.shape[0]):
-        t = y[i] * f[i] - kappa
-        e = math.exp(-abs(t))
-        inverse = 1.0 / (1.0 + e)
-        small = e * inverse
-        s = small if t > 0.0 else inverse
-        ws, second = w[i] * s, w[i] * (small * inverse)
-        d1[i] = -y[i] * ws
-        d12[i] = -y[i] * second
-        d2[i] = second
-        sum_f += d1[i]
-        sum_k += ws
-        sum_ff += second
-        sum_fk += d12[i]
-        sum_f2 += ws * s
-        if s == 0.0 and w[i] > 0.0:
-            scalars[S_ZERO] += 1.0
-    scalars[S_F] += sum_f
-    scalars[S_K] += sum_k
-    scalars[S_FF] += sum_ff
-    scalars[S_KK] += sum_ff
-    scalars[S_FK] += sum_fk
-    scalars[S_F2] += sum_f2
-
-
-@operation(fastmath=STRICT)
-def _general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
-    """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums.
-
-    The loss is summed with compensation: solvers compare values that differ by little.
-    """
-    total, carry = 0.0, 0.0
-    smooth = inner.smoothing > 0.0 and inner.loss != LOGISTIC and inner.kappa > 0.0
-    given = inner.multiplier.size > 0
-    for i in range(f.shape[0]):
-        multiplier = inner.multiplier[first_row + i] if given else np.nan
-        if smooth or multiplier == multiplier:
-            value, a, b, aa, ab, bb = _mixture(inner, f[i], y[i], multiplier)
-        elif inner.loss == SQUARED_ERROR:
-            value, a, b, aa, ab, bb = _hard_end(SQUARED_ERROR, 1.0, f[i], y[i], inner.kappa)
-        elif inner.loss == POISSON:
-            value, a, b, aa, ab, bb = _hard_end(POISSON, 1.0, f[i], y[i], inner.kappa)
-        else:
-            value, a, b, aa, ab, bb = _hard_end(inner.loss, inner.delta, f[i], y[i], inner.kappa)
-        wi = w[i]
-        d1[i], d12[i], d2[i] = wi * a, wi * ab, wi * aa
-        term = wi * value - carry
-        longer = total + term
-        carry = (longer - total) - term
-        total = longer
-        scalars[S_F] += wi * a
-        scalars[S_K] += wi * b
-        scalars[S_FF] += wi * aa
-        scalars[S_FK] += wi * ab
-        scalars[S_KK] += wi * bb
-        scalars[S_F2] += wi * a * a
-        if b == 0.0 and wi > 0.0:
-            scalars[S_ZERO] += 1.0
-    scalars[S_LOSS] += total
-
-
 @operation(fastmath=FAST)
 def _scale_and_add(v, d1, d12, d2, vectors):
     """Stage 3 before BLAS: the vector sums, and the block scaled by √(w ψ_ff)."""
@@ -300,9 +182,9 @@ def linear_sums(rows, predictor, norm_of, inner, need, sums):
         w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
         y = rows.y[start : start + k]
         if plain_logistic:
-            _logistic_slopes(f[:k], y, inner.kappa, w, d1, d12, d2, sums.scalars)
+            logistic_slopes(f[:k], y, inner.kappa, w, d1, d12, d2, sums.scalars)
         else:
-            _general_slopes(f[:k], y, inner, start, w, d1, d12, d2, sums.scalars)
+            general_slopes(f[:k], y, inner, start, w, d1, d12, d2, sums.scalars)
         _add_row_scalars(w, d1, norms, need, sums.scalars)
         if need & NEED_HESSIAN:
             _scale_and_add(v, d1, d12, d2, sums.vectors)

@@ -84,8 +84,6 @@ def load_table(
     ImportError
         Nothing that reads parquet is installed.
     """
-    import pandas as pd
-
     frame = _read(data or EMBEDDED[0], target, weights)
     names = [str(name) for name in frame.columns]
     frame = frame.set_axis(names, axis=1)
@@ -98,12 +96,14 @@ def load_table(
     features = [name for name in names[int(numbered) :] if name not in (target, weights)]
     if not features or frame.empty:
         raise ValueError(f"the data have {len(frame)} rows and {len(features)} feature columns")
+    for name in features:
+        _numbers(frame[name])
     w = None if weights is None else _numbers(frame[weights])
     if w is not None and (w.min() < 0 or not w.any()):
         raise ValueError(f"the weights {weights!r} must not be negative, nor all zero")
     return Table(
         title=data or EMBEDDED[0],
-        X=pd.DataFrame({name: _numbers(frame[name]) for name in features}),
+        X=frame[features].astype(np.float64),
         y=_labels(frame[target]) if labels else _numbers(frame[target]),
         weights=w,
         notes=(_NUMBERED,) if numbered else (),

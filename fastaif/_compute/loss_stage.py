@@ -1,0 +1,139 @@
+"""The loss stage of a block: derivatives of the inner maximum, row by row.
+
+ψ(f, κ) = max ℓ(f ± κ) is the loss under an attack that can move the prediction by κ.
+Each row gives ψ_f, ψ_κ, ψ_ff, ψ_fκ and ψ_κκ. At κ = 0 these are ℓ', |ℓ'|, ℓ'',
+ℓ'' sgn ℓ' and ℓ'': the sums of the natural problem and of Theorem 4.1 are those of the
+robust problem at radius zero, so one operation serves fits, influence and robust fits.
+
+This is the only stage that knows loss codes. The weighted derivatives go to d1 = w ψ_f,
+d12 = w ψ_fκ and d2 = w ψ_ff, which the next stage multiplies with the rows; the scalar
+sums are added here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._inline import end_gap, point_loss
+from ._jit import STRICT, operation
+from ._types import (
+    LOGISTIC,
+    POISSON,
+    S_F,
+    S_F2,
+    S_FF,
+    S_FK,
+    S_K,
+    S_KK,
+    S_LOSS,
+    S_ZERO,
+    SQUARED_ERROR,
+)  # fmt: skip
+
+
+@operation(fastmath=STRICT, inline=True)
+def _hard_end(loss, delta, f, y, kappa):
+    """ψ and its derivatives at the end of [f − κ, f + κ] where the loss is larger."""
+    if loss == LOGISTIC:
+        side = -y
+    else:
+        gap = end_gap(loss, delta, f, y, kappa)
+        side = 1.0 if gap > 0.0 else (-1.0 if gap < 0.0 else 0.0)
+        if side == 0.0 and kappa > 0.0:
+            side = 1.0  # both ends are as bad; at κ = 0 there is no attack, and sgn(ℓ') = 0
+    value, first, second = point_loss(loss, delta, f + side * kappa, y)
+    return value, first, side * first, second, side * second, second
+
+
+@operation(fastmath=STRICT)
+def _mixture(inner, f, y, given):
+    """ψ with both ends: λ given (a kink's multiplier), or λ = c / √(c² + μ²)."""
+    loss, delta, kappa = inner.loss, inner.delta, inner.kappa
+    plus, plus1, plus2 = point_loss(loss, delta, f + kappa, y)
+    minus, minus1, minus2 = point_loss(loss, delta, f - kappa, y)
+    weight, extra, curvature = given, 0.0, 0.0
+    if given != given:
+        c = kappa * end_gap(loss, delta, f, y, kappa)
+        root = math.hypot(c, inner.smoothing)
+        weight = c / root
+        # √(c² + μ²) is above λc by μ²/√(c² + μ²), and its curvature is that over c² + μ².
+        extra = inner.smoothing * (inner.smoothing / root)
+        curvature = extra / root / root
+    up, down = 0.5 * (1.0 + weight), 0.5 * (1.0 - weight)
+    c_f, c_k = 0.5 * (plus1 - minus1), 0.5 * (plus1 + minus1)
+    value = up * plus + down * minus + extra
+    return (
+        value,
+        up * plus1 + down * minus1,
+        up * plus1 - down * minus1,
+        up * plus2 + down * minus2 + curvature * c_f * c_f,
+        up * plus2 - down * minus2 + curvature * c_f * c_k,
+        up * plus2 + down * minus2 + curvature * c_k * c_k,
+    )
+
+
+@operation(fastmath=STRICT)
+def logistic_slopes(f, y, kappa, w, d1, d12, d2, scalars):
+    """Stage 2 for the logistic loss where no loss value is asked for: one exponential a row."""
+    sum_f = sum_k = sum_ff = sum_fk = sum_f2 = 0.0
+    for i in range(f.shape[0]):
+        t = y[i] * f[i] - kappa
+        e = math.exp(-abs(t))
+        inverse = 1.0 / (1.0 + e)
+        small = e * inverse
+        s = small if t > 0.0 else inverse
+        ws, second = w[i] * s, w[i] * (small * inverse)
+        d1[i] = -y[i] * ws
+        d12[i] = -y[i] * second
+        d2[i] = second
+        sum_f += d1[i]
+        sum_k += ws
+        sum_ff += second
+        sum_fk += d12[i]
+        sum_f2 += ws * s
+        if s == 0.0 and w[i] > 0.0:
+            scalars[S_ZERO] += 1.0
+    scalars[S_F] += sum_f
+    scalars[S_K] += sum_k
+    scalars[S_FF] += sum_ff
+    scalars[S_KK] += sum_ff
+    scalars[S_FK] += sum_fk
+    scalars[S_F2] += sum_f2
+
+
+@operation(fastmath=STRICT)
+def general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
+    """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums.
+
+    The loss is summed with compensation: solvers compare values that differ by little.
+    """
+    total, carry = 0.0, 0.0
+    smooth = inner.smoothing > 0.0 and inner.loss != LOGISTIC and inner.kappa > 0.0
+    given = inner.multiplier.size > 0
+    for i in range(f.shape[0]):
+        multiplier = inner.multiplier[first_row + i] if given else np.nan
+        if smooth or multiplier == multiplier:
+            value, a, b, aa, ab, bb = _mixture(inner, f[i], y[i], multiplier)
+        elif inner.loss == SQUARED_ERROR:
+            value, a, b, aa, ab, bb = _hard_end(SQUARED_ERROR, 1.0, f[i], y[i], inner.kappa)
+        elif inner.loss == POISSON:
+            value, a, b, aa, ab, bb = _hard_end(POISSON, 1.0, f[i], y[i], inner.kappa)
+        else:
+            value, a, b, aa, ab, bb = _hard_end(inner.loss, inner.delta, f[i], y[i], inner.kappa)
+        wi = w[i]
+        d1[i], d12[i], d2[i] = wi * a, wi * ab, wi * aa
+        term = wi * value - carry
+        longer = total + term
+        carry = (longer - total) - term
+        total = longer
+        scalars[S_F] += wi * a
+        scalars[S_K] += wi * b
+        scalars[S_FF] += wi * aa
+        scalars[S_FK] += wi * ab
+        scalars[S_KK] += wi * bb
+        scalars[S_F2] += wi * a * a
+        if b == 0.0 and wi > 0.0:
+            scalars[S_ZERO] += 1.0
+    scalars[S_LOSS] += total
