@@ -6,6 +6,7 @@ intervals are written once, against it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from .balls import Ball
 from .bases import Linear
 from .losses import Loss
 from .objectives import add_penalty, natural_fit, penalized_entries
-from .solvers.cholesky import Factor, factorize
+from .solvers.cholesky import CentredFactor, Factor, factorize
 from .solvers.newton import Local, NewtonResult
 from .streaming import Encoder, RowSource, map_rows
 
@@ -115,6 +116,17 @@ def _finite(sums: InfluenceSums) -> InfluenceSums:
     return sums
 
 
+def _require_factor(H: Array) -> Factor:
+    factor = factorize(H)
+    if factor is None:
+        least = float(np.linalg.eigvalsh(H)[0])
+        raise np.linalg.LinAlgError(
+            f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
+            "influence is not defined; pass damping > 0, or fit with a larger alpha"
+        )
+    return factor
+
+
 @dataclass(frozen=True)
 class LinearProblem:
     """The InfluenceProblem of a linear-predictor model: one pass gives everything."""
@@ -205,18 +217,40 @@ class LinearProblem:
         return self._local.hessian
 
     @cached_property
-    def factor(self) -> Factor:
+    def offsets(self) -> Array | None:
+        """Column means (m,) where some column's mean is more than 30 of its deviations.
+
+        The sums of such raw columns have lost digits; what needs them sums centred rows.
+        """
+        model, m = self.model, self.model.n_features
+        if not (model.fit_intercept and model.basis.is_identity):
+            return None
+        H = self.sums.hessian
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = H[m, :m] ** 2 / (np.diagonal(H)[:m] * H[m, m])
+        return H[m, :m] / H[m, m] if np.any(share > 1.0 - 1e-3) else None
+
+    @cached_property
+    def factor(self) -> Factor | CentredFactor:
         """The Cholesky factor of H + damping · 1."""
+        if self.offsets is not None and self.damping == 0.0:
+            return self._centred_factor(self.offsets)
         H = self.hessian
         damped = H + self.damping * np.eye(len(H)) if self.damping else H
-        factor = factorize(damped)
-        if factor is None:
-            least = float(np.linalg.eigvalsh(damped)[0])
-            raise np.linalg.LinAlgError(
-                f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
-                "influence is not defined; pass damping > 0, or fit with a larger alpha"
-            )
-        return factor
+        return _require_factor(damped)
+
+    def _centred_factor(self, means: Array) -> CentredFactor:
+        sweep, theta = self.centred(means)
+        H = sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN).hessian
+        H[np.diag_indices_from(H)] += 2.0 * self.alpha * self.penalized
+        return CentredFactor(_require_factor(H), means)
+
+    def centred(self, means: Array) -> tuple[Sweep, Array]:
+        """The sweep over rows (x − μ, 1), and θ̂ in its coordinates."""
+        theta = self.params.copy()
+        theta[-1] += means @ self.beta
+        sweep = dataclasses.replace(self.sweep, basis=Linear(means, None), ball=None)
+        return sweep, theta
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s (‖Dβ‖_q E[ℓ'' sgn ℓ' (v, 1)] + E|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""

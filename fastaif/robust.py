@@ -35,14 +35,22 @@ def solve_robust(
     problem: LinearProblem, eps: float, tol: float = 1e-12, max_iter: int | None = None
 ) -> RobustSolution:
     """The exact robust optimum at ε: the closed inner maximum, a convex outer problem."""
+    means = problem.offsets
+    if means is None:
+        sweep = problem.model.sweep(problem.source, None, problem.n_threads)
+        start = problem.params
+    else:
+        sweep, start = problem.centred(means)
     inner = robust_linear.RobustProblem(
-        problem.model.sweep(problem.source, None, problem.n_threads),
-        problem.alpha, problem.penalized, problem.ball.weights, problem.ball.p, problem.ball.q,
-        eps * problem.radius, 500 if max_iter is None else max_iter,
+        sweep, problem.alpha, problem.penalized, problem.ball.weights, problem.ball.p,
+        problem.ball.q, eps * problem.radius, 500 if max_iter is None else max_iter,
     )  # fmt: skip
-    found = robust_linear.solve(inner, problem.params, tol)
+    found = robust_linear.solve(inner, start, tol)
+    theta = found.theta.copy()
+    if means is not None:
+        theta[-1] -= means @ theta[:-1]
     return RobustSolution(
-        found.theta, eps, found.objective, found.residual, found.gap, found.n_passes,
+        theta, eps, found.objective, found.residual, found.gap, found.n_passes,
         found.converged,
     )  # fmt: skip
 
