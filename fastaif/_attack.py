@@ -52,7 +52,8 @@ def attack(
         "exact" is the closed form ``x ± ε s φ_c(∇_x f)``, which is what "auto" takes.
     n_steps, step, n_restarts
         Projected gradient ascent: steps, their length in units of ε s (2.5 / n_steps by
-        default), and starts (the sample itself, then random points of the ball).
+        default), and starts (the sample itself, the antipode of where that led, then
+        random points of the ball).
     random_state : int, RandomState, Generator or None
         Draws the random starts: the same for each row whatever the blocks and threads.
 

@@ -94,6 +94,11 @@ class InfluenceSums:
         return int(self.raw.scalars[c.S_ZERO])
 
     @property
+    def misclassified(self) -> int:
+        """Samples of positive weight with y f ≤ 0 (logistic loss, passes without a loss)."""
+        return int(self.raw.scalars[c.S_WRONG])
+
+    @property
     def hessian(self) -> Array:
         """E ψ_ff (v, 1)(v, 1)ᵀ, shape (d, d), symmetric."""
         m = self.raw.hessian.shape[0]

@@ -203,6 +203,8 @@ def attackable(value: Any, names: Sequence[str]) -> Array | None:
     if value is None:
         return None
     array = np.asarray(value)
+    if array.size == 0:
+        raise ValueError("attackable is empty: nothing can be attacked")
     if array.dtype.kind in "US":
         unknown = [str(v) for v in array if str(v) not in names]
         if unknown:

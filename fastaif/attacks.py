@@ -26,7 +26,7 @@ class PgdSettings:
     step : float or None
         In units of the ball's radius; None: 2.5 / n_steps.
     n_restarts : int
-        Starts: the sample itself, then random points of the ball.
+        Starts: the sample itself, the antipode of where that led, random points.
     seed : int
     """
 

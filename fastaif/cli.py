@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,11 +24,9 @@ if TYPE_CHECKING:
     from .results import InfluenceResult, Verification
 
 _MODELS = {
-    "linear": "LinearRegression",
-    "logistic": "LogisticRegression",
-    "poisson": "PoissonRegression",
-    "huber": "HuberRegression",
-}
+    "linear": "LinearRegression", "logistic": "LogisticRegression",
+    "poisson": "PoissonRegression", "huber": "HuberRegression",
+}  # fmt: skip
 _PLANNED = ("quadratic", "kernel")
 _SHOW = {"show_default": True}
 
@@ -49,7 +47,7 @@ class _OneLineErrors(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _fail(message: str, status: int = 2) -> None:
+def _fail(message: str, status: int = 2) -> NoReturn:
     click.echo(f"fastaif: {' '.join(message.split())}", err=True)
     sys.exit(status)
 
@@ -79,13 +77,11 @@ def _collected_notes() -> Iterator[list[str]]:
         for category in ours:
             warnings.simplefilter("always", category)
         yield notes
-    for warning in caught:
-        if not issubclass(warning.category, ours):
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-        elif str(warning.message) not in notes:
-            notes.append(str(warning.message))
+    for w in caught:
+        if not issubclass(w.category, ours):
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+        elif str(w.message) not in notes:
+            notes.append(str(w.message))
 
 
 def _parse_eps(_: click.Context, __: click.Parameter, value: str) -> list[float]:
@@ -112,10 +108,9 @@ def _parse_model(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 def _parse_names(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
-    names = None if value is None else [part.strip() for part in value.split(",") if part.strip()]
-    if names == []:
+    if value is not None and not value.strip(" ,"):
         raise click.BadParameter("it names no feature")
-    return names
+    return None if value is None else [part.strip() for part in value.split(",")]
 
 
 def _parse_out(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
@@ -133,6 +128,8 @@ _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.pass_context
 def main(context: click.Context) -> None:
     """Adversarial influence functions: how robust training changes a model."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # for names beyond the terminal's encoding
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -254,7 +251,7 @@ def _as_json(result: InfluenceResult, verifications: Sequence[Verification]) -> 
         "eps": [{"eps": v.eps, "cost": v.exact_cost, "gain": v.exact_gain} for v in verifications],
         "diagnostics": result.diagnostics,
     }
-    return json.dumps(_plain(document), indent=2, allow_nan=False, ensure_ascii=False)
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

@@ -79,23 +79,23 @@ class Loss:
             return np.exp(f)
         return np.asarray(np.hypot(1.0, (f - y) / self.delta) ** -3.0)
 
-    def difference(self, f: Array, g: Array, y: Array) -> Array:
-        """ℓ(f, y) − ℓ(g, y) without cancelling where f ≈ g."""
-        step = f - g
+    def change(self, f: Array, step: Array, y: Array) -> Array:
+        """ℓ(f + step, y) − ℓ(f, y), to the digits of the step however small it is."""
         if self.name == "squared_error":
-            return step * (f - y + (g - y))
+            return step * (step + 2.0 * (f - y))
         if self.name == "huber":
-            u, v = (f - y) / self.delta, (g - y) / self.delta
-            return step * ((f - y + (g - y)) / (np.hypot(1.0, u) + np.hypot(1.0, v)))
+            u, v = (f - y) / self.delta, (f + step - y) / self.delta
+            return step * ((step + 2.0 * (f - y)) / (np.hypot(1.0, u) + np.hypot(1.0, v)))
         # The exact identities for exp and log1p cancel in their turn for long steps.
         short = np.clip(step, -1.0, 1.0)
-        if self.name == "poisson":
-            near = np.exp(g) * np.expm1(short) - y * short
-        else:
-            from scipy.special import expit
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.name == "poisson":
+                near = np.exp(f) * np.expm1(short) - y * short
+            else:
+                from scipy.special import expit
 
-            near = np.log1p(np.asarray(expit(-y * g)) * np.expm1(-y * short))
-        return np.where(short == step, near, self.value(f, y) - self.value(g, y))
+                near = np.log1p(np.asarray(expit(-y * f)) * np.expm1(-y * short))
+            return np.where(short == step, near, self.value(f + step, y) - self.value(f, y))
 
     def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
         """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
@@ -104,7 +104,7 @@ class Loss:
         if self.name == "logistic":
             if kappa == 0.0:
                 return self.slope(f, y)
-            return self.difference(f + kappa, f - kappa, y) / (2.0 * kappa)
+            return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
         if self.name == "poisson":
             if kappa > 1.0:  # exp(f) sinh(κ) could be 0 · ∞
                 return (np.exp(f + kappa) - np.exp(f - kappa)) / (2.0 * kappa) - y

@@ -232,12 +232,31 @@ class LinearProblem:
 
     @cached_property
     def factor(self) -> Factor | CentredFactor:
-        """The Cholesky factor of H + damping · 1."""
+        """The Cholesky factor of H + damping · 1.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            H is singular or indefinite, or θ̂ separates the classes without a penalty.
+        """
+        if self.damping == 0.0:
+            self._refuse_separable()
         if self.offsets is not None and self.damping == 0.0:
             return self._centred_factor(self.offsets)
         H = self.hessian
         damped = H + self.damping * np.eye(len(H)) if self.damping else H
         return _require_factor(damped)
+
+    def _refuse_separable(self) -> None:
+        """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
+        if self.model.loss.name != "logistic" or self.alpha > 0 or self.sums.misclassified:
+            return
+        least = float(np.linalg.eigvalsh(self.hessian)[0])
+        raise np.linalg.LinAlgError(
+            "the classes are linearly separable, so that without a penalty there is no finite "
+            f"optimum and the Hessian tends to zero (least eigenvalue {least:.3g}): the influence "
+            "is not defined; pass damping > 0, or fit with alpha > 0"
+        )
 
     def _centred_factor(self, means: Array) -> CentredFactor:
         sweep, theta = self.centred(means)
@@ -289,9 +308,8 @@ class LinearProblem:
         """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample differences."""
         rows = source or self.source
         sweep = self.model.sweep(rows, None, self.n_threads)
-        change = self.model.loss.difference(
-            sweep.predictions(theta), sweep.predictions(self.params), rows.targets()
-        )
+        step = sweep.predictions(theta - self.params)
+        change = self.model.loss.change(sweep.predictions(self.params), step, rows.targets())
         w = rows.weights()
         return float(np.average(change, weights=w if w.size else None))
 
@@ -342,4 +360,4 @@ class LinearProblem:
 
     def kinks(self, influence: Array) -> validity.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
-        return validity.linear_kinks(self.sweep, self.params, influence)
+        return validity.linear_kinks(self.sweep, self.params, influence, self.names)

@@ -47,7 +47,8 @@ class RobustFit:
     n_iter : int
         Passes over the data that computed derivatives.
     converged : bool
-        Whether the residual met the tolerance.
+        Whether the residual met the tolerance; for "pgd", whether no further descent was
+        found (at a kink the residual of its gradient does not tend to 0).
     method : str
         "exact" or "pgd".
     """
@@ -272,11 +273,13 @@ class InfluenceResult:
         solution = solve_robust(problem, radius)
         moved = solution.theta - self.params
         penalty = problem.alpha * problem.penalized
-        at_start, at_end = penalty @ self.params**2, penalty @ solution.theta**2
-        cost = problem.loss_change(solution.theta) + float(at_end - at_start)
+        shrunk = float(penalty @ (moved * (solution.theta + self.params)))
+        cost = problem.loss_change(solution.theta) + shrunk
         gain = robust_gain(problem, solution)
-        predicted = 0.5 * radius**2 * float(self.influence @ self.hessian @ self.influence)
-        error = np.linalg.norm(radius * self.influence - moved) / np.linalg.norm(moved)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            step = radius * self.influence
+            predicted = 0.5 * float(step @ self.hessian @ step)
+            error = np.linalg.norm(step - moved) / np.linalg.norm(moved)
         return Verification(
             eps=radius,
             params_error=float(error),

@@ -55,26 +55,24 @@ def solve_robust(
     )  # fmt: skip
 
 
-def worst_predictions(problem: LinearProblem, theta: Array, eps: float) -> Array:
-    """f_i moved to the end of [f_i − κ, f_i + κ] where the loss is larger, shape (n,)."""
-    f = problem.sweep.predictions(theta)
-    kappa = eps * problem.radius * problem.ball.gain(theta[: problem.model.n_features])
-    return f + kappa * problem.model.loss.worse_end(f, problem.source.targets(), kappa)
-
-
 def robust_gain(problem: LinearProblem, solution: RobustSolution) -> float:
     """How much lower the adversarial objective is at θ_ε than at θ̂.
 
-    Summed as per-sample differences: at small ε the difference of the two objectives
-    would keep few digits.
+    Summed as per-sample changes of the loss from the worst end at θ̂ to the worst end at
+    θ_ε: at small ε the difference of the two objectives would keep few digits.
     """
-    before = worst_predictions(problem, problem.params, solution.eps)
-    after = worst_predictions(problem, solution.theta, solution.eps)
-    change = problem.model.loss.difference(before, after, problem.source.targets())
+    loss, y = problem.model.loss, problem.source.targets()
+    moved = solution.theta - problem.params
+    f, step = problem.sweep.predictions(problem.params), problem.sweep.predictions(moved)
+    budget, m = solution.eps * problem.radius, problem.model.n_features
+    kappa = budget * problem.gain
+    after = budget * problem.ball.gain(solution.theta[:m])
+    side, new_side = loss.worse_end(f, y, kappa), loss.worse_end(f + step, y, after)
+    change = loss.change(f + side * kappa, step + new_side * after - side * kappa, y)
     w = problem.source.weights()
     penalty = problem.alpha * problem.penalized
-    return float(np.average(change, weights=w if w.size else None)) + float(
-        penalty @ ((problem.params - solution.theta) * (problem.params + solution.theta))
+    return -float(np.average(change, weights=w if w.size else None)) - float(
+        penalty @ (moved * (problem.params + solution.theta))
     )
 
 

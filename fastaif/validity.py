@@ -8,6 +8,7 @@ first such ε bounds smoothness, not accuracy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,25 +47,28 @@ class Kinks:
         return cumulated[np.searchsorted(self.flips, eps, side="right")]
 
 
-def linear_kinks(sweep: Sweep, theta: Array, influence: Array) -> Kinks:
-    """The kinks of a linear-predictor model."""
+def linear_kinks(
+    sweep: Sweep, theta: Array, influence: Array, names: Sequence[str]
+) -> Kinks:
+    """The kinks of a linear-predictor model; `names` of the coefficients are for the reason."""
     ball = sweep.ball
     assert ball is not None
     m = sweep.source.n_columns
     flips, shares = _sample_flips(sweep, theta, influence)
     sample = float(flips[0]) if flips.size else np.inf
-    direction, which = np.inf, ""
+    direction, place, event = np.inf, 0, "changes sign"
     # With a single attackable feature every norm is |D_j β_j|, with p = ∞'s kink.
     if np.isinf(ball.p) or np.count_nonzero(ball.scale) == 1:
-        direction, which = _sign_change(theta[:m], influence[:m], ball.scale > 0)
+        direction, place = _sign_change(theta[:m], influence[:m], ball.scale > 0)
     elif ball.p == 1:
-        direction, which = _argmax_change(ball.weights * theta[:m], ball.weights * influence[:m])
+        direction, place = _argmax_change(ball.weights * theta[:m], ball.weights * influence[:m])
+        event = "becomes the largest in the attack's norm"
     if np.isinf(min(sample, direction)):
         reason = "none: the path is smooth at every ε"
     elif sample <= direction:
         reason = "a sample's loss slope changes sign"
     else:
-        reason = which
+        reason = f"the coefficient of {names[place]} {event}"
     return Kinks(flips, shares, min(sample, direction), reason)
 
 
@@ -85,15 +89,15 @@ def _sample_flips(sweep: Sweep, theta: Array, influence: Array) -> tuple[Array, 
     return flips[kept][order], (w[kept] / w.sum())[order]
 
 
-def _sign_change(beta: Array, slope: Array, free: Array) -> tuple[float, str]:
+def _sign_change(beta: Array, slope: Array, free: Array) -> tuple[float, int]:
     with np.errstate(divide="ignore", invalid="ignore"):
         when = np.where(free & (beta != 0), -beta / slope, np.nan)
     when[~(when > 0)] = np.inf
     place = int(np.argmin(when))
-    return float(when[place]), f"coefficient {place} changes sign"
+    return float(when[place]), place
 
 
-def _argmax_change(u: Array, slope: Array) -> tuple[float, str]:
+def _argmax_change(u: Array, slope: Array) -> tuple[float, int]:
     """The first ε at which another |u_j + ε slope_j| overtakes the largest."""
     top = int(np.argmax(np.abs(u)))
     side = np.sign(u[top])
@@ -107,4 +111,4 @@ def _argmax_change(u: Array, slope: Array) -> tuple[float, str]:
         j = int(np.argmin(when))
         if when[j] < best:
             best, place = float(when[j]), j
-    return best, f"coefficient {place} becomes the largest in the attack's norm"
+    return best, place

@@ -199,7 +199,7 @@ def _project_general(v, radius, p, out):
                 total += power * u
                 slope -= power * power / (1.0 + mu * (p - 1.0) * power / u)
         norm = total ** (1.0 / p)
-        if abs(norm - 1.0) <= 2e-16:
+        if abs(norm - 1.0) <= 1e-15:
             break
         if norm > 1.0:
             low = mu
@@ -209,7 +209,7 @@ def _project_general(v, radius, p, out):
         following = mu + (1.0 - 1.0 / norm) / (-slope * norm ** (-p - 1.0))
         if not low < following < high:
             following = 0.5 * (low + high)
-        if abs(following - mu) <= 2e-16 * mu:
+        if abs(following - mu) <= 1e-15 * mu:
             break
         mu = following
     for k in range(v.shape[0]):

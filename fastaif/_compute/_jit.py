@@ -8,15 +8,32 @@ finite, because finiteness is read off the sums.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core.caching import FunctionCache
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FAST = frozenset({"reassoc", "contract", "nsz", "arcp", "afn"})
 STRICT = False
+
+
+# Numba notices when the file of a compiled function changes, but not when a helper that
+# it inlines does, in another file: the sources of all operations are part of the key.
+_SOURCES = hashlib.sha256(
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+).hexdigest()
+
+
+class _Cache(FunctionCache):
+    """Numba's disk cache, keyed by the sources of all operations as well."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return (*super()._index_key(sig, codegen), _SOURCES)
 
 
 def operation(*, fastmath: frozenset[str] | bool, inline: bool = False) -> Callable[[F], F]:
@@ -27,12 +44,13 @@ def operation(*, fastmath: frozenset[str] | bool, inline: bool = False) -> Calla
         options: dict[str, Any] = {"nogil": True, "fastmath": flags, "error_model": "numpy"}
         if inline:
             options["forceinline"] = True
+        compiled = numba.njit(**options)(function)
         try:
-            return numba.njit(cache=True, **options)(function)
+            compiled._cache = _Cache(function)
         except RuntimeError as error:
             # A read-only install without a writable user cache: compile in every process.
             if "cannot cache" not in str(error):
                 raise
-            return numba.njit(**options)(function)
+        return compiled
 
     return wrap

@@ -16,11 +16,12 @@ SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
 # Bits of `need`: which parts of the sums to compute.
 NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 16
 
-# Places in the vector of scalar sums; each is Σ w(·) unless it says otherwise.
+# Places in the vector of scalar sums; each is Σ w(·), except Σ w² and two counts of rows
+# of positive weight: those with ψ_κ = 0, and (logistic loss) those not classified rightly.
 (
     S_WEIGHT, S_LOSS, S_F, S_K, S_FK, S_FF, S_KK, S_NORM, S_YARDSTICK, S_F2, S_W2, S_ZERO,
-    N_SCALARS,
-) = range(13)  # fmt: skip
+    S_WRONG, N_SCALARS,
+) = range(14)  # fmt: skip
 
 # Rows of the matrix of vector sums: Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v.
 V_F, V_FK, V_FF, N_VECTORS = range(4)

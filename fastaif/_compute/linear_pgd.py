@@ -19,9 +19,14 @@ _PURPOSE = 1  # of the random numbers: starts of attacks
 
 @operation(fastmath=STRICT)
 def _start(steps, draw, row, u):
-    """The first start is the sample itself; others are uniform in radius and direction."""
-    if draw == 0:
-        u[:] = 0.0
+    """The sample itself, then the antipode of where that led (u holds it), then random points.
+
+    A loss convex in f has its maxima at the two ends of the ball; the antipode leads to
+    the other one.
+    """
+    if draw < 2:
+        for k in range(u.size):
+            u[k] = 0.0 if draw == 0 else -u[k]
         return
     fill_normal(steps.seed, _PURPOSE, draw, steps.first_row + row, u)
     norm = row_norm(u, steps.p)
@@ -72,5 +77,5 @@ def linear_pgd(prediction, y, inner, steps, out):
                 for k in range(free):
                     change = max(change, abs(moved[k] - u[k]))
                     u[k] = moved[k]
-                if change <= 1e-15 * steps.radius:
+                if change <= 1e-13 * steps.radius:
                     break  # a fixed point: every further step would end here again

@@ -28,6 +28,7 @@ from ._types import (
     S_K,
     S_KK,
     S_LOSS,
+    S_WRONG,
     S_ZERO,
     SQUARED_ERROR,
 )  # fmt: skip
@@ -93,8 +94,9 @@ def logistic_slopes(f, y, kappa, w, d1, d12, d2, scalars):
         sum_ff += second
         sum_fk += d12[i]
         sum_f2 += ws * s
-        if s == 0.0 and w[i] > 0.0:
-            scalars[S_ZERO] += 1.0
+        if w[i] > 0.0:
+            scalars[S_ZERO] += s == 0.0
+            scalars[S_WRONG] += not t > 0.0
     scalars[S_F] += sum_f
     scalars[S_K] += sum_k
     scalars[S_FF] += sum_ff

@@ -27,11 +27,6 @@ EMBEDDED = ("diabetes", "breast_cancer")
 _TARGETS = ("y", "target")
 _WIDTH = 79
 _NUMBERED = "the nameless first column only numbers the rows and was left out"
-_GAIN_EQUALS_COST = (
-    "Robust training raises the clean loss by the cost and lowers the adversarial loss by the "
-    "gain; to second order in eps both equal S (eq. 4), so where they part from it eps is too "
-    "large for the prediction."
-)
 
 
 @dataclass(frozen=True)
@@ -56,9 +51,7 @@ class Table:
     notes: tuple[str, ...]
 
 
-def load_table(
-    data: str | None, target: str | None, weights: str | None, labels: bool
-) -> Table:
+def load_table(data: str | None, target: str | None, weights: str | None, labels: bool) -> Table:
     """Read and check a table.
 
     Parameters
@@ -256,26 +249,32 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
             f"{v.eps:>10g}{predicted:>17.6g}{v.exact_cost:>17.6g}{v.exact_gain:>17.6g}"
             f"{result.flip_fraction(v.eps):>14.1%}"
         )
-    lines += [_wrap(_GAIN_EQUALS_COST), *_penalty_lines(result, largest), ""]
+    lines += [_wrap(_meaning(result, largest)), ""]
     lines += [*_coefficient_lines(result, largest), ""]
     reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
     return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
 
 
-def _penalty_lines(result: InfluenceResult, eps: float) -> list[str]:
-    """With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not the whole change."""
+def _meaning(result: InfluenceResult, eps: float) -> str:
+    """What cost and gain are, and which multiple of ε² they should be."""
     if result.problem.alpha == 0:
-        return []
+        return (
+            "Robust training raises the clean loss by the cost and lowers the adversarial loss by "
+            "the gain; to second order in eps both equal S (eq. 4), so where they part from it "
+            "eps is too large for the prediction."
+        )
+    # With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not its whole change.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         change = result.sensitivity(eps, expansion="taylor")
     curvature = 0.5 * float(result.influence @ result.hessian @ result.influence)
-    text = (
-        f"As alpha > 0, cost and gain include the penalty and tend to {curvature:.5g} eps^2; S "
-        "leaves out the penalty and the term of first order, with which the clean loss changes "
-        f"by {change:.5g} at eps = {eps:g}."
+    return (
+        "Robust training raises the clean loss + penalty by the cost and lowers the adversarial "
+        f"one by the gain; to second order in eps both equal {curvature:.5g} eps^2, so where they "
+        "part from it eps is too large for the prediction. S (eq. 4) leaves out the penalty and, "
+        "as alpha > 0, a term of first order: with it the clean loss itself changes by "
+        f"{change:.5g} at eps = {eps:g}."
     )
-    return [_wrap(text)]
 
 
 def _coefficient_lines(result: InfluenceResult, eps: float) -> list[str]:

@@ -41,8 +41,9 @@ class sign_encoder:  # noqa: N801 - called like a function
         known = positive | (y == self.classes[0])
         if not np.all(known):
             stranger = y[~np.asarray(known)][0]
+            shown = [getattr(v, "item", lambda v=v: v)() for v in (stranger, *self.classes)]
             raise ValueError(
-                f"y contains {stranger!r}, but the model's two classes are "
-                f"{self.classes[0]!r} and {self.classes[1]!r}"
+                f"y contains {shown[0]!r}, but the model's two classes are {shown[1]!r} and "
+                f"{shown[2]!r}"
             )
         return np.where(positive, 1.0, -1.0)

@@ -207,6 +207,10 @@ class _LargestMagnitude:
         return np.column_stack([np.eye(x.size)[:, kept], together])
 
     def move(self, x: Array, step: Array) -> Array:
+        """A step that would carry the level through zero stops at a tenth of it."""
+        level, change = self._level(x), self._level(step)
+        if level + change < 0.1 * level:
+            return x - 0.9 * level / change * step
         return x + step
 
     def _shares(self, gradient: Array, weight: float) -> Array:
@@ -218,14 +222,17 @@ class _LargestMagnitude:
     def reduce_gradient(self, x: Array, gradient: Array, weight: float) -> tuple[Array, bool]:
         left = gradient.copy()
         tied = self._tied
+        signed = self._side * self._weights * x[: self._m]
+        level = np.abs(signed[tied]).max()
+        inside = bool(np.all(signed[tied] > 0) and np.all(np.abs(signed[~tied]) <= level))
         if weight <= 0:
-            return left, True
+            return left, inside
         wanted = self._shares(gradient, weight)
         given = _nearest_share(wanted)
         left[: self._m][tied] = (
             (given - wanted) * weight * self._weights[tied] * self._side[tied]
         )
-        return left, True
+        return left, inside
 
     def update(self, new: Array, gradient: Array, weight: float) -> bool:
         tied = self._tied.copy()
@@ -248,6 +255,8 @@ class _LargestMagnitude:
 
 def _nearest_share(wanted: Array) -> Array:
     """The nearest point of the unit simplex."""
+    if not np.isfinite(wanted).all():
+        return np.full(wanted.size, np.nan)
     ordered = np.sort(wanted)[::-1]
     excess = (np.cumsum(ordered) - 1.0) / np.arange(1, wanted.size + 1)
     threshold = excess[ordered > excess][-1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+_RESTARTS = 20
+
+
 @dataclass(frozen=True)
 class PgdOptimum:
-    """Where the outer iteration stopped."""
+    """Where the outer iteration stopped; converged: no further descent was found."""
 
     theta: Array
     objective: float
@@ -56,12 +59,20 @@ def minimize_adversarial(
         value, gradient = evaluate(to_theta(z))
         return value, np.asarray(solve_triangular(metric, gradient, lower=True))
 
-    found = minimize(
-        value_and_slope, np.zeros(theta.size), jac=True, method="L-BFGS-B",
-        options={"maxiter": 1000 if max_iter is None else max_iter, "ftol": 1e-15, "gtol": 1e-13,
-                 "maxcor": 30, "maxls": 20},
-    )  # fmt: skip
-    best = to_theta(found.x)
-    value, gradient = evaluate(best)
-    # Status 2 is a line search that finds nothing lower: at a kink, or at rounding.
-    return PgdOptimum(best, value, gradient, int(found.nit), found.status in (0, 2))
+    options = {
+        "maxiter": 1000 if max_iter is None else max_iter, "ftol": 1e-15, "gtol": 1e-13,
+        "maxcor": 30, "maxls": 20,
+    }  # fmt: skip
+    z, best, n_iter, converged = np.zeros(theta.size), np.inf, 0, False
+    for _ in range(_RESTARTS):
+        # At a kink the memory of gradients misleads: start it afresh while that helps.
+        found = minimize(
+            value_and_slope, z, jac=True, method="L-BFGS-B", options=cast(Any, options)
+        )
+        z, n_iter = found.x, n_iter + int(found.nit)
+        converged = found.status != 1 and best - found.fun <= 1e-12 * abs(found.fun)
+        if converged or found.status == 1:
+            break
+        best = found.fun
+    value, gradient = evaluate(to_theta(z))
+    return PgdOptimum(to_theta(z), value, gradient, n_iter, converged)

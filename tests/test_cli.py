@@ -1,0 +1,299 @@
+"""The command line: its numbers are the library's, and bad input is one line with status 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fastaif as fa
+from fastaif.cli import main
+
+ROOT = Path(__file__).parent.parent
+KEYS = [
+    "model", "n_samples", "n_features", "names", "p", "order", "radius", "params", "influence",
+    "sensitivity_coefficient", "value_derivative", "validity_radius", "eps", "diagnostics",
+]  # fmt: skip
+
+
+def run(*args: Any) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in args])
+
+
+def document(*args: Any) -> dict[str, Any]:
+    result = run("analyze", *args)
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def reference(
+    X: Any, y: Any, model: Any = None, w: Any = None, scale: bool = True, **options: Any
+) -> fa.InfluenceResult:
+    model = fa.LinearRegression() if model is None else model
+    steps = [("scaler", StandardScaler()), ("model", model)] if scale else [("model", model)]
+    weights = {f"{name}__sample_weight": w for name, _ in steps}
+    return fa.aif(Pipeline(steps).fit(X, y, **weights), X, y, sample_weight=w, **options)
+
+
+def assert_is(found: dict[str, Any], result: fa.InfluenceResult, eps: list[float]) -> None:
+    """Equal to the last bit: JSON's numbers are not rounded."""
+    assert list(found) == KEYS
+    assert found["names"] == list(result.names)
+    assert found["n_samples"] == result.problem.source.n_rows
+    assert found["influence"] == result.influence.tolist()
+    assert found["params"] == result.params.tolist()
+    for key in ("radius", "sensitivity_coefficient", "value_derivative"):
+        assert found[key] == getattr(result, key)
+    assert float(found["validity_radius"]) == result.validity_radius
+    assert [row["eps"] for row in found["eps"]] == eps
+    for row in found["eps"]:
+        check = result.verify(row["eps"])
+        assert (row["cost"], row["gain"]) == (check.exact_cost, check.exact_gain)
+    assert found["diagnostics"]["condition_number"] == result.diagnostics["condition_number"]
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(80, 3)) * [1.0, 5.0, 0.2] + [0.0, 3.0, 1.0]
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    frame["y"] = X @ [1.0, -0.3, 2.0] + rng.normal(size=80)
+    frame["w"] = rng.uniform(0.5, 2.0, size=80)
+    return frame
+
+
+def test_diabetes_by_default() -> None:
+    data = load_diabetes(as_frame=True)
+    found = document()
+    assert_is(found, reference(data.data, data.target), [0.01, 0.05])
+    assert (found["model"], found["p"], found["order"]) == ("linear", 2.0, "inf")
+
+
+def test_breast_cancer_with_an_infinite_validity_radius() -> None:
+    data = load_breast_cancer(as_frame=True)
+    found = document("breast_cancer", "--model", "logistic", "--alpha", "0.01", "--eps", "0.02")
+    model = fa.LogisticRegression(alpha=0.01)
+    assert_is(found, reference(data.data, data.target, model), [0.02])
+    assert found["validity_radius"] == "inf"
+
+
+def test_options_reach_the_library(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    found = document(
+        tmp_path / "d.csv", "--weights", "w", "--p", "inf", "--attackable", "a, c",
+        "--model", "huber", "--alpha", "0.1", "--eps", "0.001", "--seed", "3",
+    )  # fmt: skip
+    X, w = frame[["a", "b", "c"]], frame["w"].to_numpy()
+    result = reference(
+        X, frame["y"], fa.HuberRegression(alpha=0.1), w, p=np.inf, attackable=["a", "c"]
+    )
+    assert_is(found, result, [0.001])
+    assert found["p"] == "inf"
+
+
+def test_without_standardizing(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    found = document(tmp_path / "d.csv", "--no-standardize", "--weights", "w", "--eps", "0.01")
+    X, w = frame[["a", "b", "c"]], frame["w"].to_numpy()
+    assert_is(found, reference(X, frame["y"], w=w, scale=False), [0.01])
+
+
+def test_file_formats_agree(frame: pd.DataFrame, tmp_path: Path) -> None:
+    pl = pytest.importorskip("polars")
+    X = frame[["a", "b", "c"]].to_numpy()
+    frame.to_csv(tmp_path / "plain.csv", index=False)
+    frame.to_csv(tmp_path / "numbered.csv")
+    pl.DataFrame({name: frame[name].to_numpy() for name in frame}).write_parquet(
+        tmp_path / "d.parquet"
+    )
+    arrays = {"X": X, "y": frame["y"], "w": frame["w"]}
+    np.savez(tmp_path / "named.npz", names=["a", "b", "c"], **arrays)
+    np.savez(tmp_path / "bare.npz", **arrays)
+    names = ["plain.csv", "numbered.csv", "d.parquet", "named.npz"]
+    documents = [document(tmp_path / name, "--weights", "w") for name in names]
+    assert all(d == documents[0] for d in documents)
+    bare = document(tmp_path / "bare.npz", "--weights", "w")
+    assert bare.pop("names") == ["x0", "x1", "x2", "intercept"]
+    assert bare == {key: documents[0][key] for key in bare}
+    note = run("analyze", tmp_path / "numbered.csv", "--weights", "w").stderr
+    assert "numbers the rows" in note
+
+
+def test_labels_that_are_text(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame["y"] = np.where(frame["y"] > frame["y"].median(), "yes", "no")
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    found = document(tmp_path / "d.csv", "--model", "logistic", "--eps", "0.01")
+    X = frame[["a", "b", "c", "w"]]
+    result = reference(X, frame["y"] == "yes", fa.LogisticRegression())
+    assert_is(found, result, [0.01])
+
+
+def test_table_for_a_person(tmp_path: Path) -> None:
+    result = run("analyze", "breast_cancer", "--model", "logistic", "--format", "table")
+    assert result.exit_code == 0
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+    for text in ("569 samples, 30 features", "0.05", "exact cost", "worst texture", "penalty"):
+        assert text in result.stdout
+    # With --out the report is a file, and stdout is for the person who wrote it there.
+    result = run("analyze", "--out", tmp_path / "r.json", "--plot", tmp_path / "r.png")
+    assert result.exit_code == 0
+    assert "Note: at eps=0.05" in result.stdout
+    assert json.loads((tmp_path / "r.json").read_text()) == document()
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_notes_go_to_stderr_beside_json() -> None:
+    result = run("analyze", "--format", "json")
+    assert result.stderr.startswith("fastaif: note: at eps=0.05")
+    assert json.loads(result.stdout)["n_features"] == 10
+
+
+BAD_FILES = {
+    "text.csv": ("a,b,y\n1,x,3\n2,y,4\n3,z,1\n", "'b' is not numeric"),
+    "hole.csv": ("a,b,y\n1,2,3\n2,,4\n3,5,1\n", "row 2"),
+    "hole_y.csv": ("a,b,y\n1,2,3\n2,3,\n3,5,1\n", "'y' has 1 empty"),
+    "nameless.csv": ("a,b,c\n1,2,3\n2,4,4\n", "'a', 'b', 'c'"),
+    "two.csv": ("a,y,target\n1,2,3\n2,4,4\n", "--target"),
+    "singular.csv": ("a,b,y\n1,2,3\n2,4,4\n3,6,1\n5,10,2\n", "--alpha"),
+    "empty.csv": ("", "cannot read"),
+    "header.csv": ("a,y\n", "0 rows"),
+    "alone.csv": ("y\n1\n2\n", "0 feature"),
+    "ragged.csv": ("a,b,y\n1,2,3\n1,2,3,4,5\n", "cannot read"),
+    "long.csv": ("a,b,y\n1,2,3,4\n1,2,3,4\n", "more cells"),
+    "junk.npz": ("junk", "cannot read"),
+    "junk.parquet": ("junk", "cannot read"),
+    "data.txt": ("a,y\n1,2\n", "no .csv, .parquet or .npz"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files(name: str, tmp_path: Path) -> None:
+    content, expected = BAD_FILES[name]
+    (tmp_path / name).write_text(content)
+    assert_refused(run("analyze", tmp_path / name), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["missing.csv"], "no such file: missing.csv"),
+        (["--target", "nope"], "no column 'nope'"),
+        (["--weights", "nope"], "no column 'nope'"),
+        (["--weights", "s1"], "negative"),
+        (["--weights", "s1", "--target", "s1"], "both"),
+        (["--model", "forest"], "linear, logistic, poisson, huber"),
+        (["--model", "quadratic"], "not available yet"),
+        (["--model", "kernel"], "not available yet"),
+        (["--model", "logistic"], "214 classes"),
+        (["--model", "poisson", "--target", "s1"], "negative"),
+        (["--p", "0.5"], "[1, inf]"),
+        (["--p", "nan"], "[1, inf]"),
+        (["--p", "two"], "'two'"),
+        (["--eps", "0.1,-1"], "above 0"),
+        (["--eps", "inf"], "finite"),
+        (["--eps", "small"], "0.01,0.05"),
+        (["--alpha", "-1"], "alpha"),
+        (["--attackable", "s1,zz"], "zz"),
+        (["--attackable", ","], "--attackable"),
+        (["--out", "no/such/dir/r.json"], "no directory"),
+        (["--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_bad_options(options: list[str], expected: str) -> None:
+    assert_refused(run("analyze", *options), expected)
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_overflow() -> None:
+    assert_refused(run("analyze", "--eps", "1e300"), "overflow")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "expected"),
+    [
+        ({"y": np.ones(4)}, "'X'"),
+        ({"X": np.ones(4), "y": np.ones(4)}, "two-dimensional"),
+        ({"X": np.ones((4, 2)), "y": np.ones(3)}, "4 rows"),
+        ({"X": np.ones((4, 2)), "y": np.ones(4), "names": ["a"]}, "2 different names"),
+        ({"X": np.ones((4, 2)), "y": np.ones(4), "names": ["a", "y"]}, "'y' names both"),
+        ({"X": np.ones((4, 2)) * 1j, "y": np.ones(4)}, "not numeric"),
+        ({"X": np.array([[None], [1]]), "y": np.ones(2)}, "cannot read"),
+    ],
+)
+def test_bad_arrays(arrays: dict[str, Any], expected: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", **arrays)
+    assert_refused(run("analyze", tmp_path / "d.npz"), expected)
+
+
+def test_bad_commands(tmp_path: Path) -> None:
+    assert_refused(run("nonsense"), "nonsense")
+    assert_refused(run("reproduce", "figure9"), "figure9")
+    (tmp_path / "file").touch()
+    assert_refused(run("reproduce", "figure1", "--out", tmp_path / "file"), "file")
+
+
+def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for module in ("matplotlib", "matplotlib.figure", "matplotlib.pyplot"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert_refused(run("analyze", "--plot", tmp_path / "r.png"), "pip install 'fastaif[plot]'")
+    assert_refused(run("reproduce", "figure1", "--out", tmp_path / "new"), "fastaif[plot]")
+    assert not list(tmp_path.iterdir())
+
+
+def assert_refused(result: Result, expected: str) -> None:
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("fastaif: ")
+    assert result.stderr.count("\n") == 1
+    assert expected in result.stderr
+
+
+def test_reproduce_writes_its_table_and_figure(tmp_path: Path) -> None:
+    result = run("reproduce", "figure1", "--out", tmp_path / "new", "--seed", "1")
+    assert result.exit_code == 0, result.stderr
+    written = pd.read_csv(tmp_path / "new" / "figure1.csv")
+    assert list(written["eps"][:5]) == [0.04, 0.06, 0.08, 0.10, 0.12]
+    assert (tmp_path / "new" / "figure1.png").read_bytes().startswith(b"\x89PNG")
+    assert "theory: 1" in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
+
+
+def test_help_version_and_config() -> None:
+    assert run().stdout == run("--help").stdout
+    assert fa.__version__ in run("--version").stdout
+    assert run("config").stdout.startswith(f"fastaif {fa.__version__}")
+    for command in ("analyze", "reproduce", "config"):
+        assert run(command, "--help").exit_code == 0
+
+
+def test_module_in_a_process_of_its_own(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.drop(columns="w").to_csv(tmp_path / "d.csv", index=False)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "fastaif", "analyze", "d.csv", "--eps", "0.001"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    result = reference(frame[["a", "b", "c"]], frame["y"])
+    assert_is(json.loads(done.stdout), result, [0.001])
+    assert done.stderr == ""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, fastaif.cli\n"
+        "heavy = {'numpy', 'sklearn', 'pandas', 'matplotlib', 'numba'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
