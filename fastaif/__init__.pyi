@@ -17,7 +17,7 @@ from .models.linear import LinearRegression as LinearRegression
 from .models.linear import LogisticRegression as LogisticRegression
 from .models.linear import PoissonRegression as PoissonRegression
 from .results import InfluenceResult as InfluenceResult
-from .results import RobustFit as RobustFit
-from .results import Verification as Verification
+from .verification import RobustFit as RobustFit
+from .verification import Verification as Verification
 
 __version__: str

@@ -12,7 +12,7 @@ import numpy as np
 from . import _validate
 from ._arguments import prepare
 from ._warnings import InfluenceWarning, StationarityWarning, TieWarning, ZeroGradientWarning
-from .problems import LinearProblem
+from .linear_problem import LinearProblem
 from .results import InfluenceResult, newton_step
 
 _STATIONARITY = 0.01  # of a standard error

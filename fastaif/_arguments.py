@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from . import _validate
 from .balls import make_ball
+from .linear_model import LinearModel
+from .linear_problem import LinearProblem
 from .models.adapters import describe
-from .problems import LinearModel, LinearProblem
 from .streaming import RowSource
 
 Array = NDArray[Any]

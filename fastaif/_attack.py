@@ -12,7 +12,7 @@ from . import _validate
 from ._arguments import locating, prepare
 from ._compute import _types as c
 from .attacks import PgdSettings, closed_form, projected_ascent
-from .problems import LinearProblem
+from .linear_problem import LinearProblem
 
 Array = NDArray[Any]
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from . import _validate
 from ._arguments import prepare
-from ._warnings import SolverWarning
 from .attacks import PgdSettings
-from .results import RobustFit, make_robust_fit
 from .robust import solve_by_pgd, solve_robust
+from .verification import RobustFit, make_robust_fit, warn_if_unsolved
 
 
 def robust_fit(
@@ -53,7 +51,7 @@ def robust_fit(
         For "exact": bound on the least subgradient's norm relative to
         ``E |ℓ'| ‖(x, 1)‖``.
     max_iter : int, optional
-        Passes over the data ("exact", 500) or outer iterations ("pgd", 1,000).
+        Passes over the data ("exact", 1,000) or outer iterations ("pgd", 1,000).
     random_state : int, RandomState or None
         Unused: both methods start their attacks at the samples themselves.
     n_threads : int, optional
@@ -81,11 +79,5 @@ def robust_fit(
         solution = solve_by_pgd(problem, eps, settings, limit)
     else:
         solution = solve_robust(problem, eps, tol, limit)
-    if not solution.converged:
-        warnings.warn(
-            f"the robust fit stopped after {solution.n_iter} iterations at a relative residual of "
-            f"{solution.residual:.1e}; raise max_iter, or alpha if the classes are separable",
-            SolverWarning,
-            stacklevel=2,
-        )
+    warn_if_unsolved(solution, stacklevel=3)
     return make_robust_fit(problem, solution, "pgd" if method == "pgd" else "exact")

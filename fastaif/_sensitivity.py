@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import _validate
 from ._aif import aif
 from ._arguments import locating, prepare, rows_of
-from .problems import LinearProblem
+from .linear_problem import LinearProblem
 from .robust import solve_robust
 from .streaming import RowSource
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import get
-from .problems import LinearProblem
+from .linear_problem import LinearProblem
 from .streaming import map_rows
 
 Array = NDArray[Any]

@@ -20,8 +20,9 @@ import click
 from . import __version__
 
 if TYPE_CHECKING:
-    from .experiments._tables import Table
-    from .results import InfluenceResult, Verification
+    from ._cli_data import Table
+    from .results import InfluenceResult
+    from .verification import Verification
 
 _MODELS = {
     "linear": "LinearRegression", "logistic": "LogisticRegression",
@@ -169,7 +170,7 @@ def analyze(
     DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
     scikit-learn's sets: diabetes (default), breast_cancer.
     """
-    from .experiments._tables import report_text
+    from ._cli_report import report_text
     from .plotting import bare_figure, plot_report
 
     if output == "auto":
@@ -211,7 +212,7 @@ def _influence(
 
     import fastaif
 
-    from .experiments._tables import load_table
+    from ._cli_data import load_table
 
     table = load_table(data, target, weights, labels=model == "logistic")
     estimator = getattr(fastaif, _MODELS[model])(**({} if alpha is None else {"alpha": alpha}))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from . import report
 
 if TYPE_CHECKING:
-    from .results import InfluenceResult, Verification
+    from .results import InfluenceResult
+    from .verification import Verification
 
 Array = NDArray[Any]
 

@@ -13,87 +13,15 @@ from numpy.typing import NDArray
 from . import _validate, report
 from ._arguments import locating, rows_of
 from ._warnings import FlipWarning
-from .problems import LinearProblem
-from .robust import RobustSolution, robust_gain, solve_robust
+from .linear_problem import LinearProblem
 from .streaming import RowSource
 from .validity import Kinks
+from .verification import Verification, verify_influence
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class RobustFit:
-    """A robust optimum: ``argmin E max ℓ(f(x + δ), y) + α ‖β‖²`` at one ε.
-
-    Attributes
-    ----------
-    estimator
-        A fitted copy of the estimator, with the robust parameters.
-    params : array (d,)
-        θ_ε: coefficients, then the intercept.
-    eps : float
-    radius : float
-        s: the attack's budget is ε s.
-    objective : float
-        Adversarial loss plus penalty at θ_ε.
-    residual : float
-        The least subgradient's norm relative to ``E |ℓ'| ‖(x, 1)‖``; 0 at the optimum.
-    gap : float
-        An estimate of how far the objective is above its minimum, relative to it: half
-        the squared Newton decrement.
-    n_iter : int
-        Passes over the data that computed derivatives.
-    converged : bool
-        Whether the residual met the tolerance; for "pgd", whether no further descent was
-        found (at a kink the residual of its gradient does not tend to 0).
-    method : str
-        "exact" or "pgd".
-    """
-
-    estimator: Any
-    params: Array
-    eps: float
-    radius: float
-    objective: float
-    residual: float
-    gap: float
-    n_iter: int
-    converged: bool
-    method: str
-
-
-@dataclass(frozen=True)
-class Verification:
-    """A prediction of the influence beside the robust optimum it predicts.
-
-    Costs and gains are changes of the training objective, penalty included: the cost is
-    what the clean objective loses when θ_ε replaces θ̂, the gain is what the adversarial
-    objective wins. To second order in ε both are ``½ ε² IᵀHI`` (with α = 0 they are
-    changes of the clean and the adversarial loss).
-
-    Attributes
-    ----------
-    eps : float
-    params_error : float
-        ‖θ̂ + εI − θ_ε‖ / ‖θ_ε − θ̂‖.
-    predicted_cost, exact_cost : float
-    predicted_gain, exact_gain : float
-    method : str
-        How the robust optimum was found.
-    robust : RobustFit
-    """
-
-    eps: float
-    params_error: float
-    predicted_cost: float
-    exact_cost: float
-    predicted_gain: float
-    exact_gain: float
-    method: str
-    robust: RobustFit
 
 
 @dataclass(frozen=True)
@@ -269,27 +197,7 @@ class InfluenceResult:
         Verification
         """
         radius = _validate.number(eps, "eps", low=0.0, strict=True)
-        problem = self.problem
-        solution = solve_robust(problem, radius)
-        moved = solution.theta - self.params
-        penalty = problem.alpha * problem.penalized
-        shrunk = float(penalty @ (moved * (solution.theta + self.params)))
-        cost = problem.loss_change(solution.theta) + shrunk
-        gain = robust_gain(problem, solution)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            step = radius * self.influence
-            predicted = 0.5 * float(step @ self.hessian @ step)
-            error = np.linalg.norm(step - moved) / np.linalg.norm(moved)
-        return Verification(
-            eps=radius,
-            params_error=float(error),
-            predicted_cost=predicted,
-            exact_cost=cost,
-            predicted_gain=predicted,
-            exact_gain=gain,
-            method="exact",
-            robust=make_robust_fit(problem, solution, "exact"),
-        )
+        return verify_influence(self.problem, self.influence, radius)
 
     # --- samples, diagnostics, reports ----------------------------------------------------
 
@@ -345,19 +253,3 @@ def newton_step(problem: LinearProblem) -> float:
     errors = problem.standard_errors()
     step = np.abs(problem.solve(problem.gradient))
     return float(np.max(step / np.maximum(errors, np.finfo(float).tiny)))
-
-
-def make_robust_fit(problem: LinearProblem, solution: RobustSolution, method: str) -> RobustFit:
-    """The public form of a solver's answer."""
-    return RobustFit(
-        estimator=problem.model.rebuild(solution.theta),
-        params=solution.theta,
-        eps=solution.eps,
-        radius=problem.radius,
-        objective=solution.objective,
-        residual=solution.residual,
-        gap=solution.gap,
-        n_iter=solution.n_iter,
-        converged=solution.converged,
-        method=method,
-    )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ._compute import _types as c
 from ._sums import InfluenceSums
 from .attacks import PgdSettings, projected_ascent
-from .problems import LinearProblem
+from .linear_problem import LinearProblem
 from .solvers import robust_linear
 from .solvers.pgd import minimize_adversarial
 
@@ -43,7 +43,7 @@ def solve_robust(
         sweep, start = problem.centred(means)
     inner = robust_linear.RobustProblem(
         sweep, problem.alpha, problem.penalized, problem.ball.weights, problem.ball.p,
-        problem.ball.q, eps * problem.radius, 500 if max_iter is None else max_iter,
+        problem.ball.q, eps * problem.radius, 1000 if max_iter is None else max_iter,
     )  # fmt: skip
     found = robust_linear.solve(inner, start, tol)
     theta = found.theta.copy()
@@ -68,7 +68,8 @@ def robust_gain(problem: LinearProblem, solution: RobustSolution) -> float:
     kappa = budget * problem.gain
     after = budget * problem.ball.gain(solution.theta[:m])
     side, new_side = loss.worse_end(f, y, kappa), loss.worse_end(f + step, y, after)
-    change = loss.change(f + side * kappa, step + new_side * after - side * kappa, y)
+    with np.errstate(over="ignore", invalid="ignore"):  # ∞ where the loss at θ̂ overflows
+        change = loss.change(f + side * kappa, step + new_side * after - side * kappa, y)
     w = problem.source.weights()
     penalty = problem.alpha * problem.penalized
     return -float(np.average(change, weights=w if w.size else None)) - float(

@@ -14,7 +14,7 @@ from test_validity import slopes
 
 import fastaif as fa
 from fastaif.balls import Ball
-from fastaif.problems import LinearProblem
+from fastaif.linear_problem import LinearProblem
 from fastaif.validity import Kinks
 
 P = 1.5

@@ -19,8 +19,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..bases import Linear
+from ..linear_model import LinearModel
 from ..losses import Loss
-from ..problems import LinearModel
 from ..streaming import Encoder
 from . import linear as ours
 from .labels import as_float, as_nonnegative, sign_encoder

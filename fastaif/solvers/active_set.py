@@ -61,9 +61,8 @@ def polish(
     """
     from .robust_linear import assemble
 
-    x = theta.copy()
-    norm = norm_piece(problem, x, hint.width if hint else None)
-    x = norm.snap(x)
+    norm = norm_piece(problem, theta, hint.width if hint else None)
+    x = norm.snap(theta)
     if norm.value(x) == 0.0:
         return
     samples = _first_samples(problem, x, hint)
@@ -98,13 +97,6 @@ def polish(
         if new is None or not np.isfinite(new).all():
             break
         x = new
-
-
-def failed(theta: Array) -> Point:
-    """A point about which nothing is known."""
-    d = theta.size
-    nothing = Local(np.inf, np.zeros(d), np.eye(d), 1.0)
-    return Point(theta, nothing, np.zeros(d), np.inf)
 
 
 def _gaps(problem: RobustProblem, theta: Array, kappa: float) -> tuple[Array, Array]:

@@ -209,7 +209,7 @@ class _LargestMagnitude:
     def move(self, x: Array, step: Array) -> Array:
         """A step that would carry the level through zero stops at a tenth of it."""
         level, change = self._level(x), self._level(step)
-        if level + change < 0.1 * level:
+        if level > 0.0 and level + change < 0.1 * level:
             return x - 0.9 * level / change * step
         return x + step
 
@@ -224,7 +224,8 @@ class _LargestMagnitude:
         tied = self._tied
         signed = self._side * self._weights * x[: self._m]
         level = np.abs(signed[tied]).max()
-        inside = bool(np.all(signed[tied] > 0) and np.all(np.abs(signed[~tied]) <= level))
+        lower = np.all(np.abs(signed[~tied]) <= level * (1 + 1e-13))
+        inside = bool(lower and np.all(signed[tied] > 0))
         if weight <= 0:
             return left, inside
         wanted = self._shares(gradient, weight)
@@ -245,7 +246,7 @@ class _LargestMagnitude:
         head = new[: self._m]
         level = np.mean(self._weights[tied] * self._side[tied] * head[tied])
         above = (self._weights > 0) & ~self._tied
-        above &= self._weights * np.abs(head) > level * (1 + 1e-15)
+        above &= self._weights * np.abs(head) > level * (1 + 1e-13)
         self._side[above] = np.where(head[above] < 0, -1.0, 1.0)
         tied |= above
         changed = bool(np.any(tied != self._tied))

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from .._compute import _types as c
 from .._sums import InfluenceSums, Sweep
-from ..norms import lp_norm, smooth_norm
-from .active_set import Point, failed, polish
+from ..norms import dual_direction, lp_norm, smooth_norm
+from .active_set import Point, polish
 from .cholesky import factorize
 from .newton import Local, minimize
 
@@ -53,6 +53,8 @@ class RobustProblem:
         Bound on the passes over the data, and how many there were so far.
     best : Point or None
         The point of smallest subgradient met so far.
+    smooth_optimum : array (d,) or None
+        Where the narrowest smoothed problem solved so far has its minimum.
     """
 
     sweep: Sweep
@@ -62,9 +64,10 @@ class RobustProblem:
     p: float
     q: float
     rho: float
-    limit: int = 500
+    limit: int = 1000
     n_passes: int = 0
     best: Point | None = None
+    smooth_optimum: Array | None = None
 
     @property
     def m(self) -> int:
@@ -169,11 +172,12 @@ def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOpt
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with contextlib.suppress(PassLimit):
             _search(problem, theta, tol)
-        best = problem.best or failed(theta)
-        problem.limit += 1
+        n_passes, problem.limit = problem.n_passes, problem.n_passes + 10
+        best = problem.best if problem.solved(tol) else _lowest(problem, theta)
+        assert best is not None
         return RobustOptimum(
-            best.theta, problem.objective(best.theta), best.residual, _gap(best),
-            problem.n_passes - 1, best.residual <= tol,
+            best.theta, problem.objective(best.theta), best.residual, _gap(best), n_passes,
+            best.residual <= tol,
         )  # fmt: skip
 
 
@@ -186,7 +190,27 @@ def _search(problem: RobustProblem, theta: Array, tol: float) -> None:
     problem.offer(zero)
     if not problem.solved(tol):
         better = problem.objective(theta) <= problem.objective(zero.theta)
-        _continuation(problem, theta if better else zero.theta, problem.norm(theta), tol)
+        # A natural fit that interpolates has no slope left: without predictors there is some.
+        slope = max(problem.sums(point, 0.0).gain for point in (theta, zero.theta))
+        start = theta if better else zero.theta
+        _continuation(problem, start, problem.norm(theta), slope, tol)
+
+
+def _lowest(problem: RobustProblem, theta: Array) -> Point:
+    """Where no point met the tolerance: the lowest seen, with one of its subgradients."""
+    candidates = [theta, problem.smooth_optimum]
+    if problem.best is not None:
+        candidates.append(problem.best.theta)
+    points = [_with_subgradient(problem, x) for x in candidates if x is not None]
+    return min(points, key=lambda point: point.local.value)
+
+
+def _with_subgradient(problem: RobustProblem, x: Array) -> Point:
+    sums = problem.sums(x, problem.rho * problem.norm(x))
+    k = np.zeros(x.size)
+    k[: problem.m] = problem.weights * dual_direction(problem.weights * x[: problem.m], problem.p)
+    local = assemble(problem, x, sums, problem.rho * k, np.zeros((x.size, x.size)))
+    return Point(x, local, local.gradient, local.residual)
 
 
 def _gap(point: Point) -> float:
@@ -246,12 +270,13 @@ def _zero_start(problem: RobustProblem, theta: Array, kept: Array) -> Array:
     return start[kept]
 
 
-def _continuation(problem: RobustProblem, x: Array, size: float, tol: float) -> None:
+def _continuation(
+    problem: RobustProblem, x: Array, size: float, slope: float, tol: float
+) -> None:
     """Smoothed problems of falling width, each followed by a try on its kinks.
 
-    Widths are relative to `size`, the norm at θ̂, and to the mean slope of the loss.
+    Widths are relative to `size`, the norm at θ̂, and to `slope`, of the loss.
     """
-    slope = problem.sums(x, 0.0).gain
     for exponent in range(-1, -14, -1):
         width = 10.0**exponent * size
         smoothing = problem.rho * width * slope
@@ -260,6 +285,7 @@ def _continuation(problem: RobustProblem, x: Array, size: float, tol: float) -> 
             return problem.smoothed(point, w, s)
 
         x = minimize(evaluate, x, tol=max(10.0 ** (exponent - 2), tol), max_iter=40).x
+        problem.smooth_optimum = x
         if exponent <= -3:
             polish(problem, x, Hint(width, smoothing), tol, 25)
             if problem.solved(tol):

@@ -1,0 +1,92 @@
+"""The table that `fastaif analyze` prints for a person."""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import report
+
+if TYPE_CHECKING:
+    from .results import InfluenceResult
+    from .verification import Verification
+
+_WIDTH = 79
+
+
+def report_text(title: str, result: InfluenceResult, verified: Sequence[Verification]) -> str:
+    """The report for a person, at most 80 columns wide.
+
+    Parameters
+    ----------
+    title : str
+        Where the data are from.
+    result : InfluenceResult
+    verified : sequence of Verification
+        At least one; `result.verify(eps)` at each ε.
+    """
+    problem, largest = result.problem, max(v.eps for v in verified)
+    lines = [
+        f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
+        "=" * _WIDTH,
+        f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, alpha = "
+        f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}",
+        "",
+        f"{'eps':>10}{'predicted S':>17}{'exact cost':>17}{'exact gain':>17}{'flipped':>14}",
+    ]
+    for v in verified:
+        predicted = v.eps**2 * result.sensitivity_coefficient
+        lines.append(
+            f"{v.eps:>10g}{predicted:>17.6g}{v.exact_cost:>17.6g}{v.exact_gain:>17.6g}"
+            f"{result.flip_fraction(v.eps):>14.1%}"
+        )
+    lines += [_wrap(_meaning(result, largest)), ""]
+    lines += [*_coefficient_lines(result, largest), ""]
+    reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
+    return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
+
+
+def _meaning(result: InfluenceResult, eps: float) -> str:
+    """What cost and gain are, and which multiple of ε² they should be."""
+    if result.problem.alpha == 0:
+        return (
+            "Robust training raises the clean loss by the cost and lowers the adversarial loss by "
+            "the gain; to second order in eps both equal S (eq. 4), so where they part from it "
+            "eps is too large for the prediction."
+        )
+    # With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not its whole change.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        change = result.sensitivity(eps, expansion="taylor")
+    curvature = 0.5 * float(result.influence @ result.hessian @ result.influence)
+    return (
+        "Robust training raises the clean loss + penalty by the cost and lowers the adversarial "
+        f"one by the gain; to second order in eps both equal {curvature:.5g} eps^2, so where they "
+        "part from it eps is too large for the prediction. S (eq. 4) leaves out the penalty and, "
+        "as alpha > 0, a term of first order: with it the clean loss itself changes by "
+        f"{change:.5g} at eps = {eps:g}."
+    )
+
+
+def _coefficient_lines(result: InfluenceResult, eps: float) -> list[str]:
+    chosen, m = report.largest_moves(result), result.problem.model.n_features
+    which = "" if len(chosen) == m else f" ({len(chosen)} of {m} coefficients)"
+    lines = [
+        f"What adversarial training would move most{which}",
+        f"{'':>27}{'param':>16}{'influence':>16}{f'change at {eps:g}':>20}",
+    ]
+    for k in chosen:
+        slope = result.influence[k]
+        numbers = f"{result.params[k]:>16.6g}{slope:>16.6g}{eps * slope:>20.6g}"
+        lines.append(f"{_cut(result.names[k], 26):>27}{numbers}")
+    return lines
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, _WIDTH)

@@ -1,0 +1,278 @@
+"""The influence problem of linear-predictor models: everything is a sum over samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import validity
+from ._compute import _types as c
+from ._sums import InfluenceSums, Sweep
+from .balls import Ball
+from .bases import Linear
+from .linear_model import LinearModel
+from .objectives import add_penalty, natural_fit, penalized_entries
+from .problems import Evaluation
+from .solvers.cholesky import CentredFactor, Factor, factorize
+from .solvers.newton import Local, NewtonResult
+from .streaming import RowSource, map_rows
+
+Array = NDArray[Any]
+
+
+def _finite(sums: InfluenceSums) -> InfluenceSums:
+    if not sums.is_finite:
+        raise FloatingPointError("sums are not finite")
+    return sums
+
+
+def _require_factor(H: Array) -> Factor:
+    factor = factorize(H)
+    if factor is None:
+        least = float(np.linalg.eigvalsh(H)[0])
+        raise np.linalg.LinAlgError(
+            f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
+            "influence is not defined; pass damping > 0, or fit with a larger alpha"
+        )
+    return factor
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """The InfluenceProblem of a linear-predictor model: one pass gives everything."""
+
+    model: LinearModel
+    source: RowSource
+    ball: Ball
+    damping: float = 0.0
+    n_threads: int | None = None
+
+    @cached_property
+    def sums(self) -> InfluenceSums:
+        """The one pass: everything that H, Φ, s and the gradient are made of.
+
+        Raises
+        ------
+        FloatingPointError
+            Some sum is not finite; the caller looks for the culprit in the data.
+        """
+        need = c.NEED_GRADIENT | c.NEED_HESSIAN
+        if self.ball.radius is None:
+            need |= c.NEED_NORM
+        return _finite(self.sweep.run(self.params, need))
+
+    @cached_property
+    def radius(self) -> float:
+        """s: given, or E ‖x/c‖_p."""
+        if self.ball.radius is not None:
+            return self.ball.radius
+        if "sums" in self.__dict__:
+            return self.sums.mean_norm
+        return _finite(self.sweep.run(self.params, c.NEED_NORM)).mean_norm
+
+    @property
+    def sweep(self) -> Sweep:
+        """The pass over the training rows."""
+        return self.model.sweep(self.source, self.ball, self.n_threads)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each entry of θ."""
+        return self.model.names
+
+    @property
+    def params(self) -> Array:
+        """θ̂ (d,)."""
+        return self.model.theta
+
+    @property
+    def beta(self) -> Array:
+        """The coefficients, without the intercept."""
+        return self.params[: self.model.n_features]
+
+    @property
+    def alpha(self) -> float:
+        """α for the total weight of these data."""
+        return self.model.alpha(self.sums.weight)
+
+    @property
+    def penalized(self) -> Array:
+        """1 where ‖θ_pen‖² counts an entry of θ."""
+        return penalized_entries(self.model.n_features, self.model.fit_intercept)
+
+    @property
+    def gain(self) -> float:
+        """‖D β‖_q, the dual norm of every sample's ∇_x f."""
+        return self.ball.gain(self.beta)
+
+    @property
+    def value_derivative(self) -> float:
+        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
+        return self.radius * self.gain * self.sums.gain
+
+    @cached_property
+    def _local(self) -> Local:
+        """Penalised gradient and Hessian at θ̂."""
+        local = Local(0.0, self.sums.gradient, self.sums.hessian, 1.0)
+        return add_penalty(local, self.params, self.alpha, self.penalized)
+
+    @property
+    def gradient(self) -> Array:
+        """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
+        return self._local.gradient
+
+    @property
+    def hessian(self) -> Array:
+        """∇²L(θ̂), penalty included, damping not."""
+        return self._local.hessian
+
+    @cached_property
+    def offsets(self) -> Array | None:
+        """Column means (m,) where some column's mean is more than 30 of its deviations.
+
+        The sums of such raw columns have lost digits; what needs them sums centred rows.
+        """
+        model, m = self.model, self.model.n_features
+        if not (model.fit_intercept and model.basis.is_identity):
+            return None
+        H = self.sums.hessian
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = H[m, :m] ** 2 / (np.diagonal(H)[:m] * H[m, m])
+        return H[m, :m] / H[m, m] if np.any(share > 1.0 - 1e-3) else None
+
+    @cached_property
+    def factor(self) -> Factor | CentredFactor:
+        """The Cholesky factor of H + damping · 1.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            H is singular or indefinite, or θ̂ separates the classes without a penalty.
+        """
+        if self.damping == 0.0:
+            self._refuse_separable()
+        if self.offsets is not None and self.damping == 0.0:
+            return self._centred_factor(self.offsets)
+        H = self.hessian
+        damped = H + self.damping * np.eye(len(H)) if self.damping else H
+        return _require_factor(damped)
+
+    def _refuse_separable(self) -> None:
+        """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
+        if self.model.loss.name != "logistic" or self.alpha > 0 or self.sums.misclassified:
+            return
+        least = float(np.linalg.eigvalsh(self.hessian)[0])
+        raise np.linalg.LinAlgError(
+            "the classes are linearly separable, so that without a penalty there is no finite "
+            f"optimum and the Hessian tends to zero (least eigenvalue {least:.3g}): the influence "
+            "is not defined; pass damping > 0, or fit with alpha > 0"
+        )
+
+    def _centred_factor(self, means: Array) -> CentredFactor:
+        sweep, theta = self.centred(means)
+        H = sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN).hessian
+        H[np.diag_indices_from(H)] += 2.0 * self.alpha * self.penalized
+        return CentredFactor(_require_factor(H), means)
+
+    def centred(self, means: Array) -> tuple[Sweep, Array]:
+        """The sweep over rows (x − μ, 1), and θ̂ in its coordinates."""
+        theta = self.params.copy()
+        theta[-1] += means @ self.beta
+        sweep = dataclasses.replace(self.sweep, basis=Linear(means, None), ball=None)
+        return sweep, theta
+
+    def mixed(self, weights: Array | None = None) -> Array:
+        """Φ = s (‖Dβ‖_q E[ℓ'' sgn ℓ' (v, 1)] + E|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
+        sums = self.sums if weights is None else self._weighted_sums(weights)
+        # Per-sample budgets multiply the numerators only: E stays the data's mean.
+        share = sums.weight / self.sums.weight
+        phi = self.gain * sums.mixed_direction
+        phi[: self.model.n_features] += sums.gain * self.ball.gain_gradient(self.beta)
+        return self.radius * share * phi
+
+    def _weighted_sums(self, budgets: Array) -> InfluenceSums:
+        weighted = self.source._replace(weight=self._base_weights() * budgets)
+        return self.model.sweep(weighted, self.ball, self.n_threads).run(
+            self.params, c.NEED_GRADIENT | c.NEED_HESSIAN
+        )
+
+    def _base_weights(self) -> Array:
+        w = self.source.weights()
+        return w if w.size else np.ones(self.source.n_rows)
+
+    def solve(self, b: Array) -> Array:
+        """(H + damping)⁻¹ b."""
+        return self.factor.solve(b)
+
+    def hess_vec(self, v: Array) -> Array:
+        """H v."""
+        return np.asarray(self.hessian @ v)
+
+    def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
+        """The natural loss, its gradient and Hessian at θ, on these or other rows."""
+        sweep = self.model.sweep(source or self.source, None, self.n_threads)
+        sums = _finite(sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS))
+        return Evaluation(sums.loss, sums.gradient, sums.hessian)
+
+    def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
+        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample differences."""
+        rows = source or self.source
+        sweep = self.model.sweep(rows, None, self.n_threads)
+        step = sweep.predictions(theta - self.params)
+        change = self.model.loss.change(sweep.predictions(self.params), step, rows.targets())
+        w = rows.weights()
+        return float(np.average(change, weights=w if w.size else None))
+
+    def per_sample(self) -> Array:
+        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        m, d = self.model.n_features, len(self.params)
+        gain, direction = self.gain, self.ball.gain_gradient(self.beta)
+        out = np.empty((self.source.n_rows, d))
+        loss, basis = self.model.loss, self.model.basis
+        f = self.sweep.predictions(self.params)
+
+        def work(start: int, stop: int) -> None:
+            y, fi = self.source.targets(start, stop), f[start:stop]
+            slope, curvature = loss.slope(fi, y), loss.curvature(fi, y)
+            z = out[start:stop]
+            signed = gain * curvature * np.sign(slope)
+            z[:, :m] = basis.transform(self.source.inputs(start, stop)) * signed[:, None]
+            z[:, :m] += np.abs(slope)[:, None] * direction
+            if d > m:
+                z[:, m] = signed
+            z[:] = -self.radius * self.solve(z.T).T
+
+        map_rows(self.source, work, self.n_threads)
+        return out
+
+    def fit_result(self, weights: Array | None = None) -> NewtonResult:
+        """Newton's method from θ̂ on these data."""
+        source = self.source
+        if weights is not None:
+            source = source._replace(weight=self._base_weights() * weights)
+        return natural_fit(
+            self.model.sweep(source, None, self.n_threads), self.alpha, self.params
+        )
+
+    def refit(self, weights: Array | None = None) -> Array:
+        """θ̂ with the sample weights multiplied by `weights` (n,)."""
+        return self.fit_result(weights).x
+
+    def standard_errors(self) -> Array:
+        """Rough standard errors of θ̂: φ H⁻¹ / n with the dispersion φ = E ℓ'² / E ℓ''.
+
+        For least squares these are the textbook's; for the other losses the
+        quasi-likelihood's. They only set the scale of the stationarity check.
+        """
+        dispersion = self.sums.scalar(c.S_F2) / max(self.sums.scalar(c.S_FF), 1e-300)
+        variance = dispersion * self.factor.inverse_diagonal() / self.sums.effective_size
+        return np.sqrt(variance)
+
+    def kinks(self, influence: Array) -> validity.Kinks:
+        """Where along θ̂ + εI the expansion stops being smooth."""
+        return validity.linear_kinks(self.sweep, self.params, influence, self.names)

@@ -1,0 +1,140 @@
+"""Robust optima as users see them, beside what an influence predicts of them."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._warnings import SolverWarning
+from .linear_problem import LinearProblem
+from .robust import RobustSolution, robust_gain, solve_robust
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class RobustFit:
+    """A robust optimum: ``argmin E max ℓ(f(x + δ), y) + α ‖β‖²`` at one ε.
+
+    Attributes
+    ----------
+    estimator
+        A fitted copy of the estimator, with the robust parameters.
+    params : array (d,)
+        θ_ε: coefficients, then the intercept.
+    eps : float
+    radius : float
+        s: the attack's budget is ε s.
+    objective : float
+        Adversarial loss plus penalty at θ_ε.
+    residual : float
+        The least subgradient's norm relative to ``E |ℓ'| ‖(x, 1)‖``; 0 at the optimum.
+    gap : float
+        An estimate of how far the objective is above its minimum, relative to it: half
+        the squared Newton decrement.
+    n_iter : int
+        Passes over the data that computed derivatives.
+    converged : bool
+        Whether the residual met the tolerance; for "pgd", whether no further descent was
+        found (at a kink the residual of its gradient does not tend to 0).
+    method : str
+        "exact" or "pgd".
+    """
+
+    estimator: Any
+    params: Array
+    eps: float
+    radius: float
+    objective: float
+    residual: float
+    gap: float
+    n_iter: int
+    converged: bool
+    method: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A prediction of the influence beside the robust optimum it predicts.
+
+    Costs and gains are changes of the training objective, penalty included: the cost is
+    what the clean objective loses when θ_ε replaces θ̂, the gain is what the adversarial
+    objective wins. To second order in ε both are ``½ ε² IᵀHI`` (with α = 0 they are
+    changes of the clean and the adversarial loss).
+
+    Attributes
+    ----------
+    eps : float
+    params_error : float
+        ‖θ̂ + εI − θ_ε‖ / ‖θ_ε − θ̂‖.
+    predicted_cost, exact_cost : float
+    predicted_gain, exact_gain : float
+    method : str
+        How the robust optimum was found.
+    robust : RobustFit
+    """
+
+    eps: float
+    params_error: float
+    predicted_cost: float
+    exact_cost: float
+    predicted_gain: float
+    exact_gain: float
+    method: str
+    robust: RobustFit
+
+
+def verify_influence(problem: LinearProblem, influence: Array, eps: float) -> Verification:
+    """Solve the robust problem at ε exactly and compare."""
+    solution = solve_robust(problem, eps)
+    warn_if_unsolved(solution, stacklevel=4)
+    moved = solution.theta - problem.params
+    penalty = problem.alpha * problem.penalized
+    cost = problem.loss_change(solution.theta)
+    cost += float(penalty @ (moved * (solution.theta + problem.params)))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        step = eps * influence
+        predicted = 0.5 * float(step @ problem.hessian @ step)
+        error = np.linalg.norm(step - moved) / np.linalg.norm(moved)
+    return Verification(
+        eps=eps,
+        params_error=float(error),
+        predicted_cost=predicted,
+        exact_cost=cost,
+        predicted_gain=predicted,
+        exact_gain=robust_gain(problem, solution),
+        method="exact",
+        robust=make_robust_fit(problem, solution, "exact"),
+    )
+
+
+def warn_if_unsolved(solution: RobustSolution, stacklevel: int) -> None:
+    """Say that, and at what residual, a robust fit stopped early."""
+    if not solution.converged:
+        warnings.warn(
+            f"the robust fit stopped after {solution.n_iter} iterations at a relative residual of "
+            f"{solution.residual:.1e}; raise max_iter, or alpha if the classes are separable or "
+            "the Hessian is singular",
+            SolverWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def make_robust_fit(problem: LinearProblem, solution: RobustSolution, method: str) -> RobustFit:
+    """The public form of a solver's answer."""
+    return RobustFit(
+        estimator=problem.model.rebuild(solution.theta),
+        params=solution.theta,
+        eps=solution.eps,
+        radius=problem.radius,
+        objective=solution.objective,
+        residual=solution.residual,
+        gap=solution.gap,
+        n_iter=solution.n_iter,
+        converged=solution.converged,
+        method=method,
+    )
