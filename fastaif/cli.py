@@ -232,7 +232,11 @@ def _verify(result: InfluenceResult, eps: Sequence[float]) -> list[Verification]
 
     hidden = not sys.stderr.isatty()
     bar = tqdm(eps, desc="robust optima", delay=1.0, leave=False, disable=hidden)
-    return [result.verify(e) for e in bar]
+    verified = [result.verify(e) for e in bar]
+    for v in verified:
+        if not math.isfinite(v.predicted_cost + v.exact_cost + v.exact_gain):
+            raise OverflowError(f"eps = {v.eps:g} gives no finite cost")
+    return verified
 
 
 def _as_json(result: InfluenceResult, verifications: Sequence[Verification]) -> str:

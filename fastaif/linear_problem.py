@@ -225,8 +225,7 @@ class LinearProblem:
         sweep = self.model.sweep(rows, None, self.n_threads)
         step = sweep.predictions(theta - self.params)
         change = self.model.loss.change(sweep.predictions(self.params), step, rows.targets())
-        w = rows.weights()
-        return float(np.average(change, weights=w if w.size else None))
+        return rows.mean(change)
 
     def per_sample(self) -> Array:
         """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""

@@ -79,6 +79,7 @@ class Loss:
             return np.exp(f)
         return np.asarray(np.hypot(1.0, (f - y) / self.delta) ** -3.0)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def change(self, f: Array, step: Array, y: Array) -> Array:
         """ℓ(f + step, y) − ℓ(f, y), to the digits of the step however small it is."""
         if self.name == "squared_error":
@@ -88,15 +89,15 @@ class Loss:
             return step * ((step + 2.0 * (f - y)) / (np.hypot(1.0, u) + np.hypot(1.0, v)))
         # The exact identities for exp and log1p cancel in their turn for long steps.
         short = np.clip(step, -1.0, 1.0)
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self.name == "poisson":
-                near = np.exp(f) * np.expm1(short) - y * short
-            else:
-                from scipy.special import expit
+        if self.name == "poisson":
+            near = np.exp(f) * np.expm1(short) - y * short
+        else:
+            from scipy.special import expit
 
-                near = np.log1p(np.asarray(expit(-y * f)) * np.expm1(-y * short))
-            return np.where(short == step, near, self.value(f + step, y) - self.value(f, y))
+            near = np.log1p(np.asarray(expit(-y * f)) * np.expm1(-y * short))
+        return np.where(short == step, near, self.value(f + step, y) - self.value(f, y))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
         """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
         if self.name == "squared_error":

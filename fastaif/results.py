@@ -131,7 +131,8 @@ class InfluenceResult:
                 evaluation = self.problem.evaluate(self.params, source)
             curvature = float(self.influence @ evaluation.hessian @ self.influence)
             gradient = evaluation.gradient
-        result = 0.5 * radii**2 * curvature
+        with np.errstate(over="ignore"):
+            result = 0.5 * radii**2 * curvature
         if expansion == "taylor":
             result = result + radii * float(gradient @ self.influence)
         return float(result) if np.ndim(eps) == 0 else result

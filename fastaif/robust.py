@@ -70,11 +70,9 @@ def robust_gain(problem: LinearProblem, solution: RobustSolution) -> float:
     side, new_side = loss.worse_end(f, y, kappa), loss.worse_end(f + step, y, after)
     with np.errstate(over="ignore", invalid="ignore"):  # ∞ where the loss at θ̂ overflows
         change = loss.change(f + side * kappa, step + new_side * after - side * kappa, y)
-    w = problem.source.weights()
     penalty = problem.alpha * problem.penalized
-    return -float(np.average(change, weights=w if w.size else None)) - float(
-        penalty @ (moved * (problem.params + solution.theta))
-    )
+    shrunk = float(penalty @ (moved * (problem.params + solution.theta)))
+    return -problem.source.mean(change) - shrunk
 
 
 def solve_by_pgd(

@@ -60,6 +60,13 @@ class RowSource(NamedTuple):
             return EMPTY
         return _read_only(np.ascontiguousarray(self.weight[start:stop], dtype=np.float64))
 
+    def mean(self, values: Array) -> float:
+        """The weighted mean of one value a row; rows of no weight may be infinite."""
+        w = self.weights()
+        if not w.size:
+            return float(np.mean(values))
+        return float(np.average(values[w > 0], weights=w[w > 0]))
+
     def inputs(self, start: int = 0, stop: int | None = None) -> Array:
         """Inputs of a range of rows: C-contiguous, float32 or float64, read-only."""
         block = np.asarray(self.x[start:stop])

@@ -122,23 +122,28 @@ def test_concurrent_python_threads(problem):
         np.testing.assert_array_equal(result.influence, expected)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_fork_after_use(problem):
-    expected = fa.aif(*problem).influence
+FORK = """
+    import os, signal, time
+    expected = fa.aif(model, X, y).influence
     pid = os.fork()
-    if pid == 0:  # the child: no pytest machinery, just an exit status
-        same = np.array_equal(fa.aif(*problem).influence, expected)
-        os._exit(0 if same else 1)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    if pid == 0:
+        os._exit(0 if np.array_equal(fa.aif(model, X, y).influence, expected) else 1)
+    for _ in range(600):
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            assert os.waitstatus_to_exitcode(status) == 0
-            return
-        time.sleep(0.05)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    pytest.fail("the forked child hung")
+            print(os.waitstatus_to_exitcode(status))
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(pid, signal.SIGKILL)
+        print("the child hung")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_after_use():
+    code = textwrap.dedent(ANSWER) + textwrap.dedent(FORK)
+    assert _run(code).split("\n")[-1] == "0"
 
 
 def test_an_interrupt_ends_a_long_run(tmp_path):
