@@ -84,9 +84,9 @@ def natural_fit(
     if centred:
         sweep = Sweep(source, sweep.loss, Linear(means, None), True, None, sweep.n_threads)
         start[m] += means @ start[:m]
-    found = minimize(
-        NaturalObjective(sweep, alpha), start, tol=1e-12, max_iter=max_iter, floor=floor
-    )
+    objective = NaturalObjective(sweep, alpha)
+    with streaming.single_threaded_blas():
+        found = minimize(objective, start, tol=1e-12, max_iter=max_iter, floor=floor)
     x = found.x.copy()
     if centred:
         x[m] -= means @ x[:m]

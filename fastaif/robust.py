@@ -14,6 +14,7 @@ from .attacks import PgdSettings, projected_ascent
 from .linear_problem import LinearProblem
 from .solvers import robust_linear
 from .solvers.pgd import minimize_adversarial
+from .streaming import single_threaded_blas
 
 Array = NDArray[Any]
 
@@ -45,7 +46,8 @@ def solve_robust(
         sweep, problem.alpha, problem.penalized, problem.ball.weights, problem.ball.p,
         problem.ball.q, eps * problem.radius, 1000 if max_iter is None else max_iter,
     )  # fmt: skip
-    found = robust_linear.solve(inner, start, tol)
+    with single_threaded_blas():
+        found = robust_linear.solve(inner, start, tol)
     theta = found.theta.copy()
     if means is not None:
         theta[-1] -= means @ theta[:-1]

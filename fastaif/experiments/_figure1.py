@@ -233,10 +233,7 @@ def _errors(
     estimator = result.problem.model.rebuild(result.params)
     robust = robust_fit(estimator, X, y, float(eps), p=result.p, method=method)
     moved = robust.params - result.params
-    # S_ε by samples, from the *moves* of the predictions: at ε = 1e-6 a difference of two
-    # predictions would keep too few digits.
-    shift = X @ moved
-    cost = float(np.mean(shift * (shift + 2.0 * (X @ result.params - y))))
+    cost = result.problem.loss_change(robust.params)
     influence_error = float(np.linalg.norm(moved / eps - result.influence))
     return influence_error, abs(cost / eps**2 - result.sensitivity_coefficient)
 
