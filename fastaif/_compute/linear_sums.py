@@ -34,11 +34,12 @@ from ._types import (
     S_W2,
     S_WEIGHT,
     S_YARDSTICK,
+    SQUARED_ERROR,
     V_F,
     V_FF,
     V_FK,
 )  # fmt: skip
-from .loss_stage import general_slopes, logistic_slopes
+from .loss_stage import general_slopes, logistic_slopes, squared_slopes
 
 _BLOCK_DOUBLES = 49152  # a block of 384 KiB: with BLAS's own panels it fits 1 MiB of L2
 
@@ -174,7 +175,9 @@ def linear_sums(rows, predictor, norm_of, inner, need, sums):
     scratch = np.empty((size, m))
     f, norms, ones = np.empty(size), np.empty(size), np.ones(size)
     d1, d12, d2 = np.empty(size), np.empty(size), np.empty(size)
-    plain_logistic = inner.loss == LOGISTIC and not need & NEED_LOSS
+    hard = inner.multiplier.size == 0 and not (inner.smoothing > 0.0 and inner.kappa > 0.0)
+    plain_logistic = inner.loss == LOGISTIC and hard and not need & NEED_LOSS
+    plain_squared = inner.loss == SQUARED_ERROR and hard
     for start in range(0, n, size):
         k = min(size, n - start)
         v = scratch[:k]
@@ -183,6 +186,8 @@ def linear_sums(rows, predictor, norm_of, inner, need, sums):
         y = rows.y[start : start + k]
         if plain_logistic:
             logistic_slopes(f[:k], y, inner.kappa, w, d1, d12, d2, sums.scalars)
+        elif plain_squared:
+            squared_slopes(f[:k], y, inner.kappa, w, d1, d12, d2, sums.scalars)
         else:
             general_slopes(f[:k], y, inner, start, w, d1, d12, d2, sums.scalars)
         _add_row_scalars(w, d1, norms, need, sums.scalars)

@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from ._inline import end_gap, point_loss
-from ._jit import STRICT, operation
+from ._jit import FAST, STRICT, operation
 from ._types import (
     LOGISTIC,
     POISSON,
@@ -30,7 +30,6 @@ from ._types import (
     S_LOSS,
     S_WRONG,
     S_ZERO,
-    SQUARED_ERROR,
 )  # fmt: skip
 
 
@@ -105,21 +104,51 @@ def logistic_slopes(f, y, kappa, w, d1, d12, d2, scalars):
     scalars[S_F2] += sum_f2
 
 
+@operation(fastmath=FAST)
+def squared_slopes(f, y, kappa, w, d1, d12, d2, scalars):
+    """Stage 2 for the squared error (|r| + κ)² at its worse end: plain arithmetic, vectorised."""
+    total = sum_f = sum_k = sum_ff = sum_fk = sum_f2 = 0.0
+    zeros = 0
+    attacked = kappa > 0.0
+    for i in range(f.shape[0]):
+        r = f[i] - y[i]
+        side = 1.0 if r > 0.0 or (attacked and r == 0.0) else (-1.0 if r < 0.0 else 0.0)
+        reach = abs(r) + kappa
+        wi = w[i]
+        weighted = 2.0 * wi * reach
+        d1[i] = side * weighted
+        d12[i] = 2.0 * wi * side
+        d2[i] = 2.0 * wi
+        total += wi * reach * reach
+        sum_f += side * weighted
+        sum_k += weighted * abs(side)
+        sum_ff += 2.0 * wi
+        sum_fk += 2.0 * wi * side
+        sum_f2 += 2.0 * weighted * reach * abs(side)
+        zeros += 1 if side == 0.0 and wi > 0.0 else 0
+    scalars[S_LOSS] += total
+    scalars[S_F] += sum_f
+    scalars[S_K] += sum_k
+    scalars[S_FF] += sum_ff
+    scalars[S_KK] += sum_ff
+    scalars[S_FK] += sum_fk
+    scalars[S_F2] += sum_f2
+    scalars[S_ZERO] += zeros
+
+
 @operation(fastmath=STRICT)
 def general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
     """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums.
 
     The loss is summed with compensation: solvers compare values that differ by little.
     """
-    total, carry = 0.0, 0.0
+    total = carry = sum_f = sum_k = sum_ff = sum_fk = sum_kk = sum_f2 = 0.0
     smooth = inner.smoothing > 0.0 and inner.loss != LOGISTIC and inner.kappa > 0.0
     given = inner.multiplier.size > 0
     for i in range(f.shape[0]):
         multiplier = inner.multiplier[first_row + i] if given else np.nan
         if smooth or multiplier == multiplier:
             value, a, b, aa, ab, bb = _mixture(inner, f[i], y[i], multiplier)
-        elif inner.loss == SQUARED_ERROR:
-            value, a, b, aa, ab, bb = _hard_end(SQUARED_ERROR, 1.0, f[i], y[i], inner.kappa)
         elif inner.loss == POISSON:
             value, a, b, aa, ab, bb = _hard_end(POISSON, 1.0, f[i], y[i], inner.kappa)
         else:
@@ -130,12 +159,18 @@ def general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
         longer = total + term
         carry = (longer - total) - term
         total = longer
-        scalars[S_F] += wi * a
-        scalars[S_K] += wi * b
-        scalars[S_FF] += wi * aa
-        scalars[S_FK] += wi * ab
-        scalars[S_KK] += wi * bb
-        scalars[S_F2] += wi * a * a
+        sum_f += d1[i]
+        sum_k += wi * b
+        sum_ff += d2[i]
+        sum_fk += d12[i]
+        sum_kk += wi * bb
+        sum_f2 += d1[i] * a
         if b == 0.0 and wi > 0.0:
             scalars[S_ZERO] += 1.0
     scalars[S_LOSS] += total
+    scalars[S_F] += sum_f
+    scalars[S_K] += sum_k
+    scalars[S_FF] += sum_ff
+    scalars[S_FK] += sum_fk
+    scalars[S_KK] += sum_kk
+    scalars[S_F2] += sum_f2
