@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,17 @@ from . import _validate
 from .balls import make_ball
 from .linear_model import LinearModel
 from .linear_problem import LinearProblem
-from .models.adapters import describe
+from .models.adapters import describe, refuse_other_columns
 from .streaming import RowSource
 
 Array = NDArray[Any]
+
+
+def evaluation_rows(model: LinearModel, X: Any, y: Any, name: str = "X") -> RowSource:
+    """Checked, unweighted rows on which a fitted model is evaluated."""
+    array, columns = _validate.matrix(X, name)
+    refuse_other_columns(columns, model.columns)
+    return rows_of(model, array, y)
 
 
 def rows_of(model: LinearModel, X: Array, y: Any, sample_weight: Any = None) -> RowSource:
@@ -57,6 +66,10 @@ def prepare(
     array, columns = _validate.matrix(X)
     model = describe(estimator, columns)
     source = rows_of(model, array, y, sample_weight)
+    factor = _validate.weight_factor(source.weight)
+    if factor != 1.0:  # extreme weights would overflow; α of the true total stays
+        source = source._replace(weight=np.asarray(source.weight) / factor)
+        model = dataclasses.replace(model, alpha=partial(_alpha_of, model.alpha, factor))
     m = model.n_features
     ball = make_ball(
         model.basis, m, p=p, radius=s,
@@ -75,6 +88,11 @@ def prepare(
                 "every row of X is zero, so that radius='mean_norm' is zero; give a radius"
             )
     return problem
+
+
+def _alpha_of(alpha: Callable[[float], float], factor: float, weight: float) -> float:
+    """α for weights that were divided by `factor`."""
+    return alpha(weight * factor)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from . import _validate
 from ._aif import aif
-from ._arguments import locating, prepare, rows_of
+from ._arguments import evaluation_rows, locating, prepare
 from .linear_problem import LinearProblem
 from .robust import solve_robust
 from .streaming import RowSource
+from .verification import warn_if_unsolved
 
 Array = NDArray[Any]
 
@@ -78,8 +79,7 @@ def sensitivity(
     problem = prepare(estimator, X, y, **ball)
     source = None
     if X_eval is not None or y_eval is not None:
-        array, _ = _validate.matrix(X_eval, "X_eval")
-        source = rows_of(problem.model, array, y_eval)
+        source = evaluation_rows(problem.model, X_eval, y_eval, "X_eval")
     values = np.empty(radii.size)
     for k, e in enumerate(_with_progress(radii.ravel(), progress)):
         values[k] = _change(problem, float(e), source, method, expansion)
@@ -96,11 +96,10 @@ def _with_progress(radii: Array, progress: bool) -> Any:
 def _change(
     problem: LinearProblem, eps: float, source: RowSource | None, method: str, expansion: str
 ) -> float:
-    theta = solve_robust(problem, eps).theta
+    solution = solve_robust(problem, eps)
+    warn_if_unsolved(solution, stacklevel=4)
     with locating(source or problem.source):
         if method == "exact":
-            return problem.loss_change(theta, source)
-        evaluation = problem.evaluate(problem.params, source)
-    move = theta - problem.params
-    change = 0.5 * float(move @ evaluation.hessian @ move)
-    return change + float(evaluation.gradient @ move) if expansion == "taylor" else change
+            return problem.loss_change(solution.theta, source)
+        slope, curvature = problem.along(solution.theta - problem.params, source)
+    return 0.5 * curvature + (slope if expansion == "taylor" else 0.0)

@@ -108,6 +108,12 @@ def weights(sample_weight: Any, n: int) -> Array | None:
     return w
 
 
+def weight_factor(w: Array | None) -> float:
+    """A power of two that brings extreme weights to about 1; 1 for ordinary ones."""
+    largest = 1.0 if w is None else float(w.max())
+    return 1.0 if 1e-60 < largest < 1e60 else float(np.exp2(np.round(np.log2(largest))))
+
+
 def number(
     value: Any, name: str, *, low: float = -math.inf, infinite: bool = False, strict: bool = False
 ) -> float:
@@ -202,10 +208,11 @@ def attackable(value: Any, names: Sequence[str]) -> Array | None:
     """A mask of the features that may be attacked; a list of feature names will do."""
     if value is None:
         return None
-    array = np.asarray(value)
+    array = np.atleast_1d(np.asarray(value))
     if array.size == 0:
         raise ValueError("attackable is empty: nothing can be attacked")
-    if array.dtype.kind in "US":
+    if array.dtype.kind in "UST" or all(isinstance(v, str) for v in array):
+        array = array.astype(str)
         unknown = [str(v) for v in array if str(v) not in names]
         if unknown:
             raise ValueError(f"attackable names unknown features: {', '.join(unknown)}")

@@ -36,6 +36,8 @@ class LinearModel:
         Raw targets to float64 targets (±1 for labels); refuses what cannot be mapped.
     rebuild : callable
         From θ to a fitted copy of the estimator.
+    columns : tuple of str or None
+        The inputs' own names, where the fit or its data had any.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class LinearModel:
     names: tuple[str, ...]
     encode: Encoder
     rebuild: Callable[[Array], Any]
+    columns: tuple[str, ...] | None = None
 
     @property
     def n_features(self) -> int:

@@ -14,11 +14,11 @@ from . import validity
 from ._compute import _types as c
 from ._sums import InfluenceSums, Sweep
 from .balls import Ball
-from .bases import Linear
+from .coordinates import Coordinates, WorkingFactor, are_needed, measure
 from .linear_model import LinearModel
 from .objectives import add_penalty, natural_fit, penalized_entries
 from .problems import Evaluation
-from .solvers.cholesky import CentredFactor, Factor, factorize
+from .solvers.cholesky import Factor, factorize
 from .solvers.newton import Local, NewtonResult
 from .streaming import RowSource, map_rows
 
@@ -29,6 +29,12 @@ def _finite(sums: InfluenceSums) -> InfluenceSums:
     if not sums.is_finite:
         raise FloatingPointError("sums are not finite")
     return sums
+
+
+def _number(value: float) -> float:
+    if np.isnan(value):
+        raise FloatingPointError("a mean over the rows is not a number")
+    return value
 
 
 def _require_factor(H: Array) -> Factor:
@@ -132,21 +138,26 @@ class LinearProblem:
         return self._local.hessian
 
     @cached_property
-    def offsets(self) -> Array | None:
-        """Column means (m,) where some column's mean is more than 30 of its deviations.
-
-        The sums of such raw columns have lost digits; what needs them sums centred rows.
-        """
-        model, m = self.model, self.model.n_features
-        if not (model.fit_intercept and model.basis.is_identity):
+    def coordinates(self) -> Coordinates | None:
+        """Working coordinates where the columns' offsets or scales ask for them."""
+        m, fit_intercept = self.model.n_features, self.model.fit_intercept
+        if not are_needed(self.sums.hessian, m):
             return None
-        H = self.sums.hessian
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = H[m, :m] ** 2 / (np.diagonal(H)[:m] * H[m, m])
-        return H[m, :m] / H[m, m] if np.any(share > 1.0 - 1e-3) else None
+        return measure(self.source, self.model.basis, fit_intercept)
+
+    def working_sweep(self, source: RowSource | None = None) -> Sweep:
+        """The pass over these or other rows in working coordinates."""
+        sweep = self.model.sweep(source or self.source, None, self.n_threads)
+        if self.coordinates is None:
+            return sweep
+        return dataclasses.replace(sweep, basis=self.coordinates.basis(sweep.basis))
+
+    def enter(self, theta: Array) -> Array:
+        """θ, or a step in it, in working coordinates."""
+        return theta if self.coordinates is None else self.coordinates.enter(theta)
 
     @cached_property
-    def factor(self) -> Factor | CentredFactor:
+    def factor(self) -> Factor | WorkingFactor:
         """The Cholesky factor of H + damping · 1.
 
         Raises
@@ -156,11 +167,13 @@ class LinearProblem:
         """
         if self.damping == 0.0:
             self._refuse_separable()
-        if self.offsets is not None and self.damping == 0.0:
-            return self._centred_factor(self.offsets)
-        H = self.hessian
-        damped = H + self.damping * np.eye(len(H)) if self.damping else H
-        return _require_factor(damped)
+        work = self.coordinates
+        if work is None:
+            return _require_factor(self.hessian + self.damping * np.eye(len(self.params)))
+        sweep = self.working_sweep()
+        H = sweep.run(self.enter(self.params), c.NEED_GRADIENT | c.NEED_HESSIAN).hessian
+        H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
+        return WorkingFactor(_require_factor(H + self.damping * work.damping(len(H))), work)
 
     def _refuse_separable(self) -> None:
         """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
@@ -172,19 +185,6 @@ class LinearProblem:
             f"optimum and the Hessian tends to zero (least eigenvalue {least:.3g}): the influence "
             "is not defined; pass damping > 0, or fit with alpha > 0"
         )
-
-    def _centred_factor(self, means: Array) -> CentredFactor:
-        sweep, theta = self.centred(means)
-        H = sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN).hessian
-        H[np.diag_indices_from(H)] += 2.0 * self.alpha * self.penalized
-        return CentredFactor(_require_factor(H), means)
-
-    def centred(self, means: Array) -> tuple[Sweep, Array]:
-        """The sweep over rows (x − μ, 1), and θ̂ in its coordinates."""
-        theta = self.params.copy()
-        theta[-1] += means @ self.beta
-        sweep = dataclasses.replace(self.sweep, basis=Linear(means, None), ball=None)
-        return sweep, theta
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s (‖Dβ‖_q E[ℓ'' sgn ℓ' (v, 1)] + E|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
@@ -220,12 +220,27 @@ class LinearProblem:
         return Evaluation(sums.loss, sums.gradient, sums.hessian)
 
     def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
-        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample differences."""
-        rows = source or self.source
-        sweep = self.model.sweep(rows, None, self.n_threads)
-        step = sweep.predictions(theta - self.params)
-        change = self.model.loss.change(sweep.predictions(self.params), step, rows.targets())
-        return rows.mean(change)
+        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
+        f, step, y = self.moves(theta - self.params, source)
+        return _number((source or self.source).mean(self.model.loss.change(f, step, y)))
+
+    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
+        """g_eᵀΔ and ΔᵀH_eΔ for a step Δ in θ: E ℓ' t and E ℓ'' t² with t = ⟨(v, 1), Δ⟩.
+
+        Natural loss, no penalty, at θ̂ on these or other rows.
+        """
+        f, t, y = self.moves(step, source)
+        loss, rows = self.model.loss, source or self.source
+        slope, curvature = loss.slope(f, y), loss.curvature(f, y)
+        return _number(rows.mean(slope * t)), _number(rows.mean(curvature * t * t))
+
+    def moves(
+        self, step: Array, source: RowSource | None = None
+    ) -> tuple[Array, Array, Array]:
+        """f(θ̂), its change along a step, and targets, each (n,)."""
+        sweep = self.working_sweep(source)
+        f, moves = sweep.predictions(self.enter(self.params)), sweep.predictions(self.enter(step))
+        return f, moves, sweep.source.targets()
 
     def per_sample(self) -> Array:
         """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
@@ -274,4 +289,5 @@ class LinearProblem:
 
     def kinks(self, influence: Array) -> validity.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
-        return validity.linear_kinks(self.sweep, self.params, influence, self.names)
+        f, speed, _ = self.moves(influence)
+        return validity.linear_kinks(self.sweep, self.params, influence, (f, speed), self.names)

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _validate, report
-from ._arguments import locating, rows_of
+from ._arguments import evaluation_rows, locating
 from ._warnings import FlipWarning
 from .linear_problem import LinearProblem
-from .streaming import RowSource
 from .validity import Kinks
 from .verification import Verification, verify_influence
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class InfluenceResult:
     """The adversarial influence of a model: how robust training would move it.
 
@@ -90,14 +89,14 @@ class InfluenceResult:
     # --- sensitivity --------------------------------------------------------------------
 
     @cached_property
-    def _training_curvature(self) -> float:
-        """IᵀH_eI on the training data (no penalty)."""
-        return float(self.influence @ self.problem.sums.hessian @ self.influence)
+    def _along_training(self) -> tuple[float, float]:
+        """gᵀI and IᵀHI on the training data (no penalty)."""
+        return self.problem.along(self.influence)
 
     @property
     def sensitivity_coefficient(self) -> float:
         """S/ε² = ½ IᵀH_eI on the training data (eq. 4)."""
-        return 0.5 * self._training_curvature
+        return 0.5 * self._along_training[1]
 
     def sensitivity(
         self, eps: Any, X: Any = None, y: Any = None, *, expansion: str = "quadratic"
@@ -124,22 +123,16 @@ class InfluenceResult:
         _validate.option(expansion, "expansion", ["quadratic", "taylor"])
         self._warn_about_flips(radii)
         if X is None and y is None:
-            curvature, gradient = self._training_curvature, self.problem.sums.gradient
+            slope, curvature = self._along_training
         else:
-            source = self._evaluation_rows(X, y)
+            source = evaluation_rows(self.problem.model, X, y)
             with locating(source):
-                evaluation = self.problem.evaluate(self.params, source)
-            curvature = float(self.influence @ evaluation.hessian @ self.influence)
-            gradient = evaluation.gradient
+                slope, curvature = self.problem.along(self.influence, source)
         with np.errstate(over="ignore"):
             result = 0.5 * radii**2 * curvature
         if expansion == "taylor":
-            result = result + radii * float(gradient @ self.influence)
+            result = result + radii * slope
         return float(result) if np.ndim(eps) == 0 else result
-
-    def _evaluation_rows(self, X: Any, y: Any) -> RowSource:
-        array, _ = _validate.matrix(X)
-        return rows_of(self.problem.model, array, y)
 
     def predict_params(self, eps: float) -> Array:
         """θ̂ + εI, shape (d,): the predicted robust optimum."""

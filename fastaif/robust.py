@@ -36,21 +36,17 @@ def solve_robust(
     problem: LinearProblem, eps: float, tol: float = 1e-12, max_iter: int | None = None
 ) -> RobustSolution:
     """The exact robust optimum at ε: the closed inner maximum, a convex outer problem."""
-    means = problem.offsets
-    if means is None:
-        sweep = problem.model.sweep(problem.source, None, problem.n_threads)
-        start = problem.params
-    else:
-        sweep, start = problem.centred(means)
+    work, ball = problem.coordinates, problem.ball
+    penalized, weights = problem.penalized, ball.weights
+    if work is not None:
+        penalized, weights = work.penalized(penalized), weights / work.units
     inner = robust_linear.RobustProblem(
-        sweep, problem.alpha, problem.penalized, problem.ball.weights, problem.ball.p,
-        problem.ball.q, eps * problem.radius, 1000 if max_iter is None else max_iter,
+        problem.working_sweep(), problem.alpha, penalized, weights, ball.p, ball.q,
+        eps * problem.radius, 1000 if max_iter is None else max_iter,
     )  # fmt: skip
     with single_threaded_blas():
-        found = robust_linear.solve(inner, start, tol)
-    theta = found.theta.copy()
-    if means is not None:
-        theta[-1] -= means @ theta[:-1]
+        found = robust_linear.solve(inner, problem.enter(problem.params), tol)
+    theta = found.theta if work is None else work.leave(found.theta)
     return RobustSolution(
         theta, eps, found.objective, found.residual, found.gap, found.n_passes,
         found.converged,
@@ -63,9 +59,9 @@ def robust_gain(problem: LinearProblem, solution: RobustSolution) -> float:
     Summed as per-sample changes of the loss from the worst end at θ̂ to the worst end at
     θ_ε: at small ε the difference of the two objectives would keep few digits.
     """
-    loss, y = problem.model.loss, problem.source.targets()
     moved = solution.theta - problem.params
-    f, step = problem.sweep.predictions(problem.params), problem.sweep.predictions(moved)
+    loss = problem.model.loss
+    f, step, y = problem.moves(moved)
     budget, m = solution.eps * problem.radius, problem.model.n_features
     kappa = budget * problem.gain
     after = budget * problem.ball.gain(solution.theta[:m])
@@ -96,7 +92,8 @@ def solve_by_pgd(
             total = sums(theta)
         return total.loss + float(penalty @ theta**2), total.gradient + 2.0 * penalty * theta
 
-    metric = np.linalg.cholesky(problem.hessian)
+    H = problem.hessian  # a little more than H, so that a singular one scales as well
+    metric = np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))
     found = minimize_adversarial(evaluate, problem.params, metric, max_iter)
     yardstick = sums(found.theta).yardstick or 1.0
     decrement = np.linalg.solve(metric, found.gradient)

@@ -48,13 +48,24 @@ class Kinks:
 
 
 def linear_kinks(
-    sweep: Sweep, theta: Array, influence: Array, names: Sequence[str]
+    sweep: Sweep, theta: Array, influence: Array, moves: tuple[Array, Array], names: Sequence[str]
 ) -> Kinks:
-    """The kinks of a linear-predictor model; `names` of the coefficients are for the reason."""
+    """The kinks of a linear-predictor model.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        With the attack's ball.
+    theta, influence : array (d,)
+    moves : pair of arrays (n,)
+        The predictions at θ, and their derivative along the influence.
+    names : sequence of str
+        Of the coefficients, for the reason.
+    """
     ball = sweep.ball
     assert ball is not None
     m = sweep.source.n_columns
-    flips, shares = _sample_flips(sweep, theta, influence)
+    flips, shares = _sample_flips(sweep, *moves)
     sample = float(flips[0]) if flips.size else np.inf
     direction, place, event = np.inf, 0, "changes sign"
     # With a single attackable feature every norm is |D_j β_j|, with p = ∞'s kink.
@@ -72,16 +83,14 @@ def linear_kinks(
     return Kinks(flips, shares, min(sample, direction), reason)
 
 
-def _sample_flips(sweep: Sweep, theta: Array, influence: Array) -> tuple[Array, Array]:
+def _sample_flips(sweep: Sweep, f: Array, speed: Array) -> tuple[Array, Array]:
     """f_i moves by ε⟨(v_i, 1), I⟩ towards the prediction at which ℓ'_i vanishes."""
     source = sweep.source
     if sweep.loss.name == "logistic":
         return np.empty(0), np.empty(0)
     target = sweep.loss.zero_slope_prediction(source.targets())
-    distance = target - sweep.predictions(theta)
-    speed = sweep.predictions(influence)
     with np.errstate(divide="ignore", invalid="ignore"):
-        flips = distance / speed
+        flips = (target - f) / speed
     w = source.weights()
     w = w if w.size else np.ones(source.n_rows)
     kept = np.isfinite(flips) & (flips > 0) & (w > 0)

@@ -16,7 +16,7 @@ from .robust import RobustSolution, robust_gain, solve_robust
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RobustFit:
     """A robust optimum: ``argmin E max ℓ(f(x + δ), y) + α ‖β‖²`` at one ε.
 
@@ -57,7 +57,7 @@ class RobustFit:
     method: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Verification:
     """A prediction of the influence beside the robust optimum it predicts.
 
@@ -98,7 +98,9 @@ def verify_influence(problem: LinearProblem, influence: Array, eps: float) -> Ve
     cost += float(penalty @ (moved * (solution.theta + problem.params)))
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         step = eps * influence
-        predicted = 0.5 * float(step @ problem.hessian @ step)
+        _, curvature = problem.along(influence)
+        curvature += 2.0 * float(penalty @ influence**2)
+        predicted = 0.5 * float(np.float64(eps) ** 2 * curvature)
         error = np.linalg.norm(step - moved) / np.linalg.norm(moved)
     return Verification(
         eps=eps,

@@ -81,7 +81,8 @@ MUTATIONS = {
     "s: one per mille": (LinearProblem, "radius", times(1.001)),
     "alpha: factor 2": (LinearProblem, "alpha", times(2.0)),
     "shares: factor 2": (LinearProblem, "per_sample", times(2.0)),
-    "gradient in S: sign": (fa.InfluenceResult, "_training_curvature", times(-1.0)),
+    "gradient in S: sign": (LinearProblem, "along", lambda parts: (-parts[0], parts[1])),
+    "Hessian in S: factor 2": (LinearProblem, "along", lambda parts: (parts[0], 2 * parts[1])),
 }
 
 

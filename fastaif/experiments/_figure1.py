@@ -25,7 +25,7 @@ PAPER_EPS = (0.04, 0.06, 0.08, 0.10, 0.12)
 _FEWEST_FOR_A_SLOPE = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figure1Result:
     """The error curves of Figure 1.
 

@@ -116,32 +116,36 @@ def _describe_step(
     coef = coef.ravel()
     intercept = float(np.ravel(step.intercept_)[0]) if step.fit_intercept else 0.0
     theta = np.append(coef, intercept) if step.fit_intercept else coef.copy()
-    _refuse_other_names(whole, column_names)
-    names = _names(whole, column_names, coef.size, bool(step.fit_intercept))
+    columns = _columns(whole, column_names, coef.size)
+    names = columns or tuple(f"x{k}" for k in range(coef.size))
+    if step.fit_intercept:
+        names = (*names, "intercept")
     return LinearModel(
         kind, loss, basis, theta, bool(step.fit_intercept), alpha, names, encode,
-        _Rebuild(whole),
+        _Rebuild(whole), columns,
     )  # fmt: skip
 
 
-def _refuse_other_names(estimator: Any, columns: tuple[str, ...] | None) -> None:
+def _columns(
+    estimator: Any, columns: tuple[str, ...] | None, m: int
+) -> tuple[str, ...] | None:
+    """The inputs' names: those of the fit, which the data must not contradict, or the data's."""
     fitted = getattr(estimator, "feature_names_in_", None)
-    if fitted is not None and columns is not None and list(fitted) != list(columns):
+    if fitted is None:
+        return columns if columns is not None and len(columns) == m else None
+    fitted = tuple(str(name) for name in fitted)
+    refuse_other_columns(columns, fitted)
+    return fitted
+
+
+def refuse_other_columns(
+    columns: tuple[str, ...] | None, fitted: tuple[str, ...] | None
+) -> None:
+    """Refuse named columns that are not those of the fit, in its order."""
+    if fitted is not None and columns is not None and fitted != columns:
         raise ValueError(
             f"the columns of X are {list(columns)}, but the model was fitted to {list(fitted)}"
         )
-
-
-def _names(
-    estimator: Any, columns: tuple[str, ...] | None, m: int, intercept: bool
-) -> tuple[str, ...]:
-    fitted = getattr(estimator, "feature_names_in_", None)
-    if fitted is None and columns is not None and len(columns) == m:
-        fitted = columns
-    names = tuple(str(n) for n in fitted) if fitted is not None else tuple(
-        f"x{k}" for k in range(m)
-    )
-    return (*names, "intercept") if intercept else names
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class _LinearPredictor(BaseEstimator):
         w = None
         if sample_weight is not None:
             w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            w = _validate.weights(w, X.shape[0])
+            _validate.weights(w, X.shape[0])
+            w = w / _validate.weight_factor(w)
         source = RowSource(X, y, w, self._encode)
         start = self._start(source)
         sweep = Sweep(source, self._loss(), Linear(), bool(self.fit_intercept))

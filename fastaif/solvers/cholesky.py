@@ -34,34 +34,6 @@ class Factor:
         return np.asarray(np.einsum("ij,ij->j", np.tril(inverse), np.tril(inverse)) / self.scale**2)
 
 
-@dataclass(frozen=True)
-class CentredFactor:
-    """H⁻¹ = Aᵀ H_c⁻¹ A, with A = [[1, −μ], [0, 1]] and H_c the Hessian of rows (x − μ, 1).
-
-    Columns far from zero hide their own variation in H; H_c, summed from centred rows,
-    has kept it.
-    """
-
-    centred: Factor
-    means: Array
-
-    def solve(self, b: Array) -> Array:
-        """H⁻¹ b for b (d,) or (d, k)."""
-        m = self.means.size
-        shifted = b.astype(float)
-        shifted[:m] -= np.multiply.outer(self.means, b[m])
-        x = self.centred.solve(shifted)
-        x[m] -= self.means @ x[:m]
-        return x
-
-    def inverse_diagonal(self) -> Array:
-        """diag(H⁻¹), shape (d,)."""
-        diagonal = self.centred.inverse_diagonal()
-        last = np.append(-self.means, 1.0)
-        diagonal[-1] = last @ self.centred.solve(last)
-        return diagonal
-
-
 def factorize(H: Array) -> Factor | None:
     """The factor of a positive definite matrix, or None where H is not numerically so.
 

@@ -47,6 +47,7 @@ def minimize(
     tol: float = 1e-12,
     max_iter: int = 100,
     floor: float = -np.inf,
+    units: Array | None = None,
 ) -> NewtonResult:
     """Minimise a convex function; the step halves until the value falls enough.
 
@@ -62,6 +63,8 @@ def minimize(
     floor : float
         Stop, not converged, once the value is below it: a loss that can only reach its
         infimum at infinity (separable classes).
+    units : array (d,), optional
+        Where H is singular, the minimiser of least ‖x / units‖ is sought.
     """
     here = evaluate(x)
     singular, met = False, False
@@ -69,7 +72,7 @@ def minimize(
         met = met or here.residual <= tol
         if here.residual == 0.0 or here.value < floor or iteration == max_iter:
             break
-        step, flat = _newton_step(here)
+        step, flat = _newton_step(here, units)
         singular |= flat
         if np.linalg.norm(step) <= 1e-15 * np.linalg.norm(x):
             met = True
@@ -87,11 +90,14 @@ def minimize(
     return NewtonResult(x, here, iteration, met and here.value >= floor, singular)
 
 
-def _newton_step(here: Local) -> tuple[Array, bool]:
+def _newton_step(here: Local, units: Array | None) -> tuple[Array, bool]:
     factor = factorize(here.hessian)
     if factor is not None:
         return factor.solve(here.gradient), False
-    return minimum_norm_solve(here.hessian, here.gradient), True
+    if units is None:
+        return minimum_norm_solve(here.hessian, here.gradient), True
+    hessian = here.hessian * np.outer(units, units)
+    return units * minimum_norm_solve(hessian, units * here.gradient), True
 
 
 def _halve(

@@ -1,0 +1,154 @@
+"""Working coordinates: centred, evenly scaled columns for solvers.
+
+A column far from zero hides its own variation in a Hessian, and columns of very unlike
+scales hide each other in a gradient's norm. Solvers therefore see (v − μ)/ς in place of
+v; ς is a power of two, and 1 unless a column's scale is extreme, so that ordinary data
+are only shifted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import streaming
+from .bases import Linear
+from .solvers.cholesky import Factor
+
+Array = NDArray[Any]
+
+_EXTREME = 2.0**13  # scales beyond this, either way, are brought to about 1
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """u = (v − means) / units, so that θ_u = (β ∘ units, b + meansᵀβ).
+
+    Attributes
+    ----------
+    means, units : array (m,)
+        means are zero where there is no intercept to take them up.
+    """
+
+    means: Array
+    units: Array
+
+    @property
+    def m(self) -> int:
+        """The number of columns."""
+        return self.means.size
+
+    def basis(self, basis: Linear) -> Linear:
+        """The basis of u, given that of v."""
+        shift, scale = basis.arrays(self.m)
+        return Linear(shift + scale * self.means, scale * self.units)
+
+    def enter(self, theta: Array) -> Array:
+        """θ (or a step in it) in working coordinates."""
+        out = np.array(theta, dtype=float)
+        out[: self.m] *= self.units
+        out[self.m :] += self.means @ theta[: self.m]
+        return out
+
+    def leave(self, theta: Array) -> Array:
+        """θ_u (d,) or (d, k) in the model's coordinates."""
+        out = np.array(theta, dtype=float)
+        out[: self.m] /= self.units if out.ndim == 1 else self.units[:, None]
+        out[self.m :] -= self.means @ out[: self.m]
+        return out
+
+    def gradient(self, g: Array) -> Array:
+        """A gradient in θ, (d,) or (d, k), as one in θ_u."""
+        out = np.array(g, dtype=float)
+        for last in out[self.m :]:
+            out[: self.m] -= np.multiply.outer(self.means, last)
+        out[: self.m] /= self.units if out.ndim == 1 else self.units[:, None]
+        return out
+
+    def damping(self, d: int) -> Array:
+        """The identity on θ as a quadratic form in θ_u, (d, d)."""
+        leave = self.leave(np.eye(d))
+        return np.asarray(leave.T @ leave)
+
+    def penalized(self, entries: Array) -> Array:
+        """Weights of a diagonal penalty on β, (d,), in θ_u."""
+        out = entries.copy()
+        out[: self.m] /= self.units**2
+        return out
+
+
+@dataclass(frozen=True)
+class WorkingFactor:
+    """H⁻¹ by way of the factor of H in working coordinates."""
+
+    inner: Factor
+    coordinates: Coordinates
+
+    def solve(self, b: Array) -> Array:
+        """H⁻¹ b for b (d,) or (d, k)."""
+        return self.coordinates.leave(self.inner.solve(self.coordinates.gradient(b)))
+
+    def inverse_diagonal(self) -> Array:
+        """diag(H⁻¹), shape (d,)."""
+        m = self.coordinates.m
+        diagonal = self.inner.inverse_diagonal()
+        diagonal[:m] /= self.coordinates.units**2
+        if diagonal.size > m:
+            last = np.append(-self.coordinates.means / self.coordinates.units, 1.0)
+            diagonal[m] = last @ self.inner.solve(last)
+        return diagonal
+
+
+def measure(source: streaming.RowSource, basis: Linear, centre: bool) -> Coordinates:
+    """Coordinates from one pass: weighted means (if `centre`) and root mean squares.
+
+    Moments are taken about the first row, so that an offset does not swamp them.
+    """
+    origin = basis.transform(np.asarray(source.x[:1], dtype=np.float64))[0]
+
+    def work(start: int, stop: int) -> Array:
+        block = basis.transform(source.inputs(start, stop).astype(np.float64, copy=False)) - origin
+        w = source.weights(start, stop)
+        w = w if w.size else np.ones(stop - start)
+        # Divided by its largest entry, so that squares cannot overflow.
+        size = np.maximum(np.abs(block).max(axis=0), np.finfo(float).tiny)
+        with np.errstate(under="ignore"):
+            squares = w @ (block / size) ** 2
+        return np.vstack([w @ block, size, squares, np.full(size.size, w.sum())])
+
+    def merge(a: Array, b: Array) -> Array:
+        size = np.maximum(a[1], b[1])
+        with np.errstate(under="ignore"):
+            squares = a[2] * (a[1] / size) ** 2 + b[2] * (b[1] / size) ** 2
+        return np.vstack([a[0] + b[0], size, squares, a[3] + b[3]])
+
+    threads = streaming.resolve_threads(None, source.n_rows * source.n_columns)
+    total, size, squares, weight = streaming.reduce_chunks(source.chunks(), work, merge, threads)
+    mean, ratio = total / weight, squares / weight
+    if centre:
+        spread = size * np.sqrt(np.maximum(ratio - (mean / size) ** 2, 0.0))
+        return Coordinates(origin + mean, _units(spread))
+    return Coordinates(np.zeros(mean.size), _units(np.hypot(origin + mean, size * np.sqrt(ratio))))
+
+
+def _units(spread: Array) -> Array:
+    """The power of two nearest each extreme spread; 1 for ordinary and constant columns."""
+    extreme = (spread > 0) & ((spread > _EXTREME) | (spread < 1.0 / _EXTREME))
+    exponents = np.round(np.log2(np.where(extreme, spread, 1.0)))
+    return np.asarray(np.exp2(np.clip(exponents, -500, 500)))
+
+
+def are_needed(hessian: Array, m: int) -> bool:
+    """Whether a Hessian shows columns far from zero (30 deviations) or of extreme scale."""
+    diagonal = np.diagonal(hessian)[:m]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        if hessian.shape[0] == m:  # no intercept: only unlike scales can be seen
+            spread = np.sqrt(diagonal / diagonal.max())
+            return bool(np.any((spread > 0) & (spread < 1.0 / _EXTREME)))
+        spread = np.sqrt(diagonal / hessian[m, m])
+        offset = hessian[m, :m] ** 2 / (diagonal * hessian[m, m])
+    extreme = (spread > _EXTREME) | ((spread > 0) & (spread < 1.0 / _EXTREME))
+    return bool(np.any(offset > 1.0 - 1e-3) or np.any(extreme))
