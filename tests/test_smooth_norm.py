@@ -78,3 +78,9 @@ def test_width_zero_is_the_norm(q, rng):
 def test_no_gradient_at_zero_without_a_width():
     with pytest.raises(ValueError, match="no gradient at zero"):
         norms.smooth_norm(np.zeros(3), 2.0, 0.0)
+
+
+def test_an_exact_zero_has_the_euclidean_norm_s_curvature():
+    _, gradient, hessian = norms.smooth_norm(np.array([3.0, 0.0, 4.0]), 2.0, 0.0)
+    np.testing.assert_allclose(gradient, [0.6, 0.0, 0.8], atol=1e-15)
+    np.testing.assert_allclose(hessian, (np.eye(3) - np.outer(gradient, gradient)) / 5, atol=1e-15)
