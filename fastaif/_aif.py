@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from . import _validate
 from ._arguments import prepare
-from ._warnings import InfluenceWarning, StationarityWarning, TieWarning, ZeroGradientWarning
+from ._warnings import StationarityWarning, TieWarning, ZeroGradientWarning, warn
 from .linear_problem import LinearProblem
 from .results import InfluenceResult, newton_step
 
@@ -144,23 +143,30 @@ def _refined(problem: LinearProblem) -> LinearProblem:
 
 
 def _refuse_zero_gradients(problem: LinearProblem) -> None:
-    if problem.gain == 0.0 or problem.sums.gain == 0.0:
+    if problem.gain == 0.0 or problem.sums.gain <= _rounding(problem):
         raise ValueError(
             "every sample's input gradient is zero (the attackable coefficients are all zero, or "
             "the model fits every target exactly): no first-order attack exists"
         )
 
 
+def _rounding(problem: LinearProblem) -> float:
+    """How large |ℓ'| is where a regression fits its targets to the last digits."""
+    if problem.model.loss.name not in ("squared_error", "huber"):
+        return 0.0
+    return 1e-13 * float(np.abs(problem.source.targets(0, 4096)).max())
+
+
 def _warn(problem: LinearProblem) -> None:
     zero, ties = problem.sums.zero_gradients, problem.ball.ties(problem.beta)
     if zero:
-        _say(
+        warn(
             f"{zero} of {problem.source.n_rows} samples have a zero input gradient; Theorem 4.1 "
             "assumes there are none, and counts them as unattacked",
             ZeroGradientWarning,
         )
     if ties:
-        _say(
+        warn(
             f"the attack direction is not unique ({ties} tied coefficients at "
             f"p={problem.ball.p:g}): the robust optimum has a kink at eps=0 and the influence "
             "is one of its one-sided candidates",
@@ -168,12 +174,8 @@ def _warn(problem: LinearProblem) -> None:
         )
     step = newton_step(problem)
     if step > _STATIONARITY:
-        _say(
+        warn(
             f"the model is not stationary on (X, y): a Newton step moves it by {step:.2g} standard "
-            "errors. Pass the data of the fit, or refine=True",
+            "errors. Pass the data of the fit, tighten the fit's tol, or pass refine=True",
             StationarityWarning,
         )
-
-
-def _say(message: str, category: type[InfluenceWarning]) -> None:
-    warnings.warn(message, category, stacklevel=4)

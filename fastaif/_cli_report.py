@@ -34,16 +34,17 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
         f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, alpha = "
         f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}",
         "",
-        f"{'eps':>10}{'predicted S':>17}{'exact cost':>17}{'exact gain':>17}{'flipped':>14}",
+        f"{'eps':>8}{'S (eq. 4)':>14}{'predicted':>14}{'exact cost':>15}{'exact gain':>15}"
+        f"{'flipped':>12}",
     ]
     for v in verified:
-        predicted = v.eps**2 * result.sensitivity_coefficient
+        clean = v.eps**2 * result.sensitivity_coefficient
         lines.append(
-            f"{v.eps:>10g}{predicted:>17.6g}{v.exact_cost:>17.6g}{v.exact_gain:>17.6g}"
-            f"{result.flip_fraction(v.eps):>14.1%}"
+            f"{v.eps:>8g}{clean:>14.6g}{v.predicted_cost:>14.6g}{v.exact_cost:>15.6g}"
+            f"{v.exact_gain:>15.6g}{result.flip_fraction(v.eps):>12.1%}"
         )
     lines += [_wrap(_meaning(result, largest)), ""]
-    lines += [*_coefficient_lines(result, largest), ""]
+    lines += [*_coefficient_lines(result, max(verified, key=lambda v: v.eps)), ""]
     reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
     return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
 
@@ -53,8 +54,8 @@ def _meaning(result: InfluenceResult, eps: float) -> str:
     if result.problem.alpha == 0:
         return (
             "Robust training raises the clean loss by the cost and lowers the adversarial loss by "
-            "the gain; to second order in eps both equal S (eq. 4), so where they part from it "
-            "eps is too large for the prediction."
+            "the gain; to second order in eps both equal the predicted change, S (eq. 4). Where "
+            "they part from it eps is too large for the prediction: trust the exact columns."
         )
     # With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not its whole change.
     with warnings.catch_warnings():
@@ -65,22 +66,25 @@ def _meaning(result: InfluenceResult, eps: float) -> str:
         "Robust training raises the clean loss + penalty by the cost and lowers the adversarial "
         f"one by the gain; to second order in eps both equal {curvature:.5g} eps^2, so where they "
         "part from it eps is too large for the prediction. S (eq. 4) leaves out the penalty and, "
-        "as alpha > 0, a term of first order: with it the clean loss itself changes by "
-        f"{change:.5g} at eps = {eps:g}."
+        "as alpha > 0, a term of first order: with it the clean loss itself is predicted to "
+        f"change by {change:.5g} at eps = {eps:g}."
     )
 
 
-def _coefficient_lines(result: InfluenceResult, eps: float) -> list[str]:
+def _coefficient_lines(result: InfluenceResult, largest: Verification) -> list[str]:
     chosen, m = report.largest_moves(result), result.problem.model.n_features
-    which = "" if len(chosen) == m else f" ({len(chosen)} of {m} coefficients)"
+    which = "" if len(chosen) == m else f" ({len(chosen)} of {m})"
+    scaled = "" if result.problem.model.basis.is_identity else ", per standard deviation"
     lines = [
-        f"What adversarial training would move most{which}",
-        f"{'':>27}{'param':>16}{'influence':>16}{f'change at {eps:g}':>20}",
+        f"What adversarial training would move most{which}{scaled}",
+        f"{'':>23}{'param':>13}{'influence':>13}{'change at eps = ' + f'{largest.eps:g}:':>28}",
+        f"{'':>49}{'predicted':>14}{'exact':>14}",
     ]
+    exact = largest.robust.params - result.params
     for k in chosen:
         slope = result.influence[k]
-        numbers = f"{result.params[k]:>16.6g}{slope:>16.6g}{eps * slope:>20.6g}"
-        lines.append(f"{_cut(result.names[k], 26):>27}{numbers}")
+        numbers = f"{result.params[k]:>13.6g}{slope:>13.6g}{largest.eps * slope:>14.6g}"
+        lines.append(f"{_cut(result.names[k], 22):>23}{numbers}{exact[k]:>14.6g}")
     return lines
 
 

@@ -24,7 +24,8 @@ def show_config() -> None:
             lines.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             lines.append(f"{package} not installed")
-    built = "built" if _compute.native_available() else "not built (Numba runs everything)"
+    absent = "not part of this build; Numba runs everything"
+    built = "built" if _compute.native_available() else absent
     lines += [f"native extension: {built}", f"machine: {platform.machine()}"]
     lines.append(f"threads: {default_threads()}")
     lines += [f"operation {name}: {_compute.backend_of(name)}" for name in _compute.OPERATIONS]

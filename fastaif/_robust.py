@@ -79,5 +79,5 @@ def robust_fit(
         solution = solve_by_pgd(problem, eps, settings, limit)
     else:
         solution = solve_robust(problem, eps, tol, limit)
-    warn_if_unsolved(solution, stacklevel=3)
+    warn_if_unsolved(solution)
     return make_robust_fit(problem, solution, "pgd" if method == "pgd" else "exact")

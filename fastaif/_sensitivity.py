@@ -97,7 +97,7 @@ def _change(
     problem: LinearProblem, eps: float, source: RowSource | None, method: str, expansion: str
 ) -> float:
     solution = solve_robust(problem, eps)
-    warn_if_unsolved(solution, stacklevel=4)
+    warn_if_unsolved(solution)
     with locating(source or problem.source):
         if method == "exact":
             return problem.loss_change(solution.theta, source)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
+
 
 class InfluenceWarning(UserWarning):
     """Base of all warnings about an influence and what is derived from it."""
@@ -25,3 +31,11 @@ class FlipWarning(InfluenceWarning):
 
 class SolverWarning(InfluenceWarning):
     """A solver stopped before its tolerance was reached."""
+
+
+def warn(message: str, category: type[InfluenceWarning]) -> None:
+    """Warn at the line, outside the package, that called into it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -179,6 +179,8 @@ def analyze(
         figure = bare_figure() if plot else None
         table, result = _influence(data, **options)
         notes.extend(table.notes)
+        if options["model"] == "linear" and len(set(table.y.tolist())) == 2:
+            notes.append("the target has two values only: --model logistic may be meant")
         verifications = _verify(result, eps)
         result.sensitivity(max(eps))  # for its warning
         if out is not None:

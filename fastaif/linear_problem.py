@@ -264,14 +264,13 @@ class LinearProblem:
         map_rows(self.source, work, self.n_threads)
         return out
 
-    def fit_result(self, weights: Array | None = None) -> NewtonResult:
+    def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
         """Newton's method from θ̂ on these data."""
         source = self.source
         if weights is not None:
             source = source._replace(weight=self._base_weights() * weights)
-        return natural_fit(
-            self.model.sweep(source, None, self.n_threads), self.alpha, self.params
-        )
+        sweep = self.model.sweep(source, None, self.n_threads)
+        return natural_fit(sweep, self.alpha, self.params, max_iter)
 
     def refit(self, weights: Array | None = None) -> Array:
         """θ̂ with the sample weights multiplied by `weights` (n,)."""

@@ -115,6 +115,15 @@ class Loss:
         plus, minus = (r + kappa) / self.delta, (r - kappa) / self.delta
         return 2.0 * r / (np.hypot(1.0, plus) + np.hypot(1.0, minus))
 
+    def null_prediction(self, mean: float) -> float:
+        """The constant f that fits (or nearly fits) targets of this mean."""
+        if self.name == "poisson":
+            return float(np.log(mean)) if mean > 0 else 0.0
+        if self.name == "logistic":
+            share = min(max(mean, -1.0 + 1e-12), 1.0 - 1e-12)
+            return float(np.log1p(share) - np.log1p(-share))
+        return mean
+
     def worse_end(self, f: Array, y: Array, kappa: float) -> Array:
         """±1: at which end of [f − κ, f + κ] the loss is larger; +1 where they tie."""
         if self.name == "logistic":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import _validate, report
 from ._arguments import evaluation_rows, locating
-from ._warnings import FlipWarning
+from ._warnings import FlipWarning, warn
 from .linear_problem import LinearProblem
 from .validity import Kinks
 from .verification import Verification, verify_influence
@@ -172,11 +171,10 @@ class InfluenceResult:
         largest = float(np.max(radii, initial=0.0))
         fraction = float(self._kinks.flip_fraction(np.asarray(largest)))
         if fraction > 0.05:
-            warnings.warn(
+            warn(
                 f"at eps={largest:g} about {fraction:.0%} of the samples have passed a kink of the "
                 "robust path: the expansion is rough there; verify(eps) says how rough",
                 FlipWarning,
-                stacklevel=3,
             )
 
     def verify(self, eps: float) -> Verification:

@@ -36,6 +36,8 @@ def solve_robust(
     problem: LinearProblem, eps: float, tol: float = 1e-12, max_iter: int | None = None
 ) -> RobustSolution:
     """The exact robust optimum at ε: the closed inner maximum, a convex outer problem."""
+    if eps == 0.0:
+        return _natural(problem, max_iter)
     work, ball = problem.coordinates, problem.ball
     penalized, weights = problem.penalized, ball.weights
     if work is not None:
@@ -51,6 +53,15 @@ def solve_robust(
         theta, eps, found.objective, found.residual, found.gap, found.n_passes,
         found.converged,
     )  # fmt: skip
+
+
+def _natural(problem: LinearProblem, max_iter: int | None) -> RobustSolution:
+    """At ε = 0 the robust optimum is the natural one."""
+    found = problem.fit_result(max_iter=100 if max_iter is None else max_iter)
+    local = found.local
+    return RobustSolution(
+        found.x, 0.0, local.value, local.residual, 0.0, found.n_iter, found.converged
+    )
 
 
 def robust_gain(problem: LinearProblem, solution: RobustSolution) -> float:

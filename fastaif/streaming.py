@@ -108,6 +108,8 @@ def _forget_threads() -> None:
     """After a fork the child has the parent's pool and locks but none of its threads."""
     global _pool, _pool_lock, _blas_lock, _blas_users
     _pool, _pool_lock = None, threading.Lock()
+    if _blas_users:
+        _blas_limiter.restore_original_limits()
     _blas_lock, _blas_users = threading.Lock(), 0
 
 

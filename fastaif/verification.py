@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._warnings import SolverWarning
+from ._warnings import SolverWarning, warn
 from .linear_problem import LinearProblem
 from .robust import RobustSolution, robust_gain, solve_robust
 
@@ -91,7 +90,7 @@ class Verification:
 def verify_influence(problem: LinearProblem, influence: Array, eps: float) -> Verification:
     """Solve the robust problem at ε exactly and compare."""
     solution = solve_robust(problem, eps)
-    warn_if_unsolved(solution, stacklevel=4)
+    warn_if_unsolved(solution)
     moved = solution.theta - problem.params
     penalty = problem.alpha * problem.penalized
     cost = problem.loss_change(solution.theta)
@@ -114,15 +113,14 @@ def verify_influence(problem: LinearProblem, influence: Array, eps: float) -> Ve
     )
 
 
-def warn_if_unsolved(solution: RobustSolution, stacklevel: int) -> None:
+def warn_if_unsolved(solution: RobustSolution) -> None:
     """Say that, and at what residual, a robust fit stopped early."""
     if not solution.converged:
-        warnings.warn(
+        warn(
             f"the robust fit stopped after {solution.n_iter} iterations at a relative residual of "
-            f"{solution.residual:.1e}; raise max_iter, or alpha if the classes are separable or "
-            "the Hessian is singular",
+            f"{solution.residual:.1e}: the objective is the lowest found, and may have no minimum "
+            "without a penalty (alpha > 0)",
             SolverWarning,
-            stacklevel=stacklevel,
         )
 
 

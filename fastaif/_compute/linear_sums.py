@@ -114,12 +114,12 @@ def _predict(x, start, v, predictor, norm_of, need, f, norms):
 
 
 @operation(fastmath=FAST)
-def _scale_and_add(v, d1, d12, d2, vectors):
+def _scale_and_add(v, derivatives, vectors):
     """Stage 3 before BLAS: the vector sums, and the block scaled by √(w ψ_ff)."""
     m = v.shape[1]
     first, mixed, second = vectors[V_F], vectors[V_FK], vectors[V_FF]
     for i in range(v.shape[0]):
-        a, b, c = d1[i], d12[i], d2[i]
+        a, b, c = derivatives[0, i], derivatives[1, i], derivatives[2, i]
         root = math.sqrt(c)
         for k in range(m):
             u = v[i, k]
@@ -174,7 +174,7 @@ def linear_sums(rows, predictor, norm_of, inner, need, sums):
     size = min(size, n)
     scratch = np.empty((size, m))
     f, norms, ones = np.empty(size), np.empty(size), np.ones(size)
-    d1, d12, d2 = np.empty(size), np.empty(size), np.empty(size)
+    derivatives = np.empty((3, size))
     hard = inner.multiplier.size == 0 and not (inner.smoothing > 0.0 and inner.kappa > 0.0)
     plain_logistic = inner.loss == LOGISTIC and hard and not need & NEED_LOSS
     plain_squared = inner.loss == SQUARED_ERROR and hard
@@ -185,14 +185,14 @@ def linear_sums(rows, predictor, norm_of, inner, need, sums):
         w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
         y = rows.y[start : start + k]
         if plain_logistic:
-            logistic_slopes(f[:k], y, inner.kappa, w, d1, d12, d2, sums.scalars)
+            logistic_slopes(f[:k], y, inner.kappa, w, derivatives, sums.scalars)
         elif plain_squared:
-            squared_slopes(f[:k], y, inner.kappa, w, d1, d12, d2, sums.scalars)
+            squared_slopes(f[:k], y, inner.kappa, w, derivatives, sums.scalars)
         else:
-            general_slopes(f[:k], y, inner, start, w, d1, d12, d2, sums.scalars)
-        _add_row_scalars(w, d1, norms, need, sums.scalars)
+            general_slopes(f[:k], y, inner, start, w, derivatives, sums.scalars)
+        _add_row_scalars(w, derivatives[0], norms, need, sums.scalars)
         if need & NEED_HESSIAN:
-            _scale_and_add(v, d1, d12, d2, sums.vectors)
+            _scale_and_add(v, derivatives, sums.vectors)
             add_gram(scratch, k, sums.hessian)
         elif need & NEED_GRADIENT:
-            _add_gradient(v, d1, sums.vectors)
+            _add_gradient(v, derivatives[0], sums.vectors)

@@ -5,9 +5,9 @@ Each row gives ψ_f, ψ_κ, ψ_ff, ψ_fκ and ψ_κκ. At κ = 0 these are ℓ',
 ℓ'' sgn ℓ' and ℓ'': the sums of the natural problem and of Theorem 4.1 are those of the
 robust problem at radius zero, so one operation serves fits, influence and robust fits.
 
-This is the only stage that knows loss codes. The weighted derivatives go to d1 = w ψ_f,
-d12 = w ψ_fκ and d2 = w ψ_ff, which the next stage multiplies with the rows; the scalar
-sums are added here.
+This is the only stage that knows loss codes. The weighted derivatives go to the rows of
+`derivatives` (3, k): d1 = w ψ_f, d12 = w ψ_fκ and d2 = w ψ_ff, which the next stage
+multiplies with the data; the scalar sums are added here.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def _mixture(inner, f, y, given):
 
 
 @operation(fastmath=STRICT)
-def logistic_slopes(f, y, kappa, w, d1, d12, d2, scalars):
+def logistic_slopes(f, y, kappa, w, derivatives, scalars):
     """Stage 2 for the logistic loss where no loss value is asked for: one exponential a row."""
+    d1, d12, d2 = derivatives[0], derivatives[1], derivatives[2]
     sum_f = sum_k = sum_ff = sum_fk = sum_f2 = 0.0
     for i in range(f.shape[0]):
         t = y[i] * f[i] - kappa
@@ -105,8 +106,9 @@ def logistic_slopes(f, y, kappa, w, d1, d12, d2, scalars):
 
 
 @operation(fastmath=FAST)
-def squared_slopes(f, y, kappa, w, d1, d12, d2, scalars):
+def squared_slopes(f, y, kappa, w, derivatives, scalars):
     """Stage 2 for the squared error (|r| + κ)² at its worse end: plain arithmetic, vectorised."""
+    d1, d12, d2 = derivatives[0], derivatives[1], derivatives[2]
     total = sum_f = sum_k = sum_ff = sum_fk = sum_f2 = 0.0
     zeros = 0
     attacked = kappa > 0.0
@@ -137,15 +139,20 @@ def squared_slopes(f, y, kappa, w, d1, d12, d2, scalars):
 
 
 @operation(fastmath=STRICT)
-def general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
+def general_slopes(f, y, inner, first_row, w, derivatives, scalars):
     """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums.
 
     The loss is summed with compensation: solvers compare values that differ by little.
     """
+    d1, d12, d2 = derivatives[0], derivatives[1], derivatives[2]
     total = carry = sum_f = sum_k = sum_ff = sum_fk = sum_kk = sum_f2 = 0.0
     smooth = inner.smoothing > 0.0 and inner.loss != LOGISTIC and inner.kappa > 0.0
     given = inner.multiplier.size > 0
     for i in range(f.shape[0]):
+        wi = w[i]
+        if wi == 0.0:  # also where the loss overflows: 0 · ∞ is no number
+            d1[i] = d12[i] = d2[i] = 0.0
+            continue
         multiplier = inner.multiplier[first_row + i] if given else np.nan
         if smooth or multiplier == multiplier:
             value, a, b, aa, ab, bb = _mixture(inner, f[i], y[i], multiplier)
@@ -153,7 +160,6 @@ def general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
             value, a, b, aa, ab, bb = _hard_end(POISSON, 1.0, f[i], y[i], inner.kappa)
         else:
             value, a, b, aa, ab, bb = _hard_end(inner.loss, inner.delta, f[i], y[i], inner.kappa)
-        wi = w[i]
         d1[i], d12[i], d2[i] = wi * a, wi * ab, wi * aa
         term = wi * value - carry
         longer = total + term
@@ -165,7 +171,7 @@ def general_slopes(f, y, inner, first_row, w, d1, d12, d2, scalars):
         sum_fk += d12[i]
         sum_kk += wi * bb
         sum_f2 += d1[i] * a
-        if b == 0.0 and wi > 0.0:
+        if b == 0.0:
             scalars[S_ZERO] += 1.0
     scalars[S_LOSS] += total
     scalars[S_F] += sum_f

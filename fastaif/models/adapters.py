@@ -58,11 +58,6 @@ def describe(estimator: Any, column_names: tuple[str, ...] | None = None) -> Lin
     return _describe_step(estimator, Linear(), estimator, column_names)
 
 
-def is_scaled(estimator: Any) -> bool:
-    """Whether a scaler stands before the model, so that "scaled" differs from "raw"."""
-    return isinstance(estimator, Pipeline)
-
-
 def _split(pipeline: Pipeline) -> tuple[list[StandardScaler], Any]:
     steps = [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
     for step in steps[:-1]:

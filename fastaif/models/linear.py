@@ -171,6 +171,20 @@ class HuberRegression(RegressorMixin, _LinearPredictor):
     def _loss(self) -> Loss:
         return Loss("huber", _validate.number(self.delta, "delta", low=0.0, strict=True))
 
+    def _start(self, source: RowSource) -> Array | None:
+        """The fit of a δ ten times larger, and so on up to the scale of the targets.
+
+        Where most residuals are beyond δ the loss is nearly flat in curvature, and Newton
+        needs to start close.
+        """
+        y = source.targets()
+        delta, start = float(np.mean(np.abs(y - np.median(y)))), None
+        while delta > 3.0 * self.delta:
+            sweep = Sweep(source, Loss("huber", delta), Linear(), bool(self.fit_intercept))
+            start = natural_fit(sweep, float(self.alpha), start).x
+            delta *= 0.1
+        return start
+
     def predict(self, X: Any) -> Array:
         """f(X), shape (n,)."""
         return self._decision(X)

@@ -34,6 +34,7 @@ class Point:
     local: Local
     gradient: Array
     residual: float
+    slope: float  # E|ψ_κ|
 
 
 @dataclass
@@ -84,7 +85,7 @@ def polish(
         residual = float(np.linalg.norm(remaining)) / (local.yardstick or 1.0)
         if honest and (best is None or residual < best.residual):
             stalled = best is not None and residual > 0.5 * best.residual
-            best = Point(x.copy(), local, remaining, residual)
+            best = Point(x.copy(), local, remaining, residual, sums.gain)
             problem.offer(best)
             since_best = 0
             if residual == 0.0 or (stalled and residual <= tol):

@@ -260,5 +260,5 @@ def _nearest_share(wanted: Array) -> Array:
         return np.full(wanted.size, np.nan)
     ordered = np.sort(wanted)[::-1]
     excess = (np.cumsum(ordered) - 1.0) / np.arange(1, wanted.size + 1)
-    threshold = excess[ordered > excess][-1]
+    threshold = excess[ordered >= excess][-1]
     return np.maximum(wanted - threshold, 0.0)

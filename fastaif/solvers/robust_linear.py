@@ -55,6 +55,8 @@ class RobustProblem:
         The point of smallest subgradient met so far.
     smooth_optimum : array (d,) or None
         Where the narrowest smoothed problem solved so far has its minimum.
+    size : float
+        ‖Dβ‖_q at the start: the unit of widths.
     """
 
     sweep: Sweep
@@ -68,6 +70,7 @@ class RobustProblem:
     n_passes: int = 0
     best: Point | None = None
     smooth_optimum: Array | None = None
+    size: float = 0.0
 
     @property
     def m(self) -> int:
@@ -96,7 +99,14 @@ class RobustProblem:
         )
 
     def offer(self, point: Point) -> None:
-        """Keep a point if it is the best so far."""
+        """Keep a point if it is the best so far.
+
+        Where a loss only reaches its infimum at infinity its slopes vanish on the way, and
+        a small gradient there proves nothing.
+        """
+        escaping = self.sweep.loss.name in ("logistic", "poisson") and self.alpha == 0.0
+        if escaping and point.slope < 1e-12:
+            return
         if self.best is None or point.residual < self.best.residual:
             self.best = point
 
@@ -177,7 +187,7 @@ def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOpt
         assert best is not None
         return RobustOptimum(
             best.theta, problem.objective(best.theta), best.residual, _gap(best), n_passes,
-            best.residual <= tol,
+            problem.solved(tol),
         )  # fmt: skip
 
 
@@ -190,10 +200,11 @@ def _search(problem: RobustProblem, theta: Array, tol: float) -> None:
     problem.offer(zero)
     if not problem.solved(tol):
         better = problem.objective(theta) <= problem.objective(zero.theta)
+        problem.size = problem.norm(theta)
         # A natural fit that interpolates has no slope left: without predictors there is some.
         slope = max(problem.sums(point, 0.0).gain for point in (theta, zero.theta))
-        start = theta if better else zero.theta
-        _continuation(problem, start, problem.norm(theta), slope, tol)
+        if problem.size > 0.0 and slope > 0.0:
+            _continuation(problem, theta if better else zero.theta, zero.theta, slope, tol)
 
 
 def _lowest(problem: RobustProblem, theta: Array) -> Point:
@@ -210,7 +221,7 @@ def _with_subgradient(problem: RobustProblem, x: Array) -> Point:
     k = np.zeros(x.size)
     k[: problem.m] = problem.weights * dual_direction(problem.weights * x[: problem.m], problem.p)
     local = assemble(problem, x, sums, problem.rho * k, np.zeros((x.size, x.size)))
-    return Point(x, local, local.gradient, local.residual)
+    return Point(x, local, local.gradient, local.residual, sums.gain)
 
 
 def _gap(point: Point) -> float:
@@ -259,37 +270,46 @@ def _at_zero(problem: RobustProblem, theta: Array, tol: float) -> Point:
     budget = problem.rho * sums.gain
     size = float(lp_norm(inner, problem.p))
     left[attacked] *= 0.0 if size <= budget else 1.0 - budget / size
-    return Point(point, local, left, float(np.linalg.norm(left)) / (local.yardstick or 1.0))
+    residual = float(np.linalg.norm(left)) / (local.yardstick or 1.0)
+    return Point(point, local, left, residual, sums.gain)
 
 
 def _zero_start(problem: RobustProblem, theta: Array, kept: Array) -> Array:
-    """Zero, but for an intercept that predicts the mean of the current predictions."""
+    """Zero, but for an intercept that fits the mean target."""
     start = np.zeros(theta.size)
     if theta.size > problem.m:
-        start[-1] = float(np.mean(problem.sweep.predictions(theta)))
+        source = problem.sweep.source
+        start[-1] = problem.sweep.loss.null_prediction(source.mean(source.targets()))
     return start[kept]
 
 
 def _continuation(
-    problem: RobustProblem, x: Array, size: float, slope: float, tol: float
+    problem: RobustProblem, x: Array, zero: Array, slope: float, tol: float
 ) -> None:
     """Smoothed problems of falling width, each followed by a try on its kinks.
 
-    Widths are relative to `size`, the norm at θ̂, and to `slope`, of the loss.
+    Widths are relative to the norm at θ̂ and to `slope`, of the loss. The first is small
+    enough that smoothing the norm moves κ by little on the scale of the loss's curvature.
     """
-    for exponent in range(-1, -14, -1):
-        width = 10.0**exponent * size
+    size = problem.size
+    spread = problem.rho * np.count_nonzero(problem.weights) ** (1.0 / problem.q)
+    curved = problem.sweep.loss.name in ("logistic", "poisson")
+    width = min(0.1 * size, 0.5 / spread) if curved else 0.1 * size
+    while width > 1e-14 * size:
         smoothing = problem.rho * width * slope
 
         def evaluate(point: Array, w: float = width, s: float = smoothing) -> Local:
             return problem.smoothed(point, w, s)
 
-        x = minimize(evaluate, x, tol=max(10.0 ** (exponent - 2), tol), max_iter=40).x
+        if problem.smooth_optimum is None and evaluate(zero).value < evaluate(x).value:
+            x = zero
+        x = minimize(evaluate, x, tol=max(1e-2 * width / size, tol), max_iter=40).x
         problem.smooth_optimum = x
-        if exponent <= -3:
+        if width <= 2e-3 * size:
             polish(problem, x, Hint(width, smoothing), tol, 25)
             if problem.solved(tol):
                 return
+        width *= 0.1
 
 
 @dataclass(frozen=True)
