@@ -81,6 +81,16 @@ def _load_dot_square(x, start, v, beta, intercept, f, squares):
         squares[i] = square
 
 
+@operation(fastmath=FAST)
+def _take_roots(squares):
+    """√ in place; False where some square is too small or large (or no number) for that."""
+    fine = True
+    for i in range(squares.shape[0]):
+        fine &= 1e-290 < squares[i] < 1e290
+        squares[i] = math.sqrt(squares[i])
+    return fine
+
+
 @operation(fastmath=STRICT)
 def _norms(x, start, v, norm_of, buffer, norms):
     """Row norms of the predictor's inputs, or of rows in other units."""
@@ -101,10 +111,8 @@ def _predict(x, start, v, predictor, norm_of, need, f, norms):
     own = norm_of.inverse_scale.size == 0
     if predictor.shift.size == 0 and own and norm_of.p == 2.0:
         _load_dot_square(x, start, v, predictor.beta, predictor.intercept, f, norms)
-        for i in range(v.shape[0]):
-            if 1e-290 < norms[i] < 1e290:
-                norms[i] = math.sqrt(norms[i])
-            else:
+        if not _take_roots(norms[: v.shape[0]]):
+            for i in range(v.shape[0]):
                 norms[i] = row_norm(v[i], 2.0)
         return
     _load(x, start, v, predictor.shift, predictor.inverse_scale)

@@ -37,13 +37,12 @@ class sign_encoder:  # noqa: N801 - called like a function
 
     def __call__(self, y: Array) -> Array:
         """±1 for each label."""
-        positive = y == self.classes[1]
-        known = positive | (y == self.classes[0])
-        if not np.all(known):
-            stranger = y[~np.asarray(known)][0]
+        negative, positive = (np.asarray(y == label, dtype=bool) for label in self.classes)
+        if np.count_nonzero(positive) + np.count_nonzero(negative) < y.size:
+            stranger = y[~(positive | negative)][0]
             shown = [getattr(v, "item", lambda v=v: v)() for v in (stranger, *self.classes)]
             raise ValueError(
                 f"y contains {shown[0]!r}, but the model's two classes are {shown[1]!r} and "
                 f"{shown[2]!r}"
             )
-        return np.where(positive, 1.0, -1.0)
+        return np.subtract(positive, negative, dtype=np.float64)
