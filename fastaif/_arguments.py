@@ -25,15 +25,17 @@ def evaluation_rows(model: LinearModel, X: Any, y: Any, name: str = "X") -> RowS
     """Checked, unweighted rows on which a fitted model is evaluated."""
     array, columns = _validate.matrix(X, name)
     refuse_other_columns(columns, model.columns)
-    return rows_of(model, array, y)
+    return rows_of(model, array, y, name=name.replace("X", "y"))
 
 
-def rows_of(model: LinearModel, X: Array, y: Any, sample_weight: Any = None) -> RowSource:
-    """Checked rows for a model; X has passed `_validate.matrix`."""
+def rows_of(
+    model: LinearModel, X: Array, y: Any, sample_weight: Any = None, name: str = "y"
+) -> RowSource:
+    """Checked rows for a model; X has passed `_validate.matrix`, `name` is that of y."""
     m = model.n_features
     if X.shape[1] != m:
         raise ValueError(f"X has {X.shape[1]} features, but the model was fitted to {m}")
-    targets = _validate.column(y, X.shape[0])
+    targets = _validate.column(y, X.shape[0], name)
     weight = _validate.weights(sample_weight, X.shape[0])
     return RowSource(X, targets, weight, model.encode)
 

@@ -69,6 +69,10 @@ def summary(result: InfluenceResult, eps: Array) -> str:
     for e in eps:
         cost = e**2 * result.sensitivity_coefficient
         lines.append(f"{e:>20g} {cost:>14.6g} {result.flip_fraction(float(e)):>14.1%}")
+    if problem.alpha > 0:
+        lines.append(
+            "With alpha > 0, S leaves out a term of first order: see expansion='taylor'."
+        )
     lines += [
         "-" * _WIDTH,
         f"Validity radius {result.validity_radius:.4g} ({result.validity_reason})",

@@ -55,6 +55,17 @@ class RobustFit:
     converged: bool
     method: str
 
+    def __str__(self) -> str:
+        """The fit in three lines."""
+        state = "converged" if self.converged else "not converged"
+        return "\n".join(
+            [
+                f"Robust fit ({self.method}, {state} in {self.n_iter} iterations)",
+                f"eps = {self.eps:g}, budget eps * s = {self.eps * self.radius:.6g}",
+                f"objective {self.objective:.8g}, relative residual {self.residual:.1e}",
+            ]
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Verification:
@@ -85,6 +96,18 @@ class Verification:
     exact_gain: float
     method: str
     robust: RobustFit
+
+    def __str__(self) -> str:
+        """A small table: predicted beside exact."""
+        return "\n".join(
+            [
+                f"Influence against the {self.method} robust optimum at eps = {self.eps:g}",
+                f"{'':>24}{'predicted':>16}{'exact':>16}",
+                f"{'cost':>24}{self.predicted_cost:>16.6g}{self.exact_cost:>16.6g}",
+                f"{'gain':>24}{self.predicted_gain:>16.6g}{self.exact_gain:>16.6g}",
+                f"{'relative error of θ_ε − θ̂':>24}{self.params_error:>14.3g}",
+            ]
+        )
 
 
 def verify_influence(problem: LinearProblem, influence: Array, eps: float) -> Verification:

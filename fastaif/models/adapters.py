@@ -138,9 +138,11 @@ def refuse_other_columns(
 ) -> None:
     """Refuse named columns that are not those of the fit, in its order."""
     if fitted is not None and columns is not None and fitted != columns:
-        raise ValueError(
-            f"the columns of X are {list(columns)}, but the model was fitted to {list(fitted)}"
-        )
+        missing = [name for name in fitted if name not in columns]
+        extra = [name for name in columns if name not in fitted]
+        what = [f"lack {missing[:5]}"] * bool(missing) + [f"add {extra[:5]}"] * bool(extra)
+        how = " and ".join(what) or "are in another order"
+        raise ValueError(f"the columns of X are not those of the fit: they {how}")
 
 
 @dataclass(frozen=True)

@@ -283,7 +283,7 @@ class LogisticRegression(ClassifierMixin, _LinearPredictor):
                 f"{type_of_target(y)}: y has {len(self.classes_)} classes"
             )
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class only: {self.classes_[0]!r}")
+            raise ValueError(f"y has one class only: {self.classes_.tolist()[0]!r}")
         self._encode = sign_encoder(self.classes_)
         return y
 
