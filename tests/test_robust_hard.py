@@ -79,6 +79,16 @@ def test_targets_fitted_to_the_last_digit_are_refused():
         fa.aif(fa.LinearRegression().fit(X, y), X, y)
 
 
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+@pytest.mark.parametrize("eps", [0.01, 0.1])
+def test_multipliers_close_to_their_bounds(p, eps):
+    """Residuals far beyond δ: many kinks, most of them attacked at one end almost alone."""
+    X, y = load_diabetes(return_X_y=True)
+    fit = fa.robust_fit(fa.HuberRegression().fit(X, y), X, y, eps, p=p)
+    assert fit.converged
+    assert fit.residual <= 1e-12
+
+
 @pytest.mark.parametrize("delta", [1e-8, 1e-3, 1.0, 1e4])
 def test_huber_fits_at_any_delta(delta):
     X, y = load_diabetes(return_X_y=True)

@@ -62,7 +62,7 @@ def polish(
     """
     from .robust_linear import assemble
 
-    norm = norm_piece(problem, theta, hint.width if hint else None)
+    norm = norm_piece(problem, theta, hint)
     x = norm.snap(theta)
     if norm.value(x) == 0.0:
         return
@@ -117,8 +117,8 @@ def _first_samples(problem: RobustProblem, theta: Array, hint: Hint | None) -> _
         return _Samples(side, np.empty(0, dtype=int), np.empty(0))
     c = kappa * problem.sweep.loss.end_gap(f, y, kappa)
     share = c / np.hypot(c, hint.smoothing)
-    kink = np.flatnonzero(np.abs(share) < 0.995)
-    kink = kink[np.argsort(np.abs(share[kink]))][: theta.size]
+    kink = np.flatnonzero(np.abs(c) < hint.reach * hint.smoothing)
+    kink = kink[np.argsort(np.abs(c[kink]))][: theta.size]
     return _Samples(side, kink, share[kink])
 
 

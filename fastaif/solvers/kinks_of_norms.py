@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..norms import lp_norm, smooth_norm
 
 if TYPE_CHECKING:
-    from .robust_linear import RobustProblem
+    from .robust_linear import Hint, RobustProblem
 
 Array = NDArray[Any]
 
@@ -47,12 +47,16 @@ class NormPiece(Protocol):
         to be `gradient`; True if it changed."""
 
 
-def norm_piece(problem: RobustProblem, x: Array, width: float | None) -> NormPiece:
-    """The piece at x; with a smoothing width, entries within it start active."""
+def norm_piece(problem: RobustProblem, x: Array, hint: Hint | None) -> NormPiece:
+    """The piece at x; with the widths of a smoothed problem, entries near kinks start active."""
+    if hint is None:
+        zero_width, tie_width = 0.0, 0.0
+    else:  # a tie's share of the smoothed maximum falls off exponentially
+        zero_width, tie_width = 2.0 * hint.reach * hint.width, 40.0 * hint.width
     if problem.q == 1.0:
-        return _SumOfMagnitudes(problem.weights, x, width)
+        return _SumOfMagnitudes(problem.weights, x, zero_width)
     if np.isinf(problem.q):
-        return _LargestMagnitude(problem.weights, x, width)
+        return _LargestMagnitude(problem.weights, x, tie_width)
     return _Smooth(problem.weights, problem.q)
 
 
@@ -121,11 +125,11 @@ class _Smooth:
 class _SumOfMagnitudes:
     """q = 1: Σ D_j |β_j|, with some β_j fixed at zero."""
 
-    def __init__(self, weights: Array, x: Array, width: float | None) -> None:
+    def __init__(self, weights: Array, x: Array, width: float) -> None:
         self._weights = weights
         self._m = weights.size
         u = weights * x[: self._m]
-        self._zero = (weights > 0) & (np.abs(u) <= (0.0 if width is None else 20.0 * width))
+        self._zero = (weights > 0) & (np.abs(u) <= width)
         self._side = np.where(x[: self._m] < 0, -1.0, 1.0)
 
     def value(self, x: Array) -> float:
@@ -172,11 +176,11 @@ class _SumOfMagnitudes:
 class _LargestMagnitude:
     """q = ∞: max D_j |β_j|, with a set of entries tied at the maximum."""
 
-    def __init__(self, weights: Array, x: Array, width: float | None) -> None:
+    def __init__(self, weights: Array, x: Array, width: float) -> None:
         self._weights = weights
         self._m = weights.size
         size = weights * np.abs(x[: self._m])
-        self._tied = (weights > 0) & (size >= size.max() - (0.0 if width is None else 40.0 * width))
+        self._tied = (weights > 0) & (size >= size.max() - width)
         self._side = np.where(x[: self._m] < 0, -1.0, 1.0)
 
     def value(self, x: Array) -> float:

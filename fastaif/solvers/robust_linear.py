@@ -306,7 +306,10 @@ def _continuation(
         x = minimize(evaluate, x, tol=max(1e-2 * width / size, tol), max_iter=40).x
         problem.smooth_optimum = x
         if width <= 2e-3 * size:
-            polish(problem, x, Hint(width, smoothing), tol, 25)
+            # Kinks whose multiplier is near its bound lie many widths away: the narrower
+            # the widths, the more of them can be told from samples that are merely close.
+            reach = min(max(10.0, 1e-3 * size / width), 1000.0)
+            polish(problem, x, Hint(width, smoothing, reach), tol, 25)
             if problem.solved(tol):
                 return
         width *= 0.1
@@ -314,7 +317,9 @@ def _continuation(
 
 @dataclass(frozen=True)
 class Hint:
-    """The widths at which the start of a polish was smoothed."""
+    """The widths at which the start of a polish was smoothed, and how many of them away a
+    kink may be."""
 
     width: float
     smoothing: float
+    reach: float
