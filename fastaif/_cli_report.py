@@ -1,11 +1,13 @@
-"""The table that `fastaif analyze` prints for a person."""
+"""What `fastaif analyze` reports: a table for a person, JSON for a pipeline."""
 
 from __future__ import annotations
 
+import json
+import math
 import textwrap
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import report
 
@@ -94,3 +96,37 @@ def _cut(text: str, width: int) -> str:
 
 def _wrap(text: str) -> str:
     return textwrap.fill(text, _WIDTH)
+
+
+def report_json(result: InfluenceResult, verifications: Sequence[Verification]) -> str:
+    """The report for a pipeline: unrounded numbers, "inf" where one is infinite."""
+    document = {
+        "model": result.problem.model.kind,
+        "n_samples": result.problem.source.n_rows,
+        "n_features": result.problem.model.n_features,
+        "names": result.names,
+        "p": result.p,
+        "order": result.order,
+        "radius": result.radius,
+        "params": result.params,
+        "influence": result.influence,
+        "sensitivity_coefficient": result.sensitivity_coefficient,
+        "value_derivative": result.value_derivative,
+        "validity_radius": result.validity_radius,
+        "eps": [{"eps": v.eps, "cost": v.exact_cost, "gain": v.exact_gain} for v in verifications],
+        "diagnostics": result.diagnostics,
+    }
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: lists for arrays, "inf" for infinity."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bases import Linear
-from .norms import conjugate, count_ties, dual_direction, lp_norm
+from .norms import conjugate, count_ties, dual_direction, lp_norm, scaled_direction
 
 Array = NDArray[Any]
 
@@ -60,7 +60,7 @@ class Ball:
 
     def step(self, beta: Array) -> Array:
         """φ_c(∇_x f): the unit attack on raw inputs that raises the prediction most."""
-        return np.asarray(self.scale * dual_direction(self.weights * beta, self.p))
+        return scaled_direction(beta / self.basis_scale, self.p, self.scale)
 
     def ties(self, beta: Array) -> int:
         """Entries of D β (attackable ones) that sit on a kink of the dual norm."""

@@ -5,7 +5,6 @@ Everything but click is imported inside the commands, so that help is instant.
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import textwrap
@@ -170,7 +169,7 @@ def analyze(
     DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
     scikit-learn's sets: diabetes (default), breast_cancer.
     """
-    from ._cli_report import report_text
+    from ._cli_report import report_json, report_text
     from .plotting import bare_figure, plot_report
 
     if output == "auto":
@@ -184,11 +183,11 @@ def analyze(
         verifications = _verify(result, eps)
         result.sensitivity(max(eps))  # for its warning
         if out is not None:
-            out.write_text(_as_json(result, verifications) + "\n", encoding="utf-8")
+            out.write_text(report_json(result, verifications) + "\n", encoding="utf-8")
         if plot is not None:
             plot_report(result, eps, verifications, figure).savefig(plot, dpi=150)
     if output == "json":
-        click.echo(_as_json(result, verifications))
+        click.echo(report_json(result, verifications))
     else:
         click.echo(report_text(table.title, result, verifications))
     for note in notes:
@@ -239,39 +238,6 @@ def _verify(result: InfluenceResult, eps: Sequence[float]) -> list[Verification]
         if not math.isfinite(v.predicted_cost + v.exact_cost + v.exact_gain):
             raise OverflowError(f"eps = {v.eps:g} gives no finite cost")
     return verified
-
-
-def _as_json(result: InfluenceResult, verifications: Sequence[Verification]) -> str:
-    document = {
-        "model": result.problem.model.kind,
-        "n_samples": result.problem.source.n_rows,
-        "n_features": result.problem.model.n_features,
-        "names": result.names,
-        "p": result.p,
-        "order": result.order,
-        "radius": result.radius,
-        "params": result.params,
-        "influence": result.influence,
-        "sensitivity_coefficient": result.sensitivity_coefficient,
-        "value_derivative": result.value_derivative,
-        "validity_radius": result.validity_radius,
-        "eps": [{"eps": v.eps, "cost": v.exact_cost, "gain": v.exact_gain} for v in verifications],
-        "diagnostics": result.diagnostics,
-    }
-    return json.dumps(_plain(document), indent=2, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold: lists for arrays, "inf" for infinity."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
 
 
 @main.command(short_help="Run an experiment of the paper.", context_settings=_SHOW)

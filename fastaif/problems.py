@@ -7,7 +7,7 @@ are sums over samples.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -24,6 +24,7 @@ class Evaluation(NamedTuple):
     hessian: Array
 
 
+@runtime_checkable
 class InfluenceProblem(Protocol):
     """A model at θ̂ with its data."""
 

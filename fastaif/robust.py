@@ -14,6 +14,7 @@ from .attacks import PgdSettings, projected_ascent
 from .linear_problem import LinearProblem
 from .solvers import robust_linear
 from .solvers.pgd import minimize_adversarial
+from .solvers.robust_problem import RobustProblem
 from .streaming import single_threaded_blas
 
 Array = NDArray[Any]
@@ -42,7 +43,7 @@ def solve_robust(
     penalized, weights = problem.penalized, ball.weights
     if work is not None:
         penalized, weights = work.penalized(penalized), weights / work.units
-    inner = robust_linear.RobustProblem(
+    inner = RobustProblem(
         problem.working_sweep(), problem.alpha, penalized, weights, ball.p, ball.q,
         eps * problem.radius, 1000 if max_iter is None else max_iter,
     )  # fmt: skip

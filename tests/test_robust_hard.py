@@ -10,6 +10,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 import fastaif as fa
 from fastaif._warnings import SolverWarning
+from fastaif.problems import InfluenceProblem
 
 
 def test_attacks_far_beyond_the_curvature_of_the_loss():
@@ -106,6 +107,7 @@ def test_parts_of_the_protocol_agree_with_their_wholes():
     """Budgets, weights and products that later kinds of problems are made of."""
     X, y = load_diabetes(return_X_y=True)
     problem = fa.aif(fa.LinearRegression().fit(X, y), X, y).problem
+    assert isinstance(problem, InfluenceProblem)
     ones, half = np.ones(len(y)), (np.arange(len(y)) % 2).astype(float)
     np.testing.assert_allclose(problem.mixed(ones), problem.mixed(), rtol=1e-12)
     np.testing.assert_allclose(

@@ -2,112 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .. import _validate
 from .._sums import Sweep
 from ..bases import Linear
 from ..losses import Loss
 from ..objectives import natural_fit
-from ..streaming import Encoder, RowSource
-from .labels import as_float, as_nonnegative, sign_encoder
+from ..streaming import RowSource
+from .base import LinearPredictor
+from .labels import as_nonnegative, sign_encoder
 
 Array = NDArray[Any]
 
 
-class _LinearPredictor(BaseEstimator):
-    """What the four estimators share; a subclass names its loss."""
-
-    _loss_name: ClassVar[str]
-    _encode: Encoder = staticmethod(as_float)
-
-    alpha: float
-    fit_intercept: bool
-
-    def _loss(self) -> Loss:
-        return Loss(self._loss_name)
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : array (n, m)
-        y : array (n,)
-        sample_weight : array (n,), optional
-
-        Returns
-        -------
-        self
-
-        Warns
-        -----
-        ConvergenceWarning
-            The minimum is not attained (separable classes), not unique (the
-            minimum-norm one is taken), or not reached.
-        """
-        alpha = _validate.number(self.alpha, "alpha", low=0.0)
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=self._y_numeric)
-        y = self._prepare_targets(y)
-        w = None
-        if sample_weight is not None:
-            w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            _validate.weights(w, X.shape[0])
-            w = w / _validate.weight_factor(w)
-        source = RowSource(X, y, w, self._encode)
-        start = self._start(source)
-        sweep = Sweep(source, self._loss(), Linear(), bool(self.fit_intercept))
-        found = natural_fit(sweep, alpha, start)
-        self.n_iter_ = found.n_iter
-        m = X.shape[1]
-        self.coef_ = found.x[:m].copy()
-        self.intercept_ = float(found.x[m]) if self.fit_intercept else 0.0
-        self._report(found.converged, found.singular, found.local.residual)
-        return self
-
-    _y_numeric = True
-
-    def _prepare_targets(self, y: Array) -> Array:
-        return y
-
-    def _start(self, source: RowSource) -> Array | None:
-        return None
-
-    def _report(self, converged: bool, singular: bool, residual: float) -> None:
-        name = type(self).__name__
-        if singular and converged:
-            warnings.warn(
-                f"{name}: the Hessian is singular; of the many minimisers the one of least norm "
-                "was taken (alpha > 0 makes it unique)",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif not converged:
-            warnings.warn(
-                f"{name} stopped after {self.n_iter_} Newton steps at a relative gradient of "
-                f"{residual:.1e}{self._why_not()}",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-    def _why_not(self) -> str:
-        return ": the features may be badly scaled, or the minimum not attained; try alpha > 0"
-
-    def _decision(self, X: Any) -> Array:
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        return np.asarray(X.astype(np.float64, copy=False) @ self.coef_ + self.intercept_)
-
-
-class LinearRegression(RegressorMixin, _LinearPredictor):
+class LinearRegression(RegressorMixin, LinearPredictor):
     """Least squares, with an optional ridge penalty.
 
     Minimises ``E (f − y)² + alpha ‖β‖²``: no factor ½, and the mean rather than the sum
@@ -139,7 +53,7 @@ class LinearRegression(RegressorMixin, _LinearPredictor):
         return self._decision(X)
 
 
-class HuberRegression(RegressorMixin, _LinearPredictor):
+class HuberRegression(RegressorMixin, LinearPredictor):
     """Regression with the pseudo-Huber loss ``δ²(√(1 + (r/δ)²) − 1)``, smooth everywhere.
 
     For small residuals this is r²/2, half of LinearRegression's loss: sensitivities
@@ -190,7 +104,7 @@ class HuberRegression(RegressorMixin, _LinearPredictor):
         return self._decision(X)
 
 
-class PoissonRegression(RegressorMixin, _LinearPredictor):
+class PoissonRegression(RegressorMixin, LinearPredictor):
     """Poisson regression with a log link: ``E [exp(f) − y f] + alpha ‖β‖²``.
 
     Half of scikit-learn's deviance: ``PoissonRegressor(alpha=a)`` is ``alpha = a / 2``.
@@ -245,7 +159,7 @@ class PoissonRegression(RegressorMixin, _LinearPredictor):
         return tags
 
 
-class LogisticRegression(ClassifierMixin, _LinearPredictor):
+class LogisticRegression(ClassifierMixin, LinearPredictor):
     """Binary logistic regression: ``E log(1 + exp(−y f)) + alpha ‖β‖²``, y = ±1.
 
     scikit-learn's ``LogisticRegression(C=c)`` is ``alpha = 1 / (2 c Σw)`` here.

@@ -11,30 +11,17 @@ when a step carries them across a kink, and leave when their multiplier is out o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .kinks_of_norms import NormPiece, norm_piece
 from .newton import Local
-
-if TYPE_CHECKING:
-    from .robust_linear import Hint, RobustProblem
+from .robust_problem import Hint, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
 _ROUNDING = 1e-11  # relative size of a c̃ that counts as zero
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point with a subgradient: the smallest found, not necessarily the least."""
-
-    theta: Array
-    local: Local
-    gradient: Array
-    residual: float
-    slope: float  # E|ψ_κ|
 
 
 @dataclass
@@ -60,8 +47,6 @@ def polish(
     coefficients within a few widths of a kink start in the active set. Without it the
     sets start empty.
     """
-    from .robust_linear import assemble
-
     norm = norm_piece(problem, theta, hint)
     x = norm.snap(theta)
     if norm.value(x) == 0.0:

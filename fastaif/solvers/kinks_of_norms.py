@@ -7,15 +7,13 @@ coefficients are fixed at zero and the others have signs; for q = ∞ (p = 1) so
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..norms import lp_norm, smooth_norm
-
-if TYPE_CHECKING:
-    from .robust_linear import Hint, RobustProblem
+from .robust_problem import Hint, RobustProblem
 
 Array = NDArray[Any]
 

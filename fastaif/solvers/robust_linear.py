@@ -1,10 +1,7 @@
 """Exact robust optima of linear-predictor models, for every p and convex loss.
 
-    minimise J(θ) = E ψ(f_i, κ) + α ‖β‖²,   ψ = max ℓ(f ± κ) = S + |c|,   κ = ρ ‖Dβ‖_q
-
-(S and c are half the sum and half the difference of the loss at the two ends.) J is
-convex, with kinks where some c_i = 0 and where the norm has one. Three stages, each
-taken only when the one before did not reach the tolerance:
+The objective J (`robust_problem`) is convex, with kinks. Three stages, each taken only
+when the one before did not reach the tolerance:
 
 1. Newton from θ̂ with the ends as they are: enough while no sample has flipped;
 2. is Dβ = 0 optimal? Its subgradient condition is checked exactly;
@@ -21,138 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
-from .._sums import InfluenceSums, Sweep
-from ..norms import dual_direction, lp_norm, smooth_norm
-from .active_set import Point, polish
+from .._sums import InfluenceSums
+from ..norms import dual_direction, lp_norm
+from .active_set import polish
 from .cholesky import factorize
 from .newton import Local, minimize
+from .robust_problem import Hint, PassLimit, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
-_NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
-
-
-class PassLimit(Exception):  # noqa: N818 - ends a search, and is no error
-    """The bound on passes over the data was reached."""
-
-
-@dataclass
-class RobustProblem:
-    """J and its parts.
-
-    Attributes
-    ----------
-    sweep : Sweep
-    alpha : float
-    penalized : array (d,)
-    weights : array (m,)
-        D; 0 where a feature cannot be attacked.
-    q, rho : float
-        The dual exponent and the budget ρ = ε s.
-    limit, n_passes : int
-        Bound on the passes over the data, and how many there were so far.
-    best : Point or None
-        The point of smallest subgradient met so far.
-    smooth_optimum : array (d,) or None
-        Where the narrowest smoothed problem solved so far has its minimum.
-    size : float
-        ‖Dβ‖_q at the start: the unit of widths.
-    """
-
-    sweep: Sweep
-    alpha: float
-    penalized: Array
-    weights: Array
-    p: float
-    q: float
-    rho: float
-    limit: int = 1000
-    n_passes: int = 0
-    best: Point | None = None
-    smooth_optimum: Array | None = None
-    size: float = 0.0
-
-    @property
-    def m(self) -> int:
-        """The number of coefficients."""
-        return self.weights.size
-
-    def norm(self, theta: Array) -> float:
-        """‖Dβ‖_q."""
-        return float(lp_norm(self.weights * theta[: self.m], self.q))
-
-    def sums(
-        self, theta: Array, kappa: float, smoothing: float = 0.0, multiplier: Array = c.EMPTY
-    ) -> InfluenceSums:
-        """One pass at θ.
-
-        Raises
-        ------
-        PassLimit
-            There were as many as allowed.
-        """
-        if self.n_passes >= self.limit:
-            raise PassLimit
-        self.n_passes += 1
-        return self.sweep.run(
-            theta, _NEED, kappa=kappa, smoothing=smoothing, multiplier=multiplier
-        )
-
-    def offer(self, point: Point) -> None:
-        """Keep a point if it is the best so far.
-
-        Where a loss only reaches its infimum at infinity its slopes vanish on the way, and
-        a small gradient there proves nothing.
-        """
-        escaping = self.sweep.loss.name in ("logistic", "poisson") and self.alpha == 0.0
-        if escaping and point.slope < 1e-12:
-            return
-        if self.best is None or point.residual < self.best.residual:
-            self.best = point
-
-    def solved(self, tol: float) -> bool:
-        """Whether some point met the tolerance."""
-        return self.best is not None and self.best.residual <= tol
-
-    def penalty(self, theta: Array) -> float:
-        """α ‖θ_pen‖²."""
-        return self.alpha * float(self.penalized @ theta**2)
-
-    def objective(self, theta: Array) -> float:
-        """J(θ)."""
-        return self.sums(theta, self.rho * self.norm(theta)).loss + self.penalty(theta)
-
-    def smoothed(self, theta: Array, width: float, smoothing: float) -> Local:
-        """J with |c| → √(c² + smoothing²) and the norm smoothed to `width`."""
-        free = self.weights > 0
-        scale = self.weights[free]
-        norm, z, curvature = smooth_norm(scale * theta[: self.m][free], self.q, width)
-        sums = self.sums(theta, self.rho * norm, smoothing)
-        k = np.zeros(theta.size)
-        k[: self.m][free] = self.rho * scale * z
-        bend = np.zeros((theta.size, theta.size))
-        block = np.ix_(np.flatnonzero(free), np.flatnonzero(free))
-        bend[block] = self.rho * scale[:, None] * curvature * scale
-        return assemble(self, theta, sums, k, bend)
-
-
-def assemble(
-    problem: RobustProblem, theta: Array, sums: InfluenceSums, k: Array, bend: Array
-) -> Local:
-    """Value, gradient and Hessian of J from the sums in (f, κ) and κ's derivatives.
-
-    ∇J = E ψ_f (v,1) + E ψ_κ k + 2αθ_pen and
-    ∇²J = E ψ_ff (v,1)(v,1)ᵀ + h kᵀ + k hᵀ + E ψ_κκ kkᵀ + E ψ_κ ∇²κ + 2α, h = E ψ_fκ (v,1).
-    """
-    gradient = sums.gradient + sums.gain * k + 2.0 * problem.alpha * problem.penalized * theta
-    cross = np.outer(sums.mixed_direction, k)
-    hessian = sums.hessian + cross + cross.T + sums.scalar(c.S_KK) * np.outer(k, k)
-    hessian += max(sums.gain, 0.0) * bend
-    hessian[np.diag_indices_from(hessian)] += 2.0 * problem.alpha * problem.penalized
-    value = sums.loss + problem.penalty(theta)
-    if not np.isfinite(value):
-        value = np.inf
-    return Local(value, gradient, hessian, sums.yardstick)
 
 
 @dataclass(frozen=True)
@@ -313,13 +186,3 @@ def _continuation(
             if problem.solved(tol):
                 return
         width *= 0.1
-
-
-@dataclass(frozen=True)
-class Hint:
-    """The widths at which the start of a polish was smoothed, and how many of them away a
-    kink may be."""
-
-    width: float
-    smoothing: float
-    reach: float

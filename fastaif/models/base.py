@@ -1,0 +1,106 @@
+"""What the estimators with a linear predictor share: fitting by Newton's method."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from .. import _validate
+from .._sums import Sweep
+from ..bases import Linear
+from ..losses import Loss
+from ..objectives import natural_fit
+from ..streaming import Encoder, RowSource
+from .labels import as_float
+
+Array = NDArray[Any]
+
+
+class LinearPredictor(BaseEstimator):
+    """What the four estimators share; a subclass names its loss."""
+
+    _loss_name: ClassVar[str]
+    _encode: Encoder = staticmethod(as_float)
+
+    alpha: float
+    fit_intercept: bool
+
+    def _loss(self) -> Loss:
+        return Loss(self._loss_name)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array (n, m)
+        y : array (n,)
+        sample_weight : array (n,), optional
+
+        Returns
+        -------
+        self
+
+        Warns
+        -----
+        ConvergenceWarning
+            The minimum is not attained (separable classes), not unique (the
+            minimum-norm one is taken), or not reached.
+        """
+        alpha = _validate.number(self.alpha, "alpha", low=0.0)
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=self._y_numeric)
+        y = self._prepare_targets(y)
+        w = None
+        if sample_weight is not None:
+            w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            _validate.weights(w, X.shape[0])
+            w = w / _validate.weight_factor(w)
+        source = RowSource(X, y, w, self._encode)
+        start = self._start(source)
+        sweep = Sweep(source, self._loss(), Linear(), bool(self.fit_intercept))
+        found = natural_fit(sweep, alpha, start)
+        self.n_iter_ = found.n_iter
+        m = X.shape[1]
+        self.coef_ = found.x[:m].copy()
+        self.intercept_ = float(found.x[m]) if self.fit_intercept else 0.0
+        self._report(found.converged, found.singular, found.local.residual)
+        return self
+
+    _y_numeric = True
+
+    def _prepare_targets(self, y: Array) -> Array:
+        return y
+
+    def _start(self, source: RowSource) -> Array | None:
+        return None
+
+    def _report(self, converged: bool, singular: bool, residual: float) -> None:
+        name = type(self).__name__
+        if singular and converged:
+            warnings.warn(
+                f"{name}: the Hessian is singular; of the many minimisers the one of least norm "
+                "was taken (alpha > 0 makes it unique)",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif not converged:
+            warnings.warn(
+                f"{name} stopped after {self.n_iter_} Newton steps at a relative gradient of "
+                f"{residual:.1e}{self._why_not()}",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _why_not(self) -> str:
+        return ": the features may be badly scaled, or the minimum not attained; try alpha > 0"
+
+    def _decision(self, X: Any) -> Array:
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return np.asarray(X.astype(np.float64, copy=False) @ self.coef_ + self.intercept_)
