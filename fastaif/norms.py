@@ -130,9 +130,9 @@ def smooth_norm(u: Array, q: float, width: float) -> tuple[float, Array, Array]:
     norm = total ** (1.0 / q)
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.where(h > 0, scaled ** (q - 2.0), 0.0)
-        spread = (q - 1.0) * v**2 + (width / size) ** 2
+        spread = (q - 1.0) * (u / h) ** 2 + (width / h) ** 2
         # An exact zero without smoothing: h^(q−2) is 1 for q = 2 and 0 beyond.
-        diagonal = np.where(h > 0, power * spread / scaled**2, float(q == 2.0))
+        diagonal = np.where(h > 0, power * spread, float(q == 2.0))
     gradient = norm ** (1.0 - q) * power * v
     hessian = (1.0 - q) / norm * np.outer(gradient, gradient)
     hessian[np.diag_indices_from(hessian)] += norm ** (1.0 - q) * diagonal

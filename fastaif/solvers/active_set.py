@@ -22,6 +22,7 @@ from .robust_problem import Hint, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
 _ROUNDING = 1e-11  # relative size of a c̃ that counts as zero
+_NOTHING = 1e-40  # curvature in working coordinates, where data are about 1
 
 
 @dataclass
@@ -167,7 +168,8 @@ def _kink_rows(
 def _solve_kkt(hessian: Array, columns: Array, first: Array, second: Array) -> tuple[Array, Array]:
     """[[H, C], [Cᵀ, 0]] (Δ, Δλ) = (first, second), scaled to unit rows."""
     d, z = columns.shape
-    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), 1e-300))
+    # Columns of zeros leave a diagonal of nothing or of rounding, which must stay nothing.
+    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), _NOTHING))
     scaled_columns = columns * scale[:, None]
     lengths = np.linalg.norm(scaled_columns, axis=0)
     other = 1.0 / np.where(lengths > 0, lengths, 1.0)

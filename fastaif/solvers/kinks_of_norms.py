@@ -66,7 +66,7 @@ class _Smooth:
     variable z = sgn(u) (|u|/N)^(q−1), in which the condition is smooth.
     """
 
-    _FLOOR = 1e-150
+    _FLOOR = 1e-290
     _SMALL = 0.1
 
     def __init__(self, weights: Array, q: float) -> None:

@@ -86,7 +86,11 @@ def _lowest(problem: RobustProblem, theta: Array) -> Point:
     if problem.best is not None:
         candidates.append(problem.best.theta)
     points = [_with_subgradient(problem, x) for x in candidates if x is not None]
-    return min(points, key=lambda point: point.local.value)
+    lowest = min(points, key=lambda point: point.local.value)
+    best, rounding = problem.best, 1e-10 * abs(lowest.local.value)
+    # Of points that are as low, the one of smallest subgradient.
+    as_low = best is not None and points[-1].local.value <= lowest.local.value + rounding
+    return best if best is not None and as_low else lowest
 
 
 def _with_subgradient(problem: RobustProblem, x: Array) -> Point:
