@@ -75,6 +75,17 @@ def _mixture(inner, f, y, given):
 
 
 @operation(fastmath=STRICT)
+def _add_sums(scalars, f, k, ff, fk, kk, f2):
+    """Add a block's sums of ψ_f, ψ_κ, ψ_ff, ψ_fκ, ψ_κκ and ψ_f² (weighted)."""
+    scalars[S_F] += f
+    scalars[S_K] += k
+    scalars[S_FF] += ff
+    scalars[S_FK] += fk
+    scalars[S_KK] += kk
+    scalars[S_F2] += f2
+
+
+@operation(fastmath=STRICT)
 def logistic_slopes(f, y, kappa, w, derivatives, scalars):
     """Stage 2 for the logistic loss where no loss value is asked for: one exponential a row."""
     d1, d12, d2 = derivatives[0], derivatives[1], derivatives[2]
@@ -97,12 +108,7 @@ def logistic_slopes(f, y, kappa, w, derivatives, scalars):
         if w[i] > 0.0:
             scalars[S_ZERO] += s == 0.0
             scalars[S_WRONG] += not t > 0.0
-    scalars[S_F] += sum_f
-    scalars[S_K] += sum_k
-    scalars[S_FF] += sum_ff
-    scalars[S_KK] += sum_ff
-    scalars[S_FK] += sum_fk
-    scalars[S_F2] += sum_f2
+    _add_sums(scalars, sum_f, sum_k, sum_ff, sum_fk, sum_ff, sum_f2)
 
 
 @operation(fastmath=FAST)
@@ -129,12 +135,7 @@ def squared_slopes(f, y, kappa, w, derivatives, scalars):
         sum_f2 += 2.0 * weighted * reach * abs(side)
         zeros += 1 if side == 0.0 and wi > 0.0 else 0
     scalars[S_LOSS] += total
-    scalars[S_F] += sum_f
-    scalars[S_K] += sum_k
-    scalars[S_FF] += sum_ff
-    scalars[S_KK] += sum_ff
-    scalars[S_FK] += sum_fk
-    scalars[S_F2] += sum_f2
+    _add_sums(scalars, sum_f, sum_k, sum_ff, sum_fk, sum_ff, sum_f2)
     scalars[S_ZERO] += zeros
 
 
@@ -174,9 +175,4 @@ def general_slopes(f, y, inner, first_row, w, derivatives, scalars):
         if b == 0.0:
             scalars[S_ZERO] += 1.0
     scalars[S_LOSS] += total
-    scalars[S_F] += sum_f
-    scalars[S_K] += sum_k
-    scalars[S_FF] += sum_ff
-    scalars[S_FK] += sum_fk
-    scalars[S_KK] += sum_kk
-    scalars[S_F2] += sum_f2
+    _add_sums(scalars, sum_f, sum_k, sum_ff, sum_fk, sum_kk, sum_f2)

@@ -59,8 +59,8 @@ class RobustProblem:
     penalized : array (d,)
     weights : array (m,)
         D; 0 where a feature cannot be attacked.
-    q, rho : float
-        The dual exponent and the budget ρ = ε s.
+    p, q, rho : float
+        The attack's norm, its dual exponent, and the budget ρ = ε s.
     limit, n_passes : int
         Bound on the passes over the data, and how many there were so far.
     best : Point or None
