@@ -135,7 +135,7 @@ def _draw_costs(
     ax.grid(alpha=0.3)
     ax.set_xlabel(_EPS_LABEL)
     what = "loss + penalty" if result.problem.alpha > 0 else "loss"
-    ax.set_ylabel(f"change of the training {what} (units of the loss)")
+    ax.set_ylabel(f"change of {what}")
     ax.set_title("Robust training: what it costs and gains", fontsize="medium")
     ax.legend(fontsize="small")
 
