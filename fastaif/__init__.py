@@ -19,6 +19,10 @@ _WHERE = {
     "attack": "_attack",
     "robust_fit": "_robust",
     "sensitivity": "_sensitivity",
+    "ComplexityCurve": "_complexity",
+    "complexity_curve": "_complexity",
+    "WithInfluence": "_selection",
+    "sensitivity_scorer": "_selection",
     "InfluenceResult": "results",
     "RobustFit": "verification",
     "Verification": "verification",
@@ -26,12 +30,15 @@ _WHERE = {
     "LogisticRegression": "models.linear",
     "PoissonRegression": "models.linear",
     "HuberRegression": "models.linear",
+    "QuadraticRegression": "models.basis",
+    "BasisRegression": "models.basis",
+    "RandomizedSmoothing": "_smoothing",
     "InfluenceWarning": "_warnings",
     "set_backend": "_config",
     "show_config": "_config",
     "warmup": "_config",
 }
-_MODULES = ("bases", "experiments", "losses", "norms", "plotting")
+_MODULES = ("bases", "experiments", "losses", "norms", "plotting", "theory")
 
 __all__ = [*_WHERE, *_MODULES, "__version__"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from . import _validate
 from ._arguments import prepare
 from ._warnings import StationarityWarning, TieWarning, ZeroGradientWarning, warn
-from .linear_problem import LinearProblem
 from .results import InfluenceResult, newton_step
+from .sum_problem import SumProblem
 
 _STATIONARITY = 0.01  # of a standard error
 
@@ -128,7 +128,7 @@ def aif(
     return result
 
 
-def _refined(problem: LinearProblem) -> LinearProblem:
+def _refined(problem: SumProblem) -> SumProblem:
     """The same problem at a stationary θ̂."""
     found = problem.fit_result()
     if not found.converged:
@@ -136,29 +136,27 @@ def _refined(problem: LinearProblem) -> LinearProblem:
             f"refine=True did not reach a stationary point in {found.n_iter} Newton steps; "
             "use alpha > 0"
         )
-    return LinearProblem(
-        dataclasses.replace(problem.model, theta=found.x),
-        problem.source, problem.ball, problem.damping, problem.n_threads,
-    )  # fmt: skip
+    model = dataclasses.replace(problem.model, theta=found.x)
+    return dataclasses.replace(problem, model=model)
 
 
-def _refuse_zero_gradients(problem: LinearProblem) -> None:
-    if problem.gain == 0.0 or problem.sums.gain <= _rounding(problem):
+def _refuse_zero_gradients(problem: SumProblem) -> None:
+    if problem.value_derivative == 0.0 or problem.sums.gain <= _rounding(problem):
         raise ValueError(
             "every sample's input gradient is zero (the attackable coefficients are all zero, or "
             "the model fits every target exactly): no first-order attack exists"
         )
 
 
-def _rounding(problem: LinearProblem) -> float:
+def _rounding(problem: SumProblem) -> float:
     """How large |ℓ'| is where a regression fits its targets to the last digits."""
     if problem.model.loss.name not in ("squared_error", "huber"):
         return 0.0
     return 1e-13 * float(np.abs(problem.source.targets(0, 4096)).max())
 
 
-def _warn(problem: LinearProblem) -> None:
-    zero, ties = problem.sums.zero_gradients, problem.ball.ties(problem.beta)
+def _warn(problem: SumProblem) -> None:
+    zero, ties = problem.zero_gradients, problem.ties
     if zero:
         warn(
             f"{zero} of {problem.source.n_rows} samples have a zero input gradient; Theorem 4.1 "
@@ -167,7 +165,7 @@ def _warn(problem: LinearProblem) -> None:
         )
     if ties:
         warn(
-            f"the attack direction is not unique ({ties} tied coefficients at "
+            f"the attack direction is not unique ({ties} tied entries at "
             f"p={problem.ball.p:g}): the robust optimum has a kink at eps=0 and the influence "
             "is one of its one-sided candidates",
             TieWarning,

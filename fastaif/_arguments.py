@@ -10,13 +10,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from . import _validate
+from ._smoothing import RandomizedSmoothing, rebuild_around
 from .balls import make_ball
+from .basis_problem import BasisProblem
+from .expansion import Expansion
 from .linear_model import LinearModel
 from .linear_problem import LinearProblem
 from .models.adapters import describe, refuse_other_columns
 from .streaming import RowSource
+from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 
@@ -55,7 +60,7 @@ def prepare(
     damping: float = 0.0,
     n_threads: Any = None,
     only_radius: bool = False,
-) -> LinearProblem:
+) -> SumProblem:
     """The influence problem of an estimator and its data.
 
     `only_radius` leaves the pass for H and Φ until something asks for it.
@@ -66,7 +71,7 @@ def prepare(
     s = _validate.radius(radius)
     threads = _validate.threads(n_threads)
     array, columns = _validate.matrix(X)
-    model = describe(estimator, columns)
+    model, smoothing = _describe(estimator, columns)
     source = rows_of(model, array, y, sample_weight)
     factor = _validate.weight_factor(source.weight)
     if factor != 1.0:  # extreme weights would overflow; α of the true total stays
@@ -76,19 +81,44 @@ def prepare(
     ball = make_ball(
         model.basis, m, p=p, radius=s,
         feature_scale=_validate.feature_scale(feature_scale, m),
-        attackable=_validate.attackable(attackable, model.names[:m]),
+        attackable=_validate.attackable(attackable, model.feature_names),
         attack_space=attack_space,
     )  # fmt: skip
     if not np.any(ball.scale > 0):
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
-    problem = LinearProblem(model, source, ball, damping, threads)
+    kind = BasisProblem if isinstance(model.basis, Expansion) else LinearProblem
+    problem: SumProblem = kind(model, source, ball, damping, threads)
     with locating(source):
-        if not only_radius:
+        if not only_radius and smoothing is None:
             _ = problem.sums
         if problem.radius == 0.0:
             raise ValueError(
                 "every row of X is zero, so that radius='mean_norm' is zero; give a radius"
             )
+        if smoothing is not None and not only_radius:
+            problem = _on_copies(problem, smoothing)
+    return problem
+
+
+def _describe(
+    estimator: Any, columns: tuple[str, ...] | None
+) -> tuple[LinearModel, RandomizedSmoothing | None]:
+    """The model, and the randomized smoothing around it if there is one."""
+    if not isinstance(estimator, RandomizedSmoothing):
+        return describe(estimator, columns), None
+    check_is_fitted(estimator, "estimator_")
+    model = describe(estimator.estimator_, columns)
+    return dataclasses.replace(model, rebuild=rebuild_around(estimator, model)), estimator
+
+
+def _on_copies(problem: SumProblem, smoothing: RandomizedSmoothing) -> SumProblem:
+    """The objective of the noisy copies, with the radius and evaluation of the clean rows."""
+    ball = dataclasses.replace(problem.ball, radius=problem.radius)
+    clean = problem.source
+    problem = dataclasses.replace(
+        problem, source=smoothing.copies(clean), ball=ball, clean=clean
+    )
+    _ = problem.sums
     return problem
 
 

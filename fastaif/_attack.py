@@ -12,7 +12,12 @@ from . import _validate
 from ._arguments import locating, prepare
 from ._compute import _types as c
 from .attacks import PgdSettings, closed_form, projected_ascent
+from .basis_attacks import attack_by_ascent, attack_exactly
+from .basis_problem import BasisProblem
+from .basis_robust import adversarial_mean
 from .linear_problem import LinearProblem
+from .robust import has_exact_attacks, refuse_unknown_maximum
+from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 
@@ -105,7 +110,9 @@ def adversarial_loss(
         attack_space=attack_space, sample_weight=sample_weight,
     )  # fmt: skip
     with locating(problem.source):
-        if settings is None:
+        if settings is None and isinstance(problem, BasisProblem):
+            return adversarial_mean(problem, eps, has_exact_attacks(problem))
+        if settings is None and isinstance(problem, LinearProblem):
             kappa = eps * problem.radius * problem.gain
             sums = problem.sweep.run(problem.params, c.NEED_LOSS, kappa=kappa)
         else:
@@ -120,7 +127,7 @@ def adversarial_loss(
 def _prepare_attack(
     estimator: Any, X: Any, y: Any, eps: Any, method: Any, n_steps: Any, step: Any,
     n_restarts: Any, random_state: Any, **ball: Any,
-) -> tuple[LinearProblem, float, PgdSettings | None]:  # fmt: skip
+) -> tuple[SumProblem, float, PgdSettings | None]:  # fmt: skip
     """Checked arguments; settings are None where the closed form is used."""
     eps = _validate.number(eps, "eps", low=0.0)
     _validate.option(method, "method", ["auto", "exact", "pgd"])
@@ -131,21 +138,36 @@ def _prepare_attack(
         _validate.seed(random_state),
     )
     problem = prepare(estimator, X, y, only_radius=True, **ball)
-    return problem, eps, settings if method == "pgd" else None
+    refuse_unknown_maximum(problem, method)
+    by_ascent = method == "pgd" or not has_exact_attacks(problem)
+    return problem, eps, settings if by_ascent else None
 
 
-def _attacked(problem: LinearProblem, eps: float, settings: PgdSettings | None) -> Array:
+def _attacked(problem: SumProblem, eps: float, settings: PgdSettings | None) -> Array:
     x = problem.source.x
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     out = np.empty(x.shape, dtype=dtype)
     with locating(problem.source):
-        if settings is None:
-            closed_form(problem, problem.params, eps, out)
-        else:
-            projected_ascent(problem, problem.params, eps, settings, out)
+        _write_attacks(problem, eps, settings, out)
         if not np.isfinite(out).all():
             raise FloatingPointError("attacked inputs are not finite")
     return out
+
+
+def _write_attacks(
+    problem: SumProblem, eps: float, settings: PgdSettings | None, out: Array
+) -> None:
+    theta = problem.params
+    if isinstance(problem, LinearProblem):
+        if settings is None:
+            closed_form(problem, theta, eps, out)
+        else:
+            projected_ascent(problem, theta, eps, settings, out)
+    elif isinstance(problem, BasisProblem):
+        if settings is None:
+            attack_exactly(problem, theta, eps, out)
+        else:
+            attack_by_ascent(problem, theta, eps, settings, out)
 
 
 def _like(X: Any, out: Array) -> Any:

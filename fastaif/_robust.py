@@ -8,7 +8,7 @@ from typing import Any
 from . import _validate
 from ._arguments import prepare
 from .attacks import PgdSettings
-from .robust import solve_by_pgd, solve_robust
+from .robust import refuse_unknown_maximum, solve_by_pgd, solve_robust
 from .verification import RobustFit, make_robust_fit, warn_if_unsolved
 
 
@@ -74,10 +74,11 @@ def robust_fit(
         attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
         n_threads=n_threads,
     )  # fmt: skip
+    refuse_unknown_maximum(problem, method)
     if method == "pgd":
         settings = PgdSettings(seed=_validate.seed(random_state))
         solution = solve_by_pgd(problem, eps, settings, limit)
     else:
         solution = solve_robust(problem, eps, tol, limit)
     warn_if_unsolved(solution)
-    return make_robust_fit(problem, solution, "pgd" if method == "pgd" else "exact")
+    return make_robust_fit(problem, solution)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from . import _validate
 from ._aif import aif
 from ._arguments import evaluation_rows, locating, prepare
-from .linear_problem import LinearProblem
 from .robust import solve_robust
 from .streaming import RowSource
+from .sum_problem import SumProblem
 from .verification import warn_if_unsolved
 
 Array = NDArray[Any]
@@ -94,11 +94,12 @@ def _with_progress(radii: Array, progress: bool) -> Any:
 
 
 def _change(
-    problem: LinearProblem, eps: float, source: RowSource | None, method: str, expansion: str
+    problem: SumProblem, eps: float, source: RowSource | None, method: str, expansion: str
 ) -> float:
     solution = solve_robust(problem, eps)
     warn_if_unsolved(solution)
-    with locating(source or problem.source):
+    source = problem.evaluation if source is None else source
+    with locating(source):
         if method == "exact":
             return problem.loss_change(solution.theta, source)
         slope, curvature = problem.along(solution.theta - problem.params, source)

@@ -12,7 +12,7 @@ from . import streaming
 from ._compute import _types as c
 from ._compute import get
 from .balls import Ball
-from .bases import Linear
+from .bases import read_only
 from .losses import Loss
 
 Array = NDArray[Any]
@@ -79,6 +79,21 @@ class InfluenceSums:
         return self.scalar(c.S_K)
 
     @property
+    def input_slope(self) -> float:
+        """E ‖∇_x ℓ‖_q in the attack's units (passes with NEED_MIXED)."""
+        return self.scalar(c.S_SLOPE)
+
+    @property
+    def mixed(self) -> Array:
+        """Φ/s of Theorem 4.1, shape (d,) (passes with NEED_MIXED)."""
+        return self._with_intercept(c.V_MIXED, c.S_MIXED)
+
+    @property
+    def ties(self) -> int:
+        """Ties of the directions of attack, over samples of positive weight (NEED_MIXED)."""
+        return int(self.raw.scalars[c.S_TIES])
+
+    @property
     def mean_norm(self) -> float:
         """E ‖x‖_p in the attack's units."""
         return self.scalar(c.S_NORM)
@@ -119,14 +134,22 @@ class InfluenceSums:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What one pass computes: the model's parts, the attack's norm and the inner maximum."""
+    """What one pass computes: the model's parts, the attack's norm and the inner maximum.
+
+    The basis is `bases.Linear` here.
+    """
 
     source: streaming.RowSource
     loss: Loss
-    basis: Linear
+    basis: Any
     fit_intercept: bool
     ball: Ball | None = None
     n_threads: int | None = None
+
+    @property
+    def n_coefs(self) -> int:
+        """The number of coefficients, without the intercept."""
+        return int(self.basis.n_outputs(self.source.n_columns))
 
     def run(
         self,
@@ -153,7 +176,7 @@ class Sweep:
         predictor = self._predictor(np.array(theta, dtype=float), m)
         norm_of = self._norm_of(need)
         operation = get("linear_sums")
-        shares = _frozen(multiplier)
+        shares = read_only(multiplier)
         arrays = (
             predictor.beta, predictor.shift, predictor.inverse_scale,
             norm_of.shift, norm_of.inverse_scale,
@@ -181,7 +204,7 @@ class Sweep:
         if self.basis.is_identity:
             return c.Predictor(beta.copy(), intercept, c.EMPTY, c.EMPTY)
         shift, scale = self.basis.arrays(m)
-        return c.Predictor(beta.copy(), intercept, _frozen(shift), _frozen(1.0 / scale))
+        return c.Predictor(beta.copy(), intercept, read_only(shift), read_only(1.0 / scale))
 
     def _norm_of(self, need: int) -> c.NormOf:
         ball = self.ball
@@ -192,7 +215,7 @@ class Sweep:
         if ball.norm_shift is None or ball.norm_inverse_scale is None:
             return c.NormOf(float(ball.p), c.EMPTY, c.EMPTY)
         return c.NormOf(
-            float(ball.p), _frozen(ball.norm_shift), _frozen(ball.norm_inverse_scale)
+            float(ball.p), read_only(ball.norm_shift), read_only(ball.norm_inverse_scale)
         )
 
     def predictions(self, theta: Array) -> Array:
@@ -212,10 +235,3 @@ class Sweep:
 
         streaming.map_rows(self.source, work, self.n_threads)
         return out
-
-
-def _frozen(array: Array) -> Array:
-    """A contiguous read-only float64 view, so that one compiled signature serves."""
-    view = np.ascontiguousarray(array, dtype=np.float64).view()
-    view.setflags(write=False)
-    return view

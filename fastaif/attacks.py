@@ -1,4 +1,4 @@
-"""Attacks on the inputs of a problem: in closed form, and by projected gradient ascent."""
+"""Attacks on the inputs of a linear predictor: in closed form, and by gradient ascent."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases import Linear
 from .norms import conjugate, count_ties, dual_direction, lp_norm, scaled_direction
 
 Array = NDArray[Any]
@@ -16,7 +15,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Ball:
-    """An ℓp attack on the inputs of a linear basis v = (x − μ)/σ.
+    """An ℓp attack on inputs that a model sees as u = (x − μ)/σ.
 
     Parameters
     ----------
@@ -28,7 +27,7 @@ class Ball:
         σ, in raw units.
     norm_shift, norm_inverse_scale : array (m,) or None
         s = E‖(x − norm_shift) · norm_inverse_scale‖_p; None for both where that is the
-        norm of the basis's own output, which saves a sweep.
+        norm of u, which saves a sweep.
     radius : float or None
         s where it is given; None: s is the mean norm of the data (the paper's scale).
     """
@@ -68,7 +67,7 @@ class Ball:
 
 
 def make_ball(
-    basis: Linear,
+    basis: Any,
     n_features: int,
     *,
     p: float,
@@ -90,7 +89,8 @@ def make_ball(
     inverse[free] = 1.0 / unit[free]
     center = shift if attack_space == "scaled" else np.zeros(n_features)
     plain = feature_scale is None and bool(free.all())
-    own = plain and (attack_space == "scaled" or basis.is_identity)
+    unscaled = not shift.any() and bool(np.all(sigma == 1.0))
+    own = plain and (attack_space == "scaled" or unscaled)
     return Ball(
         p=p,
         scale=np.where(free, unit, 0.0),

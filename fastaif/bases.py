@@ -1,14 +1,27 @@
-"""Bases: how inputs become the vector v(x) of a model f = βᵀv(x) + b."""
+"""Bases: how inputs become the vector v(x) of a model f = βᵀv(x) + b.
+
+Each is an immutable description. Before use it is bound to a number of inputs (`bind`);
+then `features`, `jac_vec` and `jac_t_vec` give v(X), Jφ and Jᵀβ with J = ∂v/∂x (section 5).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _validate
+from ._compute import _types as c
+from ._compute import get
+from .custom_basis import Custom
+
 Array = NDArray[Any]
+
+__all__ = ["Custom", "Fourier", "Linear", "Powers", "Quadratic"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,22 @@ class Linear:
         """Whether v(x) = x."""
         return self.shift is None and self.scale is None
 
+    def n_outputs(self, m: int) -> int:
+        """The length d of v for m inputs."""
+        return m
+
+    def bind(self, m: int, sample: Array | None = None) -> Linear:
+        """The basis for m inputs."""
+        return self
+
+    def names(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """A name for each entry of v."""
+        return tuple(columns)
+
+    def penalized(self, m: int) -> Array:
+        """1 for each coefficient that α shrinks, shape (d,)."""
+        return np.ones(m)
+
     def arrays(self, m: int) -> tuple[Array, Array]:
         """Shift and scale (m,), filled in where not given."""
         shift = np.zeros(m) if self.shift is None else np.asarray(self.shift, dtype=float)
@@ -42,3 +71,204 @@ class Linear:
             return X
         shift, scale = self.arrays(X.shape[1])
         return np.asarray((X - shift) / scale)
+
+    def rescaled(self, shift: Array, scale: Array) -> Linear:
+        """The basis (v − shift) / scale."""
+        own_shift, own_scale = self.arrays(shift.size)
+        return Linear(own_shift + own_scale * shift, own_scale * scale)
+
+    def features(self, X: Any) -> Array:
+        """v(X), shape (n, m)."""
+        return self.transform(X)
+
+    def jac_vec(self, X: Any, P: Any) -> Array:
+        """Jφ for the rows of P, shape (n, m)."""
+        return np.asarray(np.asarray(P, dtype=float) / self.arrays(np.shape(P)[1])[1])
+
+    def jac_t_vec(self, X: Any, theta: Any) -> Array:
+        """∇_x (θᵀv), shape (n, m)."""
+        theta = np.asarray(theta, dtype=float)
+        return np.tile(theta / self.arrays(theta.size)[1], (len(X), 1))
+
+
+class _BuiltIn:
+    """What the bases with compiled operations share."""
+
+    def compiled(self, m: int) -> c.Basis:
+        """The description that operations take."""
+        raise NotImplementedError
+
+    def n_outputs(self, m: int) -> int:
+        raise NotImplementedError
+
+    def bind(self, m: int, sample: Array | None = None) -> Any:
+        """The basis for m inputs."""
+        return self
+
+    def penalized(self, m: int) -> Array:
+        """1 for each coefficient that α shrinks, shape (d,)."""
+        return np.ones(self.n_outputs(m))
+
+    def features(self, X: Any) -> Array:
+        """v(X), shape (n, d)."""
+        X = read_only(X)
+        out = np.empty((X.shape[0], self.n_outputs(X.shape[1])))
+        get("basis_features")(X, self.compiled(X.shape[1]), out)
+        return out
+
+    def jac_vec(self, X: Any, P: Any) -> Array:
+        """Jφ for the rows φ of P (n, m), shape (n, d)."""
+        X = read_only(X)
+        out = np.empty((X.shape[0], self.n_outputs(X.shape[1])))
+        get("basis_moves")(X, self.compiled(X.shape[1]), read_only(P), out)
+        return out
+
+    def jac_t_vec(self, X: Any, theta: Any) -> Array:
+        """∇_x (θᵀv) for θ (d,), shape (n, m)."""
+        X = read_only(X)
+        out = np.empty(X.shape)
+        get("basis_gradients")(X, self.compiled(X.shape[1]), read_only(theta), out)
+        return out
+
+
+@dataclass(frozen=True)
+class Quadratic(_BuiltIn):
+    """v = (x_1 … x_m, x_j x_k for j ≤ k by rows of the upper triangle), d = m + m(m+1)/2.
+
+    A penalty shrinks the coefficients of the products only.
+    """
+
+    def n_outputs(self, m: int) -> int:
+        """The length d of v for m inputs."""
+        return m + m * (m + 1) // 2
+
+    def names(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """A name for each entry of v."""
+        products = [
+            f"{a}^2" if j == k else f"{a} {b}"
+            for j, a in enumerate(columns)
+            for k, b in enumerate(columns)
+            if j <= k
+        ]
+        return (*columns, *products)
+
+    def penalized(self, m: int) -> Array:
+        """1 for the coefficients of products, shape (d,)."""
+        return np.concatenate([np.zeros(m), np.ones(m * (m + 1) // 2)])
+
+    def compiled(self, m: int) -> c.Basis:
+        """The description that operations take."""
+        return _compiled(c.QUADRATIC)
+
+    @staticmethod
+    def matrix(beta: Array, m: int) -> Array:
+        """A (m, m), symmetric, with f = β₁ᵀx + xᵀAx."""
+        A = np.zeros((m, m))
+        A[np.triu_indices(m)] = beta[m:]
+        return np.asarray(0.5 * (A + A.T))
+
+    @staticmethod
+    def coefficients(linear: Array, A: Array) -> Array:
+        """The inverse of `matrix`: β from β₁ (m,) and A (m, m)."""
+        products = (A + A.T)[np.triu_indices(len(A))]
+        diagonal = np.concatenate([[0], np.cumsum(np.arange(len(A), 1, -1))])
+        products[diagonal] *= 0.5
+        return np.concatenate([linear, products])
+
+
+@dataclass(frozen=True)
+class Powers(_BuiltIn):
+    """v = (x, x², …, x^degree), entry by entry, in blocks of m.
+
+    Parameters
+    ----------
+    degree : int, at least 1
+    """
+
+    degree: int = 2
+
+    def __post_init__(self) -> None:
+        _validate.count(self.degree, "degree")
+
+    def n_outputs(self, m: int) -> int:
+        """The length d of v for m inputs."""
+        return m * self.degree
+
+    def names(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """A name for each entry of v."""
+        higher = [f"{name}^{r}" for r in range(2, self.degree + 1) for name in columns]
+        return (*columns, *higher)
+
+    def compiled(self, m: int) -> c.Basis:
+        """The description that operations take."""
+        return _compiled(c.POWERS, degree=int(self.degree))
+
+
+@dataclass(frozen=True)
+class Fourier(_BuiltIn):
+    """v_h = √(2/d) cos(ω_h·x + b_h), random features of the kernel exp(−γ‖x − z‖²).
+
+    Parameters
+    ----------
+    n_components : int
+        d.
+    gamma : float
+        γ: the entries of ω are normal with variance 2γ; b is uniform on [0, 2π).
+    random_state : int, RandomState, Generator or None
+        Of ω and b, which are drawn when the basis is bound to its number of inputs.
+
+    Attributes
+    ----------
+    frequencies : array (d, m) or None
+        ω, once bound.
+    phases : array (d,) or None
+        b, once bound.
+    """
+
+    n_components: int = 100
+    gamma: float = 1.0
+    random_state: Any = None
+    frequencies: Array | None = field(default=None, repr=False, compare=False)
+    phases: Array | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _validate.count(self.n_components, "n_components")
+        _validate.number(self.gamma, "gamma", low=0.0, strict=True)
+
+    def bind(self, m: int, sample: Array | None = None) -> Fourier:
+        """The basis for m inputs, with its frequencies and phases."""
+        if self.frequencies is not None:
+            return self
+        rng = np.random.default_rng(_validate.seed(self.random_state))
+        omega = np.sqrt(2.0 * self.gamma) * rng.standard_normal((self.n_components, m))
+        b = rng.uniform(0.0, 2.0 * np.pi, self.n_components)
+        return dataclasses.replace(self, frequencies=omega, phases=b)
+
+    def n_outputs(self, m: int) -> int:
+        """The length d of v."""
+        return self.n_components
+
+    def names(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """A name for each entry of v."""
+        return tuple(f"cos{h}" for h in range(self.n_components))
+
+    def compiled(self, m: int) -> c.Basis:
+        """The description that operations take."""
+        if self.frequencies is None or self.phases is None:
+            raise ValueError("Fourier features have no frequencies yet: use basis.bind(m)")
+        return _compiled(c.FOURIER, frequencies=self.frequencies, phases=self.phases)
+
+
+def _compiled(kind: int, degree: int = 0, **arrays: Array) -> c.Basis:
+    frequencies = arrays.get("frequencies", np.empty((0, 0)))
+    phases = arrays.get("phases", c.EMPTY)
+    return c.Basis(
+        kind, degree, read_only(frequencies), read_only(phases), c.EMPTY, c.EMPTY, c.EMPTY, c.EMPTY
+    )
+
+
+def read_only(array: Array) -> Array:
+    """A contiguous read-only float64 view, so that one compiled signature serves."""
+    view = np.ascontiguousarray(array, dtype=np.float64).view()
+    view.setflags(write=False)
+    return view

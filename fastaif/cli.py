@@ -28,6 +28,10 @@ _MODELS = {
     "poisson": "PoissonRegression", "huber": "HuberRegression",
 }  # fmt: skip
 _PLANNED = ("quadratic", "kernel")
+_EXPERIMENTS = (
+    "figure1", "figure2a", "theorem_5_1", "theorem_5_2", "corollary_5_1", "theorem_5_3",
+    "theorem_5_4",
+)  # fmt: skip
 _SHOW = {"show_default": True}
 
 
@@ -241,7 +245,7 @@ def _verify(result: InfluenceResult, eps: Sequence[float]) -> list[Verification]
 
 
 @main.command(short_help="Run an experiment of the paper.", context_settings=_SHOW)
-@click.argument("experiment", type=click.Choice(["figure1"]))
+@click.argument("experiment", type=click.Choice(_EXPERIMENTS))
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(),
     help="Directory for the .csv and .png.",

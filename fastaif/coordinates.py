@@ -8,6 +8,7 @@ are only shifted.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import streaming
-from .bases import Linear
 from .solvers.cholesky import Factor
 
 Array = NDArray[Any]
@@ -41,10 +41,9 @@ class Coordinates:
         """The number of columns."""
         return self.means.size
 
-    def basis(self, basis: Linear) -> Linear:
+    def basis(self, basis: Any) -> Any:
         """The basis of u, given that of v."""
-        shift, scale = basis.arrays(self.m)
-        return Linear(shift + scale * self.means, scale * self.units)
+        return basis.rescaled(self.means, self.units)
 
     def enter(self, theta: Array) -> Array:
         """θ (or a step in it) in working coordinates."""
@@ -102,36 +101,49 @@ class WorkingFactor:
         return diagonal
 
 
-def measure(source: streaming.RowSource, basis: Linear, centre: bool) -> Coordinates:
-    """Coordinates from one pass: weighted means (if `centre`) and root mean squares.
+_SUB_BLOCK = 1 << 17  # entries of v at a time: several temporaries of a block are alive
+
+
+def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinates:
+    """Coordinates from one pass: weighted means (if `centre`) and root mean squares of v.
 
     Moments are taken about the first row, so that an offset does not swamp them.
     """
     origin = basis.transform(np.asarray(source.x[:1], dtype=np.float64))[0]
+    d = max(origin.size, 1)
+    size = max(64, _SUB_BLOCK // d)
 
-    def work(start: int, stop: int) -> Array:
+    def moments(start: int, stop: int) -> Array:
         block = basis.transform(source.inputs(start, stop).astype(np.float64, copy=False)) - origin
         w = source.weights(start, stop)
         w = w if w.size else np.ones(stop - start)
         # Divided by its largest entry, so that squares cannot overflow.
-        size = np.maximum(np.abs(block).max(axis=0), np.finfo(float).tiny)
+        largest = np.maximum(np.abs(block).max(axis=0), np.finfo(float).tiny)
+        total = w @ block
+        block /= largest
         with np.errstate(under="ignore"):
-            squares = w @ (block / size) ** 2
-        return np.vstack([w @ block, size, squares, np.full(size.size, w.sum())])
+            squares = w @ np.square(block, out=block)
+        return np.vstack([total, largest, squares, np.full(largest.size, w.sum())])
 
     def merge(a: Array, b: Array) -> Array:
-        size = np.maximum(a[1], b[1])
+        largest = np.maximum(a[1], b[1])
         with np.errstate(under="ignore"):
-            squares = a[2] * (a[1] / size) ** 2 + b[2] * (b[1] / size) ** 2
-        return np.vstack([a[0] + b[0], size, squares, a[3] + b[3]])
+            squares = a[2] * (a[1] / largest) ** 2 + b[2] * (b[1] / largest) ** 2
+        return np.vstack([a[0] + b[0], largest, squares, a[3] + b[3]])
 
-    threads = streaming.resolve_threads(None, source.n_rows * source.n_columns)
-    total, size, squares, weight = streaming.reduce_chunks(source.chunks(), work, merge, threads)
+    def work(start: int, stop: int) -> Array:
+        parts = [moments(k, min(k + size, stop)) for k in range(start, stop, size)]
+        return functools.reduce(merge, parts)
+
+    threads = streaming.resolve_threads(None, source.n_rows * d)
+    chunks = source.chunks(columns=d)
+    total, largest, squares, weight = streaming.reduce_chunks(chunks, work, merge, threads)
     mean, ratio = total / weight, squares / weight
     if centre:
-        spread = size * np.sqrt(np.maximum(ratio - (mean / size) ** 2, 0.0))
+        spread = largest * np.sqrt(np.maximum(ratio - (mean / largest) ** 2, 0.0))
         return Coordinates(origin + mean, _units(spread))
-    return Coordinates(np.zeros(mean.size), _units(np.hypot(origin + mean, size * np.sqrt(ratio))))
+    size_of = np.hypot(origin + mean, largest * np.sqrt(ratio))
+    return Coordinates(np.zeros(mean.size), _units(size_of))
 
 
 def _units(spread: Array) -> Array:

@@ -8,9 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ._basis_sums import make_sweep
 from ._sums import Sweep
 from .balls import Ball
 from .bases import Linear
+from .expansion import Expansion
 from .losses import Loss
 from .streaming import Encoder, RowSource
 
@@ -19,13 +21,15 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class LinearModel:
-    """A fitted linear-predictor model f = βᵀ(x − μ)/σ + b, whoever fitted it.
+    """A fitted model that is linear in its parameters, f = βᵀv(x) + b, whoever fitted it.
 
     Attributes
     ----------
     kind : str
-        "linear", "logistic", "poisson" or "huber": for reports.
-    loss, basis : Loss, Linear
+        "linear", "logistic", "quadratic", …: for reports.
+    loss : Loss
+    basis : Linear or Expansion
+        v.
     theta : array (d,)
         β, then b if there is an intercept.
     alpha : callable
@@ -36,26 +40,37 @@ class LinearModel:
         Raw targets to float64 targets (±1 for labels); refuses what cannot be mapped.
     rebuild : callable
         From θ to a fitted copy of the estimator.
+    n_features : int
+        m, the number of inputs.
+    penalized : array (d,)
+        1 where ‖θ_pen‖² counts an entry of θ, else 0.
     columns : tuple of str or None
         The inputs' own names, where the fit or its data had any.
     """
 
     kind: str
     loss: Loss
-    basis: Linear
+    basis: Linear | Expansion
     theta: Array
     fit_intercept: bool
     alpha: Callable[[float], float]
     names: tuple[str, ...]
     encode: Encoder
     rebuild: Callable[[Array], Any]
+    n_features: int
+    penalized: Array
     columns: tuple[str, ...] | None = None
 
     @property
-    def n_features(self) -> int:
-        """m, the number of inputs."""
+    def n_coefs(self) -> int:
+        """The number of coefficients, without the intercept."""
         return len(self.theta) - int(self.fit_intercept)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each input."""
+        return self.columns or tuple(f"x{k}" for k in range(self.n_features))
 
     def sweep(self, source: RowSource, ball: Ball | None, n_threads: int | None) -> Sweep:
         """The pass over `source` that this model asks for."""
-        return Sweep(source, self.loss, self.basis, self.fit_intercept, ball, n_threads)
+        return make_sweep(source, self.loss, self.basis, self.fit_intercept, ball, n_threads)

@@ -1,10 +1,8 @@
-"""The influence problem of linear-predictor models: everything is a sum over samples."""
+"""The influence problem of linear predictors, whose ∇_x f is the same for every sample."""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,104 +10,16 @@ from numpy.typing import NDArray
 
 from . import validity
 from ._compute import _types as c
-from ._sums import InfluenceSums, Sweep
-from .balls import Ball
-from .coordinates import Coordinates, WorkingFactor, are_needed, measure
-from .linear_model import LinearModel
-from .objectives import add_penalty, natural_fit, penalized_entries
-from .problems import Evaluation
-from .solvers.cholesky import Factor, factorize
-from .solvers.newton import Local, NewtonResult
-from .streaming import RowSource, map_rows
+from ._sums import InfluenceSums
+from .streaming import map_rows
+from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 
 
-def _finite(sums: InfluenceSums) -> InfluenceSums:
-    if not sums.is_finite:
-        raise FloatingPointError("sums are not finite")
-    return sums
-
-
-def _number(value: float) -> float:
-    if np.isnan(value):
-        raise FloatingPointError("a mean over the rows is not a number")
-    return value
-
-
-def _require_factor(H: Array) -> Factor:
-    factor = factorize(H)
-    if factor is None:
-        least = float(np.linalg.eigvalsh(H)[0])
-        raise np.linalg.LinAlgError(
-            f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
-            "influence is not defined; pass damping > 0, or fit with a larger alpha"
-        )
-    return factor
-
-
 @dataclass(frozen=True)
-class LinearProblem:
-    """The InfluenceProblem of a linear-predictor model: one pass gives everything."""
-
-    model: LinearModel
-    source: RowSource
-    ball: Ball
-    damping: float = 0.0
-    n_threads: int | None = None
-
-    @cached_property
-    def sums(self) -> InfluenceSums:
-        """The one pass: everything that H, Φ, s and the gradient are made of.
-
-        Raises
-        ------
-        FloatingPointError
-            Some sum is not finite; the caller looks for the culprit in the data.
-        """
-        need = c.NEED_GRADIENT | c.NEED_HESSIAN
-        if self.ball.radius is None:
-            need |= c.NEED_NORM
-        return _finite(self.sweep.run(self.params, need))
-
-    @cached_property
-    def radius(self) -> float:
-        """s: given, or E ‖x/c‖_p."""
-        if self.ball.radius is not None:
-            return self.ball.radius
-        if "sums" in self.__dict__:
-            return self.sums.mean_norm
-        return _finite(self.sweep.run(self.params, c.NEED_NORM)).mean_norm
-
-    @property
-    def sweep(self) -> Sweep:
-        """The pass over the training rows."""
-        return self.model.sweep(self.source, self.ball, self.n_threads)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """A name for each entry of θ."""
-        return self.model.names
-
-    @property
-    def params(self) -> Array:
-        """θ̂ (d,)."""
-        return self.model.theta
-
-    @property
-    def beta(self) -> Array:
-        """The coefficients, without the intercept."""
-        return self.params[: self.model.n_features]
-
-    @property
-    def alpha(self) -> float:
-        """α for the total weight of these data."""
-        return self.model.alpha(self.sums.weight)
-
-    @property
-    def penalized(self) -> Array:
-        """1 where ‖θ_pen‖² counts an entry of θ."""
-        return penalized_entries(self.model.n_features, self.model.fit_intercept)
+class LinearProblem(SumProblem):
+    """A SumProblem with v = (x − μ)/σ."""
 
     @property
     def gain(self) -> float:
@@ -121,70 +31,15 @@ class LinearProblem:
         """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
         return self.radius * self.gain * self.sums.gain
 
-    @cached_property
-    def _local(self) -> Local:
-        """Penalised gradient and Hessian at θ̂."""
-        local = Local(0.0, self.sums.gradient, self.sums.hessian, 1.0)
-        return add_penalty(local, self.params, self.alpha, self.penalized)
+    @property
+    def ties(self) -> int:
+        """How many entries of the direction of attack sit on a kink of the dual norm."""
+        return self.ball.ties(self.beta)
 
     @property
-    def gradient(self) -> Array:
-        """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
-        return self._local.gradient
-
-    @property
-    def hessian(self) -> Array:
-        """∇²L(θ̂), penalty included, damping not."""
-        return self._local.hessian
-
-    @cached_property
-    def coordinates(self) -> Coordinates | None:
-        """Working coordinates where the columns' offsets or scales ask for them."""
-        m, fit_intercept = self.model.n_features, self.model.fit_intercept
-        if not are_needed(self.sums.hessian, m):
-            return None
-        return measure(self.source, self.model.basis, fit_intercept)
-
-    def working_sweep(self, source: RowSource | None = None) -> Sweep:
-        """The pass over these or other rows in working coordinates."""
-        sweep = self.model.sweep(source or self.source, None, self.n_threads)
-        if self.coordinates is None:
-            return sweep
-        return dataclasses.replace(sweep, basis=self.coordinates.basis(sweep.basis))
-
-    def enter(self, theta: Array) -> Array:
-        """θ, or a step in it, in working coordinates."""
-        return theta if self.coordinates is None else self.coordinates.enter(theta)
-
-    @cached_property
-    def factor(self) -> Factor | WorkingFactor:
-        """The Cholesky factor of H + damping · 1.
-
-        Raises
-        ------
-        numpy.linalg.LinAlgError
-            H is singular or indefinite, or θ̂ separates the classes without a penalty.
-        """
-        if self.damping == 0.0:
-            self._refuse_separable()
-        work = self.coordinates
-        if work is None:
-            return _require_factor(self.hessian + self.damping * np.eye(len(self.params)))
-        sweep = self.working_sweep()
-        H = sweep.run(self.enter(self.params), c.NEED_GRADIENT | c.NEED_HESSIAN).hessian
-        H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
-        return WorkingFactor(_require_factor(H + self.damping * work.damping(len(H))), work)
-
-    def _refuse_separable(self) -> None:
-        """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
-        if self.model.loss.name != "logistic" or self.alpha > 0 or self.sums.misclassified:
-            return
-        least = float(np.linalg.eigvalsh(self.hessian)[0])
-        raise np.linalg.LinAlgError(
-            "the classes are linearly separable, so that without a penalty there is no finite "
-            f"optimum and the Hessian tends to zero (least eigenvalue {least:.3g}): the influence "
-            "is not defined; pass damping > 0, or fit with alpha > 0"
-        )
+    def zero_gradients(self) -> int:
+        """Samples of positive weight with ℓ' = 0."""
+        return self.sums.zero_gradients
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s (‖Dβ‖_q E[ℓ'' sgn ℓ' (v, 1)] + E|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
@@ -200,47 +55,6 @@ class LinearProblem:
         return self.model.sweep(weighted, self.ball, self.n_threads).run(
             self.params, c.NEED_GRADIENT | c.NEED_HESSIAN
         )
-
-    def _base_weights(self) -> Array:
-        w = self.source.weights()
-        return w if w.size else np.ones(self.source.n_rows)
-
-    def solve(self, b: Array) -> Array:
-        """(H + damping)⁻¹ b."""
-        return self.factor.solve(b)
-
-    def hess_vec(self, v: Array) -> Array:
-        """H v."""
-        return np.asarray(self.hessian @ v)
-
-    def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
-        """The natural loss, its gradient and Hessian at θ, on these or other rows."""
-        sweep = self.model.sweep(source or self.source, None, self.n_threads)
-        sums = _finite(sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS))
-        return Evaluation(sums.loss, sums.gradient, sums.hessian)
-
-    def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
-        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
-        f, step, y = self.moves(theta - self.params, source)
-        return _number((source or self.source).mean(self.model.loss.change(f, step, y)))
-
-    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
-        """g_eᵀΔ and ΔᵀH_eΔ for a step Δ in θ: E ℓ' t and E ℓ'' t² with t = ⟨(v, 1), Δ⟩.
-
-        Natural loss, no penalty, at θ̂ on these or other rows.
-        """
-        f, t, y = self.moves(step, source)
-        loss, rows = self.model.loss, source or self.source
-        slope, curvature = loss.slope(f, y), loss.curvature(f, y)
-        return _number(rows.mean(slope * t)), _number(rows.mean(curvature * t * t))
-
-    def moves(
-        self, step: Array, source: RowSource | None = None
-    ) -> tuple[Array, Array, Array]:
-        """f(θ̂), its change along a step, and targets, each (n,)."""
-        sweep = self.working_sweep(source)
-        f, moves = sweep.predictions(self.enter(self.params)), sweep.predictions(self.enter(step))
-        return f, moves, sweep.source.targets()
 
     def per_sample(self) -> Array:
         """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
@@ -264,29 +78,17 @@ class LinearProblem:
         map_rows(self.source, work, self.n_threads)
         return out
 
-    def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
-        """Newton's method from θ̂ on these data."""
-        source = self.source
-        if weights is not None:
-            source = source._replace(weight=self._base_weights() * weights)
-        sweep = self.model.sweep(source, None, self.n_threads)
-        return natural_fit(sweep, self.alpha, self.params, max_iter)
-
-    def refit(self, weights: Array | None = None) -> Array:
-        """θ̂ with the sample weights multiplied by `weights` (n,)."""
-        return self.fit_result(weights).x
-
-    def standard_errors(self) -> Array:
-        """Rough standard errors of θ̂: φ H⁻¹ / n with the dispersion φ = E ℓ'² / E ℓ''.
-
-        For least squares these are the textbook's; for the other losses the
-        quasi-likelihood's. They only set the scale of the stationarity check.
-        """
-        dispersion = self.sums.scalar(c.S_F2) / max(self.sums.scalar(c.S_FF), 1e-300)
-        variance = dispersion * self.factor.inverse_diagonal() / self.sums.effective_size
-        return np.sqrt(variance)
-
     def kinks(self, influence: Array) -> validity.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
         f, speed, _ = self.moves(influence)
         return validity.linear_kinks(self.sweep, self.params, influence, (f, speed), self.names)
+
+    def influence_raw(self, influence: Array) -> Array:
+        """The influence on slopes in raw units, (d,): β/σ behind a scaler."""
+        m = self.model.n_features
+        shift, scale = self.model.basis.arrays(m)
+        raw = influence.copy()
+        raw[:m] /= scale
+        if len(raw) > m:
+            raw[m] -= shift @ raw[:m]
+        return raw

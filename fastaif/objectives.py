@@ -56,19 +56,27 @@ class NaturalObjective:
 
 
 def natural_fit(
-    sweep: Sweep, alpha: float, theta: Array | None = None, max_iter: int = 100
+    sweep: Sweep,
+    alpha: float,
+    theta: Array | None = None,
+    max_iter: int = 100,
+    penalized: Array | None = None,
 ) -> NewtonResult:
-    """Minimise L by Newton's method on the one-pass sums, in working coordinates."""
-    source, m = sweep.source, sweep.source.n_columns
+    """Minimise L by Newton's method on the one-pass sums, in working coordinates.
+
+    `penalized` (d,) holds 0 and 1; by default every coefficient but the intercept.
+    """
+    source, d = sweep.source, sweep.n_coefs
     floor = 1e-13 if sweep.loss.name == "logistic" and alpha == 0.0 else -np.inf
-    start = np.zeros(m + sweep.fit_intercept) if theta is None else np.array(theta, dtype=float)
+    start = np.zeros(d + sweep.fit_intercept) if theta is None else np.array(theta, dtype=float)
+    if penalized is None:
+        penalized = penalized_entries(d, sweep.fit_intercept)
     work = measure(source, sweep.basis, sweep.fit_intercept)
     inner = dataclasses.replace(sweep, basis=work.basis(sweep.basis), ball=None)
-    penalized = work.penalized(penalized_entries(m, sweep.fit_intercept))
-    units = np.append(work.units, np.ones(start.size - m))
+    units = np.append(work.units, np.ones(start.size - d))
+    objective = NaturalObjective(inner, alpha, work.penalized(penalized))
     with streaming.single_threaded_blas():
         found = minimize(
-            NaturalObjective(inner, alpha, penalized), work.enter(start),
-            tol=1e-12, max_iter=max_iter, floor=floor, units=units,
-        )  # fmt: skip
+            objective, work.enter(start), tol=1e-12, max_iter=max_iter, floor=floor, units=units
+        )
     return dataclasses.replace(found, x=work.leave(found.x))

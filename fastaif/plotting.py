@@ -25,10 +25,7 @@ _MOST_BARS = 15
 _LONGEST_NAME = 24
 _RAISED, _LOWERED = "#c44e52", "#4c72b0"
 _PREDICTED, _COST, _GAIN = "0.35", "#dd8452", "#55a868"
-_EXACT, _PGD = "#4c72b0", "#dd8452"
 _HALF_SQUARE = r"$\frac{1}{2}\,\varepsilon^2\,I^\top\! H I$"
-_INFLUENCE_ERROR = r"$\|(\theta_\varepsilon - \hat\theta)/\varepsilon - I\,\|_2$"
-_SENSITIVITY_ERROR = r"$|S_\varepsilon/\varepsilon^2 - \frac{1}{2}\,I^\top\! H I\,|$"
 _PADDING = {"w_pad": 0.1, "h_pad": 0.08}  # inches
 _EPS_LABEL = "attack size ε (in units of the radius s)"
 
@@ -104,7 +101,7 @@ def plot_report(
     ImportError
         matplotlib is not installed.
     """
-    bars = min(result.problem.model.n_features, _MOST_BARS)
+    bars = min(result.problem.model.n_coefs, _MOST_BARS)
     figure = _new_figure(figure, 11.0, max(4.2, 1.5 + 0.3 * bars))
     left, right = figure.subplots(1, 2)
     plot_influence(result, ax=left)
@@ -148,73 +145,9 @@ def _mark_ticks(ax: Any, eps: Array) -> None:
     ax.set_xticks([], minor=True)
 
 
-def plot_figure1(result: Any, figure: Any = None) -> Any:
-    """Draw the paper's Figure 1 and its continuation to small ε.
-
-    Three panels: the error of dθ/dε and that of S_ε/ε² at the paper's ε, for exact robust
-    optima and for those of projected gradient descent; and both errors of the exact
-    optima at small ε on logarithmic axes, with their fitted slopes (theory: 1).
-
-    Parameters
-    ----------
-    result : Figure1Result
-        Of `fastaif.experiments.figure1`.
-    figure : matplotlib.figure.Figure, optional
-        An empty figure to draw in; a new pyplot figure by default.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ImportError
-        matplotlib is not installed.
-    """
-    figure = _new_figure(figure, 13.0, 4.2)
-    first, second, third = figure.subplots(1, 3)
-    _draw_paper_errors(first, result.eps, result.error_influence_exact, result.error_influence_pgd)
-    first.set_ylabel(f"{_INFLUENCE_ERROR}   (units of θ)")
-    _draw_paper_errors(
-        second, result.eps, result.error_sensitivity_exact, result.error_sensitivity_pgd
-    )
-    second.set_ylabel(f"{_SENSITIVITY_ERROR}   (units of the loss)")
-    for errors, name, fitted, mark, color in (
-        (result.small_error_influence, _INFLUENCE_ERROR, result.slope_influence, "o", _EXACT),
-        (result.small_error_sensitivity, _SENSITIVITY_ERROR, result.slope_sensitivity, "s", _GAIN),
-    ):
-        label = f"{name}, slope {fitted:.3f}"
-        third.loglog(result.small_eps, errors, f"{mark}-", markersize=4, color=color, label=label)
-    radius = result.validity_radius
-    if result.small_eps.min() < radius < result.small_eps.max():
-        third.axvline(radius, color="0.6", linestyle=":", label=f"validity radius {radius:.2g}")
-    third.set(ylabel="error of the exact optimum", xlabel=_EPS_LABEL)
-    third.legend(fontsize="small")
-    third.grid(alpha=0.3)
-    titles = ("Error of the influence", "Error of the sensitivity", "Both at small ε")
-    for ax, title in zip((first, second, third), titles, strict=True):
-        ax.set_title(title, fontsize="medium")
-    figure.suptitle(
-        f"Linear regression, n = {result.n_samples}, p = {report.norm_name(result.p)}, "
-        f"s = {result.radius:.3g}"
-    )
-    return figure
-
-
-def _draw_paper_errors(ax: Any, eps: Array, exact: Array, pgd: Array) -> None:
-    ax.plot(eps, exact, "o-", color=_EXACT, label="exact robust optimum")
-    ax.plot(eps, pgd, "x--", color=_PGD, markersize=8, label="projected gradient descent")
-    top = max(float(np.max(exact)), float(np.max(pgd)))
-    # From zero, where both errors tend; headroom for the legend.
-    ax.set_ylim(0.0, 1.35 * top)
-    ax.set_xlabel(_EPS_LABEL)
-    ax.legend(fontsize="small", loc="upper left")
-    ax.grid(alpha=0.3)
-
-
 def _influence_title(result: InfluenceResult, shown: int) -> str:
     problem = result.problem
-    m = problem.model.n_features
+    m = problem.model.n_coefs
     which = f" ({shown} of {m} coefficients)" if shown < m else ""
     return (
         f"Adversarial influence, {problem.model.kind} model{which}\n"

@@ -29,7 +29,7 @@ def frame(result: InfluenceResult) -> pd.DataFrame:
 
 def largest_moves(result: InfluenceResult, count: int = 10) -> list[int]:
     """The coefficients (not the intercept) with the largest |influence|, in order."""
-    m = result.problem.model.n_features
+    m = result.problem.model.n_coefs
     return [int(k) for k in np.argsort(-np.abs(result.influence[:m]), kind="stable")[:count]]
 
 
@@ -55,7 +55,7 @@ def summary(result: InfluenceResult, eps: Array) -> str:
         f"{'':>20} {'param':>14} {'influence':>14} {'relative':>12}",
     ]
     table = frame(result)
-    rows = [*largest_moves(result), *range(problem.model.n_features, len(result.params))]
+    rows = [*largest_moves(result), *range(problem.model.n_coefs, len(result.params))]
     for k in rows:
         row = table.iloc[k]
         lines.append(

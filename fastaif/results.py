@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import _validate, report
 from ._arguments import evaluation_rows, locating
 from ._warnings import FlipWarning, warn
-from .linear_problem import LinearProblem
+from .sum_problem import SumProblem
 from .validity import Kinks
 from .verification import Verification, verify_influence
 
@@ -30,12 +30,12 @@ class InfluenceResult:
     ----------
     influence : array (d,)
         I = dθ_ε/dε at ε = 0+: coefficients, then the intercept (Theorem 4.1, eq. 5).
-    problem : LinearProblem
+    problem : SumProblem
         The model at θ̂ with its data.
     """
 
     influence: Array
-    problem: LinearProblem = field(repr=False)
+    problem: SumProblem = field(repr=False)
     p: float
     order: float
 
@@ -77,20 +77,14 @@ class InfluenceResult:
 
         The intercept's entry is that of f = β_rawᵀ x + b_raw.
         """
-        m = self.problem.model.n_features
-        shift, scale = self.problem.model.basis.arrays(m)
-        raw = self.influence.copy()
-        raw[:m] /= scale
-        if len(raw) > m:
-            raw[m] -= shift @ raw[:m]
-        return raw
+        return self.problem.influence_raw(self.influence)
 
     # --- sensitivity --------------------------------------------------------------------
 
     @cached_property
     def _along_training(self) -> tuple[float, float]:
-        """gᵀI and IᵀHI on the training data (no penalty)."""
-        return self.problem.along(self.influence)
+        """gᵀI and IᵀHI on the data of the fit (no penalty)."""
+        return self.problem.along(self.influence, self.problem.evaluation)
 
     @property
     def sensitivity_coefficient(self) -> float:
@@ -194,8 +188,14 @@ class InfluenceResult:
     # --- samples, diagnostics, reports ----------------------------------------------------
 
     def per_sample(self) -> Array:
-        """ζ, shape (n, d): each sample's share; the weighted mean is the influence."""
-        return self.problem.per_sample()
+        """ζ, shape (n, d): each sample's share; the weighted mean is the influence.
+
+        With randomized smoothing a sample's share is the mean over its copies.
+        """
+        zeta, n = self.problem.per_sample(), self.problem.evaluation.n_rows
+        if len(zeta) == n:
+            return zeta
+        return np.asarray(zeta.reshape(-1, n, zeta.shape[1]).mean(axis=0))
 
     @cached_property
     def diagnostics(self) -> dict[str, Any]:
@@ -215,8 +215,8 @@ class InfluenceResult:
             "least_eigenvalue": float(values[0]),
             "damping": float(problem.damping),
             "newton_step": newton_step(problem),
-            "zero_gradients": problem.sums.zero_gradients,
-            "ties": problem.ball.ties(problem.beta),
+            "zero_gradients": problem.zero_gradients,
+            "ties": problem.ties,
             "solver": "cholesky",
             "solver_iterations": 0,
             "solver_residual": float(np.linalg.norm(residual) / scale),
@@ -240,7 +240,7 @@ class InfluenceResult:
         return self.summary()
 
 
-def newton_step(problem: LinearProblem) -> float:
+def newton_step(problem: SumProblem) -> float:
     """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors."""
     errors = problem.standard_errors()
     step = np.abs(problem.solve(problem.gradient))

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import basis_robust
 from ._compute import _types as c
 from ._sums import InfluenceSums
 from .attacks import PgdSettings, projected_ascent
+from .basis_attacks import attack_by_ascent
+from .basis_problem import BasisProblem
+from .extremes import is_exact
 from .linear_problem import LinearProblem
 from .solvers import robust_linear
 from .solvers.pgd import minimize_adversarial
 from .solvers.robust_problem import RobustProblem
 from .streaming import single_threaded_blas
+from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 
@@ -31,14 +36,47 @@ class RobustSolution:
     gap: float
     n_iter: int
     converged: bool
+    method: str = "exact"
+
+
+def has_exact_attacks(problem: SumProblem) -> bool:
+    """Whether the inner maximum is known exactly."""
+    return isinstance(problem, LinearProblem) or is_exact(problem.model.basis, problem.ball.p)
+
+
+def refuse_unknown_maximum(problem: SumProblem, method: str) -> None:
+    """method="exact" is for linear predictors, and for the quadratic basis with p = 2."""
+    if method == "exact" and not has_exact_attacks(problem):
+        raise ValueError(
+            f"method='exact' at p={problem.ball.p:g} is not known for a {problem.model.kind} "
+            "model's basis (only for linear ones, and for the quadratic basis at p=2); use 'pgd'"
+        )
 
 
 def solve_robust(
-    problem: LinearProblem, eps: float, tol: float = 1e-12, max_iter: int | None = None
+    problem: SumProblem, eps: float, tol: float = 1e-12, max_iter: int | None = None
 ) -> RobustSolution:
-    """The exact robust optimum at ε: the closed inner maximum, a convex outer problem."""
+    """The robust optimum at ε, with the inner maximum exact wherever it is known."""
     if eps == 0.0:
         return _natural(problem, max_iter)
+    if isinstance(problem, LinearProblem):
+        return _solve_linear(problem, eps, tol, max_iter)
+    found = basis_robust.solve(_basis(problem), eps, has_exact_attacks(problem), tol, max_iter)
+    return RobustSolution(
+        found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
+        found.converged, "exact" if has_exact_attacks(problem) else "pgd",
+    )  # fmt: skip
+
+
+def _basis(problem: SumProblem) -> BasisProblem:
+    assert isinstance(problem, BasisProblem)
+    return problem
+
+
+def _solve_linear(
+    problem: LinearProblem, eps: float, tol: float, max_iter: int | None
+) -> RobustSolution:
+    """The closed inner maximum, a convex outer problem."""
     work, ball = problem.coordinates, problem.ball
     penalized, weights = problem.penalized, ball.weights
     if work is not None:
@@ -56,7 +94,7 @@ def solve_robust(
     )  # fmt: skip
 
 
-def _natural(problem: LinearProblem, max_iter: int | None) -> RobustSolution:
+def _natural(problem: SumProblem, max_iter: int | None) -> RobustSolution:
     """At ε = 0 the robust optimum is the natural one."""
     found = problem.fit_result(max_iter=100 if max_iter is None else max_iter)
     local = found.local
@@ -65,35 +103,45 @@ def _natural(problem: LinearProblem, max_iter: int | None) -> RobustSolution:
     )
 
 
-def robust_gain(problem: LinearProblem, solution: RobustSolution) -> float:
+def robust_gain(problem: SumProblem, solution: RobustSolution) -> float:
     """How much lower the adversarial objective is at θ_ε than at θ̂.
 
     Summed as per-sample changes of the loss from the worst end at θ̂ to the worst end at
     θ_ε: at small ε the difference of the two objectives would keep few digits.
     """
     moved = solution.theta - problem.params
+    penalty = problem.alpha * problem.penalized
+    shrunk = float(penalty @ (moved * (problem.params + solution.theta)))
+    if isinstance(problem, LinearProblem):
+        return _linear_gain(problem, solution) - shrunk
+    exact = has_exact_attacks(problem)
+    return basis_robust.robust_gain(_basis(problem), solution.theta, solution.eps, exact) - shrunk
+
+
+def _linear_gain(problem: LinearProblem, solution: RobustSolution) -> float:
     loss = problem.model.loss
-    f, step, y = problem.moves(moved)
+    f, step, y = problem.moves(solution.theta - problem.params)
     budget, m = solution.eps * problem.radius, problem.model.n_features
     kappa = budget * problem.gain
     after = budget * problem.ball.gain(solution.theta[:m])
     side, new_side = loss.worse_end(f, y, kappa), loss.worse_end(f + step, y, after)
     with np.errstate(over="ignore", invalid="ignore"):  # ∞ where the loss at θ̂ overflows
         change = loss.change(f + side * kappa, step + new_side * after - side * kappa, y)
-    penalty = problem.alpha * problem.penalized
-    shrunk = float(penalty @ (moved * (problem.params + solution.theta)))
-    return -problem.source.mean(change) - shrunk
+    return -problem.source.mean(change)
 
 
 def solve_by_pgd(
-    problem: LinearProblem, eps: float, settings: PgdSettings, max_iter: int | None = None
+    problem: SumProblem, eps: float, settings: PgdSettings, max_iter: int | None = None
 ) -> RobustSolution:
     """The robust optimum by projected gradient ascent and Danskin's theorem."""
     adversarial = np.empty((problem.source.n_rows, problem.source.n_columns))
     penalty = problem.alpha * problem.penalized
 
     def sums(theta: Array) -> InfluenceSums:
-        projected_ascent(problem, theta, eps, settings, adversarial)
+        if isinstance(problem, LinearProblem):
+            projected_ascent(problem, theta, eps, settings, adversarial)
+        else:
+            attack_by_ascent(_basis(problem), theta, eps, settings, adversarial)
         attacked = problem.source._replace(x=adversarial)
         return problem.model.sweep(attacked, None, problem.n_threads).run(
             theta, c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
@@ -112,5 +160,5 @@ def solve_by_pgd(
     return RobustSolution(
         found.theta, eps, found.objective, float(np.linalg.norm(found.gradient)) / yardstick,
         0.5 * float(decrement @ decrement) / (abs(found.objective) or 1.0), found.n_iter,
-        found.converged,
+        found.converged, "pgd",
     )  # fmt: skip

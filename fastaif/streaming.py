@@ -80,9 +80,12 @@ class RowSource(NamedTuple):
         targets = _read_only(np.ascontiguousarray(self.targets(start, stop), dtype=np.float64))
         return Rows(self.inputs(start, stop), targets, self.weights(start, stop))
 
-    def chunks(self, cost: int = 1) -> list[tuple[int, int]]:
-        """Ranges of rows; they depend on the shape (and the cost) alone."""
-        n, m = self.n_rows, max(self.n_columns, 1)
+    def chunks(self, cost: int = 1, columns: int | None = None) -> list[tuple[int, int]]:
+        """Ranges of rows; they depend on the shape (and the cost) alone.
+
+        `columns` is the number of columns that the work sees, where it is not the inputs'.
+        """
+        n, m = self.n_rows, max(self.n_columns if columns is None else columns, 1)
         size = max(_CHUNK_ENTRIES // m, 4 * m, 1024) // cost
         size = max(size, 1, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))

@@ -2,8 +2,9 @@
 
 The expansion is smooth until (a) some ℓ'_i changes sign, so that this sample's attack
 turns round, or (b) the attack's direction changes: for p = ∞ when an attackable
-coefficient changes sign, for p = 1 when another coefficient becomes the largest. The
-first such ε bounds smoothness, not accuracy.
+coefficient changes sign, for p = 1 when another coefficient becomes the largest. Where
+∇_x f varies with x this may happen at any sample, and (c) the ball may grow so large that
+∇_x f can vanish within it. The first such ε bounds smoothness, not accuracy.
 """
 
 from __future__ import annotations
@@ -81,6 +82,62 @@ def linear_kinks(
     else:
         reason = f"the coefficient of {names[place]} {event}"
     return Kinks(flips, shares, min(sample, direction), reason)
+
+
+def basis_kinks(
+    sweep: Sweep, moves: tuple[Array, Array], turn: tuple[float, str], reach: float | None
+) -> Kinks:
+    """The kinks of a basis model.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    moves : pair of arrays (n,)
+        The predictions at θ̂, and their derivative along the influence.
+    turn : float and str
+        The first ε at which some sample's direction of attack changes, and what happens.
+    reach : float or None
+        An ε below which no sample's ∇_x f can vanish within its ball; None if unknown.
+    """
+    flips, shares = _sample_flips(sweep, *moves)
+    events = [
+        (float(flips[0]) if flips.size else np.inf, "a sample's loss slope changes sign"),
+        turn,
+        (np.inf if reach is None else reach, "a sample's input gradient may vanish in its ball"),
+    ]
+    first, reason = min(events, key=lambda event: event[0])
+    if np.isinf(first):
+        reason = "none: the path is smooth at every ε"
+        if reach is None:
+            reason = "none that is known: an input gradient may vanish somewhere in its ball"
+    return Kinks(flips, shares, first, reason)
+
+
+def direction_changes(
+    slopes: Array, speeds: Array, p: float, free: Array
+) -> tuple[float, int]:
+    """The first ε at which the direction of attack along a row of slopes + ε speeds changes.
+
+    Parameters
+    ----------
+    slopes, speeds : array (k, m)
+        D ∇_x f of each row, and its derivative in ε.
+    p : float
+    free : boolean array (m,)
+        The attackable features.
+
+    Returns
+    -------
+    float and int
+        ε (inf if there is none), and the feature whose entry changes.
+    """
+    if np.isinf(p) or np.count_nonzero(free) == 1:
+        when, place = _sign_change(slopes.ravel(), speeds.ravel(), np.tile(free, len(slopes)))
+        return when, place % slopes.shape[1]
+    if p != 1:
+        return np.inf, 0
+    found = [_argmax_change(u, slope) for u, slope in zip(slopes, speeds, strict=True)]
+    return min(found, default=(np.inf, 0))
 
 
 def _sample_flips(sweep: Sweep, f: Array, speed: Array) -> tuple[Array, Array]:

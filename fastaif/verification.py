@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._warnings import SolverWarning, warn
-from .linear_problem import LinearProblem
 from .robust import RobustSolution, robust_gain, solve_robust
+from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 
@@ -110,7 +110,7 @@ class Verification:
         )
 
 
-def verify_influence(problem: LinearProblem, influence: Array, eps: float) -> Verification:
+def verify_influence(problem: SumProblem, influence: Array, eps: float) -> Verification:
     """Solve the robust problem at ε exactly and compare."""
     solution = solve_robust(problem, eps)
     warn_if_unsolved(solution)
@@ -131,8 +131,8 @@ def verify_influence(problem: LinearProblem, influence: Array, eps: float) -> Ve
         exact_cost=cost,
         predicted_gain=predicted,
         exact_gain=robust_gain(problem, solution),
-        method="exact",
-        robust=make_robust_fit(problem, solution, "exact"),
+        method=solution.method,
+        robust=make_robust_fit(problem, solution),
     )
 
 
@@ -147,7 +147,7 @@ def warn_if_unsolved(solution: RobustSolution) -> None:
         )
 
 
-def make_robust_fit(problem: LinearProblem, solution: RobustSolution, method: str) -> RobustFit:
+def make_robust_fit(problem: SumProblem, solution: RobustSolution) -> RobustFit:
     """The public form of a solver's answer."""
     return RobustFit(
         estimator=problem.model.rebuild(solution.theta),
@@ -159,5 +159,5 @@ def make_robust_fit(problem: LinearProblem, solution: RobustSolution, method: st
         gap=solution.gap,
         n_iter=solution.n_iter,
         converged=solution.converged,
-        method=method,
+        method=solution.method,
     )

@@ -15,6 +15,7 @@ from test_validity import slopes
 import fastaif as fa
 from fastaif.balls import Ball
 from fastaif.linear_problem import LinearProblem
+from fastaif.sum_problem import SumProblem
 from fastaif.validity import Kinks
 
 P = 1.5
@@ -75,14 +76,14 @@ MUTATIONS = {
     "Phi: sign": (LinearProblem, "mixed", times(-1.0)),
     "Phi: factor 2": (LinearProblem, "mixed", times(2.0)),
     "Phi: no intercept": (LinearProblem, "mixed", without_intercept),
-    "H: factor 2": (LinearProblem, "hessian", times(2.0)),
-    "H: diagonal": (LinearProblem, "hessian", diagonal_doubled),
-    "s: factor 2": (LinearProblem, "radius", times(2.0)),
-    "s: one per mille": (LinearProblem, "radius", times(1.001)),
-    "alpha: factor 2": (LinearProblem, "alpha", times(2.0)),
+    "H: factor 2": (SumProblem, "hessian", times(2.0)),
+    "H: diagonal": (SumProblem, "hessian", diagonal_doubled),
+    "s: factor 2": (SumProblem, "radius", times(2.0)),
+    "s: one per mille": (SumProblem, "radius", times(1.001)),
+    "alpha: factor 2": (SumProblem, "alpha", times(2.0)),
     "shares: factor 2": (LinearProblem, "per_sample", times(2.0)),
-    "gradient in S: sign": (LinearProblem, "along", lambda parts: (-parts[0], parts[1])),
-    "Hessian in S: factor 2": (LinearProblem, "along", lambda parts: (parts[0], 2 * parts[1])),
+    "gradient in S: sign": (SumProblem, "along", lambda parts: (-parts[0], parts[1])),
+    "Hessian in S: factor 2": (SumProblem, "along", lambda parts: (parts[0], 2 * parts[1])),
 }
 
 

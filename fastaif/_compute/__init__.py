@@ -15,6 +15,18 @@ OPERATIONS = {
     "linear_sums": "linear_sums",
     "linear_pgd": "linear_pgd",
     "project_ball": "_inline",
+    "nested_powers": "nested_powers",
+    "basis_sums": "basis_sums",
+    "block_sums": "basis_sums",
+    "basis_features": "basis_features",
+    "basis_gradients": "basis_features",
+    "basis_moves": "basis_features",
+    "attack_directions": "row_geometry",
+    "ascend_rows": "row_geometry",
+    "random_points": "row_geometry",
+    "standard_normals": "_philox",
+    "ball_ascent": "trust_region",
+    "smooth_ball_ascent": "smooth_trust_region",
 }
 BACKENDS = ("auto", "numba", "native")
 

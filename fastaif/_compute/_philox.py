@@ -19,6 +19,9 @@ _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
+# Purposes. Starts of attacks take two (points and radii).
+ATTACK_STARTS, SMOOTHING_NOISE = 1, 3
+
 
 @operation(fastmath=STRICT)
 def philox(c0, c1, c2, c3, k0, k1):
@@ -45,3 +48,10 @@ def fill_normal(seed, purpose, draw, row, out):
         out[k] = size * math.cos(angle)
         if k + 1 < out.size:
             out[k + 1] = size * math.sin(angle)
+
+
+@operation(fastmath=STRICT)
+def standard_normals(seed, draw, first_row, out):
+    """Write standard normal numbers (k, m) for smoothing, keyed by (seed, draw, row)."""
+    for i in range(out.shape[0]):
+        fill_normal(seed, SMOOTHING_NOISE, draw, first_row + i, out[i])

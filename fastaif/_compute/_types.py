@@ -15,19 +15,39 @@ SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
 
 # Bits of `need`: which parts of the sums to compute.
 NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 16
+NEED_MIXED = 32  # where ∇_x f varies from row to row
+
+QUADRATIC, POWERS, FOURIER = 0, 1, 2
 
 # Places in the vector of scalar sums; each is Σ w(·), except Σ w² and two counts of rows
 # of positive weight: those with ψ_κ = 0, and (logistic loss) those not classified rightly.
+# The last three are filled for NEED_MIXED: Σ w |ℓ'| g and Σ w ℓ'' sgn(ℓ') g, where
+# g = ‖c ∘ ∇_x f‖_q of the row, and the number of ties in the directions of attack.
 (
     S_WEIGHT, S_LOSS, S_F, S_K, S_FK, S_FF, S_KK, S_NORM, S_YARDSTICK, S_F2, S_W2, S_ZERO,
-    S_WRONG, N_SCALARS,
-) = range(14)  # fmt: skip
+    S_WRONG, S_SLOPE, S_MIXED, S_TIES, N_SCALARS,
+) = range(17)  # fmt: skip
 
-# Rows of the matrix of vector sums: Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v.
-V_F, V_FK, V_FF, N_VECTORS = range(4)
+# Rows of the matrix of vector sums: Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v, and for NEED_MIXED
+# Σ w (ℓ'' sgn(ℓ') g v + |ℓ'| J φ), Theorem 4.1's Φ/s.
+V_F, V_FK, V_FF, V_MIXED, N_VECTORS = range(5)
 
 EMPTY = np.empty(0)
 EMPTY.setflags(write=False)
+
+
+class Block(NamedTuple):
+    """Features (k, d) of a block with what goes with each row.
+
+    Predictions f, norms of the inputs, gains g = ‖D ∘ ∇_u f‖_q and moves Jφ (k, d); the
+    last two are read for NEED_MIXED only.
+    """
+
+    v: np.ndarray
+    f: np.ndarray
+    norms: np.ndarray
+    gains: np.ndarray
+    moves: np.ndarray
 
 
 class Rows(NamedTuple):
@@ -45,6 +65,29 @@ class Predictor(NamedTuple):
     intercept: float
     shift: np.ndarray
     inverse_scale: np.ndarray
+
+
+class Basis(NamedTuple):
+    """``v = (features((x - shift) * inverse_scale) - out_shift) * out_inverse_scale``.
+
+    `degree` is that of powers; `frequencies` (d, m) and `phases` (d,) are Fourier's.
+    """
+
+    kind: int
+    degree: int
+    frequencies: np.ndarray
+    phases: np.ndarray
+    shift: np.ndarray
+    inverse_scale: np.ndarray
+    out_shift: np.ndarray
+    out_inverse_scale: np.ndarray
+
+
+class Attack(NamedTuple):
+    """The ball's norm, and D (m,): ‖c ∘ ∇_x f‖_q = ‖D ∘ ∇_u f‖_q, u the scaled inputs."""
+
+    p: float
+    weights: np.ndarray
 
 
 class NormOf(NamedTuple):
@@ -87,7 +130,7 @@ class Steps(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Outputs of the sweep, added to: (m, m) lower triangle, (N_VECTORS, m), (N_SCALARS,)."""
+    """Outputs of the sweep, added to: (d, d) lower triangle, (N_VECTORS, d), (N_SCALARS,)."""
 
     hessian: np.ndarray
     vectors: np.ndarray

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._inline import point_loss, project_ball, row_direction, row_norm
+from ._inline import point_loss, project_ball, row_direction
 from ._jit import STRICT, operation
-from ._philox import fill_normal
-
-_PURPOSE = 1  # of the random numbers: starts of attacks
+from .row_geometry import random_points
 
 
 @operation(fastmath=STRICT)
@@ -28,14 +26,9 @@ def _start(steps, draw, row, u):
         for k in range(u.size):
             u[k] = 0.0 if draw == 0 else -u[k]
         return
-    fill_normal(steps.seed, _PURPOSE, draw, steps.first_row + row, u)
-    norm = row_norm(u, steps.p)
-    share = np.empty(1)
-    fill_normal(steps.seed, _PURPOSE + 1, draw, steps.first_row + row, share)
-    # |N(0,1)| clipped to 1: a third of the starts lie on the boundary.
-    reach = min(abs(share[0]), 1.0) * steps.radius / norm
-    for k in range(u.size):
-        u[k] *= reach
+    random_points(
+        steps.seed, draw, steps.first_row + row, steps.radius, steps.p, u.reshape(1, u.size)
+    )
 
 
 @operation(fastmath=STRICT)

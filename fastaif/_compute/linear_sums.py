@@ -6,7 +6,7 @@ second-level cache:
 1. *predict*: the block is written as float64 model inputs v (shift and scale
    applied) into a scratch block, with f = βᵀv + b and the row's ℓp norm;
 2. *loss* (`loss_stage`): per row, the derivatives of the inner maximum ψ(f, κ);
-3. *accumulate*: the block is scaled in place by √(w ψ_ff), the three vectors
+3. *accumulate* (`stages`): the block is scaled in place by √(w ψ_ff), the three vectors
    Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v are added on the way, and BLAS adds its Gram
    matrix to the lower triangle of H.
 
@@ -20,51 +20,12 @@ import math
 
 import numpy as np
 
-from ._blas import add_gram
 from ._inline import row_norm
 from ._jit import FAST, STRICT, operation
-from ._types import (
-    LOGISTIC,
-    NEED_GRADIENT,
-    NEED_HESSIAN,
-    NEED_LOSS,
-    NEED_NORM,
-    NEED_YARDSTICK,
-    S_NORM,
-    S_W2,
-    S_WEIGHT,
-    S_YARDSTICK,
-    SQUARED_ERROR,
-    V_F,
-    V_FF,
-    V_FK,
-)  # fmt: skip
-from .loss_stage import general_slopes, logistic_slopes, squared_slopes
+from ._types import NEED_NORM, NEED_YARDSTICK
+from .stages import accumulate, dot_rows, load, norms_of_rows, slopes
 
 _BLOCK_DOUBLES = 49152  # a block of 384 KiB: with BLAS's own panels it fits 1 MiB of L2
-
-
-@operation(fastmath=FAST)
-def _load(x, start, v, shift, inverse_scale):
-    """v[i] = (x[start + i] - shift) * inverse_scale, as float64."""
-    rows, m = v.shape
-    if shift.size == 0:
-        for i in range(rows):
-            for k in range(m):
-                v[i, k] = x[start + i, k]
-    else:
-        for i in range(rows):
-            for k in range(m):
-                v[i, k] = (x[start + i, k] - shift[k]) * inverse_scale[k]
-
-
-@operation(fastmath=FAST)
-def _dot_rows(v, beta, intercept, f):
-    for i in range(v.shape[0]):
-        total = 0.0
-        for k in range(v.shape[1]):
-            total += v[i, k] * beta[k]
-        f[i] = total + intercept
 
 
 @operation(fastmath=FAST)
@@ -92,19 +53,6 @@ def _take_roots(squares):
 
 
 @operation(fastmath=STRICT)
-def _norms(x, start, v, norm_of, buffer, norms):
-    """Row norms of the predictor's inputs, or of rows in other units."""
-    own = norm_of.inverse_scale.size == 0
-    for i in range(v.shape[0]):
-        if own:
-            norms[i] = row_norm(v[i], norm_of.p)
-        else:
-            for k in range(v.shape[1]):
-                buffer[k] = (x[start + i, k] - norm_of.shift[k]) * norm_of.inverse_scale[k]
-            norms[i] = row_norm(buffer, norm_of.p)
-
-
-@operation(fastmath=STRICT)
 def _predict(x, start, v, predictor, norm_of, need, f, norms):
     """Stage 1."""
     wants_norm = need & (NEED_NORM | NEED_YARDSTICK)
@@ -115,53 +63,10 @@ def _predict(x, start, v, predictor, norm_of, need, f, norms):
             for i in range(v.shape[0]):
                 norms[i] = row_norm(v[i], 2.0)
         return
-    _load(x, start, v, predictor.shift, predictor.inverse_scale)
-    _dot_rows(v, predictor.beta, predictor.intercept, f)
+    load(x, start, v, predictor.shift, predictor.inverse_scale)
+    dot_rows(v, predictor.beta, predictor.intercept, f)
     if wants_norm:
-        _norms(x, start, v, norm_of, np.empty(v.shape[1]), norms)
-
-
-@operation(fastmath=FAST)
-def _scale_and_add(v, derivatives, vectors):
-    """Stage 3 before BLAS: the vector sums, and the block scaled by √(w ψ_ff)."""
-    m = v.shape[1]
-    first, mixed, second = vectors[V_F], vectors[V_FK], vectors[V_FF]
-    for i in range(v.shape[0]):
-        a, b, c = derivatives[0, i], derivatives[1, i], derivatives[2, i]
-        root = math.sqrt(c)
-        for k in range(m):
-            u = v[i, k]
-            first[k] += a * u
-            mixed[k] += b * u
-            second[k] += c * u
-            v[i, k] = root * u
-
-
-@operation(fastmath=FAST)
-def _add_gradient(v, d1, vectors):
-    first = vectors[V_F]
-    for i in range(v.shape[0]):
-        a = d1[i]
-        for k in range(v.shape[1]):
-            first[k] += a * v[i, k]
-
-
-@operation(fastmath=FAST)
-def _add_row_scalars(w, d1, norms, need, scalars):
-    total = squares = norm = yardstick = 0.0
-    for i in range(w.shape[0]):
-        total += w[i]
-        squares += w[i] * w[i]
-    if need & NEED_NORM:
-        for i in range(w.shape[0]):
-            norm += w[i] * norms[i]
-    if need & NEED_YARDSTICK:
-        for i in range(w.shape[0]):
-            yardstick += abs(d1[i]) * math.sqrt(1.0 + norms[i] * norms[i])
-    scalars[S_WEIGHT] += total
-    scalars[S_W2] += squares
-    scalars[S_NORM] += norm
-    scalars[S_YARDSTICK] += yardstick
+        norms_of_rows(x, start, v, norm_of, np.empty(v.shape[1]), norms)
 
 
 @operation(fastmath=STRICT)
@@ -183,24 +88,10 @@ def linear_sums(rows, predictor, norm_of, inner, need, sums):
     scratch = np.empty((size, m))
     f, norms, ones = np.empty(size), np.empty(size), np.ones(size)
     derivatives = np.empty((3, size))
-    hard = inner.multiplier.size == 0 and not (inner.smoothing > 0.0 and inner.kappa > 0.0)
-    plain_logistic = inner.loss == LOGISTIC and hard and not need & NEED_LOSS
-    plain_squared = inner.loss == SQUARED_ERROR and hard
     for start in range(0, n, size):
         k = min(size, n - start)
-        v = scratch[:k]
-        _predict(rows.x, start, v, predictor, norm_of, need, f[:k], norms[:k])
+        _predict(rows.x, start, scratch[:k], predictor, norm_of, need, f[:k], norms[:k])
         w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
         y = rows.y[start : start + k]
-        if plain_logistic:
-            logistic_slopes(f[:k], y, inner.kappa, w, derivatives, sums.scalars)
-        elif plain_squared:
-            squared_slopes(f[:k], y, inner.kappa, w, derivatives, sums.scalars)
-        else:
-            general_slopes(f[:k], y, inner, start, w, derivatives, sums.scalars)
-        _add_row_scalars(w, derivatives[0], norms, need, sums.scalars)
-        if need & NEED_HESSIAN:
-            _scale_and_add(v, derivatives, sums.vectors)
-            add_gram(scratch, k, sums.hessian)
-        elif need & NEED_GRADIENT:
-            _add_gradient(v, derivatives[0], sums.vectors)
+        slopes(f[:k], y, inner, start, w, need, derivatives, sums.scalars)
+        accumulate(scratch, k, w, derivatives, norms, need, sums)

@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+from ._corollary_5_1 import Corollary51Result, corollary_5_1
 from ._figure1 import Figure1Result, figure1
+from ._figure2a import Figure2aResult, figure2a
+from ._theorem_5_1 import Theorem51Result, theorem_5_1
+from ._theorem_5_2 import Theorem52Result, theorem_5_2
+from ._theorem_5_3 import Theorem53Result, theorem_5_3
+from ._theorem_5_4 import Theorem54Result, theorem_5_4
 
-__all__ = ["Figure1Result", "figure1"]
+__all__ = [
+    "Corollary51Result",
+    "Figure1Result",
+    "Figure2aResult",
+    "Theorem51Result",
+    "Theorem52Result",
+    "Theorem53Result",
+    "Theorem54Result",
+    "corollary_5_1",
+    "figure1",
+    "figure2a",
+    "theorem_5_1",
+    "theorem_5_2",
+    "theorem_5_3",
+    "theorem_5_4",
+]

@@ -128,7 +128,7 @@ class Figure1Result:
         figure : matplotlib.figure.Figure, optional
             An empty figure to draw in; a new pyplot figure by default.
         """
-        from ..plotting import plot_figure1
+        from ..plotting_experiments import plot_figure1
 
         return plot_figure1(self, figure)
 

@@ -18,6 +18,7 @@ from ..losses import Loss
 from ..objectives import natural_fit
 from ..streaming import Encoder, RowSource
 from .labels import as_float
+from .starts import starting_point
 
 Array = NDArray[Any]
 
@@ -53,32 +54,52 @@ class LinearPredictor(BaseEstimator):
             The minimum is not attained (separable classes), not unique (the
             minimum-norm one is taken), or not reached.
         """
-        alpha = _validate.number(self.alpha, "alpha", low=0.0)
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=self._y_numeric)
+        self.fit_rows(self.rows_of_fit(X, y, sample_weight))
+        return self
+
+    def rows_of_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowSource:
+        """Checked data of a fit."""
+        X, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32], y_numeric=self._has_numbers()
+        )
         y = self._prepare_targets(y)
         w = None
         if sample_weight is not None:
             w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             _validate.weights(w, X.shape[0])
             w = w / _validate.weight_factor(w)
-        source = RowSource(X, y, w, self._encode)
-        start = self._start(source)
-        sweep = Sweep(source, self._loss(), Linear(), bool(self.fit_intercept))
-        found = natural_fit(sweep, alpha, start)
-        self.n_iter_ = found.n_iter
-        m = X.shape[1]
-        self.coef_ = found.x[:m].copy()
-        self.intercept_ = float(found.x[m]) if self.fit_intercept else 0.0
-        self._report(found.converged, found.singular, found.local.residual)
-        return self
+        return RowSource(X, y, w, self._encode)
 
-    _y_numeric = True
+    def fit_rows(self, source: RowSource) -> None:
+        """Fit to checked rows, which need not exist all at once."""
+        alpha = _validate.number(self.alpha, "alpha", low=0.0)
+        sweep = self._sweep(source, self._loss())
+        d = sweep.n_coefs
+        penalized = np.append(self._penalized(source.n_columns), np.zeros(int(self.fit_intercept)))
+        start = starting_point(sweep, alpha, penalized)
+        found = natural_fit(sweep, alpha, start, penalized=penalized)
+        self.n_iter_ = found.n_iter
+        self.set_coefficients(found.x[:d])
+        self.intercept_ = float(found.x[d]) if self.fit_intercept else 0.0
+        self._report(found.converged, found.singular, found.local.residual)
+
+    def _sweep(self, source: RowSource, loss: Loss) -> Sweep:
+        return Sweep(source, loss, Linear(), bool(self.fit_intercept))
+
+    def _penalized(self, m: int) -> Array:
+        """1 for the coefficients that α shrinks."""
+        return np.ones(m)
+
+    def set_coefficients(self, beta: Array) -> None:
+        """Take over β (d,)."""
+        self.coef_ = np.array(beta)
+
+    def _has_numbers(self) -> bool:
+        """Whether the targets are numbers rather than labels."""
+        return True
 
     def _prepare_targets(self, y: Array) -> Array:
         return y
-
-    def _start(self, source: RowSource) -> Array | None:
-        return None
 
     def _report(self, converged: bool, singular: bool, residual: float) -> None:
         name = type(self).__name__
@@ -87,14 +108,14 @@ class LinearPredictor(BaseEstimator):
                 f"{name}: the Hessian is singular; of the many minimisers the one of least norm "
                 "was taken (alpha > 0 makes it unique)",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         elif not converged:
             warnings.warn(
                 f"{name} stopped after {self.n_iter_} Newton steps at a relative gradient of "
                 f"{residual:.1e}{self._why_not()}",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _why_not(self) -> str:

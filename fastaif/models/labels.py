@@ -29,6 +29,22 @@ def as_nonnegative(y: Array) -> Array:
     return counts
 
 
+def check_two_classes(y: Array) -> Array:
+    """The two labels of a classification target, sorted."""
+    from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+    check_classification_targets(y)
+    classes = np.unique(y)
+    if len(classes) > 2:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is "
+            f"{type_of_target(y)}: y has {len(classes)} classes"
+        )
+    if len(classes) < 2:
+        raise ValueError(f"y has one class only: {classes.tolist()[0]!r}")
+    return classes
+
+
 @dataclass(frozen=True)
 class sign_encoder:  # noqa: N801 - called like a function
     """Two labels as −1 and +1; anything else is refused by value."""

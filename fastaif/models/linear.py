@@ -7,16 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from .. import _validate
-from .._sums import Sweep
-from ..bases import Linear
 from ..losses import Loss
-from ..objectives import natural_fit
-from ..streaming import RowSource
 from .base import LinearPredictor
-from .labels import as_nonnegative, sign_encoder
+from .labels import as_nonnegative, check_two_classes, sign_encoder
 
 Array = NDArray[Any]
 
@@ -85,20 +80,6 @@ class HuberRegression(RegressorMixin, LinearPredictor):
     def _loss(self) -> Loss:
         return Loss("huber", _validate.number(self.delta, "delta", low=0.0, strict=True))
 
-    def _start(self, source: RowSource) -> Array | None:
-        """The fit of a δ ten times larger, and so on up to the scale of the targets.
-
-        Where most residuals are beyond δ the loss is nearly flat in curvature, and Newton
-        needs to start close.
-        """
-        y = source.targets()
-        delta, start = float(np.mean(np.abs(y - np.median(y)))), None
-        while delta > 3.0 * self.delta:
-            sweep = Sweep(source, Loss("huber", delta), Linear(), bool(self.fit_intercept))
-            start = natural_fit(sweep, float(self.alpha), start).x
-            delta *= 0.1
-        return start
-
     def predict(self, X: Any) -> Array:
         """f(X), shape (n,)."""
         return self._decision(X)
@@ -131,16 +112,6 @@ class PoissonRegression(RegressorMixin, LinearPredictor):
 
     def _prepare_targets(self, y: Array) -> Array:
         return as_nonnegative(y)
-
-    def _start(self, source: RowSource) -> Array | None:
-        """log of the mean count: from zero the first step could overflow."""
-        if not self.fit_intercept:
-            return None
-        w = source.weights()
-        mean = float(np.average(source.targets(), weights=w if w.size else None))
-        start = np.zeros(source.n_columns + 1)
-        start[-1] = np.log(mean) if mean > 0 else 0.0
-        return start
 
     def predict(self, X: Any) -> Array:
         """The expected count exp(f(X)), shape (n,)."""
@@ -182,22 +153,15 @@ class LogisticRegression(ClassifierMixin, LinearPredictor):
     """
 
     _loss_name = "logistic"
-    _y_numeric = False
-
     def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
 
+    def _has_numbers(self) -> bool:
+        return False
+
     def _prepare_targets(self, y: Array) -> Array:
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) > 2:
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is "
-                f"{type_of_target(y)}: y has {len(self.classes_)} classes"
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(f"y has one class only: {self.classes_.tolist()[0]!r}")
+        self.classes_ = check_two_classes(y)
         self._encode = sign_encoder(self.classes_)
         return y
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cholesky import factorize, minimum_norm_solve
+from .secants import Secants
 
 Array = NDArray[Any]
 
@@ -48,6 +49,7 @@ def minimize(
     max_iter: int = 100,
     floor: float = -np.inf,
     units: Array | None = None,
+    memory: Secants | None = None,
 ) -> NewtonResult:
     """Minimise a convex function; the step halves until the value falls enough.
 
@@ -65,6 +67,8 @@ def minimize(
         infimum at infinity (separable classes).
     units : array (d,), optional
         Where H is singular, the minimiser of least ‖x / units‖ is sought.
+    memory : Secants, optional
+        For an H that leaves out a part of the curvature.
     """
     here = evaluate(x)
     singular, met = False, False
@@ -75,7 +79,7 @@ def minimize(
             break
         if here.residual == 0.0 or here.value < floor or iteration == max_iter:
             break
-        step, flat = _newton_step(here, units)
+        step, flat = _newton_step(here, units, memory)
         singular |= flat
         if np.linalg.norm(step) <= 1e-15 * np.linalg.norm(x):
             met = True
@@ -87,14 +91,20 @@ def minimize(
             met = met or bool(np.linalg.norm(step) <= 1e-9 * (np.linalg.norm(x) + 1e-300))
             break
         was_met = met
+        if memory is not None:
+            memory.add(moved[0] - x, moved[1].gradient - here.gradient)
         x, here = moved
         if was_met:
             break
     return NewtonResult(x, here, iteration, met and here.value >= floor, singular)
 
 
-def _newton_step(here: Local, units: Array | None) -> tuple[Array, bool]:
+def _newton_step(
+    here: Local, units: Array | None, memory: Secants | None
+) -> tuple[Array, bool]:
     factor = factorize(here.hessian)
+    if factor is not None and memory is not None:
+        return memory.solve(here.gradient, factor.solve), False
     if factor is not None:
         return factor.solve(here.gradient), False
     if units is None:

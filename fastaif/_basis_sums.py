@@ -1,0 +1,140 @@
+"""The pass over rows of models whose features v(x) are formed block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import streaming
+from ._compute import _types as c
+from ._compute import get
+from ._sums import Array, InfluenceSums, Sweep
+from .balls import Ball
+from .bases import Custom, Linear, read_only
+from .expansion import Expansion
+from .losses import Loss
+from .norms import lp_norm
+
+_BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time
+
+
+@dataclass(frozen=True)
+class BasisSweep(Sweep):
+    """`Sweep` with an Expansion as its basis; the mixed sums are Theorem 4.1's Φ/s."""
+
+    basis: Expansion
+
+    def run(
+        self,
+        theta: Array,
+        need: int,
+        *,
+        kappa: float = 0.0,
+        smoothing: float = 0.0,
+        multiplier: Array = c.EMPTY,
+    ) -> InfluenceSums:
+        """The sums at θ = (β, b) over all rows, of the natural loss (κ must be 0)."""
+        if kappa != 0.0:
+            raise ValueError("the inner maximum is closed for linear predictors only")
+        theta = np.array(theta, dtype=float)
+        add = self._add_given if isinstance(self.basis.basis, Custom) else self._add_built_in
+        d = self.n_coefs
+        arrays = (theta, self.basis.shift, self.basis.scale)
+        fingerprint = (
+            self.loss, self.fit_intercept, self.basis.basis, need,
+            None if self.ball is None else self.ball.p,
+            *(array.tobytes() for array in arrays),
+        )  # fmt: skip
+
+        def work(start: int, stop: int) -> InfluenceSums:
+            hess = np.zeros((d, d) if need & c.NEED_HESSIAN else (0, 0))
+            raw = c.Sums(hess, np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
+            add(self.source.rows(start, stop), theta, need, raw)
+            return InfluenceSums(fingerprint, raw, self.fit_intercept)
+
+        threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * d)
+        return streaming.reduce_chunks(
+            self.source.chunks(columns=d), work, InfluenceSums.merge, threads
+        )
+
+    def _inner(self) -> c.Inner:
+        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY)
+
+    def _attack(self) -> c.Attack:
+        if self.ball is None:
+            return c.Attack(2.0, read_only(np.ones(self.basis.m)))
+        return c.Attack(float(self.ball.p), read_only(self.ball.weights))
+
+    def _parameters(self, theta: Array) -> tuple[Array, float]:
+        d = self.n_coefs
+        return theta[:d].copy(), float(theta[d]) if self.fit_intercept else 0.0
+
+    def _add_built_in(self, rows: c.Rows, theta: Array, need: int, raw: c.Sums) -> None:
+        """A compiled basis: one operation does it all."""
+        beta, intercept = self._parameters(theta)
+        predictor = c.Predictor(beta, intercept, c.EMPTY, c.EMPTY)
+        get("basis_sums")(
+            rows, self.basis.compiled(), predictor, self._norm_of(need), self._attack(),
+            self._inner(), need, raw,
+        )  # fmt: skip
+
+    def _add_given(self, rows: c.Rows, theta: Array, need: int, raw: c.Sums) -> None:
+        """A Custom basis hands over its features, a block at a time."""
+        beta, intercept = self._parameters(theta)
+        size = max(64, _BLOCK_DOUBLES // self.n_coefs)
+        for start in range(0, len(rows.x), size):
+            x, y = rows.x[start : start + size], rows.y[start : start + size]
+            w = rows.weight[start : start + size] if rows.weight.size else np.ones(len(y))
+            U = self.basis.inner(x)
+            V = np.array(self.basis.features_at(U))  # used up below
+            moves, gains, ties = np.empty((0, self.n_coefs)), np.empty(0), np.zeros(len(y))
+            if need & c.NEED_MIXED:
+                P, gains, ties = self.directions(U, beta)
+                moves = self.basis.moves_at(U, P)
+            norms = self._norms(x, U, V, need)
+            block = c.Block(V, V @ beta + intercept, norms, gains, moves)
+            get("block_sums")(block, ties, np.array(y), np.array(w), self._inner(), need, raw)
+
+    def _norms(self, x: Array, U: Array, V: Array, need: int) -> Array:
+        if need & c.NEED_YARDSTICK:
+            return lp_norm(V, 2.0)
+        norm_of = self._norm_of(need)
+        if norm_of.inverse_scale.size == 0:
+            return lp_norm(U, norm_of.p)
+        return lp_norm((x - norm_of.shift) * norm_of.inverse_scale, norm_of.p)
+
+    def directions(self, U: Array, beta: Array) -> tuple[Array, Array, Array]:
+        """Directions Dφ(D∇f) in scaled inputs (k, m), gains ‖D∇f‖_q (k,) and ties (k,)."""
+        g = self.basis.gradients_at(U, beta)
+        out, gains, ties = np.empty(g.shape), np.empty(len(g)), np.empty(len(g))
+        get("attack_directions")(g, self._attack(), out, gains, ties)
+        return out, gains, ties
+
+    def predictions(self, theta: Array) -> Array:
+        """f_i = βᵀv(x_i) + b for all rows, shape (n,)."""
+        beta, intercept = self._parameters(np.asarray(theta, dtype=float))
+        out = np.empty(self.source.n_rows)
+        size = max(64, _BLOCK_DOUBLES // self.n_coefs)
+
+        def work(start: int, stop: int) -> None:
+            for k in range(start, stop, size):
+                block = self.basis.transform(self.source.inputs(k, min(k + size, stop)))
+                out[k : min(k + size, stop)] = block @ beta + intercept
+
+        streaming.map_rows(self.source, work, self.n_threads)
+        return out
+
+
+def make_sweep(
+    source: streaming.RowSource,
+    loss: Loss,
+    basis: Linear | Expansion,
+    fit_intercept: bool,
+    ball: Ball | None = None,
+    n_threads: int | None = None,
+) -> Sweep:
+    """The pass that the basis asks for."""
+    if isinstance(basis, Expansion):
+        return BasisSweep(source, loss, basis, fit_intercept, ball, n_threads)
+    return Sweep(source, loss, basis, fit_intercept, ball, n_threads)

@@ -1,0 +1,127 @@
+"""The influence problem of basis models, whose ∇_x f varies from sample to sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import validity
+from ._basis_sums import BasisSweep
+from ._compute import _types as c
+from .expansion import Expansion
+from .norms import lp_norm
+from .streaming import map_rows
+from .sum_problem import SumProblem, finite
+
+Array = NDArray[Any]
+_BLOCK_DOUBLES = 1 << 17
+
+
+@dataclass(frozen=True)
+class BasisProblem(SumProblem):
+    """A SumProblem whose v is an Expansion (section 5 of the paper)."""
+
+    @property
+    def basis(self) -> Expansion:
+        """v."""
+        return cast(Expansion, self.model.basis)
+
+    @property
+    def _needs(self) -> int:
+        return c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED
+
+    @property
+    def value_derivative(self) -> float:
+        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
+        return self.radius * self.sums.input_slope
+
+    @property
+    def ties(self) -> int:
+        """Ties of the directions of attack, over all samples."""
+        return self.sums.ties
+
+    @property
+    def zero_gradients(self) -> int:
+        """Samples of positive weight with ℓ' = 0 or ∇_x f = 0."""
+        return self.sums.zero_gradients
+
+    def mixed(self, weights: Array | None = None) -> Array:
+        """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q (v, 1) + |ℓ'| (Jφ, 0))] (Theorem 4.1)."""
+        if weights is None:
+            return self.radius * self.sums.mixed
+        weighted = self.source._replace(weight=self._base_weights() * weights)
+        sweep = self.model.sweep(weighted, self.ball, self.n_threads)
+        sums = finite(sweep.run(self.params, self._needs))
+        # Per-sample budgets multiply the numerators only: E stays the data's mean.
+        return self.radius * (sums.weight / self.sums.weight) * sums.mixed
+
+    def per_sample(self) -> Array:
+        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        d, loss = self.model.n_coefs, self.model.loss
+        out = np.empty((self.source.n_rows, len(self.params)))
+        intercept = self.params[d:].sum()
+
+        def work(start: int, stop: int) -> None:
+            U = self.basis.inner(self.source.inputs(start, stop))
+            V = self.basis.features_at(U)
+            P, gains, _ = cast(BasisSweep, self.sweep).directions(U, self.beta)
+            f, y = V @ self.beta + intercept, self.source.targets(start, stop)
+            slope = loss.slope(f, y)
+            signed = gains * loss.curvature(f, y) * np.sign(slope)
+            z = out[start:stop]
+            z[:, :d] = V * signed[:, None]
+            z[:, :d] += np.abs(slope)[:, None] * self.basis.moves_at(U, P)
+            z[:, d:] = signed[:, None]
+            z[:] = -self.radius * self.solve(z.T).T
+
+        map_rows(self.source, self.in_blocks(work), self.n_threads)
+        return out
+
+    def in_blocks(self, work: Any) -> Any:
+        """`work(start, stop)` on blocks small enough for their features to be held."""
+        size = max(64, _BLOCK_DOUBLES // self.model.n_coefs)
+
+        def blocks(start: int, stop: int) -> None:
+            for k in range(start, stop, size):
+                work(k, min(k + size, stop))
+
+        return blocks
+
+    def kinks(self, influence: Array) -> validity.Kinks:
+        """Where along θ̂ + εI the expansion stops being smooth."""
+        f, speed, _ = self.moves(influence)
+        turns: list[tuple[float, int]] = []
+        gains: list[float] = []
+        free = self.ball.scale > 0
+        along = influence[: self.model.n_coefs]
+
+        def work(start: int, stop: int) -> None:
+            w = self.source.weights(start, stop)
+            kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
+            slopes = self.input_slopes(start, stop, self.beta)[kept]
+            speeds = self.input_slopes(start, stop, along)[kept]
+            turns.append(validity.direction_changes(slopes, speeds, self.ball.p, free))
+            gains.append(float(np.min(lp_norm(slopes, self.ball.q), initial=np.inf)))
+
+        map_rows(self.source, self.in_blocks(work), self.n_threads)
+        when, place = min(turns)
+        alone = np.count_nonzero(free) == 1
+        verb = "becomes the largest" if self.ball.p == 1 and not alone else "changes sign"
+        event = f"the slope in {self.model.feature_names[place]} of a sample {verb}"
+        lip = self.basis.lipschitz(self.beta, self.ball.weights, self.ball.p)
+        reach = None if lip is None else np.inf
+        if lip:
+            reach = min(gains) / (self.radius * lip)
+        return validity.basis_kinks(self.sweep, (f, speed), (when, event), reach)
+
+    def input_slopes(self, start: int, stop: int, beta: Array) -> Array:
+        """D ∇_u (βᵀv) for a range of rows, shape (k, m)."""
+        U = self.basis.inner(self.source.inputs(start, stop))
+        return self.ball.weights * self.basis.gradients_at(U, beta)
+
+    def influence_raw(self, influence: Array) -> Array:
+        """The influence on the coefficients of the basis of raw inputs, (d,)."""
+        return self.basis.raw_coefficients(influence)

@@ -1,0 +1,186 @@
+"""A basis between two scalings that are held fixed: what a fitted model does to its inputs.
+
+    u = (x − shift) / scale,   v = (basis(u) − out_shift) / out_scale
+
+The first comes from a scaler before the basis, the second from one behind it, or from a
+solver's working coordinates.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import _types as c
+from .bases import Custom, Fourier, Linear, Powers, Quadratic, read_only
+from .custom_basis import shaped
+from .norms import conjugate, lp_norm
+
+Array = NDArray[Any]
+Basis = Quadratic | Powers | Fourier | Custom
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """v(x) with the scalings around it; shift and scale (m,), out_shift and out_scale (d,)."""
+
+    basis: Basis
+    shift: Array
+    scale: Array
+    out_shift: Array | None = None
+    out_scale: Array | None = None
+
+    @property
+    def m(self) -> int:
+        """The number of inputs."""
+        return self.shift.size
+
+    def n_outputs(self, m: int) -> int:
+        """The length d of v."""
+        return self.basis.n_outputs(m)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the inputs reach the basis as they are, and v leaves it so."""
+        return not self.is_scaled and self.out_scale is None
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the inputs are scaled before they reach the basis."""
+        return bool(self.shift.any() or np.any(self.scale != 1.0))
+
+    def arrays(self, m: int) -> tuple[Array, Array]:
+        """Shift and scale of the inputs, (m,)."""
+        return self.shift, self.scale
+
+    def rescaled(self, shift: Array, scale: Array) -> Expansion:
+        """The same with (v − shift) / scale in place of v."""
+        if self.out_shift is None or self.out_scale is None:
+            return dataclasses.replace(self, out_shift=shift, out_scale=scale)
+        return dataclasses.replace(
+            self,
+            out_shift=self.out_shift + self.out_scale * shift,
+            out_scale=self.out_scale * scale,
+        )
+
+    def compiled(self) -> c.Basis:
+        """The description that operations take; not for a Custom basis."""
+        assert not isinstance(self.basis, Custom)
+        description = self.basis.compiled(self.m)
+        if self.is_scaled:
+            description = description._replace(
+                shift=read_only(self.shift), inverse_scale=read_only(1.0 / self.scale)
+            )
+        if self.out_shift is None or self.out_scale is None:
+            return description
+        return description._replace(
+            out_shift=read_only(self.out_shift), out_inverse_scale=read_only(1.0 / self.out_scale)
+        )
+
+    def inner(self, X: Array) -> Array:
+        """u, float64, shape (k, m)."""
+        return np.asarray((np.asarray(X, dtype=np.float64) - self.shift) / self.scale)
+
+    def slope(self, beta: Array) -> Array:
+        """The coefficients of the basis itself, given those of v."""
+        return beta if self.out_scale is None else np.asarray(beta / self.out_scale)
+
+    def transform(self, X: Array) -> Array:
+        """v(X), float64, shape (k, d)."""
+        return self.features_at(self.inner(X))
+
+    def features_at(self, U: Array) -> Array:
+        """v of scaled inputs, shape (k, d)."""
+        V = self._checked(self.basis.features(U), (len(U), self.n_outputs(self.m)), "features(X)")
+        if self.out_scale is None:
+            return V
+        return np.asarray((V - self.out_shift) / self.out_scale)
+
+    def gradients_at(self, U: Array, beta: Array) -> Array:
+        """∇_u (βᵀv), shape (k, m)."""
+        found = self.basis.jac_t_vec(U, self.slope(beta))
+        return self._checked(found, U.shape, "jac_t_vec(X, theta)")
+
+    def moves_at(self, U: Array, P: Array) -> Array:
+        """JP: how v moves along P (k, m) in scaled inputs, shape (k, d)."""
+        shape = (len(U), self.n_outputs(self.m))
+        moves = self._checked(self.basis.jac_vec(U, P), shape, "jac_vec(X, P)")
+        return moves if self.out_scale is None else np.asarray(moves / self.out_scale)
+
+    def _checked(self, values: Any, shape: tuple[int, ...], what: str) -> Array:
+        return shaped(values, shape, what) if isinstance(self.basis, Custom) else values
+
+    def lipschitz(self, beta: Array, weights: Array, p: float) -> float | None:
+        """A Lipschitz constant of t ↦ D∇f(D t) from ℓp to ℓq, or None where none is known.
+
+        With it ‖D∇f‖_q ≥ g − ρ Lip within a ball of radius ρ: no gradient of a sample
+        with g > ρ Lip can vanish there.
+        """
+        slope = self.slope(beta)
+        if isinstance(self.basis, Quadratic):
+            bend = 2.0 * weights[:, None] * Quadratic.matrix(slope, self.m) * weights
+            free = np.flatnonzero(weights)
+            return _operator_norm(bend[np.ix_(free, free)], p)
+        if isinstance(self.basis, Fourier):
+            assert self.basis.frequencies is not None
+            reach = lp_norm(self.basis.frequencies * weights, conjugate(p))
+            height = np.sqrt(2.0 / slope.size)
+            return float(height * np.sum(np.abs(slope) * reach**2))
+        if isinstance(self.basis, Powers) and self.basis.degree <= 2:
+            second = slope[self.m :] if self.basis.degree == 2 else np.zeros(self.m)
+            return _operator_norm(np.diag((2.0 * weights**2 * second)[weights > 0]), p)
+        return None
+
+    def raw_coefficients(self, theta: Array) -> Array:
+        """θ, or a step in it, for the basis of the raw inputs x.
+
+        Raises
+        ------
+        ValueError
+            A scaler stands before a basis that does not contain its own rescalings.
+        """
+        d = self.n_outputs(self.m)
+        raw = np.array(theta, dtype=float)
+        if self.out_shift is not None and self.out_scale is not None:
+            raw[:d] /= self.out_scale
+            raw[d:] -= self.out_shift @ raw[:d]
+        if not self.is_scaled:
+            return raw
+        if not isinstance(self.basis, Quadratic):
+            name = type(self.basis).__name__
+            raise ValueError(f"behind a scaler, slopes in raw units of {name} are not defined")
+        # β₁ᵀu + uᵀAu with u = (x − μ)/σ, expanded in x
+        A = Quadratic.matrix(raw[:d], self.m) / np.multiply.outer(self.scale, self.scale)
+        linear = raw[: self.m] / self.scale
+        raw[d:] += self.shift @ A @ self.shift - linear @ self.shift
+        raw[:d] = Quadratic.coefficients(linear - 2.0 * A @ self.shift, A)
+        return raw
+
+
+def _operator_norm(M: Array, p: float) -> float:
+    """A bound on max ‖Mx‖_q / ‖x‖_p for a symmetric M; exact for p = 1 and 2."""
+    if p == 1:
+        return float(np.abs(M).max(initial=0.0))
+    spectral = float(np.linalg.norm(M, 2)) if M.size else 0.0
+    if p <= 2:
+        return spectral
+    power = 1.0 if np.isinf(p) else 1.0 - 2.0 / p
+    bound = spectral * len(M) ** power
+    return min(bound, float(np.abs(M).sum())) if np.isinf(p) else bound
+
+
+def make_expansion(
+    basis: Any, shift: Array | None, scale: Array | None, m: int
+) -> Linear | Expansion:
+    """A basis bound to m inputs, behind a scaler or none."""
+    if isinstance(basis, Linear):
+        if shift is None or scale is None:
+            return basis
+        own_shift, own_scale = basis.arrays(m)
+        return Linear(shift + scale * own_shift, scale * own_scale)
+    inner = (np.zeros(m), np.ones(m)) if shift is None or scale is None else (shift, scale)
+    return Expansion(basis, *inner)

@@ -1,0 +1,160 @@
+"""The largest and the smallest prediction of a basis model within each sample's ball.
+
+The worst attack on a loss convex in f is at one of the two. Everything happens in the
+ball's own units, t = δ / c over the attackable features, so that u moves by D t.
+
+For the quadratic basis and p = 2 both are trust-region subproblems, solved exactly for
+all samples from one eigendecomposition of D A D; elsewhere projected gradient ascent
+climbs from the sample itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import get
+from .balls import Ball
+from .bases import Quadratic
+from .expansion import Expansion
+
+Array = NDArray[Any]
+
+_GROW, _SHRINK, _LONGEST = 2.0, 0.25, 1e4
+
+
+class Climb(NamedTuple):
+    """How projected gradient ascent climbs.
+
+    `step` is the first, in units of the ball's radius; it grows where it succeeds and
+    shrinks where it fails, for each row.
+    """
+
+    n_steps: int = 40
+    step: float = 2.0
+
+
+_DEFAULT_CLIMB = Climb()
+
+
+class End(NamedTuple):
+    """One end of the range of predictions: where (t, (k, m_free)) and by how much f moves."""
+
+    t: Array
+    change: Array
+
+
+def is_exact(basis: Any, p: float) -> bool:
+    """Whether the extremes within a ball are known exactly."""
+    return isinstance(basis, Expansion) and isinstance(basis.basis, Quadratic) and p == 2
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The two ends of f = βᵀv + b over balls of one radius.
+
+    Attributes
+    ----------
+    basis : Expansion
+    beta : array (d,)
+    ball : Ball
+    radius : float
+        ρ = ε s.
+    exact : bool
+        Trust-region subproblems in place of ascent.
+    climb : Climb
+    """
+
+    basis: Expansion
+    beta: Array
+    ball: Ball
+    radius: float
+    exact: bool
+    climb: Climb = _DEFAULT_CLIMB
+
+    @cached_property
+    def free(self) -> Array:
+        """The attackable features."""
+        return np.flatnonzero(self.ball.scale > 0)
+
+    @cached_property
+    def _weights(self) -> Array:
+        return np.ascontiguousarray(self.ball.weights[self.free])
+
+    def moved(self, U: Array, t: Array) -> Array:
+        """The scaled inputs U after the attack t."""
+        out = np.array(U, dtype=np.float64)
+        out[:, self.free] += self._weights * t
+        return out
+
+    def slopes(self, U: Array) -> Array:
+        """∇_t f, shape (k, m_free)."""
+        gradients = self.basis.gradients_at(U, self.beta)
+        return np.ascontiguousarray(gradients[:, self.free] * self._weights)
+
+    def end(self, U: Array, side: float) -> End:
+        """The end towards which side · f grows, for a block of scaled inputs."""
+        if self.radius == 0.0:
+            return End(np.zeros((len(U), self.free.size)), np.zeros(len(U)))
+        if self.exact:
+            return self._trust_region(U, side)
+        start = np.zeros((len(U), self.free.size))
+        return self.ascend(U, start, lambda change: (side * change, np.full(len(U), side)))
+
+    @cached_property
+    def _spectrum(self) -> tuple[Array, Array]:
+        A = Quadratic.matrix(self.basis.slope(self.beta), self.basis.m)
+        bend = self._weights[:, None] * A[np.ix_(self.free, self.free)] * self._weights
+        values, vectors = np.linalg.eigh(bend)
+        return values, vectors
+
+    def _trust_region(self, U: Array, side: float) -> End:
+        values, vectors = self._spectrum
+        if side > 0:  # the largest first
+            values, vectors = values[::-1], vectors[:, ::-1]
+        h = np.ascontiguousarray(side * (self.slopes(U) @ vectors))
+        z, gains = np.empty(h.shape), np.empty(len(h))
+        get("ball_ascent")(h, np.ascontiguousarray(side * values), self.radius, z, gains)
+        return End(z @ vectors.T, side * gains)
+
+    def changes(self, U: Array, base: Array, t: Array, slopes: Array) -> tuple[Array, Array]:
+        """f's change by the attack t, and ∇_t f there; `base` and `slopes` are at t = 0."""
+        there = self.moved(U, t)
+        slopes_there = self.slopes(there)
+        if isinstance(self.basis.basis, Quadratic):
+            # Exact for a quadratic, and free of cancellation.
+            return 0.5 * np.einsum("ij,ij->i", slopes + slopes_there, t), slopes_there
+        return self.basis.features_at(there) @ self.beta - base, slopes_there
+
+    def ascend(
+        self, U: Array, t: Array, objective: Callable[[Array], tuple[Array, Array]]
+    ) -> End:
+        """Projected gradient ascent from t.
+
+        `objective` takes f's changes to what is to grow, and to the sides (±1) on which f
+        has to move for that.
+        """
+        base, slopes = self.basis.features_at(U) @ self.beta, self.slopes(U)
+        step = np.full(len(U), self.climb.step * self.radius)
+        ball, moved = (self.radius, float(self.ball.p)), np.empty(t.shape)
+        change, here = self.changes(U, base, t, slopes)
+        value, side = objective(change)
+        for n in range(self.climb.n_steps):
+            get("ascend_rows")(t, here, side * step, ball, n == 0, moved)
+            trial, there = self.changes(U, base, moved, slopes)
+            new_value, new_side = objective(trial)
+            # Rounding is no reason to stop: the last digits of t come from the gradient.
+            better = new_value >= value - 1e-15 * (np.abs(base) + np.abs(trial))
+            if n > 0 and np.abs(moved - t).max(initial=0.0) <= 1e-14 * self.radius:
+                break
+            t = np.where(better[:, None], moved, t)
+            here = np.where(better[:, None], there, here)
+            change, value = np.where(better, trial, change), np.where(better, new_value, value)
+            side = np.where(better, new_side, side)
+            step = np.clip(step * np.where(better, _GROW, _SHRINK), 0.0, _LONGEST * self.radius)
+        return End(t, change)

@@ -1,0 +1,223 @@
+"""Estimators f = βᵀv(x) + b on a basis, whose features are formed block by block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .. import _validate
+from .._basis_sums import make_sweep
+from .._sums import Sweep
+from ..bases import Custom, Fourier, Linear, Powers, Quadratic
+from ..expansion import make_expansion
+from ..losses import Loss
+from ..streaming import Encoder, RowSource
+from .base import LinearPredictor
+from .labels import as_float, as_nonnegative, check_two_classes, sign_encoder
+
+Array = NDArray[Any]
+_BASES = (Linear, Quadratic, Powers, Fourier, Custom)
+_BLOCK_DOUBLES = 1 << 17
+
+
+class BasisModel(LinearPredictor):
+    """What models on a basis share beyond linear predictors."""
+
+    kind: str
+
+    def loss_description(self) -> Loss:
+        """ℓ."""
+        return self._loss()
+
+    def encoder(self) -> Encoder:
+        """From raw targets to the numbers that the loss expects."""
+        return self._encode
+
+    def _sweep(self, source: RowSource, loss: Loss) -> Sweep:
+        m = source.n_columns
+        self.basis_ = self._basis().bind(m, source.x[:8])
+        basis = make_expansion(self.basis_, None, None, m)
+        return make_sweep(source, loss, basis, bool(self.fit_intercept))
+
+    def _penalized(self, m: int) -> Array:
+        return self.basis_.penalized(m)
+
+    def _basis(self) -> Any:
+        raise NotImplementedError
+
+    def theta_coefficients(self) -> Array:
+        """β, shape (d,)."""
+        return np.asarray(self.coef_)
+
+    def set_coefficients(self, beta: Array) -> None:
+        """Take over β (d,)."""
+        self.coef_ = np.array(beta)
+
+    def _decision(self, X: Any) -> Array:
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        expansion = make_expansion(self.basis_, None, None, X.shape[1])
+        beta = self.theta_coefficients()
+        out = np.empty(len(X))
+        size = max(64, _BLOCK_DOUBLES // max(beta.size, 1))
+        for start in range(0, len(X), size):
+            out[start : start + size] = expansion.transform(X[start : start + size]) @ beta
+        return out + self.intercept_
+
+
+class QuadraticRegression(RegressorMixin, BasisModel):
+    """Least squares on x and all products x_j x_k.
+
+    Minimises ``E (f − y)² + alpha Σ β_jk²`` with f = coefᵀx + xᵀ quadratic x + intercept;
+    the penalty is on the coefficients β_jk of the products x_j x_k, j ≤ k (twice the entry
+    of ``quadratic_`` off the diagonal), and neither on ``coef_`` nor on the intercept.
+
+    Parameters
+    ----------
+    alpha : float, default 1e-3
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    coef_ : array (m,)
+    quadratic_ : array (m, m)
+        Symmetric.
+    intercept_ : float
+    basis_ : Quadratic
+    n_iter_ : int
+        Newton steps taken.
+    n_features_in_ : int
+    """
+
+    kind = "quadratic"
+    _loss_name = "squared_error"
+
+    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+    def _basis(self) -> Quadratic:
+        return Quadratic()
+
+    def theta_coefficients(self) -> Array:
+        """β: the coefficients of x, then of x_j x_k for j ≤ k."""
+        return Quadratic.coefficients(np.asarray(self.coef_), np.asarray(self.quadratic_))
+
+    def set_coefficients(self, beta: Array) -> None:
+        """Take over β (d,)."""
+        m = self.n_features_in_
+        self.coef_ = np.array(beta[:m])
+        self.quadratic_ = Quadratic.matrix(beta, m)
+
+    def predict(self, X: Any) -> Array:
+        """f(X), shape (n,)."""
+        return self._decision(X)
+
+
+class BasisRegression(BasisModel):
+    """A model on any basis with any of the losses.
+
+    Minimises ``E ℓ(βᵀv(x) + b, y) + alpha ‖β‖²`` (with the quadratic basis only the products'
+    coefficients are in the penalty).
+
+    Parameters
+    ----------
+    basis : fastaif.bases.Linear, Quadratic, Powers, Fourier or Custom
+    loss : {"squared_error", "logistic", "poisson", "huber"} or fastaif.losses.Loss
+        ``Loss("huber", delta)`` for a δ other than 1. With "logistic" this is a classifier
+        of two labels.
+    alpha : float, default 0.0
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    coef_ : array (d,)
+    intercept_ : float
+    basis_
+        The basis, bound to the number of inputs.
+    classes_ : array (2,)
+        With the logistic loss: the labels; f > 0 means the second.
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "basis"
+
+    def __init__(
+        self,
+        basis: Any,
+        loss: str | Loss = "squared_error",
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+    ) -> None:
+        self.basis = basis
+        self.loss = loss
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+    def _basis(self) -> Any:
+        if not isinstance(self.basis, _BASES):
+            names = ", ".join(kind.__name__ for kind in _BASES)
+            raise TypeError(f"basis must be one of fastaif.bases' {names}, but is {self.basis!r}")
+        return self.basis
+
+    def _loss(self) -> Loss:
+        if isinstance(self.loss, Loss):
+            return self.loss
+        known = ["squared_error", "logistic", "poisson", "huber"]
+        return Loss(_validate.option(self.loss, "loss", known))
+
+    def _has_numbers(self) -> bool:
+        return not self._is_classifier()
+
+    def _is_classifier(self) -> bool:
+        return getattr(self.loss, "name", self.loss) == "logistic"
+
+    def _prepare_targets(self, y: Array) -> Array:
+        if self._is_classifier():
+            self.classes_ = check_two_classes(y)
+            self._encode = sign_encoder(self.classes_)
+            return y
+        self._encode = as_nonnegative if self._loss().name == "poisson" else as_float
+        return self._encode(y)
+
+    def decision_function(self, X: Any) -> Array:
+        """f(X), shape (n,)."""
+        return self._decision(X)
+
+    def predict(self, X: Any) -> Array:
+        """f(X); the expected count for "poisson"; the likelier label for "logistic". (n,)."""
+        f = self._decision(X)
+        if self._is_classifier():
+            return np.asarray(self.classes_[(f > 0).astype(int)])
+        return np.exp(f) if self._loss().name == "poisson" else f
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy for "logistic", D² for "poisson", else R²."""
+        from sklearn import metrics
+
+        predicted = self.predict(X)
+        if self._is_classifier():
+            return float(metrics.accuracy_score(y, predicted, sample_weight=sample_weight))
+        if self._loss().name == "poisson":
+            mean = np.maximum(predicted, np.finfo(float).tiny)
+            return float(metrics.d2_tweedie_score(y, mean, sample_weight=sample_weight, power=1))
+        return float(metrics.r2_score(y, predicted, sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, RegressorTags
+
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        if self._is_classifier():
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags(multi_class=False)
+        else:
+            tags.estimator_type = "regressor"
+            tags.regressor_tags = RegressorTags()
+            tags.target_tags.positive_only = getattr(self.loss, "name", self.loss) == "poisson"
+        return tags

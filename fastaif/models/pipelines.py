@@ -1,0 +1,129 @@
+"""The preprocessing of a scikit-learn Pipeline, held fixed under attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from ..bases import Linear, Quadratic
+from ..expansion import Expansion
+
+Array = NDArray[Any]
+Scaling = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to the inputs before the model.
+
+    Attributes
+    ----------
+    before, after : pair of arrays or None
+        Shift and scale before the polynomial features (the only ones without these), and
+        behind them, a bias column left out.
+    m : int or None
+        The number of inputs, where some step knows it.
+    polynomial : bool
+        Whether the products of inputs are formed.
+    bias : float or None
+        The constant in the bias column that the model sees; None where there is none.
+    """
+
+    before: Scaling | None = None
+    after: Scaling | None = None
+    m: int | None = None
+    polynomial: bool = False
+    bias: float | None = None
+
+    def linear_basis(self) -> Linear:
+        """The basis without polynomial features."""
+        return Linear() if self.before is None else Linear(*self.before)
+
+    def basis(self) -> Linear | Expansion:
+        """v of a linear model behind this preprocessing."""
+        if not self.polynomial or self.m is None:
+            return self.linear_basis()
+        inner = self.before or (np.zeros(self.m), np.ones(self.m))
+        return Expansion(Quadratic(), *inner, *(self.after or (None, None)))
+
+
+def split(estimator: Any, accepted: str) -> tuple[Preprocessing, Any]:
+    """The preprocessing and the last step of a Pipeline, or of a bare estimator.
+
+    Raises
+    ------
+    TypeError
+        A step is neither a StandardScaler nor PolynomialFeatures; `accepted` says what is.
+    """
+    if not isinstance(estimator, Pipeline):
+        return Preprocessing(), estimator
+    steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
+    for step in steps[:-1]:
+        if type(step) not in (StandardScaler, PolynomialFeatures):
+            raise TypeError(
+                f"a Pipeline with a {type(step).__name__} before the model is not supported: "
+                f"fastaif takes {accepted}"
+            )
+        require_fitted(step, "n_features_in_")
+    return _read(steps[:-1]), steps[-1]
+
+
+def _read(steps: list[Any]) -> Preprocessing:
+    places = [k for k, step in enumerate(steps) if isinstance(step, PolynomialFeatures)]
+    if not places:
+        return Preprocessing(_scaling(steps))
+    if len(places) > 1:
+        raise TypeError("a Pipeline with PolynomialFeatures twice is not supported")
+    poly = steps[places[0]]
+    m = int(poly.n_features_in_)
+    _require_quadratic(poly, m)
+    after, bias = _scaling(steps[places[0] + 1 :]), 1.0 if poly.include_bias else None
+    if bias is not None and after is not None:
+        bias = float((1.0 - after[0][0]) / after[1][0])
+        after = after[0][1:], after[1][1:]
+    return Preprocessing(_scaling(steps[: places[0]]), after, m, True, bias)
+
+
+def _require_quadratic(poly: PolynomialFeatures, m: int) -> None:
+    """All of x_j and x_j x_k, j ≤ k, and nothing else but a bias."""
+    first, second = np.triu_indices(m)
+    wanted = np.vstack([np.eye(m, dtype=int), np.zeros((len(first), m), dtype=int)])
+    for row, (j, k) in enumerate(zip(first, second, strict=True), start=m):
+        wanted[row, j] += 1
+        wanted[row, k] += 1
+    powers = poly.powers_[int(poly.include_bias) :]
+    if powers.shape != wanted.shape or not np.array_equal(powers, wanted):
+        raise ValueError(
+            f"PolynomialFeatures(degree={poly.degree!r}, "
+            f"interaction_only={poly.interaction_only}) is not supported: only degree=2 with "
+            "all squares and products is"
+        )
+
+
+def _scaling(scalers: list[StandardScaler]) -> Scaling | None:
+    """The composition of fitted scalers."""
+    result: Scaling | None = None
+    for scaler in scalers:
+        m = scaler.n_features_in_
+        mean = np.zeros(m) if scaler.mean_ is None or not scaler.with_mean else scaler.mean_
+        sd = np.ones(m) if scaler.scale_ is None else scaler.scale_
+        if result is None:
+            result = np.array(mean, dtype=float), np.array(sd, dtype=float)
+        else:
+            shift, scale = result
+            result = shift + scale * mean, scale * sd
+    return result
+
+
+def require_fitted(estimator: Any, attribute: str) -> None:
+    """Raise NotFittedError for an estimator without the attribute that fit sets."""
+    if not hasattr(estimator, attribute):
+        raise NotFittedError(
+            f"This {type(estimator).__name__} instance is not fitted yet: call fit first"
+        )
