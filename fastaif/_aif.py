@@ -46,9 +46,11 @@ def aif(
     Parameters
     ----------
     estimator
-        A fitted linear-predictor model: fastaif's own, scikit-learn's LinearRegression,
-        Ridge, LogisticRegression (binary) or PoissonRegressor, or a Pipeline of
-        StandardScaler and one of these (the scaler is held fixed under attack).
+        A fitted model: fastaif's own (linear predictors, QuadraticRegression,
+        BasisRegression, RandomizedSmoothing around one of these), scikit-learn's
+        LinearRegression, Ridge, LogisticRegression (binary) or PoissonRegressor, or a
+        Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of these (the
+        preprocessing is held fixed under attack).
     X : array (n, m)
         The data of the fit: any layout, float64 or float32, memory maps, frames.
     y : array (n,)
@@ -64,7 +66,8 @@ def aif(
         Which features may be attacked; all by default.
     attack_space : {"scaled", "raw"}, default "scaled"
         Behind a StandardScaler: whether attacks are measured in each feature's standard
-        deviation (c = σ, s from the scaled inputs) or in raw units (c = 1).
+        deviation (c = σ, s from the scaled inputs) or in raw units (c = 1). Only scalers
+        before PolynomialFeatures count.
     sample_weight : array (n,), optional
     formula : {"exact", "paper"}, default "exact"
         The same at order = inf.
@@ -72,7 +75,7 @@ def aif(
         Added to the diagonal of H before it is inverted.
     solver : {"auto", "cholesky"}, default "auto"
     hessian : {"exact", "gauss_newton"}, default "exact"
-        The same for a linear predictor.
+        The same for models that are linear in θ.
     refine : bool, default False
         First bring θ̂ to a stationary point of (X, y) by Newton's method.
     random_state : optional

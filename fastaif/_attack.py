@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -46,7 +47,7 @@ def attack(
     Parameters
     ----------
     estimator
-        A fitted linear-predictor model (see `aif`).
+        A fitted model (see `aif`).
     X : array (n, m)
         s = E‖x/c‖_p is computed on these rows.
     y : array (n,)
@@ -54,11 +55,14 @@ def attack(
     p, order, radius, feature_scale, attackable, attack_space, sample_weight
         As in `aif`; weights enter s only.
     method : {"auto", "exact", "pgd"}, default "auto"
-        "exact" is the closed form ``x ± ε s φ_c(∇_x f)``, which is what "auto" takes.
+        "exact" is the closed form ``x ± ε s φ_c(∇_x f)`` for a linear predictor, and a
+        trust-region subproblem a sample for the quadratic basis with p = 2. "pgd" is
+        projected gradient ascent. "auto" is "exact" where there is one, else "pgd" with
+        at least two starts.
     n_steps, step, n_restarts
         Projected gradient ascent: steps, their length in units of ε s (2.5 / n_steps by
-        default), and starts (the sample itself, the antipode of where that led, then
-        random points of the ball).
+        default; for basis models, where they adapt, 2 for the first), and starts (the
+        sample itself, the antipode of where that led, then random points of the ball).
     random_state : int, RandomState, Generator or None
         Draws the random starts: the same for each row whatever the blocks and threads.
 
@@ -139,8 +143,11 @@ def _prepare_attack(
     )
     problem = prepare(estimator, X, y, only_radius=True, **ball)
     refuse_unknown_maximum(problem, method)
-    by_ascent = method == "pgd" or not has_exact_attacks(problem)
-    return problem, eps, settings if by_ascent else None
+    if has_exact_attacks(problem) and method != "pgd":
+        return problem, eps, None
+    if method == "auto":  # two starts find both ends of the range of f
+        settings = dataclasses.replace(settings, n_restarts=max(settings.n_restarts, 2))
+    return problem, eps, settings
 
 
 def _attacked(problem: SumProblem, eps: float, settings: PgdSettings | None) -> Array:

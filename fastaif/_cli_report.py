@@ -30,13 +30,14 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
         At least one; `result.verify(eps)` at each ε.
     """
     problem, largest = result.problem, max(v.eps for v in verified)
+    how = report.method_name(verified[0].method)
     lines = [
         f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
         "=" * _WIDTH,
         f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, alpha = "
         f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}",
         "",
-        f"{'eps':>8}{'S (eq. 4)':>14}{'predicted':>14}{'exact cost':>15}{'exact gain':>15}"
+        f"{'eps':>8}{'S (eq. 4)':>14}{'predicted':>14}{how + ' cost':>15}{how + ' gain':>15}"
         f"{'flipped':>12}",
     ]
     for v in verified:
@@ -45,19 +46,19 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
             f"{v.eps:>8g}{clean:>14.6g}{v.predicted_cost:>14.6g}{v.exact_cost:>15.6g}"
             f"{v.exact_gain:>15.6g}{result.flip_fraction(v.eps):>12.1%}"
         )
-    lines += [_wrap(_meaning(result, largest)), ""]
+    lines += [_wrap(_meaning(result, largest, how)), ""]
     lines += [*_coefficient_lines(result, max(verified, key=lambda v: v.eps)), ""]
     reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
     return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
 
 
-def _meaning(result: InfluenceResult, eps: float) -> str:
+def _meaning(result: InfluenceResult, eps: float, how: str) -> str:
     """What cost and gain are, and which multiple of ε² they should be."""
     if result.problem.alpha == 0:
         return (
             "Robust training raises the clean loss by the cost and lowers the adversarial loss by "
             "the gain; to second order in eps both equal the predicted change, S (eq. 4). Where "
-            "they part from it eps is too large for the prediction: trust the exact columns."
+            f"they part from it eps is too large for the prediction: trust the {how} columns."
         )
     # With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not its whole change.
     with warnings.catch_warnings():
@@ -74,13 +75,14 @@ def _meaning(result: InfluenceResult, eps: float) -> str:
 
 
 def _coefficient_lines(result: InfluenceResult, largest: Verification) -> list[str]:
-    chosen, m = report.largest_moves(result), result.problem.model.n_features
-    which = "" if len(chosen) == m else f" ({len(chosen)} of {m})"
+    chosen, d = report.largest_moves(result), result.problem.model.n_coefs
+    which = "" if len(chosen) == d else f" ({len(chosen)} of {d})"
+    how = report.method_name(largest.method)
     scaled = "" if result.problem.model.basis.is_identity else ", per standard deviation"
     lines = [
         f"What adversarial training would move most{which}{scaled}",
         f"{'':>23}{'param':>13}{'influence':>13}{'change at eps = ' + f'{largest.eps:g}:':>28}",
-        f"{'':>49}{'predicted':>14}{'exact':>14}",
+        f"{'':>49}{'predicted':>14}{how:>14}",
     ]
     exact = largest.robust.params - result.params
     for k in chosen:

@@ -36,7 +36,7 @@ def robust_fit(
     Parameters
     ----------
     estimator
-        A fitted linear-predictor model (see `aif`); its parameters are the start.
+        A fitted model (see `aif`); its parameters are the start.
     X : array (n, m)
     y : array (n,)
     eps : float

@@ -43,7 +43,7 @@ def sensitivity(
     Parameters
     ----------
     estimator
-        A fitted linear-predictor model (see `aif`).
+        A fitted model (see `aif`).
     X, y : arrays (n, m), (n,)
         The data of the fit.
     eps : float or array

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils import check_X_y
 
 from . import _validate
 from .copies import NoisyCopies, noisy_rows
@@ -98,15 +99,15 @@ class RandomizedSmoothing(Delegating):
         return noisy_rows(source, float(self.sigma), int(self.n_copies), self.seed_)
 
     def _fit_on_all(self, fitted: Any, X: Any, y: Any, sample_weight: Any) -> None:
-        array, columns = _validate.matrix(X)
+        columns = list(X.columns) if hasattr(X, "columns") else None
+        array, targets = check_X_y(X, y, dtype=[np.float64, np.float32], estimator=self)
         noisy: Any = NoisyCopies(array, float(self.sigma), int(self.n_copies), self.seed_)[:]
         if columns is not None:
             import pandas as pd
 
-            noisy = pd.DataFrame(noisy, columns=list(columns))
+            noisy = pd.DataFrame(noisy, columns=columns)
         w = None if sample_weight is None else np.tile(np.asarray(sample_weight), self.n_copies)
-        targets = np.tile(np.asarray(y), self.n_copies)
-        fitted.fit(noisy, targets, **weights_for(fitted, w))
+        fitted.fit(noisy, np.tile(targets, self.n_copies), **weights_for(fitted, w))
 
 
 @dataclass(frozen=True)

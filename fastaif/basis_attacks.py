@@ -39,6 +39,7 @@ def attack_by_ascent(
     """
     radius, loss = eps * problem.radius, problem.model.loss
     climb = Climb(settings.n_steps, 2.0 if settings.step is None else settings.step)
+    walk = Climb(settings.n_steps, settings.step or 2.5 / settings.n_steps, leap=False)
     extremes = Extremes(
         problem.basis, theta[: problem.model.n_coefs], problem.ball, radius, False, climb
     )
@@ -60,7 +61,7 @@ def attack_by_ascent(
                 t = -t
             elif draw > 1:
                 operation(settings.seed, draw, start, radius, float(problem.ball.p), t)
-            end = extremes.ascend(U, np.array(t), objective)
+            end = extremes.ascend(U, np.array(t), objective, walk if draw > 1 else climb)
             reached, _ = objective(end.change)
             better = reached > value
             best, value = np.where(better[:, None], end.t, best), np.where(better, reached, value)

@@ -32,11 +32,13 @@ class Climb(NamedTuple):
     """How projected gradient ascent climbs.
 
     `step` is the first, in units of the ball's radius; it grows where it succeeds and
-    shrinks where it fails, for each row.
+    shrinks where it fails, for each row. A `leap` goes along φ(∇f) first: right from the
+    middle of a small ball, but from other points it would forget where they were.
     """
 
     n_steps: int = 40
     step: float = 2.0
+    leap: bool = True
 
 
 _DEFAULT_CLIMB = Climb()
@@ -132,20 +134,25 @@ class Extremes:
         return self.basis.features_at(there) @ self.beta - base, slopes_there
 
     def ascend(
-        self, U: Array, t: Array, objective: Callable[[Array], tuple[Array, Array]]
+        self,
+        U: Array,
+        t: Array,
+        objective: Callable[[Array], tuple[Array, Array]],
+        climb: Climb | None = None,
     ) -> End:
         """Projected gradient ascent from t.
 
         `objective` takes f's changes to what is to grow, and to the sides (±1) on which f
         has to move for that.
         """
+        climb = self.climb if climb is None else climb
         base, slopes = self.basis.features_at(U) @ self.beta, self.slopes(U)
-        step = np.full(len(U), self.climb.step * self.radius)
+        step = np.full(len(U), climb.step * self.radius)
         ball, moved = (self.radius, float(self.ball.p)), np.empty(t.shape)
         change, here = self.changes(U, base, t, slopes)
         value, side = objective(change)
-        for n in range(self.climb.n_steps):
-            get("ascend_rows")(t, here, side * step, ball, n == 0, moved)
+        for n in range(climb.n_steps):
+            get("ascend_rows")(t, here, side * step, ball, climb.leap and n == 0, moved)
             trial, there = self.changes(U, base, moved, slopes)
             new_value, new_side = objective(trial)
             # Rounding is no reason to stop: the last digits of t come from the gradient.

@@ -81,7 +81,8 @@ def plot_report(
     """Draw a result and its verification: influence bars; cost and gain against ε.
 
     The line is ``½ ε² IᵀHI``, which both the cost and the gain follow to second order in
-    ε (eq. 4, plus the penalty where alpha > 0); the points are exact.
+    ε (eq. 4, plus the penalty where alpha > 0); the points are those of
+    robust optima.
 
     Parameters
     ----------
@@ -115,13 +116,14 @@ def plot_report(
 def _draw_costs(
     ax: Any, result: InfluenceResult, eps: Array, verifications: Sequence[Verification]
 ) -> None:
+    how = report.method_name(verifications[0].method)
     cost = np.array([v.exact_cost for v in verifications])
     gain = np.array([v.exact_gain for v in verifications])
     coefficient = verifications[-1].predicted_cost / eps[-1] ** 2
     line = np.geomspace(eps[0] / 1.5, eps[-1] * 1.5, 50)
     ax.plot(line, coefficient * line**2, color=_PREDICTED, label=f"predicted, {_HALF_SQUARE}")
-    ax.plot(eps, gain, "s", color=_GAIN, markersize=6, label="exact gain (adversarial loss)")
-    ax.plot(eps, cost, "o", color=_COST, markersize=6, label="exact cost (clean loss)")
+    ax.plot(eps, gain, "s", color=_GAIN, markersize=6, label=f"{how} gain (adversarial loss)")
+    ax.plot(eps, cost, "o", color=_COST, markersize=6, label=f"{how} cost (clean loss)")
     # Rounding can make a change negative at tiny eps, which a log axis would hide.
     if min(cost.min(), gain.min()) > 0:
         ax.set(xscale="log", yscale="log")

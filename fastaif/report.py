@@ -38,6 +38,11 @@ def norm_name(p: float) -> str:
     return "inf" if np.isinf(p) else f"{p:g}"
 
 
+def method_name(method: str) -> str:
+    """How a robust optimum was found, as people write it."""
+    return "PGD" if method == "pgd" else method
+
+
 def summary(result: InfluenceResult, eps: Array) -> str:
     """The report that `print(result)` shows."""
     problem = result.problem

@@ -38,7 +38,7 @@ def last_step(name, fit_intercept=True):
 
 def fitted(ordering, name, include_bias, weighted=False, fit_intercept=True, **scaling):
     kind = THEIRS[name][2]
-    data = make(kind, n=60, weighted=weighted)
+    data = make(kind, n=50, weighted=weighted)
     pipe = pipeline(ordering, last_step(name, fit_intercept), include_bias, **scaling)
     weights = {f"{pipe.steps[-1][0]}__sample_weight": data.w} if weighted else {}
     return pipe.fit(data.X, data.y, **weights), data, kind
@@ -88,9 +88,9 @@ def compare(pipe, data, kind, alpha, **options):
 @pytest.mark.parametrize(("include_bias", "weighted"), [(False, True), (True, False)])
 def test_pipelines(ordering, name, include_bias, weighted):
     pipe, data, kind = fitted(ordering, name, include_bias, weighted)
-    alpha = THEIRS[name][3](60 if data.w is None else data.w.sum())
+    alpha = THEIRS[name][3](50 if data.w is None else data.w.sum())
     for space in ("scaled", "raw"):
-        for p in (1.0, 2.0, 3.0, np.inf):
+        for p in (1.0, 3.0, np.inf):
             compare(pipe, data, kind, alpha, p=p, attack_space=space)
         compare(pipe, data, kind, alpha, attack_space=space, **ATTACK)
 
@@ -101,7 +101,7 @@ def test_scalers_that_do_half(ordering, scaling):
     for include_bias in (False, True):
         pipe, data, kind = fitted(ordering, "ridge", include_bias, **scaling)
         for space in ("scaled", "raw"):
-            compare(pipe, data, kind, 3.0 / 60, p=1.5, attack_space=space)
+            compare(pipe, data, kind, 3.0 / 50, p=1.5, attack_space=space)
 
 
 @pytest.mark.parametrize("ordering", ORDERINGS)
@@ -185,7 +185,7 @@ def test_robust_copies_are_pipelines(ordering, name):
     """Their predictions are those of the robust parameters, whatever became of the bias column."""
     for include_bias in (False, True):
         pipe, data, kind = fitted(ordering, name, include_bias)
-        robust = fa.robust_fit(pipe, data.X, data.y, 0.02)
+        robust = fa.robust_fit(pipe, data.X, data.y, 1e-3)
         assert [type(step) for _, step in robust.estimator.steps] == [
             type(step) for _, step in pipe.steps
         ]

@@ -88,6 +88,17 @@ def test_breast_cancer_with_an_infinite_validity_radius() -> None:
     assert found["validity_radius"] == "inf"
 
 
+def test_quadratic_model() -> None:
+    data, options = load_diabetes(as_frame=True), ["--model", "quadratic", "--eps", "1e-5"]
+    found = document(*options, "--p", "inf")
+    assert_is(found, reference(data.data, data.target, fa.QuadraticRegression(), p=np.inf), [1e-5])
+    assert "bmi s5" in found["names"]
+    table = run("analyze", *options, "--p", "inf", "--format", "table").stdout
+    assert "PGD cost" in table
+    assert "(10 of 65)" in table
+    assert "exact cost" in run("analyze", *options, "--format", "table").stdout
+
+
 def test_options_reach_the_library(frame: pd.DataFrame, tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "d.csv", index=False)
     found = document(
@@ -193,7 +204,6 @@ def test_bad_files(name: str, tmp_path: Path) -> None:
         (["--weights", "s1"], "negative"),
         (["--weights", "s1", "--target", "s1"], "both"),
         (["--model", "forest"], "linear, logistic, poisson, huber"),
-        (["--model", "quadratic"], "not available yet"),
         (["--model", "kernel"], "not available yet"),
         (["--model", "logistic"], "214 classes"),
         (["--model", "poisson", "--target", "s1"], "negative"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastaif as fa
@@ -16,6 +17,17 @@ ESTIMATORS = [
     fa.PoissonRegression(alpha=0.1, fit_intercept=False),
     fa.HuberRegression(),
     fa.HuberRegression(delta=2.0, alpha=0.1, fit_intercept=False),
+    fa.QuadraticRegression(),
+    fa.QuadraticRegression(alpha=0.1, fit_intercept=False),
+    fa.BasisRegression(fa.bases.Linear()),
+    fa.BasisRegression(fa.bases.Powers(2), alpha=0.01),
+    fa.BasisRegression(fa.bases.Fourier(20, 0.05, 0), alpha=1e-4),
+    fa.BasisRegression(fa.bases.Powers(2), "logistic", alpha=0.01),
+    fa.BasisRegression(fa.bases.Powers(2), "poisson", alpha=0.01),
+    fa.BasisRegression(fa.bases.Quadratic(), fa.losses.Loss("huber", 2.0), alpha=0.01),
+    fa.RandomizedSmoothing(fa.LinearRegression(), 0.1, n_copies=3, random_state=0),
+    fa.RandomizedSmoothing(fa.LogisticRegression(), 0.1, n_copies=3, random_state=0),
+    fa.RandomizedSmoothing(Ridge(), 0.1, n_copies=3, random_state=0),
 ]
 
 
@@ -24,6 +36,9 @@ def expected_failures(estimator):
     if isinstance(estimator, fa.PoissonRegression) and not estimator.fit_intercept:
         reason = "exp(f) without an intercept explains little of the check's data, whoever fits it"
         return {"check_regressors_train": reason}
+    if isinstance(estimator, fa.RandomizedSmoothing):
+        reason = "a repeated sample has noise of its own, a weighted one has not"
+        return {"check_sample_weight_equivalence_on_dense_data": reason}
     return {}
 
 

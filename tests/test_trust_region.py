@@ -15,7 +15,7 @@ from naive import basis_attack, losses
 
 import fastaif as fa
 
-N, M = 100, 4
+N, M = 60, 4
 
 
 def turned(eigenvalues, seed=3):
@@ -208,7 +208,7 @@ def test_the_twins_bound_has_all_its_digits(rng):
     mp.mp.dps = 50
     for family in ("indefinite", "interior maximum", "hard, multiple"):
         A, coef, X, _ = problem(family, 1.0)
-        G = (coef + 2.0 * X @ A)[::25]
+        G = (coef + 2.0 * X @ A)[::15]
         values, axes = mp.eigsy(mp.matrix(A.tolist()))
         for g, found in zip(G, basis_attack.largest_quadratic(G, A, 0.8), strict=True):
             h = axes.T * mp.matrix(g.tolist())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import _validate
@@ -118,6 +119,10 @@ class QuadraticRegression(RegressorMixin, BasisModel):
         return self._decision(X)
 
 
+def _is_binary(model: BasisRegression) -> bool:
+    return getattr(model.loss, "name", model.loss) == "logistic"
+
+
 class BasisRegression(BasisModel):
     """A model on any basis with any of the losses.
 
@@ -172,27 +177,33 @@ class BasisRegression(BasisModel):
         return Loss(_validate.option(self.loss, "loss", known))
 
     def _has_numbers(self) -> bool:
-        return not self._is_classifier()
-
-    def _is_classifier(self) -> bool:
-        return getattr(self.loss, "name", self.loss) == "logistic"
+        return not _is_binary(self)
 
     def _prepare_targets(self, y: Array) -> Array:
-        if self._is_classifier():
+        if _is_binary(self):
             self.classes_ = check_two_classes(y)
             self._encode = sign_encoder(self.classes_)
             return y
         self._encode = as_nonnegative if self._loss().name == "poisson" else as_float
         return self._encode(y)
 
+    @available_if(_is_binary)
     def decision_function(self, X: Any) -> Array:
-        """f(X), shape (n,)."""
+        """f(X) of a classifier, shape (n,)."""
         return self._decision(X)
+
+    @available_if(_is_binary)
+    def predict_proba(self, X: Any) -> Array:
+        """The probabilities of both classes, shape (n, 2)."""
+        from scipy.special import expit
+
+        f = self._decision(X)
+        return np.column_stack([expit(-f), expit(f)])
 
     def predict(self, X: Any) -> Array:
         """f(X); the expected count for "poisson"; the likelier label for "logistic". (n,)."""
         f = self._decision(X)
-        if self._is_classifier():
+        if _is_binary(self):
             return np.asarray(self.classes_[(f > 0).astype(int)])
         return np.exp(f) if self._loss().name == "poisson" else f
 
@@ -201,7 +212,7 @@ class BasisRegression(BasisModel):
         from sklearn import metrics
 
         predicted = self.predict(X)
-        if self._is_classifier():
+        if _is_binary(self):
             return float(metrics.accuracy_score(y, predicted, sample_weight=sample_weight))
         if self._loss().name == "poisson":
             mean = np.maximum(predicted, np.finfo(float).tiny)
@@ -213,7 +224,7 @@ class BasisRegression(BasisModel):
 
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        if self._is_classifier():
+        if _is_binary(self):
             tags.estimator_type = "classifier"
             tags.classifier_tags = ClassifierTags(multi_class=False)
         else:

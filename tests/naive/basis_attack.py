@@ -34,7 +34,7 @@ def largest_quadratic(G, A, radius):
     high = np.sqrt(h2.sum(axis=1)) / (2.0 * radius)  # here the derivative is not negative
     low = high * 1e-18
     high = np.where(high > 0, high, 1.0)
-    for _ in range(200):
+    for _ in range(64):  # halves the logarithm of 1e18
         middle = np.sqrt(low * high)
         falling = parts(middle, 2) > radius**2
         low, high = np.where(falling, middle, low), np.where(falling, high, middle)
