@@ -88,13 +88,17 @@ class BasisSweep(Sweep):
             w = rows.weight[start : start + size] if rows.weight.size else np.ones(len(y))
             U = self.basis.inner(x)
             V = np.array(self.basis.features_at(U))  # used up below
-            moves, gains, ties = np.empty((0, self.n_coefs)), np.empty(0), np.zeros(len(y))
+            moves, directions = None, c.Directions(np.empty(0), np.empty(0))
             if need & c.NEED_MIXED:
                 P, gains, ties = self.directions(U, beta)
-                moves = self.basis.moves_at(U, P)
+                moves, directions = self.basis.moves_at(U, P), c.Directions(gains, ties)
             norms = self._norms(x, U, V, need)
-            block = c.Block(V, V @ beta + intercept, norms, gains, moves)
-            get("block_sums")(block, ties, np.array(y), np.array(w), self._inner(), need, raw)
+            block, weights = c.Block(V, V @ beta + intercept, norms), np.empty(len(y))
+            get("block_sums")(
+                block, directions, np.array(y), np.array(w), self._inner(), need, weights, raw
+            )
+            if moves is not None:
+                raw.vectors[c.V_MIXED] += weights @ moves
 
     def _norms(self, x: Array, U: Array, V: Array, need: int) -> Array:
         if need & c.NEED_YARDSTICK:

@@ -123,6 +123,13 @@ def row_direction(g, p, out):
             if abs(g[k]) == largest:
                 out[k] = np.sign(g[k])
                 return
+    if p == 2.0:
+        for k in range(m):
+            out[k] = g[k] / largest
+        inverse = 1.0 / math.sqrt(_row_sum_of_squares(out))
+        for k in range(m):
+            out[k] *= inverse
+        return
     q = p / (p - 1.0)
     total = 0.0
     for k in range(m):

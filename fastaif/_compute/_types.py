@@ -37,17 +37,21 @@ EMPTY.setflags(write=False)
 
 
 class Block(NamedTuple):
-    """Features (k, d) of a block with what goes with each row.
-
-    Predictions f, norms of the inputs, gains g = ‖D ∘ ∇_u f‖_q and moves Jφ (k, d); the
-    last two are read for NEED_MIXED only.
-    """
+    """Features v (k, d) of a block, predictions f (k,) and norms of the inputs (k,)."""
 
     v: np.ndarray
     f: np.ndarray
     norms: np.ndarray
+
+
+class Directions(NamedTuple):
+    """Gains g = ‖D ∘ ∇_u f‖_q (k,) of a block's rows, and ties (k,) in their directions.
+
+    Both are empty in passes without NEED_MIXED.
+    """
+
     gains: np.ndarray
-    moves: np.ndarray
+    ties: np.ndarray
 
 
 class Rows(NamedTuple):

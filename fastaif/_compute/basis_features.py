@@ -172,3 +172,29 @@ def basis_moves(u, basis, p, out):
         _powers_moves(u, basis.degree, p, out)
     else:
         _fourier_moves(u, basis.frequencies, basis.phases, p, out)
+
+
+@operation(fastmath=FAST)
+def _add_quadratic_moves(u, p, weights, total):
+    m = u.shape[1]
+    for i in range(u.shape[0]):
+        place = m
+        for j in range(m):
+            total[j] += weights[i] * p[i, j]
+            a, b = weights[i] * u[i, j], weights[i] * p[i, j]
+            for k in range(j, m):
+                total[place + k - j] += a * p[i, k] + b * u[i, k]
+            place += m - j
+
+
+@operation(fastmath=STRICT)
+def add_moves(u, basis, p, weights, total):
+    """Add Σ weights_i (J_i p_i) to `total` (d,), without the moves where that is cheaper."""
+    if basis.kind == QUADRATIC:
+        _add_quadratic_moves(u, p, weights, total)
+        return
+    moves = np.empty((u.shape[0], total.size))
+    basis_moves(u, basis, p, moves)
+    for i in range(u.shape[0]):
+        for k in range(total.size):
+            total[k] += weights[i] * moves[i, k]

@@ -25,8 +25,9 @@ from ._types import (
     S_ZERO,
     V_MIXED,
     Block,
+    Directions,
 )
-from .basis_features import basis_features, basis_gradients, basis_moves
+from .basis_features import add_moves, basis_features, basis_gradients
 from .row_geometry import attack_directions
 from .stages import accumulate, dot_rows, load, norms_of_rows, slopes
 
@@ -42,53 +43,52 @@ def _scale_features(v, shift, inverse_scale):
 
 
 @operation(fastmath=FAST)
-def _scale_moves(moves, inverse_scale):
-    for i in range(moves.shape[0]):
-        for k in range(moves.shape[1]):
-            moves[i, k] *= inverse_scale[k]
-
-
-@operation(fastmath=FAST)
-def _add_moves(v, moves, gains, derivatives, mixed):
-    """Σ w (ℓ'' sgn(ℓ') g v + |ℓ'| Jφ)."""
+def _add_gained(v, gains, derivatives, mixed):
+    """Σ w ℓ'' sgn(ℓ') g v."""
     for i in range(v.shape[0]):
-        a, b = derivatives[1, i] * gains[i], abs(derivatives[0, i])
+        a = derivatives[1, i] * gains[i]
         for k in range(v.shape[1]):
-            mixed[k] += a * v[i, k] + b * moves[i, k]
+            mixed[k] += a * v[i, k]
 
 
 @operation(fastmath=STRICT)
-def _add_mixed(v, moves, gains, ties, w, derivatives, sums):
-    """Φ's sums; rows without a gradient are counted as unattacked."""
+def _add_mixed(v, directions, w, derivatives, sums):
+    """Φ's sums but for those of Jφ; rows without a gradient are counted as unattacked."""
+    gains = directions.gains
     for i in range(v.shape[0]):
         sums.scalars[S_SLOPE] += abs(derivatives[0, i]) * gains[i]
         sums.scalars[S_MIXED] += derivatives[1, i] * gains[i]
         if w[i] > 0.0:
-            sums.scalars[S_TIES] += ties[i]
+            sums.scalars[S_TIES] += directions.ties[i]
             if gains[i] == 0.0 and derivatives[0, i] != 0.0:
                 sums.scalars[S_ZERO] += 1.0
-    _add_moves(v, moves, gains, derivatives, sums.vectors[V_MIXED])
+    _add_gained(v, gains, derivatives, sums.vectors[V_MIXED])
 
 
 @operation(fastmath=STRICT)
-def block_sums(block, ties, y, w, inner, need, sums):
-    """Add the sums over one block of given features; they are used up.
+def block_sums(block, directions, y, w, inner, need, slopes_out, sums):
+    """Add the sums over one block of given features, which are used up.
 
     Parameters
     ----------
     block : Block
-    ties, y, w : array (k,)
-        Ties of each row's direction; targets; weights.
+    directions : Directions
+    y, w : array (k,)
+        Targets and weights.
     inner : Inner
         With κ = 0.
     need : int
+    slopes_out : array (k,)
+        w |ℓ'|, written: the weights of Jφ, which the caller adds to V_MIXED.
     sums : Sums
     """
     k = block.v.shape[0]
     derivatives = np.empty((3, k))
     slopes(block.f, y, inner, 0, w, need, derivatives, sums.scalars)
+    for i in range(k):
+        slopes_out[i] = abs(derivatives[0, i])
     if need & NEED_MIXED:
-        _add_mixed(block.v, block.moves, block.gains, ties, w, derivatives, sums)
+        _add_mixed(block.v, directions, w, derivatives, sums)
     accumulate(block.v, k, w, derivatives, block.norms, need, sums)
 
 
@@ -120,8 +120,9 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     u, v = np.empty((size, m)), np.empty((size, d))
     f, norms, ones = np.empty(size), np.empty(size), np.ones(size)
     few = size if mixed else 0
-    g, p, moves = np.empty((few, m)), np.empty((few, m)), np.empty((few, d))
-    gains, ties, buffer = np.empty(few), np.zeros(size), np.empty(m)
+    g, p = np.empty((few, m)), np.empty((few, m))
+    gains, ties, buffer = np.empty(few), np.empty(few), np.empty(m)
+    weights, moved = np.empty(size), np.zeros(d)
     slope = beta * basis.out_inverse_scale if scaled else beta
     for start in range(0, n, size):
         k = min(size, n - start)
@@ -138,9 +139,11 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
         if mixed:
             basis_gradients(u[:k], basis, slope, g[:k])
             attack_directions(g[:k], attack, p[:k], gains[:k], ties[:k])
-            basis_moves(u[:k], basis, p[:k], moves[:k])
-            if scaled:
-                _scale_moves(moves[:k], basis.out_inverse_scale)
         w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
-        block = Block(v[:k], f[:k], norms[:k], gains[:k], moves[:k])
-        block_sums(block, ties[:k], rows.y[start : start + k], w, inner, need, sums)
+        block, directions = Block(v[:k], f[:k], norms[:k]), Directions(gains[:k], ties[:k])
+        y = rows.y[start : start + k]
+        block_sums(block, directions, y, w, inner, need, weights[:k], sums)
+        if mixed:
+            add_moves(u[:k], basis, p[:k], weights[:k], moved)
+    for k in range(d):
+        sums.vectors[V_MIXED, k] += moved[k] * basis.out_inverse_scale[k] if scaled else moved[k]
