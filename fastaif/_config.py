@@ -65,12 +65,17 @@ def warmup() -> None:
     """Compile, or load from the disk cache, every operation for float64 and float32."""
     from ._aif import aif
     from ._attack import attack
+    from ._smoothing import RandomizedSmoothing
+    from .models.basis import QuadraticRegression
     from .models.linear import LinearRegression
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 3))
     y = X @ np.array([1.0, -2.0, 0.5]) + rng.normal(size=50)
-    for dtype in (np.float64, np.float32):
-        model = LinearRegression().fit(X.astype(dtype), y)
-        aif(model, X.astype(dtype), y, refine=True)
-    attack(model, X, y, 0.1, method="pgd", random_state=0)
+    models = (LinearRegression(), QuadraticRegression(), RandomizedSmoothing(LinearRegression(), 1))
+    for model in models:
+        for dtype in (np.float64, np.float32):
+            model.fit(X.astype(dtype), y)
+            aif(model, X.astype(dtype), y, refine=True)
+        attack(model, X, y, 0.1)
+        attack(model, X, y, 0.1, method="pgd", n_restarts=3, random_state=0)
