@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _validate, theory
 from . import _simulation
+from ._result import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Corollary51Result:
+class Corollary51Result(Experiment):
     """S/ε² by Corollary 5.1 and in samples, averaged over effects.
 
     Attributes
@@ -38,6 +39,8 @@ class Corollary51Result:
     n_samples, n_repetitions : int
     sigma_x, sigma_noise : float
     """
+
+    _plot = "plot_corollary_5_1"
 
     n_features: Array
     closed_form: Array
@@ -70,18 +73,6 @@ class Corollary51Result:
             f"Peak near m = {self.peak:.4g}.",
         ]
         return _simulation.text(head, self.to_frame(), notes)
-
-    def plot(self, figure: Any = None) -> Any:
-        """Draw the parabola; returns the matplotlib figure.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure, optional
-            An empty figure to draw in; a new pyplot figure by default.
-        """
-        from ..plotting_experiments import plot_corollary_5_1
-
-        return plot_corollary_5_1(self, figure)
 
 
 def corollary_5_1(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import _validate, report
 from .._aif import aif
 from .._robust import robust_fit
+from ._result import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ _FEWEST_FOR_A_SLOPE = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Figure1Result:
+class Figure1Result(Experiment):
     """The error curves of Figure 1.
 
     "Influence" errors are ``‖(θ_ε − θ̂)/ε − I‖₂`` (units of θ); "sensitivity" errors are
@@ -60,6 +61,8 @@ class Figure1Result:
     p : float
         The attack's norm.
     """
+
+    _plot = "plot_figure1"
 
     eps: Array
     error_influence_exact: Array
@@ -119,18 +122,6 @@ class Figure1Result:
             f"dI {self.slope_influence:.4f}, dS {self.slope_sensitivity:.4f} (theory: 1)",
         ]
         return "\n".join([head, f"I = ({moves})", "", table, "", *tail])
-
-    def plot(self, figure: Any = None) -> Any:
-        """Draw the three panels; returns the matplotlib figure.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure, optional
-            An empty figure to draw in; a new pyplot figure by default.
-        """
-        from ..plotting_experiments import plot_figure1
-
-        return plot_figure1(self, figure)
 
 
 def figure1(

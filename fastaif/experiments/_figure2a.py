@@ -13,6 +13,7 @@ from .. import _validate
 from .._compute import get
 from ..streaming import for_each, resolve_threads
 from . import _simulation
+from ._result import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ _REPETITIONS_A_TASK = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Figure2aResult:
+class Figure2aResult(Experiment):
     """The curve of Figure 2(a).
 
     Attributes
@@ -36,6 +37,8 @@ class Figure2aResult:
     noise : float
         σξ, in units of y.
     """
+
+    _plot = "plot_figure2a"
 
     n_features: Array
     sensitivities: Array
@@ -75,18 +78,6 @@ class Figure2aResult:
         where = f"but not at m = {', '.join(map(str, rises))}" if rises else "at every m"
         notes = ["sensitivity = S/eps^2 for the loss (f - y)^2, p = 2.", f"It falls {where}."]
         return _simulation.text(head, self.to_frame(), notes)
-
-    def plot(self, figure: Any = None) -> Any:
-        """Draw the curve; returns the matplotlib figure.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure, optional
-            An empty figure to draw in; a new pyplot figure by default.
-        """
-        from ..plotting_experiments import plot_figure2a
-
-        return plot_figure2a(self, figure)
 
 
 def figure2a(

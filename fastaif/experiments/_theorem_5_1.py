@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _validate, report, theory
 from . import _simulation
+from ._result import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Theorem51Result:
+class Theorem51Result(Experiment):
     """S/ε² of linear (L) and quadratic (Q) regression against the truth's curvature.
 
     Attributes
@@ -44,6 +45,8 @@ class Theorem51Result:
     sigma_x, sigma_noise : float
     p : float
     """
+
+    _plot = "plot_theorem_5_1"
 
     beta1_norms: Array
     beta2_norms: Array
@@ -89,18 +92,6 @@ class Theorem51Result:
             where = "no such place" if np.isnan(place) else f"|beta2| = {place:.4g}"
             notes.append(f"  |beta1| = {slope:g}: {where}")
         return _simulation.text(head, frame, notes)
-
-    def plot(self, figure: Any = None) -> Any:
-        """Draw a panel for each ‖β₁‖; returns the matplotlib figure.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure, optional
-            An empty figure to draw in; a new pyplot figure by default.
-        """
-        from ..plotting_experiments import plot_theorem_5_1
-
-        return plot_theorem_5_1(self, figure)
 
 
 def theorem_5_1(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _validate, theory
 from . import _simulation
+from ._result import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ DESIGNS = ("gaussian", "signs")
 
 
 @dataclass(frozen=True, eq=False)
-class Theorem52Result:
+class Theorem52Result(Experiment):
     """S/ε² by Theorem 5.2 and in samples, for two designs.
 
     Attributes
@@ -37,6 +38,8 @@ class Theorem52Result:
     n_samples, n_repetitions : int
     sigma_x, sigma_noise : float
     """
+
+    _plot = "plot_theorem_5_2"
 
     designs: tuple[str, ...]
     n_features: Array
@@ -74,18 +77,6 @@ class Theorem52Result:
             "features of +-sigma_x, Laplace noise. in_sample adds the leading term in 1/n.",
         ]
         return _simulation.text(head, self.to_frame(), notes)
-
-    def plot(self, figure: Any = None) -> Any:
-        """Draw both designs; returns the matplotlib figure.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure, optional
-            An empty figure to draw in; a new pyplot figure by default.
-        """
-        from ..plotting_experiments import plot_theorem_5_2
-
-        return plot_theorem_5_2(self, figure)
 
 
 def theorem_5_2(

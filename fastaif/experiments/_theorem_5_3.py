@@ -12,6 +12,7 @@ from .. import _validate, bases, report, theory
 from .._aif import aif
 from ..streaming import single_threaded_blas
 from . import _simulation
+from ._result import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ _VALUES = ("sensitivity", "bound", "mean", "standard_error")
 
 
 @dataclass(frozen=True, eq=False)
-class Theorem53Result:
+class Theorem53Result(Experiment):
     """S/ε² of models with m features, and Theorem 5.3's bound, for several norms.
 
     Attributes
@@ -40,6 +41,8 @@ class Theorem53Result:
     n_samples, n_repetitions : int
     sigma_noise : float
     """
+
+    _plot = "plot_theorem_5_3"
 
     p: Array
     n_features: Array
@@ -79,18 +82,6 @@ class Theorem53Result:
         frame = self.to_frame()
         frame["p"] = [report.norm_name(p) for p in frame["p"]]
         return _simulation.text(head, frame, notes)
-
-    def plot(self, figure: Any = None) -> Any:
-        """Draw a panel for each p; returns the matplotlib figure.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure, optional
-            An empty figure to draw in; a new pyplot figure by default.
-        """
-        from ..plotting_experiments import plot_theorem_5_3
-
-        return plot_theorem_5_3(self, figure)
 
 
 def theorem_5_3(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _validate, theory
 from . import _simulation
+from ._result import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Theorem54Result:
+class Theorem54Result(Experiment):
     """The ratio of S with randomized smoothing to S without.
 
     Attributes
@@ -34,6 +35,8 @@ class Theorem54Result:
     n_features, n_samples, n_repetitions : int
     sigma_x, sigma_noise : float
     """
+
+    _plot = "plot_theorem_5_4"
 
     signals: Array
     sigma_r: Array
@@ -68,18 +71,6 @@ class Theorem54Result:
             "signal = sigma_x^2 |beta|^2 / sigma_noise^2; above 2 the ratio first exceeds 1.",
         ]
         return _simulation.text(head, self.to_frame(), notes)
-
-    def plot(self, figure: Any = None) -> Any:
-        """Draw the ratios; returns the matplotlib figure.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure, optional
-            An empty figure to draw in; a new pyplot figure by default.
-        """
-        from ..plotting_experiments import plot_theorem_5_4
-
-        return plot_theorem_5_4(self, figure)
 
 
 def theorem_5_4(

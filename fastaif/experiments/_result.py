@@ -1,0 +1,28 @@
+"""What the experiments' results share: each has a figure of its own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Experiment:
+    """A frozen result; `_plot` names its function of `plotting_experiments`."""
+
+    _plot: ClassVar[str]
+
+    def plot(self, figure: Any = None) -> Any:
+        """Draw the result; returns the matplotlib figure.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            An empty figure to draw in; a new pyplot figure by default.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        from .. import plotting_experiments
+
+        return getattr(plotting_experiments, self._plot)(self, figure)
