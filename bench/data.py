@@ -16,6 +16,8 @@ FULL_SIZES: tuple[Size, ...] = (
     (100_000, 512),
 )
 QUICK_SIZES: tuple[Size, ...] = ((100_000, 16), (20_000, 64), (5_000, 256))
+QUADRATIC_SIZES: tuple[Size, ...] = ((100_000, 32), (1_000_000, 8), (300_000, 16))
+QUADRATIC_QUICK_SIZES: tuple[Size, ...] = ((5_000, 32), (50_000, 8), (10_000, 16))
 
 
 def logistic(n: int, m: int, seed: int = 0) -> tuple[Array, Array]:
@@ -29,3 +31,11 @@ def logistic(n: int, m: int, seed: int = 0) -> tuple[Array, Array]:
     beta = rng.standard_normal(m) / np.sqrt(m)
     probability = 1.0 / (1.0 + np.exp(-(X @ beta + 0.25)))
     return X, np.where(rng.random(n) < probability, 1.0, -1.0)
+
+
+def quadratic(n: int, m: int, seed: int = 0) -> tuple[Array, Array]:
+    """X (n, m), standard normal, and y = <b1, x> + <b2, x>^2 + noise, each of order one."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, m))
+    b1, b2 = rng.standard_normal((2, m)) / np.sqrt(m)
+    return X, X @ b1 + (X @ b2) ** 2 + rng.standard_normal(n)

@@ -31,12 +31,14 @@ class Floor:
         rate, bandwidth = self.gemm / 1e9, self.bandwidth / 1e9
         return f"dgemm {rate:.0f} Gflop/s at {GEMM_ORDER}³, read {bandwidth:.1f} GB/s"
 
-    def seconds(self, n: int, m: int) -> float:
+    def seconds(self, n: int, m: int, features: int | None = None) -> float:
         """One read of X (n, m) and a multiply-add for each entry of one triangle of X^T X.
 
-        The larger of the two: a perfect program would overlap them.
+        Of V^T V where a number of `features` is formed from X. The larger of the two: a perfect
+        program would overlap them.
         """
-        return max(8.0 * n * m / self.bandwidth, float(n) * m * m / self.gemm)
+        width = features or m
+        return max(8.0 * n * m / self.bandwidth, float(n) * width * width / self.gemm)
 
 
 def measure(repeat: int = 7) -> Floor:

@@ -31,6 +31,13 @@ def describe() -> list[str]:
     ]
 
 
+def preamble(*more: str) -> list[str]:
+    """The same and more as a Markdown list, with a warning before it where one is due."""
+    warning = blas_warning()
+    facts = [*describe(), *more]
+    return [*([warning] if warning else []), *(f"- {fact}" for fact in facts), ""]
+
+
 def blas_warning() -> str | None:
     """BLAS reads these variables when NumPy is imported: too late to unset them here."""
     found = [f"{name}={os.environ[name]}" for name in BLAS_VARIABLES if name in os.environ]

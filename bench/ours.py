@@ -35,3 +35,28 @@ def set_backend(name: str) -> None:
         import fastaif as fa
 
         fa.set_backend(name)
+
+
+def quadratic(X: Array, y: Array, alpha: float) -> Any:
+    """A quadratic regression fitted on all rows."""
+    import fastaif as fa
+
+    return fa.QuadraticRegression(alpha=alpha).fit(X, y)
+
+
+def figure2a(n_samples: int, n_repetitions: int, n_threads: int | None = None) -> Array:
+    """Sensitivities (n_repetitions, 10) of Figure 2(a)'s models."""
+    import fastaif as fa
+
+    result = fa.experiments.figure2a(n_samples, n_repetitions, progress=False, n_threads=n_threads)
+    return np.asarray(result.sensitivities)
+
+
+def figure2a_sample(n_samples: int, repetition: int) -> tuple[Array, Array]:
+    """The inputs (10, n) and targets that `figure2a` drew in one of its repetitions."""
+    from fastaif import _validate
+    from fastaif._compute.nested_powers import draw_powers
+
+    X, y, ones = np.empty((10, n_samples)), np.empty(n_samples), np.ones(10)
+    draw_powers(_validate.seed(0), repetition, ones, ones, 0.1, X, y)
+    return X, y

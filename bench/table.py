@@ -24,7 +24,7 @@ COLD_HEADER = (
 def main() -> None:
     options = _options()
     ours.set_backend(options.backend)
-    lines = _preamble(options)
+    lines = machine.preamble(f"Backend asked of fastaif: {options.backend}")
     print("\n".join(lines), flush=True)
     limits = floor.measure()
     lines += _show(
@@ -97,12 +97,6 @@ def _cold(backend: str) -> list[str]:
     ]
     size = f"{cold.SIZE[0]:,} × {cold.SIZE[1]}"
     return [f"Cold start, fresh processes, {size}, ms", "", *report.table(COLD_HEADER, rows)]
-
-
-def _preamble(options: argparse.Namespace) -> list[str]:
-    warning = machine.blas_warning()
-    facts = [*machine.describe(), f"Backend asked of fastaif: {options.backend}"]
-    return [*([warning] if warning else []), *(f"- {fact}" for fact in facts), ""]
 
 
 def _show(*lines: str) -> list[str]:

@@ -12,6 +12,7 @@ from . import _validate
 from ._arguments import prepare
 from ._warnings import StationarityWarning, TieWarning, ZeroGradientWarning, warn
 from .results import InfluenceResult, newton_step
+from .streaming import blas_for_solves
 from .sum_problem import SumProblem
 
 _STATIONARITY = 0.01  # of a standard error
@@ -121,14 +122,12 @@ def aif(
     if refine:
         problem = _refined(problem)
     _refuse_zero_gradients(problem)
-    result = InfluenceResult(
-        influence=-problem.solve(problem.mixed()),
-        problem=problem,
-        p=problem.ball.p,
-        order=float(order),
+    with blas_for_solves(len(problem.params)):
+        influence = -problem.solve(problem.mixed())
+        _warn(problem)
+    return InfluenceResult(
+        influence=influence, problem=problem, p=problem.ball.p, order=float(order)
     )
-    _warn(problem)
-    return result
 
 
 def _refined(problem: SumProblem) -> SumProblem:

@@ -11,7 +11,7 @@ from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
 from .balls import Ball
-from .bases import Custom, Linear, read_only
+from .bases import Custom, Linear, columns_of, read_only
 from .expansion import Expansion
 from .losses import Loss
 from .norms import lp_norm
@@ -87,13 +87,14 @@ class BasisSweep(Sweep):
             x, y = rows.x[start : start + size], rows.y[start : start + size]
             w = rows.weight[start : start + size] if rows.weight.size else np.ones(len(y))
             U = self.basis.inner(x)
-            V = np.array(self.basis.features_at(U))  # used up below
+            V = self.basis.features_at(U)
             moves, directions = None, c.Directions(np.empty(0), np.empty(0))
             if need & c.NEED_MIXED:
                 P, gains, ties = self.directions(U, beta)
                 moves, directions = self.basis.moves_at(U, P), c.Directions(gains, ties)
             norms = self._norms(x, U, V, need)
-            block, weights = c.Block(V, V @ beta + intercept, norms), np.empty(len(y))
+            columns = np.array(V.T, order="C")  # used up
+            block, weights = c.Block(columns, V @ beta + intercept, norms), np.empty(len(y))
             get("block_sums")(
                 block, directions, np.array(y), np.array(w), self._inner(), need, weights, raw
             )
@@ -110,10 +111,10 @@ class BasisSweep(Sweep):
 
     def directions(self, U: Array, beta: Array) -> tuple[Array, Array, Array]:
         """Directions Dφ(D∇f) in scaled inputs (k, m), gains ‖D∇f‖_q (k,) and ties (k,)."""
-        g = self.basis.gradients_at(U, beta)
-        out, gains, ties = np.empty(g.shape), np.empty(len(g)), np.empty(len(g))
+        g = columns_of(self.basis.gradients_at(U, beta))
+        out, gains, ties = np.empty(g.shape), np.empty(len(U)), np.empty(len(U))
         get("attack_directions")(g, self._attack(), out, gains, ties)
-        return out, gains, ties
+        return out.T, gains, ties
 
     def predictions(self, theta: Array) -> Array:
         """f_i = βᵀv(x_i) + b for all rows, shape (n,)."""

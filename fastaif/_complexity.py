@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -206,12 +206,15 @@ def _labelled(
     elif hasattr(estimators, "fit"):
         raise TypeError("estimators must be a list or a dict; put a single one in a list")
     else:
-        models = list(estimators)
+        models = list(estimators) if isinstance(estimators, Iterable) else [estimators]
     if not models:
         raise ValueError("estimators is empty")
+    strangers = [model for model in models if not hasattr(model, "fit")]
+    if strangers:
+        raise TypeError(f"estimators must hold estimators, but one is {strangers[0]!r}")
     if labels is None:
         return tuple(_text(model) for model in models), models
-    if isinstance(labels, str) or len(labels) != len(models):
+    if isinstance(labels, str) or not isinstance(labels, Sequence) or len(labels) != len(models):
         raise ValueError(f"labels must be a list of {len(models)} strings, one an estimator")
     return tuple(str(label) for label in labels), models
 
@@ -225,12 +228,12 @@ def _text(model: Any) -> str:
 
 
 def _numbers(complexity: Any, k: int) -> Array:
-    axis = np.asarray(complexity, dtype=float)
-    if axis.shape != (k,) or not np.isfinite(axis).all():
+    axis = np.asarray(complexity)
+    if axis.dtype.kind not in "uif" or axis.shape != (k,) or not np.isfinite(axis).all():
         raise ValueError(
             f"complexity must be {k} finite numbers, one an estimator, but is {complexity!r}"
         )
-    return axis
+    return axis.astype(float)
 
 
 def _folds(

@@ -106,7 +106,8 @@ class RandomizedSmoothing(Delegating):
             import pandas as pd
 
             noisy = pd.DataFrame(noisy, columns=columns)
-        w = None if sample_weight is None else np.tile(np.asarray(sample_weight), self.n_copies)
+        w = _validate.weights(sample_weight, len(array))
+        w = None if w is None else np.tile(w, self.n_copies)
         fitted.fit(noisy, np.tile(targets, self.n_copies), **weights_for(fitted, w))
 
 

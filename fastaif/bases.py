@@ -111,24 +111,38 @@ class _BuiltIn:
 
     def features(self, X: Any) -> Array:
         """v(X), shape (n, d)."""
-        X = read_only(X)
-        out = np.empty((X.shape[0], self.n_outputs(X.shape[1])))
-        get("basis_features")(X, self.compiled(X.shape[1]), out)
-        return out
+        U, basis, out = self._prepared(X)
+        get("basis_features")(U, basis, out)
+        return out.T
 
     def jac_vec(self, X: Any, P: Any) -> Array:
         """Jφ for the rows φ of P (n, m), shape (n, d)."""
-        X = read_only(X)
-        out = np.empty((X.shape[0], self.n_outputs(X.shape[1])))
-        get("basis_moves")(X, self.compiled(X.shape[1]), read_only(P), out)
-        return out
+        U, basis, out = self._prepared(X)
+        moves = columns_of(P, "P")
+        if moves.shape != U.shape:
+            raise ValueError(f"P must have X's shape {U.T.shape}, but has {moves.T.shape}")
+        get("basis_moves")(U, basis, moves, out)
+        return out.T
 
     def jac_t_vec(self, X: Any, theta: Any) -> Array:
         """∇_x (θᵀv) for θ (d,), shape (n, m)."""
-        X = read_only(X)
-        out = np.empty(X.shape)
-        get("basis_gradients")(X, self.compiled(X.shape[1]), read_only(theta), out)
-        return out
+        U, basis, out = self._prepared(X)
+        beta, gradients = read_only(theta), np.empty(U.shape)
+        if beta.shape != out.shape[:1]:
+            raise ValueError(f"theta must have shape ({len(out)},), but has {beta.shape}")
+        get("basis_gradients")(U, basis, beta, gradients)
+        return gradients.T
+
+    def _prepared(self, X: Any) -> tuple[Array, c.Basis, Array]:
+        """Feature-major inputs, the operations' description, and space for (d, n) numbers."""
+        U = columns_of(X)
+        basis = self.compiled(U.shape[0])
+        if basis.frequencies.size and basis.frequencies.shape[1] != U.shape[0]:
+            raise ValueError(
+                f"X has {U.shape[0]} columns, but the basis is bound to "
+                f"{basis.frequencies.shape[1]}"
+            )
+        return U, basis, np.empty((self.n_outputs(U.shape[0]), U.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -265,6 +279,14 @@ def _compiled(kind: int, degree: int = 0, **arrays: Array) -> c.Basis:
     return c.Basis(
         kind, degree, read_only(frequencies), read_only(phases), c.EMPTY, c.EMPTY, c.EMPTY, c.EMPTY
     )
+
+
+def columns_of(X: Any, name: str = "X") -> Array:
+    """Rows X (n, m) feature by feature, (m, n), as the operations take them."""
+    rows = np.asarray(X, dtype=np.float64)
+    if rows.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, but has shape {rows.shape}")
+    return read_only(rows.T)
 
 
 def read_only(array: Array) -> Array:

@@ -101,6 +101,9 @@ class Custom:
 
 def shaped(values: Any, shape: tuple[int, ...], what: str) -> Array:
     """What a callable returned, as finite contiguous float64 of the right shape."""
+    if np.asarray(values).dtype.kind not in "buif":
+        kind = np.asarray(values).dtype
+        raise TypeError(f"{what} of the Custom basis must hold real numbers, but gives {kind}")
     array = np.ascontiguousarray(values, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,12 +46,18 @@ class NaturalObjective:
     sweep: Sweep
     alpha: float
     penalized: Array
+    # The squared error's Hessian is the same everywhere.
+    constant: list[Array] = field(default_factory=list)
 
     def __call__(self, theta: Array) -> Local:
         """Value, gradient, Hessian and yardstick at θ."""
+        need = _NEED & ~c.NEED_HESSIAN if self.constant else _NEED
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = self.sweep.run(theta, _NEED)
-        local = Local(sums.loss, sums.gradient, sums.hessian, sums.yardstick)
+            sums = self.sweep.run(theta, need)
+        hessian = self.constant[0] if self.constant else sums.hessian
+        if self.sweep.loss.name == "squared_error" and not self.constant:
+            self.constant.append(hessian)
+        local = Local(sums.loss, sums.gradient, hessian, sums.yardstick)
         return add_penalty(local, theta, self.alpha, self.penalized)
 
 

@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -175,6 +175,15 @@ def single_threaded_blas() -> Iterator[None]:
             _blas_users -= 1
             if _blas_users == 0:
                 _blas_limiter.restore_original_limits()
+
+
+_SMALL_SOLVE = 1024
+
+
+def blas_for_solves(d: int) -> AbstractContextManager[None]:
+    """BLAS on one thread for small systems: its bits then depend on nothing else, and waking
+    threads would cost more than they bring."""
+    return single_threaded_blas() if d <= _SMALL_SOLVE else nullcontext()
 
 
 def for_each(n_tasks: int, work: Callable[[int], None], n_threads: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 from basis_makers import assert_agrees, assert_is_first, known_to_twin, make, without_alpha
 from makers import about, assert_close
 from naive import basis as twin
+from naive import basis_kinks
 from sklearn import linear_model as sk
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -152,7 +153,7 @@ def test_validity(ordering, space):
     basis, theta, before, _ = described(pipe, 3)
     for p in (1.0, 2.0, np.inf):
         result = fa.aif(pipe, data.X, data.y, p=p, attack_space=space)
-        events = twin.validity_radius(
+        events = basis_kinks.validity_radius(
             basis, data.X, data.y, theta, result.influence, loss="squared_error", p=p,
             attack_space=space, **before,
         )  # fmt: skip

@@ -140,3 +140,21 @@ def test_nothing_is_written_to():
     fa.attack(model, X, y, 0.1)
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(y, before[1])
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_public_methods_check_shapes(name):
+    basis = BASES[name](4).bind(4)
+    X = np.ones((5, 4))
+    for call, argument in [
+        (lambda: basis.features(X[0]), "X must"),
+        (lambda: basis.jac_vec(X, X[:, :2]), "P must"),
+        (lambda: basis.jac_vec(X, X[:3]), "P must"),
+        (lambda: basis.jac_vec(X, X[0]), "P must"),
+        (lambda: basis.jac_t_vec(X, np.ones(3)), "theta must"),
+    ]:
+        with pytest.raises(ValueError, match=argument):
+            call()
+    if name == "fourier":
+        with pytest.raises(ValueError, match="bound to 4"):
+            basis.features(X[:, :3])

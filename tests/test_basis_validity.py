@@ -18,7 +18,7 @@ from basis_makers import (
 )
 from makers import DELTA, ORDERS, about
 from naive import basis as twin
-from naive import losses
+from naive import basis_kinks, losses
 
 import fastaif as fa
 from fastaif._warnings import FlipWarning
@@ -31,7 +31,7 @@ def result_of(name, kind, data, **options):
 
 
 def assert_agrees(result, basis, kind, data, p, **options):
-    events = twin.validity_radius(
+    events = basis_kinks.validity_radius(
         basis, data.X, data.y, result.params, result.influence, p=p, sample_weight=data.w,
         **without_alpha(known_to_twin(kind), "delta"), **options,
     )  # fmt: skip
@@ -39,7 +39,7 @@ def assert_agrees(result, basis, kind, data, p, **options):
 
 
 @pytest.mark.parametrize("p", ORDERS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", BASES)
 def test_twin_agrees(name, kind, p, seed):
     data = make(kind, n=30 + 20 * seed, seed=seed, weighted=seed > 0)
@@ -72,7 +72,7 @@ def test_balls_that_reach_a_zero_of_the_gradient_bound_it():
     X, y = clear_of_others()
     model = fa.BasisRegression(fa.bases.Quadratic(), alpha=0.0).fit(X, y)
     result = fa.aif(model, X, y, p=2)
-    events = twin.validity_radius(
+    events = basis_kinks.validity_radius(
         twin.Quadratic(), X, y, result.params, result.influence, loss="squared_error"
     )
     assert events["residual"] > events["vanishing"][0], "these data were chosen for it"

@@ -29,7 +29,7 @@ def runner(X: Array, y: Array, p: float = 2.0) -> Callable[[Array, float, float]
 
     The copy to JAX's own array is left out of the timing, in the peer's favour.
     """
-    jnp = _jax().numpy
+    jnp = load_jax().numpy
     X_jax, y_jax = jnp.asarray(X), jnp.asarray(y)
 
     def influence(beta: Array, b: float, alpha: float) -> Array:
@@ -38,7 +38,7 @@ def runner(X: Array, y: Array, p: float = 2.0) -> Callable[[Array, float, float]
     return influence
 
 
-def _jax() -> Any:
+def load_jax() -> Any:
     import jax
 
     jax.config.update("jax_platforms", "cpu")
@@ -48,7 +48,7 @@ def _jax() -> Any:
 
 @functools.cache
 def _compiled() -> Callable[..., Any]:
-    jax = _jax()
+    jax = load_jax()
     return jax.jit(functools.partial(_influence, jax), static_argnums=5)
 
 

@@ -46,3 +46,17 @@ def add_gram(z, rows, hess):
         uplo.ctypes, trans.ctypes, ints.ctypes, ints[1:].ctypes, one.ctypes, z.ctypes,
         ints.ctypes, one.ctypes, hess.ctypes, ints.ctypes,
     )  # fmt: skip
+
+
+@operation(fastmath=STRICT)
+def add_gram_of_columns(v, hess):
+    """``hess += v @ v.T`` for a C-ordered (d, k) block, lower triangle of ``hess`` only."""
+    d, k = v.shape
+    uplo = np.array([85], np.uint8)  # 'U'
+    trans = np.array([84], np.uint8)  # 'T'
+    ints = np.array([d, k], np.int32)
+    one = np.ones(1)
+    _dsyrk(
+        uplo.ctypes, trans.ctypes, ints.ctypes, ints[1:].ctypes, one.ctypes, v.ctypes,
+        ints[1:].ctypes, one.ctypes, hess.ctypes, ints.ctypes,
+    )  # fmt: skip

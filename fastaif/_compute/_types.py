@@ -37,7 +37,7 @@ EMPTY.setflags(write=False)
 
 
 class Block(NamedTuple):
-    """Features v (k, d) of a block, predictions f (k,) and norms of the inputs (k,)."""
+    """Features v (d, k) of a block of k rows, predictions f (k,), norms of the inputs (k,)."""
 
     v: np.ndarray
     f: np.ndarray

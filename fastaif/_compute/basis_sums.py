@@ -2,20 +2,26 @@
 
 As in `linear_sums` rows go through predict, loss and accumulate, a block at a time; the
 features v exist for one block only. Here ∇_x f differs from row to row, so that for
-Theorem 4.1's Φ a block also gets its gradients Jᵀβ, their directions φ and dual norms g,
-and Jφ.
+Theorem 4.1's Φ a block also gets its gradients Jᵀβ, their directions φ and dual norms g;
+Σ w |ℓ'| Jφ needs no Jφ of its own for the quadratic basis.
 
-The block of features is larger than the second-level cache where d is in the hundreds:
-what counts there is that BLAS adds many rows to each entry of H that it loads.
+Blocks are feature-major, (m, k) and (d, k): products of features, predictions and sums run
+over rows. A block of features is larger than the second-level cache where d is in the
+hundreds: what counts there is that BLAS adds many rows to each entry of H that it loads.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from ._blas import add_gram_of_columns
 from ._inline import row_norm
 from ._jit import FAST, STRICT, operation
 from ._types import (
+    NEED_GRADIENT,
+    NEED_HESSIAN,
     NEED_MIXED,
     NEED_NORM,
     NEED_YARDSTICK,
@@ -23,50 +29,122 @@ from ._types import (
     S_SLOPE,
     S_TIES,
     S_ZERO,
+    V_F,
+    V_FF,
     V_MIXED,
     Block,
     Directions,
 )
 from .basis_features import add_moves, basis_features, basis_gradients
 from .row_geometry import attack_directions
-from .stages import accumulate, dot_rows, load, norms_of_rows, slopes
+from .stages import add_row_scalars, slopes
 
 _BLOCK_DOUBLES = 49152  # 384 KiB
-_FEWEST_ROWS = 256
+_FEWEST_ROWS, _MOST_ROWS = 256, 2048
+
+
+@operation(fastmath=FAST)
+def _load(x, start, shift, inverse_scale, u):
+    """u[:, i] = (x[start + i] - shift) * inverse_scale, as float64."""
+    for j in range(u.shape[0]):
+        for i in range(u.shape[1]):
+            u[j, i] = x[start + i, j]
+        if shift.size > 0:
+            for i in range(u.shape[1]):
+                u[j, i] = (u[j, i] - shift[j]) * inverse_scale[j]
 
 
 @operation(fastmath=FAST)
 def _scale_features(v, shift, inverse_scale):
-    for i in range(v.shape[0]):
-        for k in range(v.shape[1]):
-            v[i, k] = (v[i, k] - shift[k]) * inverse_scale[k]
+    for h in range(v.shape[0]):
+        for i in range(v.shape[1]):
+            v[h, i] = (v[h, i] - shift[h]) * inverse_scale[h]
 
 
 @operation(fastmath=FAST)
-def _add_gained(v, gains, derivatives, mixed):
-    """Σ w ℓ'' sgn(ℓ') g v."""
-    for i in range(v.shape[0]):
-        a = derivatives[1, i] * gains[i]
-        for k in range(v.shape[1]):
-            mixed[k] += a * v[i, k]
+def _predict(v, beta, intercept, f):
+    for i in range(f.size):
+        f[i] = intercept
+    for h in range(v.shape[0]):
+        b = beta[h]
+        for i in range(f.size):
+            f[i] += b * v[h, i]
+
+
+@operation(fastmath=FAST)
+def _add_squares(v, squares):
+    for i in range(squares.size):
+        squares[i] = 0.0
+    for h in range(v.shape[0]):
+        for i in range(squares.size):
+            squares[i] += v[h, i] * v[h, i]
 
 
 @operation(fastmath=STRICT)
-def _add_mixed(v, directions, w, derivatives, sums):
-    """Φ's sums but for those of Jφ; rows without a gradient are counted as unattacked."""
-    gains = directions.gains
-    for i in range(v.shape[0]):
-        sums.scalars[S_SLOPE] += abs(derivatives[0, i]) * gains[i]
-        sums.scalars[S_MIXED] += derivatives[1, i] * gains[i]
+def _lengths(v, norms):
+    """Euclidean norms of a block's columns, careful where squares would over- or underflow."""
+    _add_squares(v, norms)
+    for i in range(norms.size):
+        if 1e-290 < norms[i] < 1e290:
+            norms[i] = math.sqrt(norms[i])
+        else:
+            norms[i] = row_norm(v[:, i], 2.0)
+
+
+@operation(fastmath=STRICT)
+def _norms(x, start, u, norm_of, norms):
+    """Norms of the scaled inputs u, or of the rows in other units."""
+    own = norm_of.inverse_scale.size == 0
+    if own and norm_of.p == 2.0:
+        _lengths(u, norms)
+        return
+    buffer = np.empty(u.shape[0])
+    for i in range(norms.size):
+        for k in range(buffer.size):
+            if own:
+                buffer[k] = u[k, i]
+            else:
+                buffer[k] = (x[start + i, k] - norm_of.shift[k]) * norm_of.inverse_scale[k]
+        norms[i] = row_norm(buffer, norm_of.p)
+
+
+@operation(fastmath=FAST)
+def _add_vectors(v, derivatives, gained, need, vectors):
+    """Σ w ℓ' v, Σ w ℓ'' v and Σ w ℓ'' sgn(ℓ') g v; the block is scaled by √(w ℓ'')."""
+    k = v.shape[1]
+    roots = np.sqrt(derivatives[2])
+    for h in range(v.shape[0]):
+        first = second = mixed = 0.0
+        for i in range(k):
+            first += derivatives[0, i] * v[h, i]
+            second += derivatives[2, i] * v[h, i]
+        vectors[V_F, h] += first
+        vectors[V_FF, h] += second
+        if need & NEED_MIXED:
+            for i in range(k):
+                mixed += gained[i] * v[h, i]
+            vectors[V_MIXED, h] += mixed
+        if need & NEED_HESSIAN:
+            for i in range(k):
+                v[h, i] *= roots[i]
+
+
+@operation(fastmath=STRICT)
+def _add_gains(directions, w, derivatives, gained, scalars):
+    """The scalar sums of gains; rows without a gradient are counted as unattacked."""
+    for i in range(w.size):
+        gain = directions.gains[i]
+        gained[i] = derivatives[1, i] * gain
+        scalars[S_SLOPE] += abs(derivatives[0, i]) * gain
+        scalars[S_MIXED] += gained[i]
         if w[i] > 0.0:
-            sums.scalars[S_TIES] += directions.ties[i]
-            if gains[i] == 0.0 and derivatives[0, i] != 0.0:
-                sums.scalars[S_ZERO] += 1.0
-    _add_gained(v, gains, derivatives, sums.vectors[V_MIXED])
+            scalars[S_TIES] += directions.ties[i]
+            if gain == 0.0 and derivatives[0, i] != 0.0:
+                scalars[S_ZERO] += 1.0
 
 
 @operation(fastmath=STRICT)
-def block_sums(block, directions, y, w, inner, need, slopes_out, sums):
+def block_sums(block, directions, y, w, inner, need, magnitudes, sums):
     """Add the sums over one block of given features, which are used up.
 
     Parameters
@@ -78,18 +156,22 @@ def block_sums(block, directions, y, w, inner, need, slopes_out, sums):
     inner : Inner
         With κ = 0.
     need : int
-    slopes_out : array (k,)
+    magnitudes : array (k,)
         w |ℓ'|, written: the weights of Jφ, which the caller adds to V_MIXED.
     sums : Sums
     """
-    k = block.v.shape[0]
-    derivatives = np.empty((3, k))
+    k = y.size
+    derivatives, gained = np.empty((3, k)), np.empty(k if need & NEED_MIXED else 0)
     slopes(block.f, y, inner, 0, w, need, derivatives, sums.scalars)
     for i in range(k):
-        slopes_out[i] = abs(derivatives[0, i])
+        magnitudes[i] = abs(derivatives[0, i])
+    add_row_scalars(w, derivatives[0], block.norms, need, sums.scalars)
     if need & NEED_MIXED:
-        _add_mixed(block.v, directions, w, derivatives, sums)
-    accumulate(block.v, k, w, derivatives, block.norms, need, sums)
+        _add_gains(directions, w, derivatives, gained, sums.scalars)
+    if need & (NEED_GRADIENT | NEED_HESSIAN | NEED_MIXED):
+        _add_vectors(block.v, derivatives, gained, need, sums.vectors)
+    if need & NEED_HESSIAN:
+        add_gram_of_columns(block.v, sums.hessian)
 
 
 @operation(fastmath=STRICT)
@@ -115,35 +197,35 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     beta = predictor.beta
     d = beta.size
     scaled = basis.out_inverse_scale.size > 0
-    size = min(n, max(_FEWEST_ROWS, min(1024, _BLOCK_DOUBLES // max(d, 1))))
-    mixed = need & NEED_MIXED
-    u, v = np.empty((size, m)), np.empty((size, d))
-    f, norms, ones = np.empty(size), np.empty(size), np.ones(size)
-    few = size if mixed else 0
-    g, p = np.empty((few, m)), np.empty((few, m))
-    gains, ties, buffer = np.empty(few), np.empty(few), np.empty(m)
-    weights, moved = np.empty(size), np.zeros(d)
+    size = min(n, max(_FEWEST_ROWS, min(_MOST_ROWS, _BLOCK_DOUBLES // max(d, 1))))
+    few = size if need & NEED_MIXED else 0
+    space_u, space_v = np.empty(m * size), np.empty(d * size)
+    space_g, space_p = np.empty(m * few), np.empty(m * few)
+    f, norms, ones, magnitudes = np.empty(size), np.empty(size), np.ones(size), np.empty(size)
+    gains, ties, moved = np.empty(few), np.empty(few), np.zeros(d)
     slope = beta * basis.out_inverse_scale if scaled else beta
     for start in range(0, n, size):
         k = min(size, n - start)
-        load(rows.x, start, u[:k], basis.shift, basis.inverse_scale)
-        basis_features(u[:k], basis, v[:k])
+        kept = min(k, few)
+        u, v = space_u[: m * k].reshape(m, k), space_v[: d * k].reshape(d, k)
+        g, p = space_g[: m * kept].reshape(m, kept), space_p[: m * kept].reshape(m, kept)
+        _load(rows.x, start, basis.shift, basis.inverse_scale, u)
+        basis_features(u, basis, v)
         if scaled:
-            _scale_features(v[:k], basis.out_shift, basis.out_inverse_scale)
-        dot_rows(v[:k], beta, predictor.intercept, f[:k])
+            _scale_features(v, basis.out_shift, basis.out_inverse_scale)
+        _predict(v, beta, predictor.intercept, f[:k])
         if need & NEED_YARDSTICK:
-            for i in range(k):
-                norms[i] = row_norm(v[i], 2.0)
+            _lengths(v, norms[:k])
         elif need & NEED_NORM:
-            norms_of_rows(rows.x, start, u[:k], norm_of, buffer, norms)
-        if mixed:
-            basis_gradients(u[:k], basis, slope, g[:k])
-            attack_directions(g[:k], attack, p[:k], gains[:k], ties[:k])
+            _norms(rows.x, start, u, norm_of, norms[:k])
+        if need & NEED_MIXED:
+            basis_gradients(u, basis, slope, g)
+            attack_directions(g, attack, p, gains[:k], ties[:k])
         w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
-        block, directions = Block(v[:k], f[:k], norms[:k]), Directions(gains[:k], ties[:k])
+        block, directions = Block(v, f[:k], norms[:k]), Directions(gains[:kept], ties[:kept])
         y = rows.y[start : start + k]
-        block_sums(block, directions, y, w, inner, need, weights[:k], sums)
-        if mixed:
-            add_moves(u[:k], basis, p[:k], weights[:k], moved)
-    for k in range(d):
-        sums.vectors[V_MIXED, k] += moved[k] * basis.out_inverse_scale[k] if scaled else moved[k]
+        block_sums(block, directions, y, w, inner, need, magnitudes[:k], sums)
+        if need & NEED_MIXED:
+            add_moves(u, basis, p, magnitudes[:k], moved)
+    for h in range(d):
+        sums.vectors[V_MIXED, h] += moved[h] * basis.out_inverse_scale[h] if scaled else moved[h]

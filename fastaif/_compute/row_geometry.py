@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ._inline import project_ball, row_direction, row_norm
-from ._jit import STRICT, operation
+from ._jit import FAST, STRICT, operation
 from ._philox import ATTACK_STARTS, fill_normal
 
 
@@ -24,30 +26,59 @@ def _ties(t, p, weights):
     return count
 
 
+@operation(fastmath=FAST)
+def _weighted_squares(g, weights, squares):
+    for i in range(squares.size):
+        squares[i] = 0.0
+    for k in range(g.shape[0]):
+        for i in range(squares.size):
+            t = weights[k] * g[k, i]
+            squares[i] += t * t
+
+
+@operation(fastmath=FAST)
+def _euclidean_directions(g, weights, gains, out):
+    """D² g / ‖D g‖, given the norms; zero where they are."""
+    for k in range(g.shape[0]):
+        square = weights[k] * weights[k]
+        for i in range(gains.size):
+            out[k, i] = square * g[k, i] / gains[i] if gains[i] > 0.0 else 0.0
+
+
 @operation(fastmath=STRICT)
 def attack_directions(g, attack, out, gains, ties):
     """Directions D φ(D g) in scaled inputs, and gains ‖D g‖_q.
 
     Parameters
     ----------
-    g : array (k, m)
-        ∇_u f.
+    g : array (m, k)
+        ∇_u f of k rows, feature-major.
     attack : Attack
-    out : array (k, m)
+    out : array (m, k)
     gains : array (k,)
     ties : array (k,)
         The number of ties of each row.
     """
-    m = g.shape[1]
+    m = g.shape[0]
     t, direction = np.empty(m), np.empty(m)
-    for i in range(g.shape[0]):
+    if attack.p == 2.0:
+        _weighted_squares(g, attack.weights, gains)
+        ties[:] = 0.0
+        safe = True
+        for i in range(gains.size):
+            safe &= 1e-290 < gains[i] < 1e290
+            gains[i] = math.sqrt(gains[i])
+        if safe:
+            _euclidean_directions(g, attack.weights, gains, out)
+            return
+    for i in range(gains.size):
         for k in range(m):
-            t[k] = attack.weights[k] * g[i, k]
+            t[k] = attack.weights[k] * g[k, i]
         row_direction(t, attack.p, direction)
         gain = 0.0
         for k in range(m):
             gain += t[k] * direction[k]
-            out[i, k] = attack.weights[k] * direction[k]
+            out[k, i] = attack.weights[k] * direction[k]
         gains[i] = gain
         ties[i] = _ties(t, attack.p, attack.weights)
 

@@ -88,7 +88,7 @@ def _add_gradient(v, d1, vectors):
 
 
 @operation(fastmath=FAST)
-def _add_row_scalars(w, d1, norms, need, scalars):
+def add_row_scalars(w, d1, norms, need, scalars):
     total = squares = norm = yardstick = 0.0
     for i in range(w.shape[0]):
         total += w[i]
@@ -120,7 +120,7 @@ def slopes(f, y, inner, start, w, need, derivatives, scalars):
 @operation(fastmath=STRICT)
 def accumulate(scratch, k, w, derivatives, norms, need, sums):
     """Add a block of k rows, after its loss stage; the block is used up."""
-    _add_row_scalars(w, derivatives[0], norms, need, sums.scalars)
+    add_row_scalars(w, derivatives[0], norms, need, sums.scalars)
     if need & NEED_HESSIAN:
         _scale_and_add(scratch[:k], derivatives, sums.vectors)
         add_gram(scratch, k, sums.hessian)

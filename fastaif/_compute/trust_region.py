@@ -14,6 +14,8 @@ import math
 from ._inline import row_norm
 from ._jit import STRICT, operation
 
+_SMALLEST_NORMAL = 2.2250738585072014e-308
+
 
 @operation(fastmath=STRICT)
 def _length(h, gaps, tau):
@@ -87,12 +89,15 @@ def ball_ascent(h, values, radius, z, gains):
     floor = max(0.0, -top)
     for i in range(h.shape[0]):
         tau = _multiplier(h[i], gaps, floor, radius)
+        if tau < _SMALLEST_NORMAL:  # digits of h along the top eigenvector are lost
+            tau = 0.0
         for k in range(values.size):
             width = 2.0 * (tau + gaps[k])
             z[i, k] = h[i, k] / width if width > 0.0 else 0.0
         norm = row_norm(z[i], 2.0)
         if tau == 0.0 and top > 0.0 and norm < radius:
-            z[i, 0] += math.sqrt((radius - norm) * (radius + norm))
+            rest = math.sqrt((radius - norm) * (radius + norm))
+            z[i, 0] += rest if h[i, 0] >= 0.0 else -rest
         gain = 0.0
         shrink = radius / norm if norm > radius else 1.0
         for k in range(values.size):

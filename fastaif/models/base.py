@@ -75,7 +75,8 @@ class LinearPredictor(BaseEstimator):
         alpha = _validate.number(self.alpha, "alpha", low=0.0)
         sweep = self._sweep(source, self._loss())
         d = sweep.n_coefs
-        penalized = np.append(self._penalized(source.n_columns), np.zeros(int(self.fit_intercept)))
+        tail = np.zeros(int(bool(self.fit_intercept)))
+        penalized = np.append(self._penalized(source.n_columns), tail)
         start = starting_point(sweep, alpha, penalized)
         found = natural_fit(sweep, alpha, start, penalized=penalized)
         self.n_iter_ = found.n_iter

@@ -46,11 +46,36 @@ def nonzero(value: Any, name: str, size: int | None = None) -> Array:
     return array
 
 
+def nonnegative(value: Any, name: str) -> Array:
+    """Finite numbers of at least 0: a scalar or an array."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "uif":
+        raise TypeError(f"{name} must hold real numbers, but is {value!r}")
+    if not np.isfinite(array).all() or np.any(array < 0):
+        raise ValueError(f"{name} must be finite and at least 0, but is {value!r}")
+    return array.astype(float)
+
+
 def like(argument: Any, values: Any) -> Any:
-    """A float where the argument was a scalar, an array where it was one."""
+    """A float where the argument was a scalar, an array where it was one.
+
+    Raises
+    ------
+    OverflowError
+        Some value is beyond what a float holds.
+    """
+    if not np.isfinite(values).all():
+        raise OverflowError("the result is beyond floating-point numbers: use other units")
     return float(values) if np.ndim(argument) == 0 else np.asarray(values)
 
 
 def times(eps: Any, coefficient: float) -> Any:
     """ε² times S/ε², shaped like `eps`."""
-    return like(eps, _validate.radii(eps) ** 2 * coefficient)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return like(eps, _validate.radii(eps) ** 2 * coefficient)
+
+
+def square(value: float) -> float:
+    """value², or infinity."""
+    with np.errstate(over="ignore"):
+        return float(np.float64(value) ** 2)

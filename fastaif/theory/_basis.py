@@ -71,6 +71,8 @@ def basis_moments(basis: Any, coef: Any, X: Any, p: float = 2.0) -> BasisMoments
     X = np.asarray(_validate.matrix(X)[0], dtype=float)
     n, m = X.shape
     p = _validate.number(p, "p", low=1.0, infinite=True)
+    if isinstance(basis, type) or not hasattr(basis, "bind"):
+        raise TypeError(f"basis must be one of fastaif.bases, made, but is {basis!r}")
     bound = basis.bind(m, X)
     d = bound.n_outputs(m)
     theta = nonzero(coef, "coef", d)
@@ -116,6 +118,7 @@ def basis_sensitivity(moments: BasisMoments, mean_abs_residual: float, eps: Any 
     numpy.linalg.LinAlgError
         E[v vᵀ] is singular.
     """
+    _require_moments(moments)
     residual = _validate.number(mean_abs_residual, "mean_abs_residual", low=0.0)
     _least_eigenvalue(moments.gram)
     size = float(moments.move @ np.linalg.solve(moments.gram, moments.move))
@@ -129,11 +132,17 @@ def basis_sensitivity_bound(moments: BasisMoments, mean_abs_residual: float, eps
     ‖a‖₂² ≤ E‖JᵀJ‖₂ ‖φ‖₂², where ‖φ‖_p = 1 leaves ‖φ‖₂ at most 1 for p ≤ 2 and at most
     m^(1/2−1/p) above; the paper's statement is right for p ≤ 2 only.
     """
+    _require_moments(moments)
     residual = _validate.number(mean_abs_residual, "mean_abs_residual", low=0.0)
     size = moments.mean_jacobian / _least_eigenvalue(moments.gram)
     if moments.p > 2:
         size *= moments.n_features ** (1.0 - 2.0 / moments.p)
     return times(eps, (moments.mean_norm * residual) ** 2 * size)
+
+
+def _require_moments(moments: Any) -> None:
+    if not isinstance(moments, BasisMoments):
+        raise TypeError(f"moments must come from basis_moments, but is {moments!r}")
 
 
 def _least_eigenvalue(gram: Array) -> float:

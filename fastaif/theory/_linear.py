@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import _validate
 from ..norms import dual_direction
-from ._arguments import counts, like, nonzero, scale, times, vector
+from ._arguments import counts, like, nonnegative, nonzero, scale, square, times, vector
 
 Array = NDArray[Any]
 
@@ -77,7 +77,7 @@ def linear_sensitivity(
     if beta is None and p != 2:
         raise ValueError(f"p = {p:g} needs beta: its dual direction enters unless p = 2")
     share = 1.0 if beta is None else float(np.sum(dual_direction(nonzero(beta, "beta"), p) ** 2))
-    return times(eps, share * (s * residual / scale(sigma_x, "sigma_x")) ** 2)
+    return times(eps, share * square(s * residual / scale(sigma_x, "sigma_x")))
 
 
 def random_effects_sensitivity(
@@ -115,11 +115,11 @@ def random_effects_sensitivity(
     used, total = counts(m, "m"), _validate.count(n_effects, "n_effects")
     if np.any(used > total):
         raise ValueError(f"m must be at most n_effects = {total}, but is {m!r}")
-    variance = scale(sigma_x, "sigma_x") ** 2
+    variance = square(scale(sigma_x, "sigma_x"))
     noise = _validate.number(sigma_noise, "sigma_noise", low=0.0)
     radius = _validate.number(eps, "eps", low=0.0)
-    left_out = (total - used) * variance + noise**2
-    return like(m, 4.0 * radius**2 / np.pi * _gamma_ratio(used) ** 2 * left_out)
+    left_out = (total - used) * variance + square(noise)
+    return like(m, 4.0 * square(radius) / np.pi * _gamma_ratio(used) ** 2 * left_out)
 
 
 def smoothing_ratio(beta: Any, sigma_x: float, sigma_r: Any, sigma_noise: float) -> Any:
@@ -153,14 +153,13 @@ def smoothing_ratio(beta: Any, sigma_x: float, sigma_r: Any, sigma_noise: float)
     ValueError
         Scales that are negative, not finite, or 0 where that is not allowed.
     """
-    added = np.asarray(sigma_r, dtype=float)
-    if not np.isfinite(added).all() or (added < 0).any():
-        raise ValueError(f"sigma_r must be finite and at least 0, but is {sigma_r!r}")
-    variance = scale(sigma_x, "sigma_x") ** 2
-    noise = scale(sigma_noise, "sigma_noise") ** 2
-    c = variance / (variance + added**2)
-    signal = float(np.sum(vector(beta, "beta") ** 2))
-    return like(sigma_r, c**2 * (added**2 * c * signal + noise) / noise)
+    added, sd = nonnegative(sigma_r, "sigma_r"), scale(sigma_x, "sigma_x")
+    noise, length = scale(sigma_noise, "sigma_noise"), np.linalg.norm(vector(beta, "beta"))
+    # Ratios of scales first: squares of the scales themselves could overflow.
+    both = np.hypot(sd, added)
+    kept, fed = sd / both, (added / both) * (sd * length / noise)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return like(sigma_r, kept**4 * (fed**2 + 1.0))
 
 
 def _gamma_ratio(m: Array) -> Array:

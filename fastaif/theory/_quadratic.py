@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import _validate
 from ..norms import conjugate, dual_direction, lp_norm
-from ._arguments import nonzero, scale, vector
+from ._arguments import like, nonzero, scale, square, vector
 from ._linear import gaussian_mean_norm
 
 Array = NDArray[Any]
@@ -97,11 +97,10 @@ def quadratic_vs_linear(
     spread = sd * float(np.linalg.norm(b2))
     linear, linear_error = _linear_side(b1, spread, sd, noise, p, fit_intercept)
     quadratic, quadratic_error = _quadratic_side(b1, b2, sd, p, fit_intercept)
-    factor = (radius * s) ** 2
-    share = factor * 2.0 / np.pi * noise**2
-    return QuadraticVsLinear(
-        factor * linear, share * quadratic, factor * linear_error, share * quadratic_error
-    )
+    factor = square(radius * s)
+    share = factor * 2.0 / np.pi * square(noise)
+    found = factor * linear, share * quadratic, factor * linear_error, share * quadratic_error
+    return QuadraticVsLinear(*(like(0.0, value) for value in found))
 
 
 def _mean_norm(m: int, sd: float, p: float) -> float:
