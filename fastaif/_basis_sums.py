@@ -11,8 +11,9 @@ from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
 from .balls import Ball
-from .bases import Custom, Linear, columns_of, read_only
+from .bases import Custom, Linear
 from .expansion import Expansion
+from .layouts import columns_of, read_only
 from .losses import Loss
 from .norms import lp_norm
 

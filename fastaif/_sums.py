@@ -12,7 +12,7 @@ from . import streaming
 from ._compute import _types as c
 from ._compute import get
 from .balls import Ball
-from .bases import read_only
+from .layouts import read_only
 from .losses import Loss
 
 Array = NDArray[Any]

@@ -18,13 +18,14 @@ from . import _validate
 from ._compute import _types as c
 from ._compute import get
 from .custom_basis import Custom
+from .layouts import columns_of, read_only
 
 Array = NDArray[Any]
 
 __all__ = ["Custom", "Fourier", "Linear", "Powers", "Quadratic"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Linear:
     """v(x) = (x − shift) / scale, with ∇_x v = diag(1 / scale).
 
@@ -37,6 +38,10 @@ class Linear:
     shift: Array | None = None
     scale: Array | None = None
 
+    def __post_init__(self) -> None:
+        if self.scale is not None and not np.all(np.abs(self.scale) > 0):
+            raise ValueError("scale of a Linear basis must not be zero anywhere")
+
     @property
     def is_identity(self) -> bool:
         """Whether v(x) = x."""
@@ -48,6 +53,9 @@ class Linear:
 
     def bind(self, m: int, sample: Array | None = None) -> Linear:
         """The basis for m inputs."""
+        for name, given in (("shift", self.shift), ("scale", self.scale)):
+            if given is not None and np.shape(given) != (m,):
+                raise ValueError(f"{name} must have shape ({m},), but has {np.shape(given)}")
         return self
 
     def names(self, columns: Sequence[str]) -> tuple[str, ...]:
@@ -248,6 +256,10 @@ class Fourier(_BuiltIn):
     def __post_init__(self) -> None:
         _validate.count(self.n_components, "n_components")
         _validate.number(self.gamma, "gamma", low=0.0, strict=True)
+        d = self.n_components
+        for name, given in (("frequencies", self.frequencies), ("phases", self.phases)):
+            if given is not None and len(given) != d:
+                raise ValueError(f"{name} must have n_components = {d} rows, but has {len(given)}")
 
     def bind(self, m: int, sample: Array | None = None) -> Fourier:
         """The basis for m inputs, with its frequencies and phases."""
@@ -279,18 +291,3 @@ def _compiled(kind: int, degree: int = 0, **arrays: Array) -> c.Basis:
     return c.Basis(
         kind, degree, read_only(frequencies), read_only(phases), c.EMPTY, c.EMPTY, c.EMPTY, c.EMPTY
     )
-
-
-def columns_of(X: Any, name: str = "X") -> Array:
-    """Rows X (n, m) feature by feature, (m, n), as the operations take them."""
-    rows = np.asarray(X, dtype=np.float64)
-    if rows.ndim != 2:
-        raise ValueError(f"{name} must be two-dimensional, but has shape {rows.shape}")
-    return read_only(rows.T)
-
-
-def read_only(array: Array) -> Array:
-    """A contiguous read-only float64 view, so that one compiled signature serves."""
-    view = np.ascontiguousarray(array, dtype=np.float64).view()
-    view.setflags(write=False)
-    return view

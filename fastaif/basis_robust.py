@@ -6,32 +6,36 @@ R is convex: f is linear in θ, so f⁺ is convex and f⁻ concave. By Danskin's
 gradient is that of the loss at the extremes, held fixed. The Gauss-Newton matrix at the
 extremes leaves out how they move with θ; a quasi-Newton memory learns that part.
 
-R has kinks where both ends of a sample are equally bad. |c| with c = (ℓ(f⁺) − ℓ(f⁻))/2 is
-then smoothed to √(c² + μ²), which is above it by at most μ: with exact extremes that bounds
-how far the objective found is above the minimum.
+That is quick and accurate where R is smooth: at small ε. At larger ones the optimum is at a
+kink. With exact extremes `quadratic_robust` then takes over. Without, |c| with
+c = (ℓ(f⁺) − ℓ(f⁻))/2 is smoothed to √(c² + μ²), which leaves the extremes' own kinks.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import streaming
 from .basis_problem import BasisProblem
-from .expansion import Expansion
 from .extremes import Extremes
-from .objectives import add_penalty
-from .solvers.newton import Local, NewtonResult, minimize
+from .quadratic_robust import Follower, constant_model
+from .robust_objective import OutOfPassesError, RobustObjective
+from .solvers.newton import NewtonResult, minimize
 from .solvers.secants import Secants
 
 Array = NDArray[Any]
 
 _WIDTHS = 0.3 * 0.1 ** np.arange(9)  # μ, in units of the mean |c| at the start
 _LOOSE = 1e-4  # the tolerance at all but the last of them
+_PATIENCE = 8  # steps in which the residual has to fall to a tenth
+_ASCENT_PASSES = 250  # with ascent inside, after the smooth part: more have brought nothing
+_SMOOTH = 1e-9  # a residual that no kink has
+_PROVEN = 1e-9  # the gap within which an optimum counts as found
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,17 @@ class BasisOptimum:
     objective : float
         R(θ).
     residual : float
-        The norm of the gradient (where R is smoothed: of the smoothed gradient) relative
-        to ``E |ℓ'| ‖(v, 1)‖``.
+        The norm of the gradient relative to ``E |ℓ'| ‖(v, 1)‖``. At a kink: of the gradient
+        against the mixed strategy of the adversary that proves the gap, an approximate
+        subgradient; with ascent inside, of the smoothed gradient.
     gap : float
-        A bound (exact extremes; else an estimate) of R(θ) − min R, relative to R(θ).
+        R(θ) − min R relative to R(θ). At a kink with exact extremes it is proven for all θ
+        that differ from this one by up to ten times its size; beyond that, by convexity,
+        the bound grows no faster than the distance. Elsewhere it is an estimate.
     n_iter : int
+        Passes over the data.
     converged : bool
+        The residual is within the tolerance, or (exact extremes) the gap within it or 1e-9.
     """
 
     theta: Array
@@ -58,134 +67,6 @@ class BasisOptimum:
     gap: float
     n_iter: int
     converged: bool
-
-
-class _Part(NamedTuple):
-    """Sums over a block, of w(·): ψ, the hard maximum, |c|, gradient, yardstick, Hessian."""
-
-    scalars: Array
-    gradient: Array
-    hessian: Array
-
-
-def _merge(a: _Part, b: _Part) -> _Part:
-    for mine, theirs in zip(a, b, strict=True):
-        mine += theirs
-    return a
-
-
-@dataclass
-class RobustObjective:
-    """R as the solver sees it; `width` μ is 0 for R itself.
-
-    Attributes
-    ----------
-    problem : BasisProblem
-    basis : Expansion
-        v, in the solver's working coordinates.
-    penalized : array (d,)
-    radius : float
-        ρ = ε s.
-    exact : bool
-        Whether the extremes are.
-    """
-
-    problem: BasisProblem
-    basis: Expansion
-    penalized: Array
-    radius: float
-    exact: bool
-    width: float = 0.0
-    hard: float = 0.0
-    spread: float = 0.0
-    n_passes: int = 0
-
-    def __call__(self, theta: Array) -> Local:
-        """Value, gradient, Gauss-Newton Hessian and yardstick at θ."""
-        self.n_passes += 1
-        problem = self.problem
-        d = problem.model.n_coefs
-        extremes = Extremes(self.basis, theta[:d], problem.ball, self.radius, self.exact)
-        intercept = float(theta[d:].sum())
-        source = problem.source
-        size = max(64, (1 << 17) // d)
-
-        def work(start: int, stop: int) -> _Part:
-            total = _Part(np.zeros(5), np.zeros(theta.size), np.zeros((theta.size, theta.size)))
-            for k in range(start, stop, size):
-                rows = slice(k, min(k + size, stop))
-                _merge(total, self._block(extremes, intercept, rows.start, rows.stop))
-            return total
-
-        threads = streaming.resolve_threads(problem.n_threads, 4 * source.n_rows * d)
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = streaming.reduce_chunks(source.chunks(columns=d), work, _merge, threads)
-        weight, value, hard, spread, yardstick = total.scalars
-        penalty = problem.alpha * float(self.penalized @ theta**2)
-        self.hard, self.spread = hard / weight + penalty, spread / weight
-        local = Local(
-            value / weight, total.gradient / weight, total.hessian / weight, yardstick / weight
-        )
-        return add_penalty(local, theta, problem.alpha, self.penalized)
-
-    def _block(self, extremes: Extremes, intercept: float, start: int, stop: int) -> _Part:
-        source, loss = self.problem.source, self.problem.model.loss
-        y, w = source.targets(start, stop), source.weights(start, stop)
-        w = w if w.size else np.ones(stop - start)
-        U = self.basis.inner(source.inputs(start, stop))
-        f = self.basis.features_at(U) @ extremes.beta + intercept
-        up, down = extremes.end(U, 1.0), extremes.end(U, -1.0)
-        high, low = f + up.change, f + down.change
-        gap = 0.5 * loss.change(low, up.change - down.change, y)
-        worse = np.where(gap >= 0.0, 1.0, -1.0)
-        hard = loss.value(np.where(worse > 0, high, low), y)
-        if self.width == 0.0:
-            t = np.where(worse[:, None] > 0, up.t, down.t)
-            g = np.where(worse > 0, high, low)
-            Z = self._design(extremes.moved(U, t))
-            rows = [(Z, w * loss.slope(g, y), w * loss.curvature(g, y))]
-            value = hard
-        else:
-            root = np.hypot(gap, self.width)
-            share = gap / root
-            value = hard - np.abs(gap) + root
-            Z, Y = (self._design(extremes.moved(U, end.t)) for end in (up, down))
-            first, second = loss.slope(high, y), loss.slope(low, y)
-            above, below = 0.5 * w * (1.0 + share), 0.5 * w * (1.0 - share)
-            turn = 0.5 * (first[:, None] * Z - second[:, None] * Y)
-            bend = w * (self.width / root) ** 2 / root
-            rows = [
-                (Z, above * first, above * loss.curvature(high, y)),
-                (Y, below * second, below * loss.curvature(low, y)),
-                (turn, np.zeros(len(y)), bend),
-            ]
-        return _add_rows(rows, w, value, hard, gap)
-
-    def _design(self, U: Array) -> Array:
-        V = self.basis.features_at(U)
-        if not self.problem.model.fit_intercept:
-            return V
-        return np.hstack([V, np.ones((len(V), 1))])
-
-
-def _add_rows(
-    rows: list[tuple[Array, Array, Array]], w: Array, value: Array, hard: Array, gap: Array
-) -> _Part:
-    """Σ a z and Σ b z zᵀ over groups of rows (z, a, b), with the scalar sums."""
-    kept = w > 0
-    d = rows[0][0].shape[1]
-    gradient, hessian, yardstick = np.zeros(d), np.zeros((d, d)), 0.0
-    for Z, a, b in rows:
-        Z, a, b = Z[kept], a[kept], b[kept]
-        gradient += a @ Z
-        yardstick += float(np.abs(a) @ np.linalg.norm(Z, axis=1))
-        scaled = np.sqrt(b)[:, None] * Z
-        hessian += scaled.T @ scaled
-    w = w[kept]
-    scalars = np.array(
-        [w.sum(), w @ value[kept], w @ hard[kept], w @ np.abs(gap[kept]), yardstick]
-    )
-    return _Part(scalars, gradient, hessian)
 
 
 def solve(
@@ -197,41 +78,106 @@ def solve(
     if work is not None:
         basis, penalized = work.basis(basis), work.penalized(penalized)
     objective = RobustObjective(problem, basis, penalized, eps * problem.radius, exact)
-    start = problem.enter(problem.params)
+    start, floor = problem.enter(problem.params), _floor(problem)
     limit = 1000 if max_iter is None else max_iter
-    with streaming.single_threaded_blas():
-        plain = minimize(
-            objective, start, tol=tol, max_iter=min(limit, 40), memory=Secants()
-        )
-        if plain.converged or objective.n_passes >= limit:
+    # Where attacks are strong the first steps may be as long as numbers go.
+    with streaming.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
+        plain = _steadily(objective, start, tol, limit, floor)
+        if plain.converged or plain.local.value < floor or objective.n_passes >= limit:
             found = _finish(objective, plain, plain.converged, 0.0)
+        elif exact:
+            found = _follow(objective, start, tol, limit)
+            lowest = found.objective >= floor
+            found = dataclasses.replace(found, converged=found.converged and lowest)
         else:
             found = _solve_smoothed(objective, plain, tol, limit)
     return found if work is None else dataclasses.replace(found, theta=work.leave(found.theta))
 
 
+def _floor(problem: BasisProblem) -> float:
+    """R below this is on its way to an infimum of 0 at infinity: separable classes, say."""
+    y, w = problem.source.targets(), problem.source.weights()
+    turns = problem.model.loss.zero_slope_prediction(y[w > 0] if w.size else y)
+    return 1e-13 if bool(np.isnan(turns).all()) else -np.inf
+
+
+def _steadily(
+    objective: RobustObjective, start: Array, tol: float, limit: int, floor: float = -np.inf
+) -> NewtonResult:
+    """Newton's method with a memory, for as long as it gets somewhere."""
+    memory, before = Secants(), np.inf
+    while True:
+        steps = max(min(_PATIENCE, limit - objective.n_passes), 0)
+        found = minimize(objective, start, tol=tol, max_iter=steps, memory=memory, floor=floor)
+        residual = found.local.residual
+        # Steps that rounding swallows are taken for the end, and occur at kinks as well.
+        met = found.converged and residual <= max(tol, _SMOOTH)
+        stuck = not residual <= 0.1 * before or found.n_iter < steps
+        if met or stuck or objective.n_passes >= limit:
+            return dataclasses.replace(found, converged=met)
+        before, start = residual, found.x
+
+
+def _follow(objective: RobustObjective, start: Array, tol: float, limit: int) -> BasisOptimum:
+    """Along the path of smoothed optima: it ends with a proven gap, or where R is smooth."""
+
+    def value(theta: Array) -> float:
+        objective(theta)
+        return objective.hard
+
+    follower = Follower(
+        objective.problem, objective.basis, objective.penalized, objective.radius, value,
+        limit - objective.n_passes,
+    )  # fmt: skip
+    found = follower.run(start, tol)
+    residual = min(found.residual, objective(found.theta).residual)
+    converged = residual <= tol or found.gap <= max(tol, _PROVEN)
+    passes = objective.n_passes + follower.n_passes
+    return BasisOptimum(
+        found.theta, found.objective, residual, found.gap, passes, bool(converged)
+    )
+
+
 def _solve_smoothed(
     objective: RobustObjective, plain: NewtonResult, tol: float, limit: int
 ) -> BasisOptimum:
-    """Ever narrower smoothing of the kinks; the last θ that lowers R is kept."""
+    """Ever narrower smoothing of where both ends are equally bad; the lowest R is kept.
+
+    Other kinks remain. Two widths in a row that bring nothing end it.
+    """
     objective(plain.x)
-    scale, start = objective.spread, plain.x
+    scale, start, stalled = objective.spread, plain.x, 0
     best = _finish(objective, plain, False, 0.0)
+    granted = min(limit, objective.n_passes + _ASCENT_PASSES)
     for step, width in enumerate(_WIDTHS * scale):
         objective.width = float(width)
         last = step == len(_WIDTHS) - 1
-        found = minimize(
-            objective, start, tol=tol if last else _LOOSE, max_iter=min(60, limit),
-            memory=Secants(),
-        )
+        try:
+            objective.granted = granted
+            found = _steadily(objective, start, tol if last else _LOOSE, limit)
+        except OutOfPassesError:
+            break
+        finally:
+            objective.granted = None
         start = found.x
         met = found.converged or found.local.residual <= 1e-8
         here = _finish(objective, found, met and last, float(width))
-        if here.objective <= best.objective or last:
+        gain = best.objective - here.objective
+        stalled = 0 if met or gain > 1e-6 * abs(best.objective) else stalled + 1
+        if gain >= 0.0 or here.converged:
             best = here
-        if objective.n_passes >= limit:
+        if stalled == 2:
             break
-    return best
+    return _or_constant(objective, best)
+
+
+def _or_constant(objective: RobustObjective, best: BasisOptimum) -> BasisOptimum:
+    """The model without coefficients where R is no larger there."""
+    theta = constant_model(objective.problem, best.theta.size)
+    objective(theta)
+    if objective.hard > best.objective:
+        return best
+    return dataclasses.replace(best, theta=theta, objective=objective.hard)
 
 
 def _finish(

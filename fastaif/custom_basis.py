@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .layouts import shaped
+
 Array = NDArray[Any]
 
 
@@ -97,19 +99,3 @@ class Custom:
         along = np.einsum("ij,ij->i", gradient, P)
         if not np.abs(along - wanted @ theta).max() <= 1e-5 * scale * np.abs(theta).sum():
             raise ValueError("jac_t_vec of the Custom basis is not the transpose of its jac_vec")
-
-
-def shaped(values: Any, shape: tuple[int, ...], what: str) -> Array:
-    """What a callable returned, as finite contiguous float64 of the right shape."""
-    if np.asarray(values).dtype.kind not in "buif":
-        kind = np.asarray(values).dtype
-        raise TypeError(f"{what} of the Custom basis must hold real numbers, but gives {kind}")
-    array = np.ascontiguousarray(values, dtype=np.float64)
-    if array.shape != shape:
-        raise ValueError(
-            f"{what} of the Custom basis must have shape {shape}, but has {array.shape}"
-        )
-    if not np.isfinite(array).all():
-        # The caller looks first whether the inputs are to blame.
-        raise FloatingPointError(f"{what} of the Custom basis holds NaN or infinity")
-    return array

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import _types as c
-from .bases import Custom, Fourier, Linear, Powers, Quadratic, read_only
-from .custom_basis import shaped
+from .bases import Custom, Fourier, Linear, Powers, Quadratic
+from .layouts import read_only, shaped
 from .norms import conjugate, lp_norm
 
 Array = NDArray[Any]

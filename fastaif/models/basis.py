@@ -47,6 +47,14 @@ class BasisModel(LinearPredictor):
     def _penalized(self, m: int) -> Array:
         return self.basis_.penalized(m)
 
+    def _report(self, converged: bool, singular: bool, residual: float) -> None:
+        if not np.isfinite(residual):
+            raise OverflowError(
+                f"{type(self).__name__}: features v(x) of these inputs are beyond floating-point "
+                "numbers; scale the inputs"
+            )
+        super()._report(converged, singular, residual)
+
     def _basis(self) -> Any:
         raise NotImplementedError
 

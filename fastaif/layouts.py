@@ -1,0 +1,41 @@
+"""Arrays in the layouts that operations expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def read_only(array: Array) -> Array:
+    """A contiguous read-only float64 view, so that one compiled signature serves."""
+    view = np.ascontiguousarray(array, dtype=np.float64).view()
+    view.setflags(write=False)
+    return view
+
+
+def columns_of(X: Any, name: str = "X") -> Array:
+    """Rows X (n, m) feature by feature, (m, n), as the operations take them."""
+    rows = np.asarray(X, dtype=np.float64)
+    if rows.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, but has shape {rows.shape}")
+    return read_only(rows.T)
+
+
+def shaped(values: Any, shape: tuple[int, ...], what: str) -> Array:
+    """What a callable returned, as finite contiguous float64 of the right shape."""
+    if np.asarray(values).dtype.kind not in "buif":
+        kind = np.asarray(values).dtype
+        raise TypeError(f"{what} of the Custom basis must hold real numbers, but gives {kind}")
+    array = np.ascontiguousarray(values, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(
+            f"{what} of the Custom basis must have shape {shape}, but has {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        # The caller looks first whether the inputs are to blame.
+        raise FloatingPointError(f"{what} of the Custom basis holds NaN or infinity")
+    return array
