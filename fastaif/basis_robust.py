@@ -87,10 +87,10 @@ def solve(
             found = _finish(objective, plain, plain.converged, 0.0)
         elif exact:
             found = _follow(objective, start, tol, limit)
-            lowest = found.objective >= floor
-            found = dataclasses.replace(found, converged=found.converged and lowest)
         else:
             found = _solve_smoothed(objective, plain, tol, limit)
+    if found.objective < floor:  # all of it is above the infimum
+        found = dataclasses.replace(found, gap=1.0, converged=False)
     return found if work is None else dataclasses.replace(found, theta=work.leave(found.theta))
 
 
@@ -112,7 +112,7 @@ def _steadily(
         residual = found.local.residual
         # Steps that rounding swallows are taken for the end, and occur at kinks as well.
         met = found.converged and residual <= max(tol, _SMOOTH)
-        stuck = not residual <= 0.1 * before or found.n_iter < steps
+        stuck = not residual < 0.1 * before or found.n_iter < steps
         if met or stuck or objective.n_passes >= limit:
             return dataclasses.replace(found, converged=met)
         before, start = residual, found.x
