@@ -18,6 +18,7 @@ OPERATIONS = {
     "nested_powers": "nested_powers",
     "basis_sums": "basis_sums",
     "block_sums": "basis_sums",
+    "basis_moments": "basis_moments",
     "basis_features": "basis_features",
     "basis_gradients": "basis_features",
     "basis_moves": "basis_features",

@@ -44,7 +44,7 @@ _FEWEST_ROWS, _MOST_ROWS = 256, 2048
 
 
 @operation(fastmath=FAST)
-def _load(x, start, shift, inverse_scale, u):
+def load_columns(x, start, shift, inverse_scale, u):
     """u[:, i] = (x[start + i] - shift) * inverse_scale, as float64."""
     for j in range(u.shape[0]):
         for i in range(u.shape[1]):
@@ -55,7 +55,7 @@ def _load(x, start, shift, inverse_scale, u):
 
 
 @operation(fastmath=FAST)
-def _scale_features(v, shift, inverse_scale):
+def scale_features(v, shift, inverse_scale):
     for h in range(v.shape[0]):
         for i in range(v.shape[1]):
             v[h, i] = (v[h, i] - shift[h]) * inverse_scale[h]
@@ -209,10 +209,10 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
         kept = min(k, few)
         u, v = space_u[: m * k].reshape(m, k), space_v[: d * k].reshape(d, k)
         g, p = space_g[: m * kept].reshape(m, kept), space_p[: m * kept].reshape(m, kept)
-        _load(rows.x, start, basis.shift, basis.inverse_scale, u)
+        load_columns(rows.x, start, basis.shift, basis.inverse_scale, u)
         basis_features(u, basis, v)
         if scaled:
-            _scale_features(v, basis.out_shift, basis.out_inverse_scale)
+            scale_features(v, basis.out_shift, basis.out_inverse_scale)
         _predict(v, beta, predictor.intercept, f[:k])
         if need & NEED_YARDSTICK:
             _lengths(v, norms[:k])
