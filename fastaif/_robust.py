@@ -44,16 +44,20 @@ def robust_fit(
     p, order, radius, feature_scale, attackable, attack_space, sample_weight
         As in `aif`.
     method : {"auto", "exact", "pgd"}, default "auto"
-        "exact": the inner maximum is ``max ℓ(f ± ε s ‖c ∘ ∇_x f‖_q)`` for any loss convex
-        in f; the convex outer problem is solved to `tol`. "pgd": the paper's projected
-        gradient ascent inside, quasi-Newton outside. "auto" is "exact" here.
+        "exact": the inner maximum is ``max ℓ(f ± ε s ‖c ∘ ∇_x f‖_q)`` for a linear
+        predictor and any loss convex in f, and from trust-region subproblems for the
+        quadratic basis with p = 2; the convex outer problem is solved to `tol`. "pgd": the
+        paper's projected gradient ascent inside, quasi-Newton outside. "auto" is "exact"
+        where there is one; for other bases and norms ascent inside towards both ends of the
+        range of f, and the same outer method as for "exact".
     tol : float, default 1e-12
-        For "exact": bound on the least subgradient's norm relative to
-        ``E |ℓ'| ‖(x, 1)‖``.
+        Bound on the least subgradient's norm relative to ``E |ℓ'| ‖(v, 1)‖``. With the
+        quadratic basis a fit also counts as converged where its relative gap is proven to
+        be below 1e-9: at kinks the residual says little.
     max_iter : int, optional
         Passes over the data ("exact", 1,000) or outer iterations ("pgd", 1,000).
     random_state : int, RandomState or None
-        Unused: both methods start their attacks at the samples themselves.
+        Unused: all methods start their attacks at the samples themselves.
     n_threads : int, optional
 
     Returns

@@ -1,4 +1,4 @@
-"""The description of a fitted linear-predictor model, whoever fitted it."""
+"""The description of a fitted model f = βᵀv(x) + b, whoever fitted it."""
 
 from __future__ import annotations
 

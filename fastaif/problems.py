@@ -1,7 +1,7 @@
 """What an influence needs of a model: the protocol.
 
 An `InfluenceProblem` is a model at θ̂ with its data. Influences, sensitivities and
-intervals are written once, against it; `linear_problem` has the first kind, whose parts
+intervals are written once, against it; `sum_problem` has the first kind, whose parts
 are sums over samples.
 """
 

@@ -31,15 +31,17 @@ class RobustFit:
     objective : float
         Adversarial loss plus penalty at θ_ε.
     residual : float
-        The least subgradient's norm relative to ``E |ℓ'| ‖(x, 1)‖``; 0 at the optimum.
+        The least subgradient's norm relative to ``E |ℓ'| ‖(v, 1)‖``; 0 at the optimum. Of
+        basis models at a kink: an approximate subgradient's.
     gap : float
-        An estimate of how far the objective is above its minimum, relative to it: half
-        the squared Newton decrement.
+        How far the objective is above its minimum, relative to it: half the squared Newton
+        decrement, an estimate; for quadratic models with p = 2 at a kink, a proven bound.
     n_iter : int
         Passes over the data that computed derivatives.
     converged : bool
-        Whether the residual met the tolerance; for "pgd", whether no further descent was
-        found (at a kink the residual of its gradient does not tend to 0).
+        Whether the residual met the tolerance (for quadratic models with p = 2, or the gap
+        is proven to be below 1e-9); for "pgd", whether no further descent was found (at a
+        kink the residual of its gradient does not tend to 0).
     method : str
         "exact" or "pgd".
     """

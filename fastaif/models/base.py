@@ -24,7 +24,7 @@ Array = NDArray[Any]
 
 
 class LinearPredictor(BaseEstimator):
-    """What the four estimators share; a subclass names its loss."""
+    """What the estimators share; a subclass names its loss, and its basis if it has one."""
 
     _loss_name: ClassVar[str]
     _encode: Encoder = staticmethod(as_float)
