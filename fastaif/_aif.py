@@ -176,6 +176,7 @@ def _warn(problem: SumProblem) -> None:
     if step > _STATIONARITY:
         warn(
             f"the model is not stationary on (X, y): a Newton step moves it by {step:.2g} standard "
-            "errors. Pass the data of the fit, tighten the fit's tol, or pass refine=True",
+            "errors. Pass the data of the fit, in its order, tighten the fit's tol, or pass "
+            "refine=True",
             StationarityWarning,
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .verification import Verification
 
 _WIDTH = 79
+_MOSTLY_WRONG = 0.5
 
 
 def report_text(title: str, result: InfluenceResult, verified: Sequence[Verification]) -> str:
@@ -72,6 +73,22 @@ def _meaning(result: InfluenceResult, eps: float, how: str) -> str:
         "as alpha > 0, a term of first order: with it the clean loss itself is predicted to "
         f"change by {change:.5g} at eps = {eps:g}."
     )
+
+
+def far_off(verified: Sequence[Verification], validity_radius: float) -> list[str]:
+    """A note on the ε at which the predicted moves of θ are mostly wrong."""
+    bad = [v for v in verified if v.params_error > _MOSTLY_WRONG]
+    if not bad:
+        return []
+    where = ", ".join(f"{v.eps:g}" for v in bad)
+    worst = max(bad, key=lambda v: v.params_error)
+    error = worst.params_error
+    size = f"{error:.0%}" if error < 2.0 else f"{error:.0f} times"
+    return [
+        f"at eps = {where} the predicted moves of the parameters miss the "
+        f"{report.method_name(worst.method)} ones by up to {size} their length: they say nothing "
+        f"there. Predictions are best well below the validity radius, {validity_radius:.2g}"
+    ]
 
 
 def _coefficient_lines(result: InfluenceResult, largest: Verification) -> list[str]:

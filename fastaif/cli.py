@@ -174,7 +174,7 @@ def analyze(
     DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
     scikit-learn's sets: diabetes (default), breast_cancer.
     """
-    from ._cli_report import report_json, report_text
+    from ._cli_report import far_off, report_json, report_text
     from .plotting import bare_figure, plot_report
 
     if output == "auto":
@@ -186,6 +186,7 @@ def analyze(
         if options["model"] == "linear" and len(set(table.y.tolist())) == 2:
             notes.append("the target has two values only: --model logistic may be meant")
         verifications = _verify(result, eps)
+        notes.extend(far_off(verifications, result.validity_radius))
         result.sensitivity(max(eps))  # for its warning
         if out is not None:
             out.write_text(report_json(result, verifications) + "\n", encoding="utf-8")

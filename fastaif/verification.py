@@ -140,13 +140,18 @@ def verify_influence(problem: SumProblem, influence: Array, eps: float) -> Verif
 
 def warn_if_unsolved(solution: RobustSolution) -> None:
     """Say that, and at what residual, a robust fit stopped early."""
-    if not solution.converged:
-        warn(
-            f"the robust fit stopped after {solution.n_iter} iterations at a relative residual of "
-            f"{solution.residual:.1e}: the objective is the lowest found, and may have no minimum "
-            "without a penalty (alpha > 0)",
-            SolverWarning,
-        )
+    if solution.converged:
+        return
+    why = (
+        "attacks by gradient ascent leave kinks that are not resolved"
+        if solution.method == "pgd"
+        else "it may have no minimum without a penalty (alpha > 0)"
+    )
+    warn(
+        f"the robust fit at eps={solution.eps:g} stopped after {solution.n_iter} iterations at a "
+        f"relative residual of {solution.residual:.1e}: the objective is the lowest found; {why}",
+        SolverWarning,
+    )
 
 
 def make_robust_fit(problem: SumProblem, solution: RobustSolution) -> RobustFit:

@@ -166,8 +166,14 @@ def test_table_for_a_person(tmp_path: Path) -> None:
 
 def test_notes_go_to_stderr_beside_json() -> None:
     result = run("analyze", "--format", "json")
-    assert result.stderr.startswith("fastaif: note: at eps=0.05")
+    far_off, flips = result.stderr.splitlines()
+    assert far_off.startswith("fastaif: note: at eps = 0.01, 0.05 the predicted moves")
+    assert flips.startswith("fastaif: note: at eps=0.05 about 19%")
     assert json.loads(result.stdout)["n_features"] == 10
+
+
+def test_no_note_where_the_prediction_holds() -> None:
+    assert run("analyze", "--format", "json", "--eps", "1e-5").stderr == ""
 
 
 BAD_FILES = {

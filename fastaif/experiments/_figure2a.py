@@ -75,8 +75,8 @@ class Figure2aResult(Experiment):
             f"Figure 2(a): (x, x^2) of m of {largest} features, n = {self.n_samples}, "
             f"{repetitions} repetitions"
         )
-        where = f"but not at m = {', '.join(map(str, rises))}" if rises else "at every m"
-        notes = ["sensitivity = S/eps^2 for the loss (f - y)^2, p = 2.", f"It falls {where}."]
+        where = f", except at m = {', '.join(map(str, rises))}" if rises else ""
+        notes = ["sensitivity = S/eps^2 for the loss (f - y)^2, p = 2.", f"It falls with m{where}."]
         return _simulation.text(head, self.to_frame(), notes)
 
 

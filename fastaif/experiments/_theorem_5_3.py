@@ -115,7 +115,7 @@ def theorem_5_3(
         σξ, in units of y.
     n_population : int of at least 1000, default 50000
         Inputs from which the expectations in the theorem are taken: their relative errors
-        are of order 1/√n_population.
+        are of order 1/√n_population: about 1 % of the theory at 50,000.
     random_state : int, Generator or None, default 0
     progress : bool, default True
         Show a progress bar on stderr.

@@ -175,7 +175,9 @@ class BasisRegression(BasisModel):
     def _basis(self) -> Any:
         if not isinstance(self.basis, _BASES):
             names = ", ".join(kind.__name__ for kind in _BASES)
-            raise TypeError(f"basis must be one of fastaif.bases' {names}, but is {self.basis!r}")
+            raise TypeError(
+                f"basis must be an instance of one of fastaif.bases' {names}, but is {self.basis!r}"
+            )
         return self.basis
 
     def _loss(self) -> Loss:

@@ -64,6 +64,11 @@ def split(estimator: Any, accepted: str) -> tuple[Preprocessing, Any]:
     if not isinstance(estimator, Pipeline):
         return Preprocessing(), estimator
     steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
+    if type(steps[-1]).__name__ == "RandomizedSmoothing":
+        raise TypeError(
+            "RandomizedSmoothing inside a Pipeline is not supported: put the Pipeline inside it, "
+            "as in RandomizedSmoothing(make_pipeline(...), sigma)"
+        )
     for step in steps[:-1]:
         if type(step) not in (StandardScaler, PolynomialFeatures):
             raise TypeError(
