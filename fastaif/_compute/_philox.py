@@ -23,7 +23,7 @@ _32 = np.uint64(32)
 ATTACK_STARTS, SMOOTHING_NOISE = 1, 3
 
 
-@operation(fastmath=STRICT)
+@operation(fastmath=STRICT, inline=True)
 def philox(c0, c1, c2, c3, k0, k1):
     """Four 32-bit words (in uint64) for a counter of four and a key of two."""
     for _ in range(10):

@@ -25,6 +25,15 @@ _TILE = 256
 
 
 @operation(fastmath=STRICT)
+def _fill_pair(repetition, place, key0, key1, first, second):
+    """Two features of all rows: one loop over rows, which vectorises."""
+    for i in range(first.size):
+        a, b, c, d = philox(np.uint64(i), np.uint64(0), place, repetition, key0, key1)
+        first[i] = _uniform(a, b)
+        second[i] = _uniform(c, d)
+
+
+@operation(fastmath=STRICT)
 def draw_powers(seed, repetition, linear, square, noise, x, y):
     """Draw the sample of one repetition.
 
@@ -43,14 +52,11 @@ def draw_powers(seed, repetition, linear, square, noise, x, y):
     key0 = np.uint64(seed) & _LOW
     key1 = (np.uint64(seed) >> _32) ^ np.uint64(_INPUTS)
     features, z = x.shape[0], np.empty(1)
+    spare = np.empty(y.size)
+    for k in range(0, features, 2):
+        second = x[k + 1] if k + 1 < features else spare
+        _fill_pair(np.uint64(repetition), np.uint64(k), key0, key1, x[k], second)
     for i in range(y.size):
-        for k in range(0, features, 2):
-            a, b, c, d = philox(
-                np.uint64(i), np.uint64(0), np.uint64(k), np.uint64(repetition), key0, key1
-            )
-            x[k, i] = _uniform(a, b)
-            if k + 1 < features:
-                x[k + 1, i] = _uniform(c, d)
         fill_normal(seed, _NOISE, repetition, i, z)
         y[i] = noise * z[0]
     for j in range(features):
