@@ -41,10 +41,13 @@ class BasisSweep(Sweep):
         theta = np.array(theta, dtype=float)
         add = self._add_given if isinstance(self.basis.basis, Custom) else self._add_built_in
         d = self.n_coefs
-        arrays = (theta, self.basis.shift, self.basis.scale)
+        norm_of = self._norm_of(need)
+        arrays = (
+            theta, *self.basis.arrays(self.basis.m), *self.basis.out_arrays(),
+            self._attack().weights, norm_of.shift, norm_of.inverse_scale,
+        )  # fmt: skip
         fingerprint = (
-            self.loss, self.fit_intercept, self.basis.basis, need,
-            None if self.ball is None else self.ball.p,
+            self.loss, self.fit_intercept, self.basis.basis, need, self._attack().p, norm_of.p,
             *(array.tobytes() for array in arrays),
         )  # fmt: skip
 

@@ -57,6 +57,12 @@ class Expansion:
         """Shift and scale of the inputs, (m,)."""
         return self.shift, self.scale
 
+    def out_arrays(self) -> tuple[Array, Array]:
+        """Shift and scale of v, (d,); empty where there are none."""
+        if self.out_shift is None or self.out_scale is None:
+            return c.EMPTY, c.EMPTY
+        return self.out_shift, self.out_scale
+
     def rescaled(self, shift: Array, scale: Array) -> Expansion:
         """The same with (v − shift) / scale in place of v."""
         if self.out_shift is None or self.out_scale is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from makers import assert_close
@@ -122,6 +124,20 @@ def test_weights_are_repetitions(name):
     assert_close(found.mixed, wanted.mixed, 1e-12)
     assert_close(found.input_slope, wanted.input_slope, 1e-12)
     assert_close(found.mean_norm, wanted.mean_norm, 1e-12)
+
+
+def test_sums_of_unlike_passes_are_not_merged():
+    plain, theta = sweep_of(Quadratic(), 40, 3)
+    scaled, _ = sweep_of(Quadratic(), 40, 3, scaled=True)
+    again = BasisSweep(*vars(scaled).values())
+    basis = scaled.basis
+    wider = dataclasses.replace(basis, out_scale=2 * basis.out_scale)
+    moved = dataclasses.replace(scaled, basis=wider)
+    first = scaled.run(theta, NEED)
+    first.merge(again.run(theta, NEED))
+    for other in (plain, moved):
+        with pytest.raises(ValueError, match="cannot be merged"):
+            first.merge(other.run(theta, NEED))
 
 
 def test_a_closed_inner_maximum_is_refused():
