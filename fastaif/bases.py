@@ -7,7 +7,7 @@ then `features`, `jac_vec` and `jac_t_vec` give v(X), Jφ and Jᵀβ with J = �
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,10 @@ class Linear:
             return X
         shift, scale = self.arrays(X.shape[1])
         return np.asarray((X - shift) / scale)
+
+    def moments(self, read: Callable[[], c.Rows], origin: Array) -> Array | None:
+        """None: there is no operation for the moments of plain columns."""
+        return None
 
     def rescaled(self, shift: Array, scale: Array) -> Linear:
         """The basis (v − shift) / scale."""

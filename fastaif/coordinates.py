@@ -16,9 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import streaming
-from ._compute import get
-from .bases import Custom
-from .expansion import Expansion
 from .solvers.cholesky import Factor
 
 Array = NDArray[Any]
@@ -135,7 +132,7 @@ def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinate
         return np.vstack([a[0] + b[0], largest, squares, a[3] + b[3]])
 
     def work(start: int, stop: int) -> Array:
-        quick = _compiled_moments(source, basis, origin, start, stop)
+        quick = basis.moments(functools.partial(source.rows, start, stop), origin)
         if quick is not None:
             return quick
         parts = [moments(k, min(k + size, stop)) for k in range(start, stop, size)]
@@ -150,24 +147,6 @@ def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinate
         return Coordinates(origin + mean, _units(spread))
     size_of = np.hypot(origin + mean, largest * np.sqrt(ratio))
     return Coordinates(np.zeros(mean.size), _units(size_of))
-
-
-def _compiled_moments(
-    source: streaming.RowSource, basis: Any, origin: Array, start: int, stop: int
-) -> Array | None:
-    """`measure`'s moments of a compiled basis; None for others, or where squares could overflow."""
-    if not isinstance(basis, Expansion) or isinstance(basis.basis, Custom):
-        return None
-    totals = np.zeros((3, origin.size))
-    rows = source.rows(start, stop)
-    get("basis_moments")(rows, basis.compiled(), origin, totals)
-    total, squares, largest = totals
-    if not np.all((largest == 0.0) | ((largest > 1e-140) & (largest < 1e140))):
-        return None
-    largest = np.maximum(largest, np.finfo(float).tiny)
-    weight = rows.weight.sum() if rows.weight.size else float(stop - start)
-    ratio = np.where(squares > 0, squares / largest / largest, 0.0)
-    return np.vstack([total, largest, ratio, np.full(origin.size, weight)])
 
 
 def _units(spread: Array) -> Array:

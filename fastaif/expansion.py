@@ -9,6 +9,7 @@ solver's working coordinates.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import _types as c
+from ._compute import get
 from .bases import Custom, Fourier, Linear, Powers, Quadratic
 from .layouts import read_only, shaped
 from .norms import conjugate, lp_norm
@@ -119,6 +121,24 @@ class Expansion:
 
     def _checked(self, values: Any, shape: tuple[int, ...], what: str) -> Array:
         return shaped(values, shape, what) if isinstance(self.basis, Custom) else values
+
+    def moments(self, read: Callable[[], c.Rows], origin: Array) -> Array | None:
+        """Moments of v about an origin (d,), as `coordinates.measure` merges them.
+
+        Rows of the result (4, d): Σ w (v − o), l = max |v − o|, Σ w (v − o)² / l², Σ w. None for
+        a Custom basis, and where squares could over- or underflow.
+        """
+        if isinstance(self.basis, Custom):
+            return None
+        rows, totals = read(), np.zeros((3, origin.size))
+        get("basis_moments")(rows, self.compiled(), origin, totals)
+        total, squares, largest = totals
+        if not np.all((largest == 0.0) | ((largest > 1e-140) & (largest < 1e140))):
+            return None
+        largest = np.maximum(largest, np.finfo(float).tiny)
+        ratio = np.where(squares > 0, squares / largest / largest, 0.0)
+        weight = rows.weight.sum() if rows.weight.size else float(len(rows.x))
+        return np.vstack([total, largest, ratio, np.full(origin.size, weight)])
 
     def lipschitz(self, beta: Array, weights: Array, p: float) -> float | None:
         """A Lipschitz constant of t ↦ D∇f(D t) from ℓp to ℓq, or None where none is known.
