@@ -77,6 +77,7 @@ class Theorem53Result(Experiment):
         slack = self.bound / self.sensitivity
         notes = [
             "S/eps^2 for the loss (f - y)^2: the theorem's first line, its bound, samples.",
+            "The first two are averages over inputs themselves, and about 1 % off.",
             f"bound / sensitivity is {slack.min():.3g} to {slack.max():.3g}.",
         ]
         frame = self.to_frame()
