@@ -32,13 +32,14 @@ _WHERE = {
     "HuberRegression": "models.linear",
     "QuadraticRegression": "models.basis",
     "BasisRegression": "models.basis",
+    "KernelRegression": "models.kernel",
     "RandomizedSmoothing": "_smoothing",
     "InfluenceWarning": "_warnings",
     "set_backend": "_config",
     "show_config": "_config",
     "warmup": "_config",
 }
-_MODULES = ("bases", "experiments", "losses", "norms", "plotting", "theory")
+_MODULES = ("bases", "experiments", "kernels", "losses", "norms", "plotting", "theory")
 
 __all__ = [*_WHERE, *_MODULES, "__version__"]
 

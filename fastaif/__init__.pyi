@@ -1,5 +1,6 @@
 from . import bases as bases
 from . import experiments as experiments
+from . import kernels as kernels
 from . import losses as losses
 from . import norms as norms
 from . import plotting as plotting
@@ -20,6 +21,7 @@ from ._smoothing import RandomizedSmoothing as RandomizedSmoothing
 from ._warnings import InfluenceWarning as InfluenceWarning
 from .models.basis import BasisRegression as BasisRegression
 from .models.basis import QuadraticRegression as QuadraticRegression
+from .models.kernel import KernelRegression as KernelRegression
 from .models.linear import HuberRegression as HuberRegression
 from .models.linear import LinearRegression as LinearRegression
 from .models.linear import LogisticRegression as LogisticRegression

@@ -11,11 +11,13 @@ import numpy as np
 from . import _validate
 from ._arguments import prepare
 from ._warnings import StationarityWarning, TieWarning, ZeroGradientWarning, warn
-from .results import InfluenceResult, newton_step
+from .basis_problem import BasisProblem
+from .problems import InfluenceProblem
+from .results import InfluenceResult
 from .streaming import blas_for_solves
-from .sum_problem import SumProblem
 
 _STATIONARITY = 0.01  # of a standard error
+_KINKED = 0.2  # of the samples
 
 
 def aif(
@@ -122,15 +124,16 @@ def aif(
     if refine:
         problem = _refined(problem)
     _refuse_zero_gradients(problem)
+    _refuse_kinks(problem)
     with blas_for_solves(len(problem.params)):
-        influence = -problem.solve(problem.mixed())
+        influence = problem.influence()
         _warn(problem)
     return InfluenceResult(
         influence=influence, problem=problem, p=problem.ball.p, order=float(order)
     )
 
 
-def _refined(problem: SumProblem) -> SumProblem:
+def _refined(problem: InfluenceProblem) -> InfluenceProblem:
     """The same problem at a stationary θ̂."""
     found = problem.fit_result()
     if not found.converged:
@@ -142,22 +145,33 @@ def _refined(problem: SumProblem) -> SumProblem:
     return dataclasses.replace(problem, model=model)
 
 
-def _refuse_zero_gradients(problem: SumProblem) -> None:
-    if problem.value_derivative == 0.0 or problem.sums.gain <= _rounding(problem):
+def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
+    if problem.value_derivative == 0.0 or problem.loss_slope <= _rounding(problem):
         raise ValueError(
             "every sample's input gradient is zero (the attackable coefficients are all zero, or "
             "the model fits every target exactly): no first-order attack exists"
         )
 
 
-def _rounding(problem: SumProblem) -> float:
+def _refuse_kinks(problem: InfluenceProblem) -> None:
+    """Fixed centres that are attacked inputs themselves make the influence wrong by their share."""
+    share = problem.kinked_pairs / problem.source.n_rows
+    if isinstance(problem, BasisProblem) and share > _KINKED:
+        raise ValueError(
+            f"{share:.0%} of the samples are centres of the NTK themselves, where it has kinks: "
+            "with centers='fixed' the influence would be wrong by about as much; use "
+            "centers='moving', fewer centres, or centres from other data"
+        )
+
+
+def _rounding(problem: InfluenceProblem) -> float:
     """How large |ℓ'| is where a regression fits its targets to the last digits."""
     if problem.model.loss.name not in ("squared_error", "huber"):
         return 0.0
     return 1e-13 * float(np.abs(problem.source.targets(0, 4096)).max())
 
 
-def _warn(problem: SumProblem) -> None:
+def _warn(problem: InfluenceProblem) -> None:
     zero, ties = problem.zero_gradients, problem.ties
     if zero:
         warn(
@@ -172,7 +186,14 @@ def _warn(problem: SumProblem) -> None:
             "is one of its one-sided candidates",
             TieWarning,
         )
-    step = newton_step(problem)
+    if problem.kinked_pairs:
+        warn(
+            f"{problem.kinked_pairs} pairs of a sample and a centre are parallel or antiparallel, "
+            "where the NTK has a kink: the robust optimum has one at eps=0, and the influence "
+            "leaves them out",
+            TieWarning,
+        )
+    step = problem.newton_step(below=_STATIONARITY)
     if step > _STATIONARITY:
         warn(
             f"the model is not stationary on (X, y): a Newton step moves it by {step:.2g} standard "

@@ -14,19 +14,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _validate
 from ._smoothing import RandomizedSmoothing, rebuild_around
-from .balls import make_ball
+from .balls import Ball, make_ball
 from .basis_problem import BasisProblem
 from .expansion import Expansion
+from .gram_problem import GramProblem
+from .kernel_model import KernelModel
 from .linear_model import LinearModel
 from .linear_problem import LinearProblem
 from .models.adapters import describe, refuse_other_columns
+from .problems import InfluenceProblem
 from .streaming import RowSource
-from .sum_problem import SumProblem
 
 Array = NDArray[Any]
+Model = LinearModel | KernelModel
 
 
-def evaluation_rows(model: LinearModel, X: Any, y: Any, name: str = "X") -> RowSource:
+def evaluation_rows(model: Model, X: Any, y: Any, name: str = "X") -> RowSource:
     """Checked, unweighted rows on which a fitted model is evaluated."""
     array, columns = _validate.matrix(X, name)
     refuse_other_columns(columns, model.columns)
@@ -34,7 +37,7 @@ def evaluation_rows(model: LinearModel, X: Any, y: Any, name: str = "X") -> RowS
 
 
 def rows_of(
-    model: LinearModel, X: Array, y: Any, sample_weight: Any = None, name: str = "y"
+    model: Model, X: Array, y: Any, sample_weight: Any = None, name: str = "y"
 ) -> RowSource:
     """Checked rows for a model; X has passed `_validate.matrix`, `name` is that of y."""
     m = model.n_features
@@ -60,7 +63,7 @@ def prepare(
     damping: float = 0.0,
     n_threads: Any = None,
     only_radius: bool = False,
-) -> SumProblem:
+) -> InfluenceProblem:
     """The influence problem of an estimator and its data.
 
     `only_radius` leaves the pass for H and Φ until something asks for it.
@@ -86,11 +89,10 @@ def prepare(
     )  # fmt: skip
     if not np.any(ball.scale > 0):
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
-    kind = BasisProblem if isinstance(model.basis, Expansion) else LinearProblem
-    problem: SumProblem = kind(model, source, ball, damping, threads)
+    problem = _problem(model, source, ball, damping, threads)
     with locating(source):
         if not only_radius and smoothing is None:
-            _ = problem.sums
+            problem.begin()
         if problem.radius == 0.0:
             raise ValueError(
                 "every row of X is zero, so that radius='mean_norm' is zero; give a radius"
@@ -100,25 +102,58 @@ def prepare(
     return problem
 
 
+def _problem(
+    model: Model, source: RowSource, ball: Ball, damping: float, threads: int | None
+) -> InfluenceProblem:
+    """The kind of problem that the model and its data make."""
+    if isinstance(model, LinearModel):
+        kind = BasisProblem if isinstance(model.basis, Expansion) else LinearProblem
+        return kind(model, source, ball, damping, threads)
+    U = model.inner(source.x)
+    at_centers = model.is_at(U)
+    if not at_centers and not np.isfinite(U).all():
+        _validate.locate_nonfinite(source.x, source.y)
+    if model.moving and not at_centers:
+        raise ValueError(
+            "X is not the X of the fit: with centers='moving' the inputs of the fit are the "
+            "centres, and an attack moves both; give the data of the fit, in its order, or use "
+            "centers='fixed'"
+        )
+    if not at_centers:
+        return BasisProblem(model.at_fixed_centers(), source, ball, damping, threads)
+    if not model.moving and not model.kernel.is_smooth:
+        raise ValueError(
+            f"{model.kernel!r} with centers='fixed' at the attacked inputs themselves has a kink "
+            "at every sample: the influence is not defined; use centers='moving', or other centres "
+            "(n_centers, or the data of another fit)"
+        )
+    return GramProblem(model, source, ball, damping, threads)
+
+
 def _describe(
     estimator: Any, columns: tuple[str, ...] | None
-) -> tuple[LinearModel, RandomizedSmoothing | None]:
+) -> tuple[Model, RandomizedSmoothing | None]:
     """The model, and the randomized smoothing around it if there is one."""
     if not isinstance(estimator, RandomizedSmoothing):
         return describe(estimator, columns), None
     check_is_fitted(estimator, "estimator_")
     model = describe(estimator.estimator_, columns)
+    if not isinstance(model, LinearModel):
+        raise TypeError(
+            "RandomizedSmoothing around a kernel regression is not supported: the noisy copies "
+            "would be its centres"
+        )
     return dataclasses.replace(model, rebuild=rebuild_around(estimator, model)), estimator
 
 
-def _on_copies(problem: SumProblem, smoothing: RandomizedSmoothing) -> SumProblem:
+def _on_copies(problem: InfluenceProblem, smoothing: RandomizedSmoothing) -> InfluenceProblem:
     """The objective of the noisy copies, with the radius and evaluation of the clean rows."""
     ball = dataclasses.replace(problem.ball, radius=problem.radius)
     clean = problem.source
     problem = dataclasses.replace(
         problem, source=smoothing.copies(clean), ball=ball, clean=clean
     )
-    _ = problem.sums
+    problem.begin()
     return problem
 
 

@@ -16,8 +16,11 @@ from .attacks import PgdSettings, closed_form, projected_ascent
 from .basis_attacks import attack_by_ascent, attack_exactly
 from .basis_problem import BasisProblem
 from .basis_robust import adversarial_mean
+from .gram_ascent import attack_together, loss_together
+from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
-from .robust import has_exact_attacks, refuse_unknown_maximum
+from .problems import InfluenceProblem
+from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
 from .sum_problem import SumProblem
 
 Array = NDArray[Any]
@@ -58,7 +61,8 @@ def attack(
         "exact" is the closed form ``x ± ε s φ_c(∇_x f)`` for a linear predictor, and a
         trust-region subproblem a sample for the quadratic basis with p = 2. "pgd" is
         projected gradient ascent. "auto" is "exact" where there is one, else "pgd" with
-        at least two starts.
+        at least two starts. Kernel regressions with moving centres are attacked at all
+        inputs at once, on the whole objective, by steps towards ``ε s φ_c(∇_x L)``.
     n_steps, step, n_restarts
         Projected gradient ascent: steps, their length in units of ε s (2.5 / n_steps by
         default; for basis models, where they adapt, 2 for the first), and starts (the
@@ -119,7 +123,11 @@ def adversarial_loss(
         if settings is None and isinstance(problem, LinearProblem):
             kappa = eps * problem.radius * problem.gain
             sums = problem.sweep.run(problem.params, c.NEED_LOSS, kappa=kappa)
+        elif isinstance(problem, GramProblem):
+            assert settings is not None
+            return loss_together(problem, eps, settings)
         else:
+            assert isinstance(problem, SumProblem)
             attacked = problem.source._replace(x=_attacked(problem, eps, settings))
             sweep = problem.model.sweep(attacked, None, None)
             sums = sweep.run(problem.params, c.NEED_LOSS)
@@ -131,7 +139,7 @@ def adversarial_loss(
 def _prepare_attack(
     estimator: Any, X: Any, y: Any, eps: Any, method: Any, n_steps: Any, step: Any,
     n_restarts: Any, random_state: Any, **ball: Any,
-) -> tuple[SumProblem, float, PgdSettings | None]:  # fmt: skip
+) -> tuple[InfluenceProblem, float, PgdSettings | None]:  # fmt: skip
     """Checked arguments; settings are None where the closed form is used."""
     eps = _validate.number(eps, "eps", low=0.0)
     _validate.option(method, "method", ["auto", "exact", "pgd"])
@@ -143,6 +151,8 @@ def _prepare_attack(
     )
     problem = prepare(estimator, X, y, only_radius=True, **ball)
     refuse_unknown_maximum(problem, method)
+    if isinstance(problem, GramProblem) and not problem.model.moving:
+        problem = by_rows(problem)
     if has_exact_attacks(problem) and method != "pgd":
         return problem, eps, None
     if method == "auto":  # two starts find both ends of the range of f
@@ -150,7 +160,7 @@ def _prepare_attack(
     return problem, eps, settings
 
 
-def _attacked(problem: SumProblem, eps: float, settings: PgdSettings | None) -> Array:
+def _attacked(problem: InfluenceProblem, eps: float, settings: PgdSettings | None) -> Array:
     x = problem.source.x
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     out = np.empty(x.shape, dtype=dtype)
@@ -162,7 +172,7 @@ def _attacked(problem: SumProblem, eps: float, settings: PgdSettings | None) -> 
 
 
 def _write_attacks(
-    problem: SumProblem, eps: float, settings: PgdSettings | None, out: Array
+    problem: InfluenceProblem, eps: float, settings: PgdSettings | None, out: Array
 ) -> None:
     theta = problem.params
     if isinstance(problem, LinearProblem):
@@ -175,6 +185,9 @@ def _write_attacks(
             attack_exactly(problem, theta, eps, out)
         else:
             attack_by_ascent(problem, theta, eps, settings, out)
+    elif isinstance(problem, GramProblem):
+        assert settings is not None
+        attack_together(problem, eps, settings, out)
 
 
 def _like(X: Any, out: Array) -> Any:

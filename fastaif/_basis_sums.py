@@ -11,7 +11,7 @@ from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
 from .balls import Ball
-from .bases import Custom, Linear
+from .bases import Linear
 from .expansion import Expansion
 from .layouts import columns_of, read_only
 from .losses import Loss
@@ -39,7 +39,7 @@ class BasisSweep(Sweep):
         if kappa != 0.0:
             raise ValueError("the inner maximum is closed for linear predictors only")
         theta = np.array(theta, dtype=float)
-        add = self._add_given if isinstance(self.basis.basis, Custom) else self._add_built_in
+        add = self._add_built_in if self.basis.is_compiled else self._add_given
         d = self.n_coefs
         norm_of = self._norm_of(need)
         arrays = (
@@ -84,7 +84,7 @@ class BasisSweep(Sweep):
         )  # fmt: skip
 
     def _add_given(self, rows: c.Rows, theta: Array, need: int, raw: c.Sums) -> None:
-        """A Custom basis hands over its features, a block at a time."""
+        """A Custom or kernel basis hands over its features, a block at a time."""
         beta, intercept = self._parameters(theta)
         size = max(64, _BLOCK_DOUBLES // self.n_coefs)
         for start in range(0, len(rows.x), size):

@@ -210,7 +210,7 @@ def priced(
     """E_e ℓ(θ̂), unweighted and without penalty, and S_ε, shaped like eps and never warning."""
     source = evaluation_rows(result.problem.model, X, y)
     with locating(source):
-        loss = float(result.problem.evaluate(result.params, source).loss)
+        loss = float(result.problem.mean_loss(result.params, source))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FlipWarning)
         return loss, result.sensitivity(eps, X, y, expansion=expansion)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from . import _validate
 from ._aif import aif
 from ._arguments import evaluation_rows, locating, prepare
+from .problems import InfluenceProblem
 from .robust import solve_robust
 from .streaming import RowSource
-from .sum_problem import SumProblem
 from .verification import warn_if_unsolved
 
 Array = NDArray[Any]
@@ -94,7 +94,7 @@ def _with_progress(radii: Array, progress: bool) -> Any:
 
 
 def _change(
-    problem: SumProblem, eps: float, source: RowSource | None, method: str, expansion: str
+    problem: InfluenceProblem, eps: float, source: RowSource | None, method: str, expansion: str
 ) -> float:
     solution = solve_robust(problem, eps)
     warn_if_unsolved(solution)

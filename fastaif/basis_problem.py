@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from . import validity
 from ._basis_sums import BasisSweep
 from ._compute import _types as c
 from .expansion import Expansion
+from .kernel_basis import KernelBasis
 from .norms import lp_norm
 from .streaming import map_rows
 from .sum_problem import SumProblem, finite
@@ -47,6 +49,20 @@ class BasisProblem(SumProblem):
     def zero_gradients(self) -> int:
         """Samples of positive weight with ℓ' = 0 or ∇_x f = 0."""
         return self.sums.zero_gradients
+
+    @cached_property
+    def kinked_pairs(self) -> int:
+        """Samples parallel to a centre of a kernel that has kinks there."""
+        basis = self.basis.basis
+        if not isinstance(basis, KernelBasis) or basis.kernel.is_smooth:
+            return 0
+        counts: list[int] = []
+
+        def work(start: int, stop: int) -> None:
+            counts.append(basis.count_kinks(self.basis.inner(self.source.inputs(start, stop))))
+
+        map_rows(self.source, self.in_blocks(work), self.n_threads)
+        return sum(counts)
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q (v, 1) + |ℓ'| (Jφ, 0))] (Theorem 4.1)."""

@@ -25,16 +25,14 @@ from .basis_problem import BasisProblem
 from .extremes import Extremes
 from .quadratic_robust import Follower, constant_model
 from .robust_objective import OutOfPassesError, RobustObjective
-from .solvers.newton import NewtonResult, minimize
-from .solvers.secants import Secants
+from .solvers.newton import NewtonResult
+from .solvers.steady import steadily
 
 Array = NDArray[Any]
 
 _WIDTHS = 0.3 * 0.1 ** np.arange(9)  # μ, in units of the mean |c| at the start
 _LOOSE = 1e-4  # the tolerance at all but the last of them
-_PATIENCE = 8  # steps in which the residual has to fall to a tenth
 _ASCENT_PASSES = 250  # with ascent inside, after the smooth part: more have brought nothing
-_SMOOTH = 1e-9  # a residual that no kink has
 _PROVEN = 1e-9  # the gap within which an optimum counts as found
 
 
@@ -82,7 +80,7 @@ def solve(
     limit = 1000 if max_iter is None else max_iter
     # Where attacks are strong the first steps may be as long as numbers go.
     with streaming.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
-        plain = _steadily(objective, start, tol, limit, floor)
+        plain = steadily(objective, start, tol, limit, floor)
         if plain.converged or plain.local.value < floor or objective.n_passes >= limit:
             found = _finish(objective, plain, plain.converged, 0.0)
         elif exact:
@@ -99,23 +97,6 @@ def _floor(problem: BasisProblem) -> float:
     y, w = problem.source.targets(), problem.source.weights()
     turns = problem.model.loss.zero_slope_prediction(y[w > 0] if w.size else y)
     return 1e-13 if bool(np.isnan(turns).all()) else -np.inf
-
-
-def _steadily(
-    objective: RobustObjective, start: Array, tol: float, limit: int, floor: float = -np.inf
-) -> NewtonResult:
-    """Newton's method with a memory, for as long as it gets somewhere."""
-    memory, before = Secants(), np.inf
-    while True:
-        steps = max(min(_PATIENCE, limit - objective.n_passes), 0)
-        found = minimize(objective, start, tol=tol, max_iter=steps, memory=memory, floor=floor)
-        residual = found.local.residual
-        # Steps that rounding swallows are taken for the end, and occur at kinks as well.
-        met = found.converged and residual <= max(tol, _SMOOTH)
-        stuck = not residual < 0.1 * before or found.n_iter < steps
-        if met or stuck or objective.n_passes >= limit:
-            return dataclasses.replace(found, converged=met)
-        before, start = residual, found.x
 
 
 def _follow(objective: RobustObjective, start: Array, tol: float, limit: int) -> BasisOptimum:
@@ -154,7 +135,7 @@ def _solve_smoothed(
         last = step == len(_WIDTHS) - 1
         try:
             objective.granted = granted
-            found = _steadily(objective, start, tol if last else _LOOSE, limit)
+            found = steadily(objective, start, tol if last else _LOOSE, limit)
         except OutOfPassesError:
             break
         finally:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from . import streaming
 from .solvers.cholesky import Factor
+from .whitening import Whitening
 
 Array = NDArray[Any]
 
@@ -78,13 +79,22 @@ class Coordinates:
         out[: self.m] /= self.units**2
         return out
 
+    def inverse_diagonal(self, factor: Factor) -> Array:
+        """diag(H⁻¹) in θ, given the factor of H in θ_u."""
+        diagonal = factor.inverse_diagonal()
+        diagonal[: self.m] /= self.units**2
+        if diagonal.size > self.m:
+            last = np.append(-self.means / self.units, 1.0)
+            diagonal[self.m] = last @ factor.solve(last)
+        return diagonal
+
 
 @dataclass(frozen=True)
 class WorkingFactor:
     """H⁻¹ by way of the factor of H in working coordinates."""
 
     inner: Factor
-    coordinates: Coordinates
+    coordinates: Coordinates | Whitening
 
     def solve(self, b: Array) -> Array:
         """H⁻¹ b for b (d,) or (d, k)."""
@@ -92,13 +102,7 @@ class WorkingFactor:
 
     def inverse_diagonal(self) -> Array:
         """diag(H⁻¹), shape (d,)."""
-        m = self.coordinates.m
-        diagonal = self.inner.inverse_diagonal()
-        diagonal[:m] /= self.coordinates.units**2
-        if diagonal.size > m:
-            last = np.append(-self.coordinates.means / self.coordinates.units, 1.0)
-            diagonal[m] = last @ self.inner.solve(last)
-        return diagonal
+        return self.coordinates.inverse_diagonal(self.inner)
 
 
 _SUB_BLOCK = 1 << 17  # entries of v at a time: several temporaries of a block are alive

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from ._compute import _types as c
 from ._compute import get
 from .bases import Custom, Fourier, Linear, Powers, Quadratic
+from .kernel_basis import KernelBasis
 from .layouts import read_only, shaped
 from .norms import conjugate, lp_norm
 
 Array = NDArray[Any]
-Basis = Quadratic | Powers | Fourier | Custom
+Basis = Quadratic | Powers | Fourier | Custom | KernelBasis
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,11 @@ class Expansion:
     def n_outputs(self, m: int) -> int:
         """The length d of v."""
         return self.basis.n_outputs(m)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether operations form the features; others hand them over."""
+        return isinstance(self.basis, (Quadratic, Powers, Fourier))
 
     @property
     def is_identity(self) -> bool:
@@ -76,8 +82,8 @@ class Expansion:
         )
 
     def compiled(self) -> c.Basis:
-        """The description that operations take; not for a Custom basis."""
-        assert not isinstance(self.basis, Custom)
+        """The description that operations take, where the basis has one."""
+        assert isinstance(self.basis, (Quadratic, Powers, Fourier))
         description = self.basis.compiled(self.m)
         if self.is_scaled:
             description = description._replace(
@@ -126,9 +132,9 @@ class Expansion:
         """Moments of v about an origin (d,), as `coordinates.measure` merges them.
 
         Rows of the result (4, d): Σ w (v − o), l = max |v − o|, Σ w (v − o)² / l², Σ w. None for
-        a Custom basis, and where squares could over- or underflow.
+        bases without operations, and where squares could over- or underflow.
         """
-        if isinstance(self.basis, Custom):
+        if not self.is_compiled:
             return None
         rows, totals = read(), np.zeros((3, origin.size))
         get("basis_moments")(rows, self.compiled(), origin, totals)
@@ -156,6 +162,8 @@ class Expansion:
             reach = lp_norm(self.basis.frequencies * weights, conjugate(p))
             height = np.sqrt(2.0 / slope.size)
             return float(height * np.sum(np.abs(slope) * reach**2))
+        if isinstance(self.basis, KernelBasis):
+            return self.basis.lipschitz(slope, weights, p)
         if isinstance(self.basis, Powers) and self.basis.degree <= 2:
             second = slope[self.m :] if self.basis.degree == 2 else np.zeros(self.m)
             return _operator_norm(np.diag((2.0 * weights**2 * second)[weights > 0]), p)
@@ -174,7 +182,7 @@ class Expansion:
         if self.out_shift is not None and self.out_scale is not None:
             raw[:d] /= self.out_scale
             raw[d:] -= self.out_shift @ raw[:d]
-        if not self.is_scaled:
+        if not self.is_scaled or isinstance(self.basis, KernelBasis):
             return raw
         if not isinstance(self.basis, Quadratic):
             name = type(self.basis).__name__

@@ -15,6 +15,7 @@ from .bases import Linear
 from .expansion import Expansion
 from .losses import Loss
 from .streaming import Encoder, RowSource
+from .whitening import Whitening
 
 Array = NDArray[Any]
 
@@ -42,10 +43,12 @@ class LinearModel:
         From θ to a fitted copy of the estimator.
     n_features : int
         m, the number of inputs.
-    penalized : array (d,)
-        1 where ‖θ_pen‖² counts an entry of θ, else 0.
+    penalized : array (d,) or (d, d)
+        1 where ‖θ_pen‖² counts an entry of θ, else 0; or P of a penalty α θᵀPθ.
     columns : tuple of str or None
         The inputs' own names, where the fit or its data had any.
+    whitening : Whitening or None
+        Coordinates in which such a P is the identity.
     """
 
     kind: str
@@ -60,6 +63,7 @@ class LinearModel:
     n_features: int
     penalized: Array
     columns: tuple[str, ...] | None = None
+    whitening: Whitening | None = None
 
     @property
     def n_coefs(self) -> int:

@@ -12,20 +12,29 @@ from numpy.typing import NDArray
 from . import streaming
 from ._compute import _types as c
 from ._sums import Sweep
-from .coordinates import measure
+from .coordinates import Coordinates, measure
 from .solvers.newton import Local, NewtonResult, minimize
+from .whitening import Whitening
 
 Array = NDArray[Any]
 _NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
 
 
+def shrink(penalized: Array, theta: Array) -> Array:
+    """Pθ for the penalty θᵀPθ: `penalized` is P (d, d), or its diagonal (d,)."""
+    return np.asarray(penalized * theta if penalized.ndim == 1 else penalized @ theta)
+
+
 def add_penalty(local: Local, theta: Array, alpha: float, penalized: Array) -> Local:
-    """Add α ‖θ_pen‖² to value, gradient and Hessian; `penalized` (d,) holds 0 and 1."""
+    """Add α θᵀPθ to value, gradient and Hessian; `penalized` is P, or its diagonal."""
     if alpha == 0.0:
         return local
-    shrunk = penalized * theta
+    shrunk = shrink(penalized, theta)
     hessian = local.hessian.copy()
-    hessian[np.diag_indices_from(hessian)] += 2.0 * alpha * penalized
+    if penalized.ndim == 1:
+        hessian[np.diag_indices_from(hessian)] += 2.0 * alpha * penalized
+    else:
+        hessian += 2.0 * alpha * penalized
     return Local(
         local.value + alpha * float(shrunk @ theta),
         local.gradient + 2.0 * alpha * shrunk,
@@ -67,22 +76,26 @@ def natural_fit(
     theta: Array | None = None,
     max_iter: int = 100,
     penalized: Array | None = None,
+    work: Whitening | None = None,
 ) -> NewtonResult:
     """Minimise L by Newton's method on the one-pass sums, in working coordinates.
 
-    `penalized` (d,) holds 0 and 1; by default every coefficient but the intercept.
+    `penalized` is the penalty's P or its diagonal; by default every coefficient but the
+    intercept. `work` are coordinates of their own, for a P that is not diagonal.
     """
     source, d = sweep.source, sweep.n_coefs
     floor = 1e-13 if sweep.loss.name == "logistic" and alpha == 0.0 else -np.inf
     start = np.zeros(d + sweep.fit_intercept) if theta is None else np.array(theta, dtype=float)
     if penalized is None:
         penalized = penalized_entries(d, sweep.fit_intercept)
-    work = measure(source, sweep.basis, sweep.fit_intercept)
-    inner = dataclasses.replace(sweep, basis=work.basis(sweep.basis), ball=None)
-    units = np.append(work.units, np.ones(start.size - d))
-    objective = NaturalObjective(inner, alpha, work.penalized(penalized))
+    coordinates: Coordinates | Whitening
+    coordinates = measure(source, sweep.basis, sweep.fit_intercept) if work is None else work
+    inner = dataclasses.replace(sweep, basis=coordinates.basis(sweep.basis), ball=None)
+    units = np.append(coordinates.units, np.ones(start.size - d))
+    objective = NaturalObjective(inner, alpha, coordinates.penalized(penalized))
     with streaming.single_threaded_blas():
         found = minimize(
-            objective, work.enter(start), tol=1e-12, max_iter=max_iter, floor=floor, units=units
+            objective, coordinates.enter(start), tol=1e-12, max_iter=max_iter, floor=floor,
+            units=units,
         )
-    return dataclasses.replace(found, x=work.leave(found.x))
+    return dataclasses.replace(found, x=coordinates.leave(found.x))

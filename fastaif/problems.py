@@ -1,17 +1,25 @@
-"""What an influence needs of a model: the protocol.
+"""What an influence needs of a model: the protocol, and what all kinds of it share.
 
 An `InfluenceProblem` is a model at θ̂ with its data. Influences, sensitivities and
-intervals are written once, against it; `sum_problem` has the first kind, whose parts
-are sums over samples.
+intervals are written once, against it. `sum_problem` has the kind whose parts are sums
+over samples, `gram_problem` kernel regression with the training inputs as centres.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
+from .balls import Ball
+from .kernel_model import KernelModel
+from .linear_model import LinearModel
+from .solvers.newton import NewtonResult
 from .streaming import RowSource
+from .validity import Kinks
 
 Array = NDArray[Any]
 
@@ -24,34 +32,206 @@ class Evaluation(NamedTuple):
     hessian: Array
 
 
-@runtime_checkable
-class InfluenceProblem(Protocol):
-    """A model at θ̂ with its data."""
+class SolverReport(NamedTuple):
+    """How H⁻¹Φ was found: the method's name, its iterations and the residual it saw."""
 
-    names: tuple[str, ...]
+    name: str
+    iterations: int = 0
+    residual: float | None = None
+
+
+def number(value: float) -> float:
+    """A mean over rows; NaN says that some row is not finite."""
+    if np.isnan(value):
+        raise FloatingPointError("a mean over the rows is not a number")
+    return value
+
+
+@dataclass(frozen=True)
+class InfluenceProblem(ABC):
+    """A model at θ̂ with its data.
+
+    Attributes
+    ----------
+    model, source, ball
+        The model at θ̂, the rows of its fit, the attack.
+    damping : float
+        Added to the diagonal of H before it is inverted.
+    n_threads : int or None
+    clean : RowSource or None
+        Where sensitivities are evaluated by default, if not on `source`.
+    """
+
+    model: LinearModel | KernelModel
+    source: RowSource
+    ball: Ball
+    damping: float = 0.0
+    n_threads: int | None = None
+    clean: RowSource | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each entry of θ."""
+        return self.model.names
 
     @property
     def params(self) -> Array:
         """θ̂ (d,)."""
+        return self.model.theta
 
     @property
+    def evaluation(self) -> RowSource:
+        """The rows on which sensitivities are evaluated by default."""
+        return self.source if self.clean is None else self.clean
+
+    # --- at θ̂ -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Read the data: everything that one pass gives.
+
+        Raises
+        ------
+        FloatingPointError
+            Some sum is not finite; the caller looks for the culprit in the data.
+        """
+
+    @property
+    @abstractmethod
     def radius(self) -> float:
-        """s."""
+        """s: given, or E ‖x/c‖_p."""
 
+    @property
+    @abstractmethod
+    def alpha(self) -> float:
+        """α for the total weight of these data."""
+
+    @property
+    @abstractmethod
+    def gradient(self) -> Array:
+        """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
+
+    @property
+    @abstractmethod
+    def hessian(self) -> Array:
+        """∇²L(θ̂), penalty included, damping not."""
+
+    @property
+    @abstractmethod
+    def loss_slope(self) -> float:
+        """E |ℓ'|."""
+
+    @property
+    @abstractmethod
+    def value_derivative(self) -> float:
+        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
+
+    @property
+    @abstractmethod
+    def ties(self) -> int:
+        """How many entries of the directions of attack sit on a kink of the dual norm."""
+
+    @property
+    def kinked_pairs(self) -> int:
+        """Pairs of samples at which the model itself has a kink."""
+        return 0
+
+    @property
+    @abstractmethod
+    def zero_gradients(self) -> int:
+        """Samples of positive weight whose ∇_x ℓ is zero."""
+
+    @abstractmethod
     def mixed(self, weights: Array | None = None) -> Array:
-        """Φ (d,) for given per-sample budgets t (n,); None: one each."""
+        """Φ (Theorem 4.1), shape (d,), for given per-sample budgets (n,); None: one each."""
 
+    @abstractmethod
     def solve(self, b: Array) -> Array:
-        """H⁻¹ b."""
+        """(H + damping)⁻¹ b."""
 
+    @abstractmethod
     def hess_vec(self, v: Array) -> Array:
         """H v."""
 
-    def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
-        """The natural loss of the data (or of other data) at θ."""
+    def influence(self) -> Array:
+        """I = −H⁻¹Φ, shape (d,)."""
+        return -self.solve(self.mixed())
 
+    @abstractmethod
+    def newton_step(self, below: float = 0.0) -> float:
+        """The Newton step left at θ̂ in standard errors of θ̂; roughly, if it is `below`."""
+
+    @abstractmethod
+    def spectrum(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue of H + damping."""
+
+    @abstractmethod
+    def solver_report(self, influence: Array) -> SolverReport:
+        """How the influence was found, and how well."""
+
+    @abstractmethod
     def per_sample(self) -> Array:
-        """ζ (n, d): each sample's share of the influence."""
+        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+
+    @abstractmethod
+    def kinks(self, influence: Array) -> Kinks:
+        """Where along θ̂ + εI the expansion stops being smooth."""
+
+    @abstractmethod
+    def influence_raw(self, influence: Array) -> Array:
+        """The influence on slopes in raw units, (d,)."""
+
+    # --- elsewhere ------------------------------------------------------------------------
+
+    @abstractmethod
+    def moves(
+        self, step: Array, source: RowSource | None = None
+    ) -> tuple[Array, Array, Array]:
+        """f(θ̂), its change along a step, and targets, each (n,), on these or other rows."""
+
+    @abstractmethod
+    def shrinkage(self, step: Array) -> Array:
+        """αP step, where α θᵀPθ is the penalty."""
+
+    @abstractmethod
+    def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
+        """The natural loss, its gradient and Hessian at θ, on these or other rows."""
+
+    @abstractmethod
+    def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
+        """A fit to these data from θ̂, the sample weights multiplied by `weights`."""
 
     def refit(self, weights: Array | None = None) -> Array:
-        """θ̂ with the sample weights multiplied by `weights`."""
+        """θ̂ with the sample weights multiplied by `weights` (n,)."""
+        return self.fit_result(weights).x
+
+    def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
+        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
+        f, step, y = self.moves(theta - self.params, source)
+        return number((source or self.source).mean(self.model.loss.change(f, step, y)))
+
+    def penalty_change(self, theta: Array) -> float:
+        """The penalty at θ less that at θ̂."""
+        return float((theta - self.params) @ self.shrinkage(theta + self.params))
+
+    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
+        """g_eᵀΔ and ΔᵀH_eΔ for a step Δ in θ: E ℓ' t and E ℓ'' t² with t = ⟨(v, 1), Δ⟩.
+
+        Natural loss, no penalty, at θ̂ on these or other rows.
+        """
+        f, t, y = self.moves(step, source)
+        loss, rows = self.model.loss, source or self.source
+        slope, curvature = loss.slope(f, y), loss.curvature(f, y)
+        return number(rows.mean(slope * t)), number(rows.mean(curvature * t * t))
+
+    def mean_loss(self, theta: Array, source: RowSource | None = None) -> float:
+        """E ℓ(θ) on these or other rows."""
+        return self.evaluate(theta, source).loss
+
+
+def singular_hessian(least: float) -> np.linalg.LinAlgError:
+    """The error of an H that cannot be inverted."""
+    return np.linalg.LinAlgError(
+        f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
+        "influence is not defined; pass damping > 0, or fit with a larger alpha"
+    )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import _validate, report
 from ._arguments import evaluation_rows, locating
 from ._warnings import FlipWarning, warn
-from .sum_problem import SumProblem
+from .problems import InfluenceProblem
 from .validity import Kinks
 from .verification import Verification, verify_influence
 
@@ -30,12 +30,12 @@ class InfluenceResult:
     ----------
     influence : array (d,)
         I = dθ_ε/dε at ε = 0+: coefficients, then the intercept (Theorem 4.1, eq. 5).
-    problem : SumProblem
+    problem : InfluenceProblem
         The model at θ̂ with its data.
     """
 
     influence: Array
-    problem: SumProblem = field(repr=False)
+    problem: InfluenceProblem = field(repr=False)
     p: float
     order: float
 
@@ -203,23 +203,23 @@ class InfluenceResult:
 
         Keys: condition_number (of H), least_eigenvalue, damping, newton_step (the largest
         entry of H⁻¹∇L(θ̂) in standard errors of θ̂), zero_gradients (samples), ties (entries
-        of the attack direction), solver, solver_iterations, solver_residual.
+        of the attack direction), kinked_pairs (of a sample and a centre where an NTK has a
+        kink), solver, solver_iterations, solver_residual.
         """
-        H, problem = self.hessian, self.problem
-        damped = H + problem.damping * np.eye(len(H))
-        values = np.linalg.eigvalsh(damped)
-        residual = damped @ self.influence + self.mixed
-        scale = np.linalg.norm(self.mixed) or 1.0
+        problem = self.problem
+        least, largest = problem.spectrum()
+        solver = problem.solver_report(self.influence)
         return {
-            "condition_number": float(values[-1] / values[0]),
-            "least_eigenvalue": float(values[0]),
+            "condition_number": largest / least,
+            "least_eigenvalue": least,
             "damping": float(problem.damping),
-            "newton_step": newton_step(problem),
+            "newton_step": problem.newton_step(),
             "zero_gradients": problem.zero_gradients,
             "ties": problem.ties,
-            "solver": "cholesky",
-            "solver_iterations": 0,
-            "solver_residual": float(np.linalg.norm(residual) / scale),
+            "kinked_pairs": problem.kinked_pairs,
+            "solver": solver.name,
+            "solver_iterations": solver.iterations,
+            "solver_residual": solver.residual,
         }
 
     def summary(self, eps: Any = (0.01, 0.05, 0.1)) -> str:
@@ -238,10 +238,3 @@ class InfluenceResult:
 
     def __str__(self) -> str:
         return self.summary()
-
-
-def newton_step(problem: SumProblem) -> float:
-    """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors."""
-    errors = problem.standard_errors()
-    step = np.abs(problem.solve(problem.gradient))
-    return float(np.max(step / np.maximum(errors, np.finfo(float).tiny)))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import basis_robust
+from . import basis_robust, gram_ascent, gram_robust
 from ._compute import _types as c
 from ._sums import InfluenceSums
 from .attacks import PgdSettings, projected_ascent
 from .basis_attacks import attack_by_ascent
 from .basis_problem import BasisProblem
 from .extremes import is_exact
+from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
+from .problems import InfluenceProblem
 from .solvers import robust_linear
 from .solvers.pgd import minimize_adversarial
 from .solvers.robust_problem import RobustProblem
@@ -39,12 +42,14 @@ class RobustSolution:
     method: str = "exact"
 
 
-def has_exact_attacks(problem: SumProblem) -> bool:
+def has_exact_attacks(problem: InfluenceProblem) -> bool:
     """Whether the inner maximum is known exactly."""
+    if isinstance(problem, GramProblem):
+        return False
     return isinstance(problem, LinearProblem) or is_exact(problem.model.basis, problem.ball.p)
 
 
-def refuse_unknown_maximum(problem: SumProblem, method: str) -> None:
+def refuse_unknown_maximum(problem: InfluenceProblem, method: str) -> None:
     """method="exact" is for linear predictors, and for the quadratic basis with p = 2."""
     if method == "exact" and not has_exact_attacks(problem):
         raise ValueError(
@@ -54,13 +59,15 @@ def refuse_unknown_maximum(problem: SumProblem, method: str) -> None:
 
 
 def solve_robust(
-    problem: SumProblem, eps: float, tol: float = 1e-12, max_iter: int | None = None
+    problem: InfluenceProblem, eps: float, tol: float = 1e-12, max_iter: int | None = None
 ) -> RobustSolution:
     """The robust optimum at ε, with the inner maximum exact wherever it is known."""
     if eps == 0.0:
         return _natural(problem, max_iter)
     if isinstance(problem, LinearProblem):
         return _solve_linear(problem, eps, tol, max_iter)
+    if isinstance(problem, GramProblem):
+        return _solve_gram(problem, eps, tol, max_iter)
     found = basis_robust.solve(_basis(problem), eps, has_exact_attacks(problem), tol, max_iter)
     return RobustSolution(
         found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
@@ -68,7 +75,28 @@ def solve_robust(
     )  # fmt: skip
 
 
-def _basis(problem: SumProblem) -> BasisProblem:
+def _solve_gram(
+    problem: GramProblem, eps: float, tol: float, max_iter: int | None
+) -> RobustSolution:
+    """All inputs attacked at once where the centres move; each by itself where they do not."""
+    if not problem.model.moving:
+        return solve_robust(by_rows(problem), eps, tol, max_iter)
+    found = gram_robust.solve(problem, eps, tol, max_iter)
+    return RobustSolution(
+        found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
+        found.converged, "pgd",
+    )  # fmt: skip
+
+
+def by_rows(problem: GramProblem) -> BasisProblem:
+    """Fixed centres: a model on a basis, whose samples are attacked one by one."""
+    ball = dataclasses.replace(problem.ball, radius=problem.radius)
+    return BasisProblem(
+        problem.model.at_fixed_centers(), problem.source, ball, problem.damping, problem.n_threads
+    )
+
+
+def _basis(problem: InfluenceProblem) -> BasisProblem:
     assert isinstance(problem, BasisProblem)
     return problem
 
@@ -94,7 +122,7 @@ def _solve_linear(
     )  # fmt: skip
 
 
-def _natural(problem: SumProblem, max_iter: int | None) -> RobustSolution:
+def _natural(problem: InfluenceProblem, max_iter: int | None) -> RobustSolution:
     """At ε = 0 the robust optimum is the natural one."""
     found = problem.fit_result(max_iter=100 if max_iter is None else max_iter)
     local = found.local
@@ -103,17 +131,19 @@ def _natural(problem: SumProblem, max_iter: int | None) -> RobustSolution:
     )
 
 
-def robust_gain(problem: SumProblem, solution: RobustSolution) -> float:
+def robust_gain(problem: InfluenceProblem, solution: RobustSolution) -> float:
     """How much lower the adversarial objective is at θ_ε than at θ̂.
 
     Summed as per-sample changes of the loss from the worst end at θ̂ to the worst end at
     θ_ε: at small ε the difference of the two objectives would keep few digits.
     """
-    moved = solution.theta - problem.params
-    penalty = problem.alpha * problem.penalized
-    shrunk = float(penalty @ (moved * (problem.params + solution.theta)))
+    shrunk = problem.penalty_change(solution.theta)
     if isinstance(problem, LinearProblem):
         return _linear_gain(problem, solution) - shrunk
+    if isinstance(problem, GramProblem):
+        if not problem.model.moving:
+            return robust_gain(by_rows(problem), solution)
+        return gram_ascent.gain(problem, solution.theta, solution.eps * problem.radius)
     exact = has_exact_attacks(problem)
     return basis_robust.robust_gain(_basis(problem), solution.theta, solution.eps, exact) - shrunk
 
@@ -131,11 +161,14 @@ def _linear_gain(problem: LinearProblem, solution: RobustSolution) -> float:
 
 
 def solve_by_pgd(
-    problem: SumProblem, eps: float, settings: PgdSettings, max_iter: int | None = None
+    problem: InfluenceProblem, eps: float, settings: PgdSettings, max_iter: int | None = None
 ) -> RobustSolution:
     """The robust optimum by projected gradient ascent and Danskin's theorem."""
+    if isinstance(problem, GramProblem):
+        if problem.model.moving:
+            return _solve_gram(problem, eps, 1e-12, max_iter)
+        return solve_by_pgd(by_rows(problem), eps, settings, max_iter)
     adversarial = np.empty((problem.source.n_rows, problem.source.n_columns))
-    penalty = problem.alpha * problem.penalized
 
     def sums(theta: Array) -> InfluenceSums:
         if isinstance(problem, LinearProblem):
@@ -143,6 +176,7 @@ def solve_by_pgd(
         else:
             attack_by_ascent(_basis(problem), theta, eps, settings, adversarial)
         attacked = problem.source._replace(x=adversarial)
+        assert isinstance(problem, SumProblem)
         return problem.model.sweep(attacked, None, problem.n_threads).run(
             theta, c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
         )
@@ -150,7 +184,8 @@ def solve_by_pgd(
     def evaluate(theta: Array) -> tuple[float, Array]:
         with np.errstate(over="ignore", invalid="ignore"):
             total = sums(theta)
-        return total.loss + float(penalty @ theta**2), total.gradient + 2.0 * penalty * theta
+        shrunk = problem.shrinkage(theta)
+        return total.loss + float(shrunk @ theta), total.gradient + 2.0 * shrunk
 
     H = problem.hessian  # a little more than H, so that a singular one scales as well
     metric = np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))

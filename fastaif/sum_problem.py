@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,17 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import validity
 from ._compute import _types as c
 from ._sums import InfluenceSums, Sweep
-from .balls import Ball
 from .coordinates import Coordinates, WorkingFactor, are_needed, measure
 from .linear_model import LinearModel
-from .objectives import add_penalty, natural_fit
-from .problems import Evaluation
+from .objectives import add_penalty, natural_fit, shrink
+from .problems import Evaluation, InfluenceProblem, SolverReport, singular_hessian
 from .solvers.cholesky import Factor, factorize
 from .solvers.newton import Local, NewtonResult
 from .streaming import RowSource
+from .whitening import Whitening
 
 Array = NDArray[Any]
 
@@ -32,44 +30,22 @@ def finite(sums: InfluenceSums) -> InfluenceSums:
     return sums
 
 
-def _number(value: float) -> float:
-    if np.isnan(value):
-        raise FloatingPointError("a mean over the rows is not a number")
-    return value
-
-
 def _require_factor(H: Array) -> Factor:
     factor = factorize(H)
     if factor is None:
-        least = float(np.linalg.eigvalsh(H)[0])
-        raise np.linalg.LinAlgError(
-            f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
-            "influence is not defined; pass damping > 0, or fit with a larger alpha"
-        )
+        raise singular_hessian(float(np.linalg.eigvalsh(H)[0]))
     return factor
 
 
 @dataclass(frozen=True)
-class SumProblem(ABC):
-    """The InfluenceProblem of a model f = βᵀv(x) + b: one pass gives everything.
-
-    Attributes
-    ----------
-    model, source, ball
-        The model at θ̂, the rows of its fit, the attack.
-    damping : float
-        Added to the diagonal of H before it is inverted.
-    n_threads : int or None
-    clean : RowSource or None
-        Where sensitivities are evaluated by default, if not on `source`.
-    """
+class SumProblem(InfluenceProblem):
+    """The InfluenceProblem of a model f = βᵀv(x) + b: one pass gives everything."""
 
     model: LinearModel
-    source: RowSource
-    ball: Ball
-    damping: float = 0.0
-    n_threads: int | None = None
-    clean: RowSource | None = None
+
+    def begin(self) -> None:
+        """Make the one pass."""
+        _ = self.sums
 
     @cached_property
     def sums(self) -> InfluenceSums:
@@ -105,24 +81,9 @@ class SumProblem(ABC):
         return self.model.sweep(self.source, self.ball, self.n_threads)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """A name for each entry of θ."""
-        return self.model.names
-
-    @property
-    def params(self) -> Array:
-        """θ̂ (d,)."""
-        return self.model.theta
-
-    @property
     def beta(self) -> Array:
         """The coefficients, without the intercept."""
         return self.params[: self.model.n_coefs]
-
-    @property
-    def evaluation(self) -> RowSource:
-        """The rows on which sensitivities are evaluated by default."""
-        return self.source if self.clean is None else self.clean
 
     @property
     def alpha(self) -> float:
@@ -131,7 +92,7 @@ class SumProblem(ABC):
 
     @property
     def penalized(self) -> Array:
-        """1 where ‖θ_pen‖² counts an entry of θ."""
+        """P of the penalty α θᵀPθ, (d, d), or its diagonal (d,)."""
         return self.model.penalized
 
     @cached_property
@@ -151,8 +112,10 @@ class SumProblem(ABC):
         return self._local.hessian
 
     @cached_property
-    def coordinates(self) -> Coordinates | None:
-        """Working coordinates where the columns' offsets or scales ask for them."""
+    def coordinates(self) -> Coordinates | Whitening | None:
+        """Working coordinates where the penalty, or the columns' scales, ask for them."""
+        if self.model.whitening is not None:
+            return self.model.whitening
         d, fit_intercept = self.model.n_coefs, self.model.fit_intercept
         if not are_needed(self.sums.hessian, d):
             return None
@@ -217,21 +180,6 @@ class SumProblem(ABC):
         sums = finite(sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS))
         return Evaluation(sums.loss, sums.gradient, sums.hessian)
 
-    def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
-        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
-        f, step, y = self.moves(theta - self.params, source)
-        return _number((source or self.source).mean(self.model.loss.change(f, step, y)))
-
-    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
-        """g_eᵀΔ and ΔᵀH_eΔ for a step Δ in θ: E ℓ' t and E ℓ'' t² with t = ⟨(v, 1), Δ⟩.
-
-        Natural loss, no penalty, at θ̂ on these or other rows.
-        """
-        f, t, y = self.moves(step, source)
-        loss, rows = self.model.loss, source or self.source
-        slope, curvature = loss.slope(f, y), loss.curvature(f, y)
-        return _number(rows.mean(slope * t)), _number(rows.mean(curvature * t * t))
-
     def moves(
         self, step: Array, source: RowSource | None = None
     ) -> tuple[Array, Array, Array]:
@@ -246,11 +194,9 @@ class SumProblem(ABC):
         if weights is not None:
             source = source._replace(weight=self._base_weights() * weights)
         sweep = self.model.sweep(source, None, self.n_threads)
-        return natural_fit(sweep, self.alpha, self.params, max_iter, self.penalized)
-
-    def refit(self, weights: Array | None = None) -> Array:
-        """θ̂ with the sample weights multiplied by `weights` (n,)."""
-        return self.fit_result(weights).x
+        return natural_fit(
+            sweep, self.alpha, self.params, max_iter, self.penalized, self.model.whitening
+        )
 
     def standard_errors(self) -> Array:
         """Rough standard errors of θ̂: φ H⁻¹ / n with the dispersion φ = E ℓ'² / E ℓ''.
@@ -262,35 +208,29 @@ class SumProblem(ABC):
         variance = dispersion * self.factor.inverse_diagonal() / self.sums.effective_size
         return np.sqrt(variance)
 
-    # --- what depends on ∇_x f -------------------------------------------------------------
-
     @property
-    @abstractmethod
-    def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
+    def loss_slope(self) -> float:
+        """E |ℓ'|."""
+        return self.sums.gain
 
-    @property
-    @abstractmethod
-    def ties(self) -> int:
-        """How many entries of the directions of attack sit on a kink of the dual norm."""
+    def shrinkage(self, step: Array) -> Array:
+        """αP step, where α θᵀPθ is the penalty."""
+        return self.alpha * shrink(self.penalized, step)
 
-    @property
-    @abstractmethod
-    def zero_gradients(self) -> int:
-        """Samples of positive weight whose ∇_x ℓ is zero."""
+    def newton_step(self, below: float = 0.0) -> float:
+        """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors."""
+        errors = self.standard_errors()
+        step = np.abs(self.solve(self.gradient))
+        return float(np.max(step / np.maximum(errors, np.finfo(float).tiny)))
 
-    @abstractmethod
-    def mixed(self, weights: Array | None = None) -> Array:
-        """Φ (Theorem 4.1), shape (d,), for given per-sample budgets (n,); None: one each."""
+    def spectrum(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue of H + damping."""
+        values = np.linalg.eigvalsh(self.hessian + self.damping * np.eye(len(self.params)))
+        return float(values[0]), float(values[-1])
 
-    @abstractmethod
-    def per_sample(self) -> Array:
-        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
-
-    @abstractmethod
-    def kinks(self, influence: Array) -> validity.Kinks:
-        """Where along θ̂ + εI the expansion stops being smooth."""
-
-    @abstractmethod
-    def influence_raw(self, influence: Array) -> Array:
-        """The influence on slopes in raw units, (d,)."""
+    def solver_report(self, influence: Array) -> SolverReport:
+        """Cholesky, and the relative residual of (H + damping) I = −Φ."""
+        mixed = self.mixed()
+        residual = self.hess_vec(influence) + self.damping * influence + mixed
+        scale = float(np.linalg.norm(mixed)) or 1.0
+        return SolverReport("cholesky", 0, float(np.linalg.norm(residual)) / scale)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._warnings import SolverWarning, warn
+from .problems import InfluenceProblem
 from .robust import RobustSolution, robust_gain, solve_robust
-from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 
@@ -112,18 +112,16 @@ class Verification:
         )
 
 
-def verify_influence(problem: SumProblem, influence: Array, eps: float) -> Verification:
+def verify_influence(problem: InfluenceProblem, influence: Array, eps: float) -> Verification:
     """Solve the robust problem at ε exactly and compare."""
     solution = solve_robust(problem, eps)
     warn_if_unsolved(solution)
     moved = solution.theta - problem.params
-    penalty = problem.alpha * problem.penalized
-    cost = problem.loss_change(solution.theta)
-    cost += float(penalty @ (moved * (solution.theta + problem.params)))
+    cost = problem.loss_change(solution.theta) + problem.penalty_change(solution.theta)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         step = eps * influence
         _, curvature = problem.along(influence)
-        curvature += 2.0 * float(penalty @ influence**2)
+        curvature += 2.0 * float(influence @ problem.shrinkage(influence))
         predicted = 0.5 * float(np.float64(eps) ** 2 * curvature)
         error = np.linalg.norm(step - moved) / np.linalg.norm(moved)
     return Verification(
@@ -154,7 +152,7 @@ def warn_if_unsolved(solution: RobustSolution) -> None:
     )
 
 
-def make_robust_fit(problem: SumProblem, solution: RobustSolution) -> RobustFit:
+def make_robust_fit(problem: InfluenceProblem, solution: RobustSolution) -> RobustFit:
     """The public form of a solver's answer."""
     return RobustFit(
         estimator=problem.model.rebuild(solution.theta),

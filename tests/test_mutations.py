@@ -15,6 +15,7 @@ from test_validity import slopes
 import fastaif as fa
 from fastaif.balls import Ball
 from fastaif.linear_problem import LinearProblem
+from fastaif.problems import InfluenceProblem
 from fastaif.sum_problem import SumProblem
 from fastaif.validity import Kinks
 
@@ -82,8 +83,8 @@ MUTATIONS = {
     "s: one per mille": (SumProblem, "radius", times(1.001)),
     "alpha: factor 2": (SumProblem, "alpha", times(2.0)),
     "shares: factor 2": (LinearProblem, "per_sample", times(2.0)),
-    "gradient in S: sign": (SumProblem, "along", lambda parts: (-parts[0], parts[1])),
-    "Hessian in S: factor 2": (SumProblem, "along", lambda parts: (parts[0], 2 * parts[1])),
+    "gradient in S: sign": (InfluenceProblem, "along", lambda parts: (-parts[0], parts[1])),
+    "Hessian in S: factor 2": (InfluenceProblem, "along", lambda parts: (parts[0], 2 * parts[1])),
 }
 
 

@@ -19,6 +19,8 @@ NEED_MIXED = 32  # where ∇_x f varies from row to row
 
 QUADRATIC, POWERS, FOURIER = 0, 1, 2
 
+RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK = range(5)
+
 # Places in the vector of scalar sums; each is Σ w(·), except Σ w² and two counts of rows
 # of positive weight: those with ψ_κ = 0, and (logistic loss) those not classified rightly.
 # The last three are filled for NEED_MIXED: Σ w |ℓ'| g and Σ w ℓ'' sgn(ℓ') g, where
@@ -85,6 +87,19 @@ class Basis(NamedTuple):
     inverse_scale: np.ndarray
     out_shift: np.ndarray
     out_inverse_scale: np.ndarray
+
+
+class Kernel(NamedTuple):
+    """A kernel function; its gradient is ``∂₁K(x, z) = a z + b x`` for numbers a and b.
+
+    `degree` is a polynomial's, or the NTK's depth; `output_layer` the NTK's, 0 or 1.
+    """
+
+    kind: int
+    degree: int
+    gamma: float
+    coef0: float
+    output_layer: int
 
 
 class Attack(NamedTuple):

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from ..expansion import Expansion, make_expansion
+from ..kernel_model import KernelModel
 from ..linear_model import LinearModel
 from .basis import BasisModel
+from .kernel_adapters import describe_kernel, is_kernel_model
 from .pipelines import Preprocessing, require_fitted, split
 from .readers import READERS
 
@@ -20,13 +22,15 @@ Array = NDArray[Any]
 
 ACCEPTED = (
     "fastaif's LinearRegression, LogisticRegression, PoissonRegression, HuberRegression, "
-    "QuadraticRegression and BasisRegression; scikit-learn's LinearRegression, Ridge, "
-    "LogisticRegression (binary) and PoissonRegressor; and a Pipeline of StandardScaler and/or "
-    "PolynomialFeatures(2) before one of these"
+    "QuadraticRegression, BasisRegression and KernelRegression; scikit-learn's LinearRegression, "
+    "Ridge, LogisticRegression (binary), PoissonRegressor and KernelRidge; and a Pipeline of "
+    "StandardScaler and/or PolynomialFeatures(2) before one of these"
 )
 
 
-def describe(estimator: Any, column_names: tuple[str, ...] | None = None) -> LinearModel:
+def describe(
+    estimator: Any, column_names: tuple[str, ...] | None = None
+) -> LinearModel | KernelModel:
     """The model description of a fitted estimator.
 
     Parameters
@@ -45,6 +49,10 @@ def describe(estimator: Any, column_names: tuple[str, ...] | None = None) -> Lin
         An option whose objective is not ours.
     """
     before, step = split(estimator, ACCEPTED)
+    if is_kernel_model(step):
+        require_fitted(step, "dual_coef_")
+        columns = _columns(estimator, column_names, np.shape(step.X_fit_)[1])
+        return describe_kernel(estimator, before, step, columns)
     reader = READERS.get(type(step))
     if reader is None:
         raise TypeError(f"{type(step).__name__} is not supported: fastaif takes {ACCEPTED}")

@@ -1,0 +1,87 @@
+"""How far ε may go for a kernel regression: the kinks of its robust path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .gram_attack import pair_weights
+from .kernel_basis import curvature_bound
+from .kernel_pairs import Gram
+from .norms import lp_norm
+from .validity import Kinks, direction_changes
+
+if TYPE_CHECKING:
+    from .gram_problem import GramProblem
+
+Array = NDArray[Any]
+
+
+def find(problem: GramProblem, influence: Array) -> Kinks:
+    """The kinks of the robust path along θ̂ + εI, at the inputs as they are.
+
+    A sample's attack turns round where its gradient vanishes: with fixed centres where r_i
+    changes sign, with moving ones and P = K where θ_i does, with P = 1 never. For p = 1 and
+    ∞ its direction changes before.
+    """
+    flips, shared = _flips(problem, influence)
+    events = [(float(flips[0]) if flips.size else np.inf, _turns(problem))]
+    ball, free = problem.ball, problem.ball.scale > 0
+    bend = None
+    if not problem.model.moving:
+        kernel = problem.model.kernel
+        bend = curvature_bound(kernel, problem.params, ball.weights, ball.p)
+    if ball.p in (1.0, np.inf) or np.count_nonzero(free) == 1 or bend:
+        gram = problem.gram(derivatives=True)
+        slopes, speeds = (D * ball.weights for D in _gradient_path(problem, gram, influence))
+        when, place = direction_changes(slopes, speeds, ball.p, free)
+        verb = "becomes the largest" if ball.p == 1 and free.sum() > 1 else "changes sign"
+        name = problem.model.feature_names[place]
+        events.append((when, f"the slope in {name} of a sample {verb}"))
+        if bend:
+            least = float(np.min(lp_norm(slopes[problem.weights > 0], ball.q), initial=np.inf))
+            reach = least / (problem.radius * bend)
+            events.append((reach, "a sample's input gradient may vanish in its ball"))
+    first, reason = min(events, key=lambda event: event[0])
+    if np.isinf(first):
+        reason = "none that is known: an input gradient may vanish somewhere in its ball"
+    return Kinks(flips, shared, first, reason)
+
+
+def _turns(problem: GramProblem) -> str:
+    if problem.model.moving:
+        return "a dual coefficient changes sign"
+    return "a sample's loss slope changes sign"
+
+
+def _flips(problem: GramProblem, influence: Array) -> tuple[Array, Array]:
+    """The ε at which samples' attacks turn round, sorted, and their shares of the weight."""
+    if problem.model.moving and not problem.is_rkhs:
+        return np.empty(0), np.empty(0)
+    if problem.model.moving:
+        value, speed = problem.params, influence
+    else:
+        value = problem.moves(influence)[0] - problem.targets
+        speed = problem.multiply(influence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        when = -value / speed
+    kept = np.isfinite(when) & (when > 0) & (problem.weights > 0)
+    order = np.argsort(when[kept], kind="stable")
+    return when[kept][order], problem.weights[kept][order]
+
+
+def _gradient_path(problem: GramProblem, gram: Gram, influence: Array) -> tuple[Array, Array]:
+    """Gradients that give the directions of attack, and their derivatives in ε, (n, m) each."""
+    theta, moving = problem.params, problem.model.moving
+    if not moving or problem.is_rkhs:  # a multiple of ∇f at each sample
+        none = np.zeros((len(theta), 2))
+        none[:, 0] = 1.0
+        both = [np.stack([v, np.zeros(len(v))]) for v in (theta, influence)]
+        return gram.gradient(none, both[0]), gram.gradient(none, both[1])
+    slope = problem.slope(gram.K @ theta)
+    turned = problem.weights * (gram.K @ influence)
+    speeds = gram.gradient(*pair_weights(theta, turned, True))
+    speeds += gram.gradient(*pair_weights(influence, slope, True))
+    return gram.gradient(*pair_weights(theta, slope, True)), speeds

@@ -1,0 +1,119 @@
+"""The basis v(x) = (K(x, c_j))_j of kernel functions at fixed centres.
+
+It is formed block by block like every basis, so that neither the number of rows nor that
+of the attacks on them needs memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import get
+from .kernel_pairs import Pairs, Tile
+from .kernels import Kernel
+
+Array = NDArray[Any]
+
+_ALL = slice(0, None)
+_recent = threading.local()  # the pairs of a thread's last block: a pass asks for them thrice
+
+
+@dataclass(frozen=True, eq=False)
+class KernelBasis:
+    """v(x) = Tᵀ (K(x, c_j))_j.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    centers : array (k, m)
+        c_j, float64.
+    transform : array (k, r), optional
+        T; the identity by default.
+    """
+
+    kernel: Kernel
+    centers: Array
+    transform: Array | None = None
+
+    def n_outputs(self, m: int) -> int:
+        """The length of v."""
+        return len(self.centers) if self.transform is None else self.transform.shape[1]
+
+    def bind(self, m: int, sample: Array | None = None) -> KernelBasis:
+        """The basis for m inputs."""
+        return self
+
+    def names(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """A name for each entry of v."""
+        return tuple(f"dual{k}" for k in range(self.n_outputs(len(columns))))
+
+    def penalized(self, m: int) -> Array:
+        """1 for each coefficient that α shrinks."""
+        return np.ones(self.n_outputs(m))
+
+    def features(self, X: Array) -> Array:
+        """v(X), shape (n, r)."""
+        return self._out(self._at(X)[1].values)
+
+    def jac_vec(self, X: Array, P: Array) -> Array:
+        """Jφ for the rows of P (n, m), shape (n, r)."""
+        pairs, tile = self._at(X)
+        D = np.matmul(P, pairs.z.T)
+        along = np.einsum("ij,ij->i", P, pairs.x)
+        get("directional_tile")(pairs.described(tile, _ALL, _ALL), along, D)
+        return self._out(D)
+
+    def jac_t_vec(self, X: Array, theta: Array) -> Array:
+        """∇_x (θᵀv), shape (n, m)."""
+        pairs, tile = self._at(X)
+        dual = theta if self.transform is None else self.transform @ theta
+        left = np.zeros((len(X), 2))
+        left[:, 0] = 1.0
+        own, scaled = np.empty(len(X)), np.empty(tile.slopes.shape)
+        right = np.stack([dual, np.zeros(len(dual))])
+        get("weighted_slopes")(pairs.described(tile, _ALL, _ALL), left, right, scaled, own)
+        return np.asarray(scaled @ pairs.z + own[:, None] * pairs.x)
+
+    def lipschitz(self, theta: Array, weights: Array, p: float) -> float | None:
+        """A Lipschitz constant of t ↦ D∇f(D t) from ℓp to ℓq, or None where none is known."""
+        dual = theta if self.transform is None else self.transform @ theta
+        return curvature_bound(self.kernel, dual, weights, p)
+
+    def count_kinks(self, X: Array) -> int:
+        """Pairs of an input and a centre at which the kernel has a kink."""
+        return self._at(X)[1].kinks
+
+    def _out(self, values: Array) -> Array:
+        return values if self.transform is None else np.asarray(values @ self.transform)
+
+    def _at(self, X: Array) -> tuple[Pairs, Tile]:
+        """The pairs of a block and all centres, with derivatives."""
+        last = getattr(_recent, "block", None)
+        if last is not None and last[0] is X and last[1] is self.centers:
+            return last[2]
+        U = np.ascontiguousarray(X, dtype=np.float64)
+        pairs = Pairs(self.kernel.compiled(), U, self.centers, False, 1)
+        rows, columns = slice(0, len(U)), slice(0, len(self.centers))
+        found = pairs, pairs.tile(rows, columns, derivatives=True)
+        _recent.block = X, self.centers, found
+        return found
+
+
+def curvature_bound(kernel: Kernel, dual: Array, weights: Array, p: float) -> float | None:
+    """A Lipschitz constant of t ↦ D∇f(D t), D = diag(weights), from ℓp to ℓq, or None.
+
+    ‖∂²f‖ ≤ Σ|θ| sup ‖∂²K‖ in the 2-norm; from ℓp to ℓq it is no larger for p ≤ 2, and by at
+    most m^(1 − 2/p) for p > 2.
+    """
+    bound = kernel.lipschitz_gradient
+    if bound is None:
+        return None
+    power = 0.0 if p <= 2 else 1.0 if np.isinf(p) else 1.0 - 2.0 / p
+    spread = float(np.count_nonzero(weights)) ** power
+    return float(np.abs(dual).sum()) * bound * float(np.max(weights)) ** 2 * spread
