@@ -1,14 +1,14 @@
 """Attacks on all inputs of a kernel regression at once: its centres move with them.
 
 A maximiser of L(θ, X + δ) over ‖δ_k / c‖_p ≤ ε s satisfies δ_k = ε s φ_c(∇_{x_k} L), its
-optimality condition: the ascent steps towards that point, the whole way wherever L rises.
-For p = 2 that is projected gradient ascent with long steps; it suits every p.
+optimality condition: the ascent leaps towards that point, the whole way where L rises. Where
+leaps do not settle (maxima inside a ball) it is projected gradient ascent with line search.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from .kernel_pairs import Gram, make_gram
 Array = NDArray[Any]
 
 _ASCENT = 1e-13  # how closely an attack repeats itself, in units of its radius
+_STILL = 4  # steps that raise L by no more than rounding
 
 
 @dataclass(frozen=True)
@@ -58,42 +59,117 @@ def ascend(
 
     Ends where the attack repeats itself, or its first-order gain is no more than `enough`.
     """
-    delta = np.zeros(problem.inputs.shape) if start is None else start
-    gram = _gram_at(problem, delta)
-    value = objective(problem, gram, theta)
-    gap, size = 0.0, 1.0
-    step = 0
-    while step < n_steps:
-        gradient = _gradient(problem, gram, theta)
+    free = np.flatnonzero(problem.ball.scale > 0)
+    walk = _Walk(problem, theta, radius, free)
+    t = np.zeros((len(problem.inputs), free.size))
+    if start is not None:
+        t = start[:, free] / problem.ball.weights[free]
+    here, step, still = walk.at(t), 0, 0
+    gap, size, leaps, before = 0.0, 1.0, True, np.inf
+    while radius > 0.0 and step < n_steps:
+        gap = float(np.sum(here.slopes * (radius * here.units - here.t))) / (walk.most(here) or 1.0)
+        move = walk.leap(here) if leaps else walk.project(here)
+        largest = float(np.abs(move).max(initial=0.0))
+        if largest <= _ASCENT * radius or gap * walk.most(here) < enough:
+            break
+        found = walk.rise(here, move, min(1.0, 2.0 * size))
+        if found is None or still > _STILL:
+            break
+        # Whole leaps that shrink reach the boundary's maximum fast; inside the ball they zigzag.
+        leaps = leaps and found[1] == 1.0 and largest <= 0.5 * before
+        gained = found[0].value - here.value
+        still = still + 1 if gained <= 1e-15 * abs(here.value) else 0
+        walk.remember(here, found[0])
+        (here, size), before, step = found, largest, step + 1
+    return Attacked(walk.delta(here.t), here.gram, here.value, max(gap, 0.0), step)
+
+
+class _Place(NamedTuple):
+    """A point of the ascent: t = δ/c over the attackable features, L and ∇_t L there."""
+
+    t: Array
+    gram: Gram
+    value: float
+    slopes: Array
+    units: Array
+    gains: Array
+
+
+@dataclass
+class _Walk:
+    """Steps in the balls ‖t_k‖_p ≤ radius of all samples at once."""
+
+    problem: GramProblem
+    theta: Array
+    radius: float
+    free: Array
+    lengths: Array | None = None
+
+    def delta(self, t: Array) -> Array:
+        """δ in the kernel's inputs."""
+        out = np.zeros(self.problem.inputs.shape)
+        out[:, self.free] = self.problem.ball.weights[self.free] * t
+        return out
+
+    def at(self, t: Array) -> _Place:
+        """L and its gradient."""
+        return self._described(t, *self._valued(t))
+
+    def _valued(self, t: Array) -> tuple[Gram, float]:
+        """K and L."""
+        problem = self.problem
+        kernel, U = problem.model.kernel.compiled(), problem.inputs + self.delta(t)
+        gram = make_gram(kernel, U, True, problem.n_threads)
+        return gram, objective(problem, gram, self.theta)
+
+    def _described(self, t: Array, gram: Gram, value: float) -> _Place:
+        problem = self.problem
+        gradient = _gradient(problem, gram, self.theta)
+        weights = problem.ball.weights[self.free]
         units, gains, _ = directions(problem.ball, gradient)
-        move = radius * units - delta
-        most = radius * float(gains.sum())
-        gap = float(np.sum(gradient * move)) / most if most > 0 else 0.0
-        repeated = np.abs(move).max() <= _ASCENT * radius * np.abs(units).max()
-        if radius == 0.0 or repeated or gap * most < enough:
-            break
-        found = _rise(problem, theta, (delta, gram, value), move, gap * most, min(1.0, 2.0 * size))
-        if found is None:
-            break
-        delta, gram, value, size = found
-        step += 1
-    return Attacked(delta, gram, value, max(gap, 0.0), step)
+        return _Place(
+            t, gram, value, gradient[:, self.free] * weights, units[:, self.free] / weights, gains
+        )
 
+    def most(self, here: _Place) -> float:
+        """Σ ε s g_k: what an attack could gain to first order."""
+        return self.radius * float(here.gains.sum())
 
-def _rise(
-    problem: GramProblem, theta: Array, here: tuple[Array, Gram, float], move: Array,
-    slope: float, size: float,
-) -> tuple[Array, Gram, float, float] | None:  # fmt: skip
-    """The first of δ + size · move, half of that, … where L is larger by enough, or None."""
-    delta, _, value = here
-    for _ in range(30):
-        there = _gram_at(problem, delta + size * move)
-        reached = objective(problem, there, theta)
-        # Near the maximum values differ by rounding alone: there the step decides.
-        if reached >= value + 1e-4 * size * slope or slope * size <= 1e-12 * abs(value):
-            return delta + size * move, there, reached, size
-        size *= 0.5
-    return None
+    def leap(self, here: _Place) -> Array:
+        """All the way to ε s φ(∇_t L)."""
+        return np.asarray(self.radius * here.units - here.t)
+
+    def project(self, here: _Place) -> Array:
+        """A step along the gradient and back to the ball, of lengths of Barzilai and Borwein."""
+        norms = np.linalg.norm(here.slopes, axis=1)
+        lengths = np.full(len(norms), 2.0 * self.radius)
+        if self.lengths is not None:
+            lengths = np.clip(self.lengths * norms, 1e-6 * self.radius, 1e3 * self.radius)
+        moved = np.empty(here.t.shape)
+        ball = self.radius, float(self.problem.ball.p)
+        get("ascend_rows")(here.t, here.slopes, lengths, ball, False, moved)
+        return moved - here.t
+
+    def remember(self, here: _Place, there: _Place) -> None:
+        """Lengths from how much the slopes have changed, row by row."""
+        moved, turned = there.t - here.t, here.slopes - there.slopes
+        squares = np.einsum("ij,ij->i", moved, moved)
+        bend = np.abs(np.einsum("ij,ij->i", moved, turned))
+        tiny = np.finfo(float).tiny
+        self.lengths = np.where(squares > 0.0, squares / np.maximum(bend, tiny), 1e300)
+
+    def rise(self, here: _Place, move: Array, size: float) -> tuple[_Place, float] | None:
+        """The first of t + size · move, half of that, … where L is larger by enough, or None."""
+        slope = float(np.sum(here.slopes * move))
+        for _ in range(30):
+            t = here.t + size * move
+            gram, value = self._valued(t)
+            # Near the maximum values differ by rounding alone: there the step decides.
+            flat = slope * size <= 1e-12 * abs(here.value)
+            if value >= here.value + 1e-4 * size * slope or flat:
+                return self._described(t, gram, value), size
+            size *= 0.5
+        return None
 
 
 def attack_together(
@@ -125,11 +201,6 @@ def _worst(problem: GramProblem, eps: float, settings: PgdSettings) -> Attacked:
         found = ascend(problem, theta, radius, start, settings.n_steps)
         best = found if found.objective > best.objective else best
     return best
-
-
-def _gram_at(problem: GramProblem, delta: Array) -> Gram:
-    U = problem.inputs + delta
-    return make_gram(problem.model.kernel.compiled(), U, True, problem.n_threads)
 
 
 def _gradient(problem: GramProblem, gram: Gram, theta: Array) -> Array:

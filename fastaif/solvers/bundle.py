@@ -61,6 +61,9 @@ def best_mixture(cuts: list[Cut], shares: Array) -> Mixture:
             break
         support[highest] |= above > max(spread, size)
         step = _newton_step(cuts, here, support)
+        if step[highest] < 0.0 and shares[highest] == 0.0:  # its time has not come
+            support[highest] = False
+            step = _newton_step(cuts, here, support)
         moved = _line_search(cuts, shares, step, here)
         if moved is None:
             break
