@@ -33,6 +33,7 @@ _REPEATED, _NEARLY = 1e-14, 1e-11  # changes of θ from one fit to the next, rel
 _ROUNDS = 100
 _ROUNDED = 1e-15  # a gap within rounding
 _PROVEN = 1e-9  # the gap within which an optimum counts as found
+_FAR = 1e-3  # a relative gap
 _CLOSE = 1e-3  # attacks that are worse by no more than this part of R become pieces as well
 _SAME = 1e-9  # attacks closer than this, in units of their size, make the same piece
 _RIVALS = 4  # attacks that are tried again at every new θ
@@ -121,7 +122,7 @@ def _by_refits(objective: _Objective, theta: Array, limit: int) -> Array | None:
             attack.gram.K.copy, problem.targets, problem.weights, problem.alpha, problem.penalty
         )[0]
         change = float(np.linalg.norm(target - theta) / np.linalg.norm(target))
-        since = 0 if change < 0.3 * least else since + 1
+        since = 0 if change < 0.5 * least else since + 1
         least = min(least, change)
         if change <= _REPEATED or (since > 2 and least <= _NEARLY):
             return target if attack.objective <= first * (1.0 + 1e-9) else None
@@ -145,19 +146,23 @@ def _has_rival(objective: _Objective, theta: Array) -> bool:
 def _by_pieces(objective: _Objective, theta: Array, tol: float, limit: int) -> GramOptimum:
     """Cutting planes made of quadratics: the gap between both bounds is what is proven."""
     pieces = _Pieces(objective.problem, objective.radius)
-    best, value, low, enough = theta, np.inf, -np.inf, 0.0
+    best, value, low, enough, inward = theta, np.inf, -np.inf, 0.0, 0.0
     passes = objective.n_passes
     for _ in range(min(_ROUNDS, max(limit - passes, 2))):
         passes += 1
         reached = pieces.attack(theta, enough)
         if enough > 0.0 and (reached < value or reached - low < enough):
             reached = pieces.attack(theta, 0.0)
+        # Far from the optimum the pieces' minimiser overshoots: then stay closer to the best.
+        inward = 0.5 * inward if reached < value else max(inward, 0.5) ** 0.7
         best, value = pieces.lowest(theta, reached)
         if value - low <= max(tol, _PROVEN) * abs(value):
             break
         theta, bound = pieces.best()
         low = max(low, bound)
         enough = 0.1 * max(value - low, 0.0)
+        if value - low > _FAR * abs(value):
+            theta = inward * best + (1.0 - inward) * theta
     gap = max(value - low, 0.0) / (abs(value) or 1.0)
     residual = pieces.residual(best)
     return GramOptimum(best, value, residual, gap, passes, gap <= max(tol, _PROVEN))

@@ -212,6 +212,9 @@ def test_ntk_has_kinks_at_fixed_centers(penalty, kernel):
     drawn = estimator(Case(kernel, penalty, "drawn")).fit(X, Y)
     with pytest.warns(TieWarning, match="3 pairs"):
         fa.aif(drawn, X, Y)
+    many = estimator(Case(kernel, penalty, "drawn"), n_centers=20).fit(X, Y)
+    with pytest.raises(ValueError, match=r"NTK.*kink|kink.*NTK"):
+        fa.aif(many, X, Y)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)

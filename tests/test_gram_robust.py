@@ -16,7 +16,6 @@ from naive.norms import norm
 import fastaif as fa
 
 SMALL = 1e-4
-LARGE = [0.01, 0.1, 0.4]
 
 
 def ball(found, eps, p=2.0, **attack):
@@ -44,7 +43,7 @@ def data_loss(found, theta, X):
 # --- attacks --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("p", [1.5, 2.0, np.inf])
+@pytest.mark.parametrize("p", [2.0, np.inf])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_small_attacks_are_the_twins(case, p):
     """All inputs at once where they are centres too; the penalty of rkhs is attacked as well."""
@@ -52,15 +51,13 @@ def test_small_attacks_are_the_twins(case, p):
     wanted = points_of(found, found.theta, SMALL, p)
     moved = attacked(found, SMALL, p=p) - found.data.X
     _, reach = ball(found, SMALL, p)
-    # An entry that the gradient hardly has is where p = 1.5 is roughest.
     assert np.max(np.abs(moved - (wanted - found.data.X))) <= 1e-4 * reach
     X, y, w = found.data
     loss = fa.adversarial_loss(found.model, X, y, SMALL, p=p, sample_weight=w)
     assert loss == about(data_loss(found, found.theta, wanted), 1e-9)
 
 
-@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, np.inf])
-@pytest.mark.parametrize("eps", LARGE)
+@pytest.mark.parametrize(("eps", "p"), [(0.4, 1.0), (0.1, 2.0), (0.4, 3.0), (0.1, np.inf)])
 @pytest.mark.parametrize("case", FEW, ids=str)
 def test_attacks_stay_in_the_ball_and_do_harm(case, eps, p):
     found = fitted(case, positive(make()))
@@ -119,7 +116,7 @@ def test_eps_zero(case):
 # --- robust fits ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("p", [1.5, 2.0, np.inf])
+@pytest.mark.parametrize("p", [2.0, np.inf])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_small_robust_fits_are_the_twins(case, p):
     found = smooth(case, make(weighted=True))
@@ -136,39 +133,17 @@ def test_small_robust_fits_are_the_twins(case, p):
 
 
 LARGE_FITS = [
-    Case("rbf"),
-    Case("cubic"),
-    Case("ntk"),
-    Case("rbf", "rkhs"),
-    Case("linear", "rkhs"),
-    Case("ntk", "rkhs"),
-    Case("rbf", "l2", "fixed"),
-    Case("cubic", "rkhs", "drawn"),
+    (Case("rbf"), 0.1, 2.0),
+    (Case("rbf"), 0.03, np.inf),
+    (Case("cubic"), 0.03, 2.0),
+    (Case("ntk"), 0.1, 2.0),
+    (Case("rbf", "rkhs"), 0.1, 2.0),
+    (Case("linear", "rkhs"), 0.01, 2.0),
+    (Case("ntk", "rkhs"), 0.03, 2.0),
+    (Case("rbf", "l2", "fixed"), 0.1, 2.0),
+    (Case("rbf", "l2", "fixed"), 0.1, np.inf),
+    (Case("cubic", "rkhs", "drawn"), 0.1, 2.0),
 ]
-
-
-@pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")  # kinks are not resolved
-@pytest.mark.parametrize(
-    ("case", "p"), [(case, 2.0) for case in LARGE_FITS] + [(LARGE_FITS[0], np.inf)], ids=str
-)
-def test_large_robust_fits(case, p):
-    """Robust against the attacks of their own model, no less than the natural fit is.
-
-    Ascent may stop at another local maximum than a fit's own did.
-    """
-    found = fitted(case, positive(make(n=10)))
-    X, y, w = found.data
-    last = found.twin.objective(found.theta, X)
-    for eps in (0.03, 0.1):
-        robust = found.robust(eps, p=p)
-        assert np.isfinite(robust.params).all()
-        own = fa.attack(robust.estimator, X, y, eps, p=p, sample_weight=w)
-        natural = found.twin.objective(found.theta, attacked(found, eps, p=p))
-        hurt = found.twin.objective(robust.params, own)
-        assert hurt <= natural
-        assert robust.objective == about(hurt, 0.02)
-        assert robust.objective >= last, "a larger ball cannot be better"
-        last = robust.objective
 
 
 def least_against(found, attacks):
@@ -192,17 +167,19 @@ def least_against(found, attacks):
 
 @pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")  # kinks are not resolved
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")  # CVXPY's: to six digits
-@pytest.mark.parametrize("eps", [0.03, 0.1])
-@pytest.mark.parametrize("case", LARGE_FITS, ids=str)
-def test_cutting_planes_do_no_better(case, eps):
-    """Attacks in the ball, best answers to all of them, and attacks of those answers."""
+@pytest.mark.parametrize(("case", "eps", "p"), LARGE_FITS, ids=str)
+def test_cutting_planes_do_no_better(case, eps, p):
+    """Attacks in the ball, best answers to all of them, and attacks of those answers.
+
+    Ascent may stop at another local maximum than that of the fit: hence the two per cent.
+    """
     found = fitted(case, positive(make(n=10)))
-    X, y, w = found.data
-    robust = found.robust(eps)
+    robust, natural = found.robust(eps, p=p), attacked(found, eps, p=p)
     model, theta, attacks, best = copy.deepcopy(found.model), robust.params, [], np.inf
     for turn in range(12):
         model.dual_coef_ = theta
-        attacks.append(fa.attack(model, X, y, eps, sample_weight=w, n_restarts=2, random_state=0))
+        options = {"p": p, "n_restarts": 2, "random_state": 0}
+        attacks.append(attacked(found._replace(model=model), eps, **options))
         if turn > 0:
             best = min(best, found.twin.objective(theta, attacks[-1]))
         theta, least = least_against(found, attacks)
@@ -211,6 +188,8 @@ def test_cutting_planes_do_no_better(case, eps):
     worst = max(found.twin.objective(robust.params, Z) for Z in attacks)
     assert worst <= best * (1.0 + (1e-3 if robust.converged else 0.02))
     assert robust.objective == about(worst, 0.02)
+    assert robust.objective <= found.twin.objective(found.theta, natural)
+    assert robust.objective >= found.twin.objective(found.theta, found.data.X)
 
 
 @pytest.mark.parametrize("case", FEW, ids=str)

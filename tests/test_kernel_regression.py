@@ -144,7 +144,7 @@ def test_without_a_penalty_a_singular_fit_is_finite(penalty):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("n", [1, 7, 300, 4500])
+@pytest.mark.parametrize("n", [1, 7, 600])
 def test_predictions_in_tiles_are_the_product(kernel, n):
     """More rows, and more centres, than a tile has."""
     X, y, _ = make(n=270)

@@ -6,6 +6,7 @@ call. The native backend is optional and, in this version, not part of the build
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from collections.abc import Callable
@@ -39,6 +40,7 @@ BACKENDS = ("auto", "numba", "native")
 _chosen = "auto"
 
 
+@functools.cache
 def native_available() -> bool:
     """Whether the C extension was built. Its absence is normal; a broken one raises."""
     return importlib.util.find_spec(f"{__name__}._native") is not None
@@ -63,5 +65,9 @@ def backend_of(name: str) -> str:
 def get(name: str) -> Callable[..., Any]:
     """The compiled operation `name` on the chosen backend."""
     package = "_native" if backend_of(name) == "native" else OPERATIONS[name]
-    module = importlib.import_module(f"{__name__}.{package}")
-    return getattr(module, name)
+    return _operation(package, name)
+
+
+@functools.cache
+def _operation(package: str, name: str) -> Callable[..., Any]:
+    return getattr(importlib.import_module(f"{__name__}.{package}"), name)
