@@ -9,7 +9,10 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import report
+from .kernel_model import KernelModel
 
 if TYPE_CHECKING:
     from .results import InfluenceResult
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 79
 _MOSTLY_WRONG = 0.5
+_MOST, _MOST_DUAL = 10, 5  # parameters that are listed
 
 
 def report_text(title: str, result: InfluenceResult, verified: Sequence[Verification]) -> str:
@@ -30,13 +34,14 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
     verified : sequence of Verification
         At least one; `result.verify(eps)` at each ε.
     """
-    problem, largest = result.problem, max(v.eps for v in verified)
+    problem, largest = result.problem, max(verified, key=lambda v: v.eps)
     how = report.method_name(verified[0].method)
     lines = [
         f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
         "=" * _WIDTH,
         f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, alpha = "
         f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}",
+        *_kernel_lines(problem.model),
         "",
         f"{'eps':>8}{'S (eq. 4)':>14}{'predicted':>14}{how + ' cost':>15}{how + ' gain':>15}"
         f"{'flipped':>12}",
@@ -48,13 +53,14 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
             f"{v.exact_gain:>15.6g}{result.flip_fraction(v.eps):>12.1%}"
         )
     lines += [_wrap(_meaning(result, largest, how)), ""]
-    lines += [*_coefficient_lines(result, max(verified, key=lambda v: v.eps)), ""]
+    lines += [*_coefficient_lines(result, largest), ""]
     reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
     return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
 
 
-def _meaning(result: InfluenceResult, eps: float, how: str) -> str:
+def _meaning(result: InfluenceResult, largest: Verification, how: str) -> str:
     """What cost and gain are, and which multiple of ε² they should be."""
+    eps = largest.eps
     if result.problem.alpha == 0:
         return (
             "Robust training raises the clean loss by the cost and lowers the adversarial loss by "
@@ -65,7 +71,7 @@ def _meaning(result: InfluenceResult, eps: float, how: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         change = result.sensitivity(eps, expansion="taylor")
-    curvature = 0.5 * float(result.influence @ result.hessian @ result.influence)
+    curvature = largest.predicted_cost / largest.eps**2
     return (
         "Robust training raises the clean loss + penalty by the cost and lowers the adversarial "
         f"one by the gain; to second order in eps both equal {curvature:.5g} eps^2, so where they "
@@ -92,12 +98,14 @@ def far_off(verified: Sequence[Verification], validity_radius: float) -> list[st
 
 
 def _coefficient_lines(result: InfluenceResult, largest: Verification) -> list[str]:
-    chosen, d = report.largest_moves(result), result.problem.model.n_coefs
-    which = "" if len(chosen) == d else f" ({len(chosen)} of {d})"
-    how = report.method_name(largest.method)
-    scaled = "" if result.problem.model.basis.is_identity else ", per standard deviation"
+    model, how = result.problem.model, report.method_name(largest.method)
+    dual = isinstance(model, KernelModel)
+    chosen = report.largest_moves(result, _MOST_DUAL if dual else _MOST)
+    which = "" if len(chosen) == model.n_coefs else f" ({len(chosen)} of {model.n_coefs})"
+    unit = "" if dual or model.basis.is_identity else ", per standard deviation"
     lines = [
-        f"What adversarial training would move most{which}{scaled}",
+        *(_dual_lines(result, largest, how) if dual else []),
+        f"What adversarial training would move most{which}{unit}",
         f"{'':>23}{'param':>13}{'influence':>13}{'change at eps = ' + f'{largest.eps:g}:':>28}",
         f"{'':>49}{'predicted':>14}{how:>14}",
     ]
@@ -107,6 +115,25 @@ def _coefficient_lines(result: InfluenceResult, largest: Verification) -> list[s
         numbers = f"{result.params[k]:>13.6g}{slope:>13.6g}{largest.eps * slope:>14.6g}"
         lines.append(f"{_cut(result.names[k], 22):>23}{numbers}{exact[k]:>14.6g}")
     return lines
+
+
+def _kernel_lines(model: Any) -> list[str]:
+    if not isinstance(model, KernelModel):
+        return []
+    centers = "moving" if model.moving else "fixed"
+    return [f"{model.kernel}, {model.penalty} penalty, {centers} centers"]
+
+
+def _dual_lines(result: InfluenceResult, largest: Verification, how: str) -> list[str]:
+    """All dual coefficients at once: one of them, of hundreds, says little."""
+    size, slope = (float(np.linalg.norm(v)) for v in (result.params, result.influence))
+    moved = float(np.linalg.norm(largest.robust.params - result.params))
+    text = (
+        f"The dual coefficients (dual0 is that of the first row) have length {size:.5g}. At eps = "
+        f"{largest.eps:g} they move by {largest.eps * slope:.5g} as predicted, {how} "
+        f"{moved:.5g}; the prediction misses by {largest.params_error:.0%} of that."
+    )
+    return [_wrap(text), ""]
 
 
 def _cut(text: str, width: int) -> str:

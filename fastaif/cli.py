@@ -17,21 +17,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from . import __version__
+from ._cli_models import KERNELS, MODELS
 
 if TYPE_CHECKING:
     from ._cli_data import Table
     from .results import InfluenceResult
     from .verification import Verification
 
-_MODELS = {
-    "linear": "LinearRegression", "logistic": "LogisticRegression",
-    "poisson": "PoissonRegression", "huber": "HuberRegression",
-    "quadratic": "QuadraticRegression",
-}  # fmt: skip
-_PLANNED = ("kernel",)
 _EXPERIMENTS = (
-    "figure1", "figure2a", "theorem_5_1", "theorem_5_2", "corollary_5_1", "theorem_5_3",
-    "theorem_5_4",
+    "figure1", "figure2a", "figure2b", "theorem_5_1", "theorem_5_2", "corollary_5_1",
+    "theorem_5_3", "theorem_5_4", "ntk_depth",
 )  # fmt: skip
 _SHOW = {"show_default": True}
 
@@ -64,6 +59,8 @@ def _plain_errors() -> Iterator[None]:
         yield
     except OverflowError as e:
         raise click.ClickException(f"the numbers overflow ({e.args[-1]}); use smaller eps") from e
+    except MemoryError as e:
+        raise click.ClickException(f"not enough memory: {e}") from e
     except (ValueError, TypeError, NotImplementedError, ArithmeticError, ImportError, OSError) as e:
         hint = " (--alpha 1e-3)" if type(e).__name__ == "LinAlgError" else ""
         raise click.ClickException(f"{e}{hint}") from e
@@ -89,7 +86,11 @@ def _collected_notes() -> Iterator[list[str]]:
             notes.append(str(w.message))
 
 
-def _parse_eps(_: click.Context, __: click.Parameter, value: str) -> list[float]:
+def _parse_eps(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> list[float] | None:
+    if value is None:
+        return None
     try:
         eps = [float(part) for part in value.split(",")]
     except ValueError:
@@ -106,9 +107,8 @@ def _parse_p(_: click.Context, __: click.Parameter, value: float) -> float:
 
 
 def _parse_model(_: click.Context, __: click.Parameter, value: str) -> str:
-    if value not in _MODELS:
-        state = "not available yet" if value in _PLANNED else "unknown"
-        raise click.BadParameter(f"{value!r} is {state}; there are {', '.join(_MODELS)}")
+    if value not in MODELS:
+        raise click.BadParameter(f"{value!r} is unknown; there are {', '.join(MODELS)}")
     return value
 
 
@@ -142,13 +142,20 @@ def main(context: click.Context) -> None:
 @main.command(short_help="What robust training would do to a model.", context_settings=_SHOW)
 @click.argument("data", required=False)
 @click.option("--target", help="Target column.  [default: the one named y or target]")
-@click.option("--model", default="linear", callback=_parse_model, metavar="|".join(_MODELS))
+@click.option("--model", default="linear", callback=_parse_model, metavar="|".join(MODELS))
 @click.option("--p", default=2.0, callback=_parse_p, help="The attack's norm, from 1 to inf.")
 @click.option(
-    "--eps", default="0.01,0.05", callback=_parse_eps, metavar="E,E,...",
-    help="Attack sizes, in units of the mean norm of a sample.",
+    "--eps", callback=_parse_eps, metavar="E,E,...",
+    help="Attack sizes, in units of the mean norm of a sample.  [default: 0.01,0.05; for kernel "
+    "models 0.0001,0.001]",
 )  # fmt: skip
 @click.option("--alpha", type=float, help="Ridge penalty.  [default: the estimator's]")
+@click.option("--kernel", type=click.Choice(KERNELS), help="Of kernel models.  [default: rbf]")
+@click.option(
+    "--gamma", type=float,
+    help="Of rbf, matern (1 over its length) and polynomial kernels.  [default: 1 over the "
+    "number of features, for matern the root of that]",
+)  # fmt: skip
 @click.option(
     "--standardize/--no-standardize", default=True,
     help="Scale features, and attacks on them, to unit variance.",
@@ -166,7 +173,7 @@ def main(context: click.Context) -> None:
     help="On stdout; auto: a table on a terminal or with --out, else JSON.",
 )  # fmt: skip
 def analyze(
-    data: str | None, eps: list[float], out: Path | None, plot: Path | None, output: str,
+    data: str | None, eps: list[float] | None, out: Path | None, plot: Path | None, output: str,
     **options: Any,
 ) -> None:  # fmt: skip
     """How adversarial training would change a model of DATA, and what that costs.
@@ -174,6 +181,7 @@ def analyze(
     DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
     scikit-learn's sets: diabetes (default), breast_cancer.
     """
+    from ._cli_models import default_eps, notes_on
     from ._cli_report import far_off, report_json, report_text
     from .plotting import bare_figure, plot_report
 
@@ -181,10 +189,10 @@ def analyze(
         output = "table" if out is not None or sys.stdout.isatty() else "json"
     with _plain_errors(), _collected_notes() as notes:
         figure = bare_figure() if plot else None
+        eps = eps or default_eps(options["model"])
         table, result = _influence(data, **options)
         notes.extend(table.notes)
-        if options["model"] == "linear" and len(set(table.y.tolist())) == 2:
-            notes.append("the target has two values only: --model logistic may be meant")
+        notes.extend(notes_on(options["model"], table.y))
         verifications = _verify(result, eps)
         notes.extend(far_off(verifications, result.validity_radius))
         result.sensitivity(max(eps))  # for its warning
@@ -208,6 +216,8 @@ def _influence(
     model: str,
     p: float,
     alpha: float | None,
+    kernel: str | None,
+    gamma: float | None,
     standardize: bool,
     weights: str | None,
     attackable: list[str] | None,
@@ -220,9 +230,10 @@ def _influence(
     import fastaif
 
     from ._cli_data import load_table
+    from ._cli_models import make_estimator
 
     table = load_table(data, target, weights, labels=model == "logistic")
-    estimator = getattr(fastaif, _MODELS[model])(**({} if alpha is None else {"alpha": alpha}))
+    estimator = make_estimator(model, alpha, kernel, gamma, table.X.shape[1])
     steps = ["scaler", "model"] if standardize else ["model"]
     weighting = {f"{step}__sample_weight": table.weights for step in steps}
     pipeline = Pipeline([("scaler", StandardScaler()), ("model", estimator)][-len(steps) :])
@@ -256,8 +267,8 @@ def _verify(result: InfluenceResult, eps: Sequence[float]) -> list[Verification]
 def reproduce(experiment: str, out: Path, seed: int) -> None:
     """Run one of the paper's experiments; write its table and its figure.
 
-    EXPERIMENT is figure1, figure2a, theorem_5_1, theorem_5_2, corollary_5_1, theorem_5_3 or
-    theorem_5_4.
+    EXPERIMENT is figure1, figure2a, figure2b, theorem_5_1, theorem_5_2, corollary_5_1,
+    theorem_5_3, theorem_5_4 or ntk_depth.
     """
     from . import experiments
     from .plotting import bare_figure

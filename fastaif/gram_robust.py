@@ -30,9 +30,11 @@ from .streaming import blas_for_solves
 Array = NDArray[Any]
 
 _REPEATED, _NEARLY = 1e-14, 1e-11  # changes of θ from one fit to the next, relative
-_ROUNDS = 100
+_ROUNDS = 60
 _ROUNDED = 1e-15  # a gap within rounding
 _PROVEN = 1e-9  # the gap within which an optimum counts as found
+_PATIENCE = 5  # rounds in which a gap below _SMALL has to fall by a third
+_SMALL = 0.02
 _FAR = 1e-3  # a relative gap
 _CLOSE = 1e-3  # attacks that are worse by no more than this part of R become pieces as well
 _SAME = 1e-9  # attacks closer than this, in units of their size, make the same piece
@@ -147,7 +149,7 @@ def _by_pieces(objective: _Objective, theta: Array, tol: float, limit: int) -> G
     """Cutting planes made of quadratics: the gap between both bounds is what is proven."""
     pieces = _Pieces(objective.problem, objective.radius)
     best, value, low, enough, inward = theta, np.inf, -np.inf, 0.0, 0.0
-    passes = objective.n_passes
+    passes, gaps = objective.n_passes, []
     for _ in range(min(_ROUNDS, max(limit - passes, 2))):
         passes += 1
         reached = pieces.attack(theta, enough)
@@ -156,7 +158,8 @@ def _by_pieces(objective: _Objective, theta: Array, tol: float, limit: int) -> G
         # Far from the optimum the pieces' minimiser overshoots: then stay closer to the best.
         inward = 0.5 * inward if reached < value else max(inward, 0.5) ** 0.7
         best, value = pieces.lowest(theta, reached)
-        if value - low <= max(tol, _PROVEN) * abs(value):
+        gaps.append((value - low) / (abs(value) or 1.0))
+        if gaps[-1] <= max(tol, _PROVEN) or _is_stuck(gaps):
             break
         theta, bound = pieces.best()
         low = max(low, bound)
@@ -166,6 +169,13 @@ def _by_pieces(objective: _Objective, theta: Array, tol: float, limit: int) -> G
     gap = max(value - low, 0.0) / (abs(value) or 1.0)
     residual = pieces.residual(best)
     return GramOptimum(best, value, residual, gap, passes, gap <= max(tol, _PROVEN))
+
+
+def _is_stuck(gaps: list[float]) -> bool:
+    """Whether many attacks are nearly equally bad: the gap is small, and hardly closes."""
+    if len(gaps) <= _PATIENCE:
+        return False
+    return gaps[-1] < _SMALL and gaps[-1] > 0.7 * gaps[-1 - _PATIENCE]
 
 
 @dataclass

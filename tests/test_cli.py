@@ -210,7 +210,6 @@ def test_bad_files(name: str, tmp_path: Path) -> None:
         (["--weights", "s1"], "negative"),
         (["--weights", "s1", "--target", "s1"], "both"),
         (["--model", "forest"], "linear, logistic, poisson, huber"),
-        (["--model", "kernel"], "not available yet"),
         (["--model", "logistic"], "214 classes"),
         (["--model", "poisson", "--target", "s1"], "negative"),
         (["--p", "0.5"], "[1, inf]"),

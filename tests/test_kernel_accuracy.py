@@ -77,9 +77,7 @@ def assert_accurate(found, gradient, x, z, depth, output_layer):
     value, slope, norm, other, angle = tangent_kernel(x, z, depth, output_layer)
     assert abs(exact([found])[0] - value) <= 1e-14 * norm * other
     off = [a - b for a, b in zip(exact(gradient), slope, strict=True)]
-    # Five layers: a and b are near 2.4 / ϑ, so that their rounding alone is most of 1e-15 / ϑ.
-    share = 1.5 if depth == 5 else 1.0
-    bound = max(1e-12, share * 1e-15 / min(float(angle), float(mp.pi - angle)))
+    bound = max(1e-12, 1e-15 / min(float(angle), float(mp.pi - angle)))
     assert mp.sqrt(dot(off, off)) <= bound * other
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 class Experiment:
-    """A frozen result; `_plot` names its function of `plotting_experiments`."""
+    """A frozen result; `_plot` names the function that draws it."""
 
     _plot: ClassVar[str]
 
@@ -23,6 +23,8 @@ class Experiment:
         ImportError
             matplotlib is not installed.
         """
-        from .. import plotting_experiments
+        from .. import plotting_experiments, plotting_kernels
 
-        return getattr(plotting_experiments, self._plot)(self, figure)
+        kernels = hasattr(plotting_kernels, self._plot)
+        module = plotting_kernels if kernels else plotting_experiments
+        return getattr(module, self._plot)(self, figure)

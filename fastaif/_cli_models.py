@@ -1,0 +1,76 @@
+"""The models of `fastaif analyze`: from what its options say to an estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MODELS = {
+    "linear": "LinearRegression", "logistic": "LogisticRegression",
+    "poisson": "PoissonRegression", "huber": "HuberRegression",
+    "quadratic": "QuadraticRegression", "kernel": "KernelRegression",
+}  # fmt: skip
+KERNELS = ("rbf", "matern", "polynomial", "linear", "ntk")
+
+
+def make_estimator(
+    model: str, alpha: float | None, kernel: str | None, gamma: float | None, n_features: int
+) -> Any:
+    """An estimator, not fitted.
+
+    Parameters
+    ----------
+    model : a key of MODELS
+    alpha : float or None
+        None for the estimator's own default.
+    kernel : one of KERNELS, or None
+        None for "rbf"; for model="kernel" only.
+    gamma : float or None
+        None for 1 / n_features ("matern": its square root, an inverse length); for kernels
+        that have it only.
+    n_features : int
+
+    Raises
+    ------
+    ValueError
+        An option does not apply, or its value is out of range.
+    """
+    import fastaif
+
+    known: dict[str, Any] = {} if alpha is None else {"alpha": alpha}
+    if model == "kernel":
+        known["kernel"] = _kernel(kernel or "rbf", gamma, n_features)
+    elif kernel is not None or gamma is not None:
+        given = "--gamma" if kernel is None else "--kernel"
+        raise ValueError(f"{given} is for --model kernel, but the model is {model}")
+    return getattr(fastaif, MODELS[model])(**known)
+
+
+def _kernel(name: str, gamma: float | None, n_features: int) -> Any:
+    from . import kernels
+
+    if name in ("linear", "ntk"):
+        if gamma is not None:
+            raise ValueError(f"--gamma does not apply: --kernel {name} has none")
+        return kernels.Linear() if name == "linear" else kernels.NTK()
+    if gamma is None:
+        gamma = n_features ** (-0.5 if name == "matern" else -1.0)
+    if name == "matern":
+        return kernels.Matern(gamma=gamma)
+    return kernels.RBF(gamma) if name == "rbf" else kernels.Polynomial(gamma=gamma)
+
+
+def default_eps(model: str) -> list[float]:
+    """Attack sizes; kernel models with moving centres have their kinks early."""
+    return [1e-4, 1e-3] if model == "kernel" else [0.01, 0.05]
+
+
+def notes_on(model: str, y: Any) -> list[str]:
+    """What may be amiss with a model of this target."""
+    if model == "linear" and len(set(y.tolist())) == 2:
+        return ["the target has two values only: --model logistic may be meant"]
+    if model == "kernel" and abs(y.mean()) > y.std() > 0.0:
+        return [
+            f"the target is {y.mean():.4g} on average, {y.std():.4g} about that, and kernel "
+            "regression has no intercept: centering the target first may be meant"
+        ]
+    return []
