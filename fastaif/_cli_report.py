@@ -89,11 +89,14 @@ def far_off(verified: Sequence[Verification], validity_radius: float) -> list[st
     where = ", ".join(f"{v.eps:g}" for v in bad)
     worst = max(bad, key=lambda v: v.params_error)
     error = worst.params_error
+    best = "at smaller eps"
+    if math.isfinite(validity_radius):
+        best = f"well below the validity radius, {validity_radius:.2g}"
     size = f"{error:.0%}" if error < 2.0 else f"{error:.0f} times"
     return [
         f"at eps = {where} the predicted moves of the parameters miss the "
         f"{report.method_name(worst.method)} ones by up to {size} their length: they say nothing "
-        f"there. Predictions are best well below the validity radius, {validity_radius:.2g}"
+        f"there. Predictions are best {best}"
     ]
 
 
@@ -130,8 +133,8 @@ def _dual_lines(result: InfluenceResult, largest: Verification, how: str) -> lis
     moved = float(np.linalg.norm(largest.robust.params - result.params))
     text = (
         f"The dual coefficients (dual0 is that of the first row) have length {size:.5g}. At eps = "
-        f"{largest.eps:g} they move by {largest.eps * slope:.5g} as predicted, {how} "
-        f"{moved:.5g}; the prediction misses by {largest.params_error:.0%} of that."
+        f"{largest.eps:g} they move by {largest.eps * slope:.5g} as predicted and by {moved:.5g} as "
+        f"found ({how}); the prediction misses by {largest.params_error:.0%} of that."
     )
     return [_wrap(text), ""]
 

@@ -17,10 +17,13 @@ Array = NDArray[Any]
 
 def directions(ball: Ball, gradient: Array) -> tuple[Array, Array, Array]:
     """Unit steps Dφ(D∇) in the kernel's inputs (n, m), gains ‖D∇‖_q (n,) and ties (n,)."""
+    # Arrays as large as the data are let go as soon as they have served.
     g = columns_of(gradient)
-    out, gains, ties = np.empty(g.shape), np.empty(len(gradient)), np.empty(len(gradient))
+    del gradient
+    out, gains, ties = np.empty(g.shape), np.empty(g.shape[1]), np.empty(g.shape[1])
     attack = c.Attack(float(ball.p), read_only(ball.weights))
     get("attack_directions")(g, attack, out, gains, ties)
+    del g
     return np.ascontiguousarray(out.T), gains, ties
 
 

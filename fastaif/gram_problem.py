@@ -62,8 +62,8 @@ class GramProblem(GramData):
     def contract(self, gram: Gram, f: Array, budgets: Array | None = None) -> Contraction:
         """Contract the derivatives of K with the steps β, times per-sample budgets (n,)."""
         theta, slope, moving = self.params, self.slope(f), self.model.moving
-        gradient = gram.gradient(*pair_weights(theta, self.pull(f), moving))
-        steps, gains, ties = directions(self.ball, gradient)
+        weights = pair_weights(theta, self.pull(f), moving)
+        steps, gains, ties = directions(self.ball, gram.gradient(*weights))
         steps *= self.radius if budgets is None else self.radius * budgets[:, None]
         rows, columns = gram.directional(
             steps, np.stack([theta, slope]), np.column_stack([theta, slope])
