@@ -133,8 +133,8 @@ def _dual_lines(result: InfluenceResult, largest: Verification, how: str) -> lis
     moved = float(np.linalg.norm(largest.robust.params - result.params))
     text = (
         f"The dual coefficients (dual0 is that of the first row) have length {size:.5g}. At eps = "
-        f"{largest.eps:g} they move by {largest.eps * slope:.5g} as predicted and by {moved:.5g} as "
-        f"found ({how}); the prediction misses by {largest.params_error:.0%} of that."
+        f"{largest.eps:g} they move by {largest.eps * slope:.5g} as predicted and by {moved:.5g} "
+        f"as found ({how}); the prediction misses by {largest.params_error:.0%} of that."
     )
     return [_wrap(text), ""]
 
