@@ -126,7 +126,7 @@ class _Walk:
         problem = self.problem
         gradient = _gradient(problem, gram, self.theta)
         weights = problem.ball.weights[self.free]
-        units, gains, _ = directions(problem.ball, gradient)
+        units, gains, _ = directions(problem.ball, gradient.copy())
         return _Place(
             t, gram, value, gradient[:, self.free] * weights, units[:, self.free] / weights, gains
         )

@@ -14,17 +14,24 @@ from .layouts import columns_of, read_only
 
 Array = NDArray[Any]
 
+_ROWS = 128
+
 
 def directions(ball: Ball, gradient: Array) -> tuple[Array, Array, Array]:
-    """Unit steps Dφ(D∇) in the kernel's inputs (n, m), gains ‖D∇‖_q (n,) and ties (n,)."""
-    # Arrays as large as the data are let go as soon as they have served.
-    g = columns_of(gradient)
-    del gradient
-    out, gains, ties = np.empty(g.shape), np.empty(g.shape[1]), np.empty(g.shape[1])
+    """Unit steps Dφ(D∇) in the kernel's inputs (n, m), gains ‖D∇‖_q (n,) and ties (n,).
+
+    The steps take the gradient's place; blocks of rows are turned in the cache.
+    """
+    n = len(gradient)
+    gains, ties = np.empty(n), np.empty(n)
     attack = c.Attack(float(ball.p), read_only(ball.weights))
-    get("attack_directions")(g, attack, out, gains, ties)
-    del g
-    return np.ascontiguousarray(out.T), gains, ties
+    for start in range(0, n, _ROWS):
+        rows = slice(start, start + _ROWS)
+        g = columns_of(gradient[rows])
+        out = np.empty(g.shape)
+        get("attack_directions")(g, attack, out, gains[rows], ties[rows])
+        gradient[rows] = out.T
+    return gradient, gains, ties
 
 
 def pair_weights(theta: Array, slope: Array, moving: bool) -> tuple[Array, Array]:

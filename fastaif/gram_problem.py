@@ -30,7 +30,7 @@ from .problems import Evaluation, SolverReport, number, singular_hessian
 from .solvers.gram_solver import GramSystem, Solved, make_system
 from .solvers.newton import NewtonResult
 from .solvers.spectrum import extreme_eigenvalues
-from .streaming import RowSource
+from .streaming import RowSource, single_threaded_blas
 from .validity import Kinks
 
 Array = NDArray[Any]
@@ -48,9 +48,11 @@ class GramProblem(GramData):
     @cached_property
     def _state(self) -> tuple[list[Array], Array, Contraction]:
         """K, in a list that the solver empties; f(θ̂); and the contraction."""
-        gram = self.gram(derivatives=True)
-        f = gram.K @ self.params
-        found = self.contract(gram, f)
+        # BLAS's threads would go on spinning for some 25 ms, in the way of ours.
+        with single_threaded_blas():
+            gram = self.gram(derivatives=True)
+            f = gram.K @ self.params
+            found = self.contract(gram, f)
         if not all(np.isfinite(part).all() for part in (f, self.targets, found.gains)):
             raise FloatingPointError("kernel values are not finite")
         return [gram.K], f, found

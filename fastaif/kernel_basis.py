@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import get
 from .kernel_pairs import Pairs, Tile
 from .kernels import Kernel
 
@@ -64,10 +63,7 @@ class KernelBasis:
     def jac_vec(self, X: Array, P: Array) -> Array:
         """Jφ for the rows of P (n, m), shape (n, r)."""
         pairs, tile = self._at(X)
-        D = np.matmul(P, pairs.z.T)
-        along = np.einsum("ij,ij->i", P, pairs.x)
-        get("directional_tile")(pairs.described(tile, _ALL, _ALL), along, D)
-        return self._out(D)
+        return self._out(pairs.directed(tile, _ALL, *pairs.shifts(_ALL, P)))
 
     def jac_t_vec(self, X: Array, theta: Array) -> Array:
         """∇_x (θᵀv), shape (n, m)."""
@@ -75,10 +71,8 @@ class KernelBasis:
         dual = theta if self.transform is None else self.transform @ theta
         left = np.zeros((len(X), 2))
         left[:, 0] = 1.0
-        own, scaled = np.empty(len(X)), np.empty(tile.slopes.shape)
-        right = np.stack([dual, np.zeros(len(dual))])
-        get("weighted_slopes")(pairs.described(tile, _ALL, _ALL), left, right, scaled, own)
-        return np.asarray(scaled @ pairs.z + own[:, None] * pairs.x)
+        scaled, sums = pairs.weighted(tile, left, np.stack([dual, np.zeros(len(dual))]))
+        return pairs.finished(_ALL, scaled @ pairs.z, sums)
 
     def lipschitz(self, theta: Array, weights: Array, p: float) -> float | None:
         """A Lipschitz constant of t ↦ D∇f(D t) from ℓp to ℓq, or None where none is known."""

@@ -28,11 +28,11 @@ _NONE = np.empty((0, 0))
 
 
 class Tile(NamedTuple):
-    """K (k, l) of a tile of pairs, its slopes a and radial parts e, and its kinks."""
+    """K and slopes a of a tile of pairs, from column `first` of rows (k, l or more) on."""
 
     values: Array
     slopes: Array
-    radial: Array
+    first: int
     kinks: int
 
 
@@ -72,25 +72,54 @@ class Pairs:
 
     def tile(self, rows: slice, columns: slice, derivatives: bool) -> Tile:
         """K, and its derivatives if wanted, of a tile of pairs."""
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        values = np.empty(shape)
+        slopes = np.empty(shape) if derivatives else _NONE
+        return Tile(values, slopes, 0, self.fill(rows, columns, values, slopes))
+
+    def fill(self, rows: slice, columns: slice, values: Array, slopes: Array) -> int:
+        """Write a tile into rows that may be longer, and return its kinks."""
         x, z = self.x[rows], self.z[columns]
-        values = np.matmul(x, z.T)
-        slopes = radial = _NONE
-        if derivatives:
-            slopes = np.empty(values.shape)
-            radial = np.empty(values.shape) if self.kernel.kind == c.NTK else _NONE
+        np.matmul(x, z.T, out=values[:, : len(z)])
         offset = rows.start - columns.start if self.same else _APART
         kinks = get("kernel_tile")(
-            self.kernel, x, z, self.x_squares[rows], self.z_squares[columns], offset, values,
-            (slopes, radial),
-        )  # fmt: skip
-        return Tile(values, slopes, radial, int(kinks))
+            self.kernel, x, z, self.x_squares[rows], self.z_squares[columns], offset, values, slopes
+        )
+        return int(kinks)
 
-    def described(self, tile: Tile, rows: slice, columns: slice) -> tuple[Any, ...]:
-        """A tile as the contractions take it."""
+    def finished(self, rows: slice, products: Array, sums: Array) -> Array:
+        """Σ_j S_ij ∂₁K(x_i, z_j) from Σ_j S_ij a_ij z_j, which it overwrites, and its sums.
+
+        The NTK's is K along x: what the products have there is taken off first, twice, as
+        much larger numbers may cancel.
+        """
+        if self.kernel.kind == c.POLYNOMIAL:
+            return products
+        x = self.x[rows]
         if self.kernel.kind != c.NTK:
-            return self.kernel.kind, tile.slopes, _NONE, c.EMPTY, c.EMPTY
-        norms = np.sqrt(self.x_squares[rows]), np.sqrt(self.z_squares[columns])
-        return self.kernel.kind, tile.slopes, tile.radial, *norms
+            products -= sums[:, :1] * x
+            return products
+        products, _ = self._across(rows, products)
+        products += (sums[:, 1] / self.x_squares[rows])[:, None] * x
+        return products
+
+    def shifts(self, rows: slice, B: Array) -> tuple[Array, Array]:
+        """B' (k, m) and u, h (k, 2), for which D_ij = a_ij (⟨z_j, B'_i⟩ − u_i) + h_i K_ij."""
+        shifts = np.zeros((len(B), 2))
+        if self.kernel.kind == c.NTK:
+            B, shifts[:, 1] = self._across(rows, B.copy())
+        elif self.is_stationary:
+            shifts[:, 0] = np.einsum("ij,ij->i", B, self.x[rows])
+        return B, shifts
+
+    def _across(self, rows: slice, B: Array) -> tuple[Array, Array]:
+        """The parts of B (k, m), overwritten, across x, and those along it in units of x."""
+        x, along = self.x[rows], np.zeros(len(B))
+        for _ in range(2):
+            part = np.einsum("ij,ij->i", B, x) / self.x_squares[rows]
+            B -= part[:, None] * x
+            along += part
+        return B, along
 
     def by_rows(self, work: Callable[[slice], None], last_first: bool = False) -> None:
         """Run `work` on blocks of rows of X, on threads."""
@@ -134,29 +163,37 @@ class Pairs:
 
     def gradient(self, left: Array, right: Array) -> Array:
         """Σ_j S_ij ∂₁K(x_i, z_j), (n, m), for S = left @ right, left (n, 2), right (2, k)."""
-        out = np.zeros(self.x.shape)
+        out = np.empty(self.x.shape)
 
         def work(rows: slice) -> None:
+            products, sums = np.zeros_like(self.x[rows]), np.zeros((rows.stop - rows.start, 2))
             for columns in self.columns():
                 found = self.tile(rows, columns, True)
-                own, scaled = np.empty(len(found.slopes)), np.empty(found.slopes.shape)
-                get("weighted_slopes")(
-                    self.described(found, rows, columns), left[rows],
-                    np.ascontiguousarray(right[:, columns]), scaled, own,
-                )  # fmt: skip
-                out[rows] += scaled @ self.z[columns]
-                out[rows] += own[:, None] * self.x[rows]
+                scaled, here = self.weighted(found, left[rows], right[:, columns])
+                products += scaled @ self.z[columns]
+                sums += here
+            out[rows] = self.finished(rows, products, sums)
 
         self.by_rows(work)
         return out
+
+    def weighted(self, tile: Tile, left: Array, right: Array) -> tuple[Array, Array]:
+        """S ∘ a of a tile, S = left @ right, and the sums over its rows that `finished` wants."""
+        scaled, sums = np.empty((len(left), right.shape[1])), np.empty((len(left), 2))
+        get("weighted_slopes")(
+            tile.slopes, tile.values, tile.first, left, np.ascontiguousarray(right), scaled, sums
+        )
+        return scaled, sums
 
     def jacobian(self, B: Array) -> Array:
         """D_ij = ⟨∂₁K(x_i, z_j), B_i⟩ (n, k) for B (n, m)."""
         out = np.empty((len(self.x), len(self.z)))
 
         def work(rows: slice) -> None:
+            directed, shifts = self.shifts(rows, B[rows])
             for columns in self.columns():
-                out[rows, columns] = self._directional(rows, columns, B[rows])
+                found = self.tile(rows, columns, True)
+                out[rows, columns] = self.directed(found, columns, directed, shifts)
 
         self.by_rows(work)
         return out
@@ -168,12 +205,11 @@ class Pairs:
 
         def work(rows: slice) -> None:
             total = np.zeros((2, len(self.z)))
+            directed, shifts = self.shifts(rows, B[rows])
             for columns in self.columns():
-                D = self._directional(rows, columns, B[rows])
-                here, below = np.empty((len(D), 2)), np.zeros((2, D.shape[1]))
-                wanted = np.ascontiguousarray(right[:, columns])
-                get("directional_sums")(D, wanted, left[rows], here, below)
-                rows_out[rows] += here
+                D = self.directed(self.tile(rows, columns, True), columns, directed, shifts)
+                wanted, below = np.ascontiguousarray(right[:, columns]), np.zeros((2, D.shape[1]))
+                get("directional_sums")(D, wanted, left[rows], rows_out[rows], below)
                 total[:, columns] = below
             parts.append((rows.start, total))
 
@@ -181,11 +217,10 @@ class Pairs:
         ordered = [part for _, part in sorted(parts, key=lambda pair: pair[0])]
         return rows_out, np.sum(ordered, axis=0)
 
-    def _directional(self, rows: slice, columns: slice, B: Array) -> Array:
-        found = self.tile(rows, columns, True)
+    def directed(self, tile: Tile, columns: slice, B: Array, shifts: Array) -> Array:
+        """D of a tile, from what `shifts` gives."""
         D = np.matmul(B, self.z[columns].T)
-        along = np.einsum("ij,ij->i", B, self.x[rows])
-        get("directional_tile")(self.described(found, rows, columns), along, D)
+        get("directional_tile")(tile.slopes, tile.values, tile.first, shifts, D)
         return D
 
 
@@ -195,9 +230,7 @@ class Gram(Pairs):
 
     Attributes
     ----------
-    K : array (n, n)
-    slopes, radial : array (n, n)
-        a and e; radial is empty for all kernels but the NTK.
+    K, slopes : array (n, n)
     kinks : int
         Pairs of distinct parallel or antiparallel samples, where the NTK has kinks; counted
         with the derivatives.
@@ -205,17 +238,11 @@ class Gram(Pairs):
 
     K: Array
     slopes: Array
-    radial: Array
     kinks: int
 
     def tile(self, rows: slice, columns: slice, derivatives: bool) -> Tile:
-        """The stored rows; `columns` are all of them."""
-        radial = self.radial[rows] if self.radial.size else _NONE
-        return Tile(self.K[rows], self.slopes[rows], radial, self.kinks)
-
-    def columns(self) -> Iterator[slice]:
-        """All columns at once."""
-        yield slice(0, len(self.z))
+        """The stored rows."""
+        return Tile(self.K[rows], self.slopes[rows], columns.start, self.kinks)
 
 
 def make_gram(
@@ -225,22 +252,20 @@ def make_gram(
     pairs, n = Pairs(kernel, X, X, True, n_threads), len(X)
     K = np.empty((n, n))
     slopes = np.empty((n, n)) if derivatives else _NONE
-    radial = np.empty((n, n)) if derivatives and kernel.kind == c.NTK else _NONE
     kinks: list[int] = []
 
     def work(rows: slice) -> None:
-        found = pairs.tile(rows, slice(0, rows.stop), derivatives)
-        for tile, out in zip(found, (K, slopes, radial), strict=False):
-            if out.size:
-                get("scatter_symmetric")(tile, rows.start, out)
-        if derivatives and found.kinks:  # within the block each of its pairs is met twice
-            inside = found.slopes[:, rows] == 0.0
-            kinks.append(found.kinks - (int(np.count_nonzero(inside)) - len(inside)) // 2)
+        turned = slopes[rows] if derivatives else _NONE
+        found = pairs.fill(rows, slice(0, rows.stop), K[rows], turned)
+        if derivatives and found:  # within the block each of its pairs is met twice
+            inside = turned[:, rows] == 0.0
+            found -= (int(np.count_nonzero(inside)) - len(inside)) // 2
+            kinks.append(found)
+        for half in (K, slopes) if derivatives else (K,):
+            get("mirror")(half[rows], rows.start, half)
 
     pairs.by_rows(work, last_first=True)
-    return Gram(
-        kernel, X, X, True, n_threads, K=K, slopes=slopes, radial=radial, kinks=sum(kinks)
-    )
+    return Gram(kernel, X, X, True, n_threads, K=K, slopes=slopes, kinks=sum(kinks))
 
 
 def values(kernel: c.Kernel, X: Array, Z: Array | None, n_threads: int | None = None) -> Array:

@@ -8,6 +8,7 @@ import pytest
 import fastaif as fa
 from fastaif._compute import _types as c
 from fastaif._compute import get
+from fastaif.kernel_pairs import Pairs
 
 mp = pytest.importorskip("mpmath", reason="the truth is computed with mpmath")
 DEPTHS = [(depth, out) for depth in (1, 2, 3, 5) for out in (False, True)]
@@ -82,16 +83,13 @@ def assert_accurate(found, gradient, x, z, depth, output_layer):
 
 
 @pytest.mark.parametrize(("depth", "output_layer"), DEPTHS)
-def test_a_tile_of_tangent_kernels(depth, output_layer):
+def test_directions_of_tangent_kernels(depth, output_layer):
     X, Z = pairs_at(ANGLES)
-    xs, zs = np.einsum("ij,ij->i", X, X), np.einsum("ij,ij->i", Z, Z)
-    values = X @ Z.T
-    slopes, radial = np.empty_like(values), np.empty_like(values)
-    kernel = fa.kernels.NTK(depth, output_layer).compiled()
-    assert get("kernel_tile")(kernel, X, Z, xs, zs, APART, values, (slopes, radial)) == 0
-    b = radial * np.sqrt(zs) / np.sqrt(xs)[:, None]
+    pairs = Pairs(fa.kernels.NTK(depth, output_layer).compiled(), X, Z, False)
+    values = pairs.values()
+    moved = [pairs.jacobian(np.tile(unit, (len(X), 1))) for unit in np.eye(3)]
     for i in range(len(X)):
-        gradient = slopes[i, i] * Z[i] + b[i, i] * X[i]
+        gradient = [D[i, i] for D in moved]
         assert_accurate(values[i, i], gradient, X[i], Z[i], depth, output_layer)
 
 
@@ -111,9 +109,9 @@ def test_slopes_do_not_change_the_values(depth, rng):
     xs, zs = np.einsum("ij,ij->i", X, X), np.einsum("ij,ij->i", Z, Z)
     kernel = c.Kernel(c.NTK, depth, 1.0, 0.0, 0)
     with_slopes, without, none = X @ Z.T, X @ Z.T, np.empty((0, 0))
-    out = np.empty_like(without), np.empty_like(without)
+    out = np.empty_like(without)
     get("kernel_tile")(kernel, X, Z, xs, zs, APART, with_slopes, out)
-    get("kernel_tile")(kernel, X, Z, xs, zs, APART, without, (none, none))
+    get("kernel_tile")(kernel, X, Z, xs, zs, APART, without, none)
     np.testing.assert_array_equal(with_slopes, without)
 
 
@@ -151,7 +149,7 @@ def test_the_exponential():
     values, zs = np.zeros((1, 250)), squares.copy()
     X, Z, none = np.zeros((1, 1)), np.sqrt(squares)[:, None], np.empty((0, 0))
     kernel = fa.kernels.RBF(1.0).compiled()
-    get("kernel_tile")(kernel, X, Z, np.zeros(1), zs, APART, values, (none, none))
+    get("kernel_tile")(kernel, X, Z, np.zeros(1), zs, APART, values, none)
     off = [exact([v])[0] / mp.exp(-e) - 1 for v, e in zip(values[0], exact(zs), strict=True)]
     assert max(map(abs, off)) <= 4e-16
 

@@ -130,19 +130,21 @@ def test_parallel_rows_are_kinks(depth, output_layer, rng):
     Z = np.vstack([X, 3.0 * X, -X, -0.1 * X, X + 1e-9 * rng.normal(size=(6, 4))])
     xs, zs = np.einsum("ij,ij->i", X, X), np.einsum("ij,ij->i", Z, Z)
     values = X @ Z.T
-    slopes, radial = np.empty_like(values), np.empty_like(values)
+    slopes = np.empty_like(values)
     kernel = NTK(depth, output_layer)
-    found = get("kernel_tile")(kernel.compiled(), X, Z, xs, zs, APART, values, (slopes, radial))
+    found = get("kernel_tile")(kernel.compiled(), X, Z, xs, zs, APART, values, slopes)
     assert found == 24
     values = X @ Z.T
-    found = get("kernel_tile")(kernel.compiled(), X, Z, xs, zs, 0, values, (slopes, radial))
+    found = get("kernel_tile")(kernel.compiled(), X, Z, xs, zs, 0, values, slopes)
     assert found == 18  # the first six columns are the rows of X themselves
     place = np.arange(6)
     norms = np.sqrt(xs)[:, None] * np.sqrt(zs)
     for block in range(4):
         j = place + 6 * block
         assert (slopes[place, j] == 0.0).all()
-        np.testing.assert_allclose(radial[place, j], (values / norms)[place, j], rtol=1e-14)
+        for i in place:
+            gradient = kernel.gradient(X[i : i + 1], Z[j[i] : j[i] + 1], [1.0])
+            np.testing.assert_allclose(gradient[0], values[i, j[i]] / xs[i] * X[i], rtol=1e-13)
     aligned = 0.5 * (depth + output_layer)
     np.testing.assert_allclose((values / norms)[place, place + 6], aligned, rtol=1e-14)
     assert (slopes[place, place + 24] > 1e6).all()

@@ -30,7 +30,7 @@ OPERATIONS = {
     "weighted_slopes": "kernel_contractions",
     "directional_tile": "kernel_contractions",
     "directional_sums": "kernel_contractions",
-    "scatter_symmetric": "kernel_contractions",
+    "mirror": "kernel_contractions",
     "standard_normals": "_philox",
     "ball_ascent": "trust_region",
     "smooth_ball_ascent": "smooth_trust_region",

@@ -172,23 +172,20 @@ def _write_values(state, norm, norms, row):
 
 
 @operation(fastmath=FAST)
-def _write_slopes(state, slopes, radial):
+def _write_slopes(state, slopes):
     for j in range(slopes.size):
-        slope = 0.5 * state[_TAU_SLOPE, j]
-        slopes[j] = slope
-        radial[j] = 0.5 * state[_TAU, j] - slope * state[_COSINE, j]
+        slopes[j] = 0.5 * state[_TAU_SLOPE, j]
 
 
 @operation(fastmath=STRICT)
-def angle_tile(kernel, X, Z, xs, zs, offset, values, slopes_radial):
-    """K, a and e for a tile; returns the number of parallel pairs of distinct samples."""
-    slopes, radial = slopes_radial
+def angle_tile(kernel, X, Z, xs, zs, offset, values, slopes):
+    """K and a for a tile; returns the number of parallel pairs of distinct samples."""
     state, norms = np.empty((_N_STATE, WIDTH)), np.sqrt(zs)
     inverses, parallel = 1.0 / norms, 0
-    for i in range(values.shape[0]):
+    for i in range(X.shape[0]):
         norm = math.sqrt(xs[i])
-        for first in range(0, values.shape[1], WIDTH):
-            last = min(first + WIDTH, values.shape[1])
+        for first in range(0, Z.shape[0], WIDTH):
+            last = min(first + WIDTH, Z.shape[0])
             n, row = last - first, values[i, first:last]
             if _cosines(row, 1.0 / norm, inverses[first:last], state):
                 itself = i + offset - first
@@ -200,6 +197,6 @@ def angle_tile(kernel, X, Z, xs, zs, offset, values, slopes_radial):
             if not kernel.output_layer:
                 _last_layer(state, n, kernel.degree == 1)
             if slopes.size:
-                _write_slopes(state, slopes[i, first:last], radial[i, first:last])
+                _write_slopes(state, slopes[i, first:last])
             _write_values(state, norm, norms[first:last], row)
     return parallel

@@ -1,102 +1,80 @@
 """Contractions with the derivatives of a kernel, a tile of pairs at a time.
 
-The gradient of every kernel is ``∂₁K(x_i, z_j) = a_ij z_j + b_ij x_i``: a number a for
-each pair, and a number b that is 0 (kernels of ⟨x, z⟩), −a (kernels of ‖x − z‖) or
-``e_ij ‖z_j‖/‖x_i‖`` (the NTK). So sums over j of gradients are matrix products with the
-rows of Z plus a multiple of x_i, and inner products with directions B_i are
-``D_ij = a_ij ⟨z_j, B_i⟩ + b_ij ⟨x_i, B_i⟩``: BLAS makes the products, these operations what
-comes before and after. Tiles (k, l) are C-ordered; loops run along their rows. `pair` is
-(kind, slopes a, radial e, norms ‖x‖ (k,), norms ‖z‖ (l,)); e and the norms are empty where
-the kind does not need them.
+The gradient of every kernel is ``∂₁K(x_i, z_j) = a_ij z_j + b_ij x_i`` with a number a for
+each pair, and b = 0 (kernels of ⟨x, z⟩), b = −a (kernels of ‖x − z‖) or, for the NTK,
+whatever makes ``⟨∂₁K, x_i⟩ = K_ij``, because it is homogeneous in x. So besides a only K is
+needed. Sums over j of gradients are matrix products with the rows of Z plus a multiple of
+x_i; products with directions are ``D_ij = a_ij (t_ij − u_i) + h_i K_ij``, where t comes from
+a matrix product too. BLAS makes these products, the operations here what comes before and
+after. A loop that sums stores nothing: where it did, the compiler would sum in one order or
+another, depending on where the arrays lie. Rows of K and a may be longer than a tile, which begins in their column `first`; all
+arrays are C-ordered, and loops run along their rows.
 """
 
 from __future__ import annotations
 
 from ._jit import FAST, STRICT, operation
-from ._types import NTK, POLYNOMIAL
 
 
 @operation(fastmath=FAST)
-def weighted_slopes(pair, left, right, tile, own):
-    """``tile = S ∘ a`` and ``own_i = Σ_j S_ij b_ij`` for S = left @ right.
+def weighted_slopes(slopes, values, first, left, right, tile, sums):
+    """``tile = S ∘ a`` for S = left @ right, and ``sums_i = (Σ_j S_ij a_ij, Σ_j S_ij K_ij)``.
 
-    left (k, 2), right (2, l): then Σ_j S_ij ∂₁K(x_i, z_j) = (tile @ Z)_i + own_i x_i.
+    left (k, 2), right (2, l), tile (k, l), sums (k, 2); then Σ_j S_ij ∂₁K(x_i, z_j) is
+    (tile @ Z)_i and a multiple of x_i.
     """
-    kind, slopes, radial, x_norms, z_norms = pair
-    n_rows, n_columns = slopes.shape
+    n_rows, n_columns = tile.shape
     for i in range(n_rows):
-        first, second = left[i, 0], left[i, 1]
-        total = 0.0
-        if kind == NTK:
-            for j in range(n_columns):
-                s = first * right[0, j] + second * right[1, j]
-                tile[i, j] = s * slopes[i, j]
-                total += s * radial[i, j] * z_norms[j]
-            own[i] = total / x_norms[i]
-        elif kind == POLYNOMIAL:
-            for j in range(n_columns):
-                s = first * right[0, j] + second * right[1, j]
-                tile[i, j] = s * slopes[i, j]
-            own[i] = 0.0
-        else:
-            for j in range(n_columns):
-                s = first * right[0, j] + second * right[1, j]
-                t = s * slopes[i, j]
-                tile[i, j] = t
-                total -= t
-            own[i] = total
+        one, other = left[i, 0], left[i, 1]
+        for j in range(n_columns):
+            s = one * right[0, j] + other * right[1, j]
+            tile[i, j] = s * slopes[i, first + j]
+        of_slopes, of_values = 0.0, 0.0
+        for j in range(n_columns):
+            s = one * right[0, j] + other * right[1, j]
+            of_slopes += tile[i, j]
+            of_values += s * values[i, first + j]
+        sums[i, 0] = of_slopes
+        sums[i, 1] = of_values
 
 
 @operation(fastmath=FAST)
-def directional_tile(pair, along, tile):
-    """``tile``: ⟨z_j, B_i⟩ on entry, D_ij on exit; `along` (k,) holds ⟨x_i, B_i⟩."""
-    kind, slopes, radial, x_norms, z_norms = pair
-    n_rows, n_columns = slopes.shape
+def directional_tile(slopes, values, first, shifts, tile):
+    """``tile``: t_ij on entry, D_ij on exit; shifts (k, 2) holds u and h."""
+    n_rows, n_columns = tile.shape
     for i in range(n_rows):
-        here = along[i]
-        if kind == NTK:
-            here /= x_norms[i]
-            for j in range(n_columns):
-                tile[i, j] = slopes[i, j] * tile[i, j] + radial[i, j] * z_norms[j] * here
-        else:
-            if kind == POLYNOMIAL:
-                here = 0.0
-            for j in range(n_columns):
-                tile[i, j] = slopes[i, j] * (tile[i, j] - here)
+        u, h = shifts[i, 0], shifts[i, 1]
+        for j in range(n_columns):
+            tile[i, j] = slopes[i, first + j] * (tile[i, j] - u) + h * values[i, first + j]
 
 
 @operation(fastmath=FAST)
 def directional_sums(tile, right, left, rows, columns):
-    """``rows = D rightᵀ`` (k, 2), and ``columns += leftᵀ D`` (2, l), for a tile D."""
+    """``rows += D rightᵀ`` (k, 2), and ``columns += leftᵀ D`` (2, l), for a tile D."""
     n_rows, n_columns = tile.shape
     for i in range(n_rows):
-        first, second = left[i, 0], left[i, 1]
+        one, two = left[i, 0], left[i, 1]
         total, other = 0.0, 0.0
         for j in range(n_columns):
-            d = tile[i, j]
-            total += d * right[0, j]
-            other += d * right[1, j]
-            columns[0, j] += d * first
-            columns[1, j] += d * second
-        rows[i, 0] = total
-        rows[i, 1] = other
+            total += tile[i, j] * right[0, j]
+            other += tile[i, j] * right[1, j]
+        for j in range(n_columns):
+            columns[0, j] += tile[i, j] * one
+            columns[1, j] += tile[i, j] * two
+        rows[i, 0] += total
+        rows[i, 1] += other
 
 
 _BLOCK = 32
 
 
 @operation(fastmath=STRICT)
-def scatter_symmetric(tile, start, out):
-    """Write rows start … of a symmetric matrix, known up to the diagonal, and their mirror."""
-    n_rows = tile.shape[0]
-    stop = start + n_rows
+def mirror(rows, start, out):
+    """Rows start … of a symmetric matrix, known up to the diagonal, copied above it."""
+    stop = start + rows.shape[0]
     for top in range(start, stop, _BLOCK):
         bottom = min(top + _BLOCK, stop)
         for first in range(0, bottom, _BLOCK):
-            for i in range(top, bottom):
-                last = min(first + _BLOCK, i + 1)
-                for j in range(first, last):
-                    out[i, j] = tile[i - start, j]
             for j in range(first, min(first + _BLOCK, bottom)):
-                for i in range(max(top, j), bottom):
-                    out[j, i] = tile[i - start, j]
+                for i in range(max(top, j + 1), bottom):
+                    out[j, i] = rows[i - start, j]

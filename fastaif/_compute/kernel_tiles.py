@@ -122,9 +122,9 @@ def _kernels_of_distances(kind, gamma, row, slopes):
 @operation(fastmath=STRICT)
 def _distance_tile(kernel, X, Z, xs, zs, offset, values, slopes):
     unused = np.empty(WIDTH)
-    for i in range(values.shape[0]):
-        for first in range(0, values.shape[1], WIDTH):
-            last = min(first + WIDTH, values.shape[1])
+    for i in range(X.shape[0]):
+        for first in range(0, Z.shape[0], WIDTH):
+            last = min(first + WIDTH, Z.shape[0])
             row = values[i, first:last]
             out = slopes[i, first:last] if slopes.size else unused[: last - first]
             if _squared_distances(row, zs[first:last], xs[i]):
@@ -159,21 +159,21 @@ def _polynomials(kernel, row, slopes, power):
 
 
 @operation(fastmath=STRICT)
-def _polynomial_tile(kernel, values, slopes):
+def _polynomial_tile(kernel, n_columns, values, slopes):
     unused, power = np.empty(WIDTH), np.empty(WIDTH)
     for i in range(values.shape[0]):
-        for first in range(0, values.shape[1], WIDTH):
-            last = min(first + WIDTH, values.shape[1])
+        for first in range(0, n_columns, WIDTH):
+            last = min(first + WIDTH, n_columns)
             out = slopes[i, first:last] if slopes.size else unused[: last - first]
             _polynomials(kernel, values[i, first:last], out, power)
 
 
 @operation(fastmath=STRICT)
-def kernel_tile(kernel, X, Z, xs, zs, offset, values, slopes_radial):
+def kernel_tile(kernel, X, Z, xs, zs, offset, values, slopes):
     """K and the slopes of ``∂₁K(x_i, z_j) = a_ij z_j + b_ij x_i`` for a tile of pairs.
 
-    b = 0 for polynomials, −a for kernels of the distance, e ‖z‖/‖x‖ for the NTK, whose a is
-    −k'(ϑ)/sin ϑ and e = k − a cos ϑ. At parallel pairs a = 0 and e = k.
+    b = 0 for polynomials, −a for kernels of the distance; for the NTK a = −k'(ϑ)/sin ϑ, 0 at
+    parallel pairs, and b is such that ⟨∂₁K, x⟩ = K.
 
     Parameters
     ----------
@@ -184,10 +184,10 @@ def kernel_tile(kernel, X, Z, xs, zs, offset, values, slopes_radial):
         ‖x‖² and ‖z‖²; not 0 for the NTK.
     offset : int
         X's row i is Z's row i + offset, the same sample; −2^60 if they are others.
-    values : array (k, l), C-contiguous
-        ⟨x_i, z_j⟩ on entry, K(x_i, z_j) on exit.
-    slopes_radial : tuple of two arrays (k, l), C-contiguous
-        Receive a and, for the NTK, e; (0, 0) where that is not wanted.
+    values : array (k, l or more), C-contiguous
+        ⟨x_i, z_j⟩ on entry, K(x_i, z_j) on exit, in the first l columns.
+    slopes : array like values
+        Receives a; (0, 0) where that is not wanted.
 
     Returns
     -------
@@ -195,9 +195,9 @@ def kernel_tile(kernel, X, Z, xs, zs, offset, values, slopes_radial):
         Pairs of distinct samples where the NTK has a kink: parallel or antiparallel ones.
     """
     if kernel.kind == NTK:
-        return angle_tile(kernel, X, Z, xs, zs, offset, values, slopes_radial)
+        return angle_tile(kernel, X, Z, xs, zs, offset, values, slopes)
     if kernel.kind == POLYNOMIAL:
-        _polynomial_tile(kernel, values, slopes_radial[0])
+        _polynomial_tile(kernel, Z.shape[0], values, slopes)
     else:
-        _distance_tile(kernel, X, Z, xs, zs, offset, values, slopes_radial[0])
+        _distance_tile(kernel, X, Z, xs, zs, offset, values, slopes)
     return 0
