@@ -8,8 +8,7 @@ x_i; products with directions are ``D_ij = a_ij (t_ij − u_i) + h_i K_ij``, whe
 a matrix product too. BLAS makes these products, the operations here what comes before and
 after. A loop that sums stores nothing: where it did, the compiler would sum in one order or
 another, depending on where the arrays lie. Rows of K and a may be longer than a tile, which
-begins in their column `first`; all
-arrays are C-ordered, and loops run along their rows.
+begins in their column `first`; all arrays are C-ordered, and loops run along their rows.
 """
 
 from __future__ import annotations
