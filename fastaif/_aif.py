@@ -60,7 +60,9 @@ def aif(
     p : float in [1, inf], default 2
         The attack's norm.
     order : float, default inf
-        inf: each sample has its own budget. (Other orders are not implemented.)
+        u of a budget that the samples share, ``(E ‖δ_i/c‖_p^u)^{1/u} ≤ ε s`` (Wasserstein
+        attacks, section 6.2); inf: each sample has its own, εs; 1: what is best for the
+        attack goes to the sample of the steepest loss.
     radius : "mean_norm" or float, default "mean_norm"
         s. "mean_norm" is the paper's ``E‖x/c‖_p``; 1.0 makes ε absolute.
     feature_scale : array (m,), optional
@@ -73,7 +75,8 @@ def aif(
         before PolynomialFeatures count.
     sample_weight : array (n,), optional
     formula : {"exact", "paper"}, default "exact"
-        The same at order = inf.
+        "paper": Theorem 6.1 as printed, which gives all of a shared budget to one sample.
+        It is right for order 1, and for comparison only at other finite orders.
     damping : float, default 0.0
         Added to the diagonal of H before it is inverted.
     solver : {"auto", "cholesky"}, default "auto"
@@ -119,7 +122,7 @@ def aif(
     problem = prepare(
         estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
         attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
-        damping=damping, n_threads=n_threads,
+        formula=formula, damping=damping, n_threads=n_threads,
     )  # fmt: skip
     if refine:
         problem = _refined(problem)

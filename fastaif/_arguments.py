@@ -23,6 +23,7 @@ from .linear_model import LinearModel
 from .linear_problem import LinearProblem
 from .models.adapters import describe, refuse_other_columns
 from .problems import InfluenceProblem
+from .sharing import Sharing
 from .streaming import RowSource
 
 Array = NDArray[Any]
@@ -60,6 +61,7 @@ def prepare(
     attackable: Any,
     attack_space: Any,
     sample_weight: Any,
+    formula: str = "exact",
     damping: float = 0.0,
     n_threads: Any = None,
     only_radius: bool = False,
@@ -69,7 +71,7 @@ def prepare(
     `only_radius` leaves the pass for H and Φ until something asks for it.
     """
     p = _validate.number(p, "p", low=1.0, infinite=True)
-    _validate.order(order)
+    sharing = Sharing(_validate.number(order, "order", low=1.0, infinite=True), formula)
     _validate.option(attack_space, "attack_space", ["scaled", "raw"])
     s = _validate.radius(radius)
     threads = _validate.threads(n_threads)
@@ -90,6 +92,7 @@ def prepare(
     if not np.any(ball.scale > 0):
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
     problem = _problem(model, source, ball, damping, threads)
+    problem = dataclasses.replace(problem, sharing=sharing)
     with locating(source):
         if not only_radius and smoothing is None:
             problem.begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
 from .problems import InfluenceProblem
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
+from .shared_attacks import attack_shared, shared_loss
 from .sum_problem import SumProblem
 
 Array = NDArray[Any]
@@ -56,7 +57,9 @@ def attack(
     y : array (n,)
     eps : float
     p, order, radius, feature_scale, attackable, attack_space, sample_weight
-        As in `aif`; weights enter s only.
+        As in `aif`; weights enter s, and what each sample's share of a budget costs. Finite
+        orders are for linear predictors: exact for order 1, and for the squared error at
+        order 2; else the best of several ascents to stationary points.
     method : {"auto", "exact", "pgd"}, default "auto"
         "exact" is the closed form ``x ± ε s φ_c(∇_x f)`` for a linear predictor, and a
         trust-region subproblem a sample for the quadratic basis with p = 2. "pgd" is
@@ -118,6 +121,8 @@ def adversarial_loss(
         attack_space=attack_space, sample_weight=sample_weight,
     )  # fmt: skip
     with locating(problem.source):
+        if problem.sharing.is_shared:
+            return shared_loss(cast(LinearProblem, problem), problem.params, eps)
         if settings is None and isinstance(problem, BasisProblem):
             return adversarial_mean(problem, eps, has_exact_attacks(problem))
         if settings is None and isinstance(problem, LinearProblem):
@@ -153,7 +158,7 @@ def _prepare_attack(
     refuse_unknown_maximum(problem, method)
     if isinstance(problem, GramProblem) and not problem.model.moving:
         problem = by_rows(problem)
-    if has_exact_attacks(problem) and method != "pgd":
+    if problem.sharing.is_shared or (has_exact_attacks(problem) and method != "pgd"):
         return problem, eps, None
     if method == "auto":  # two starts find both ends of the range of f
         settings = dataclasses.replace(settings, n_restarts=max(settings.n_restarts, 2))
@@ -176,7 +181,9 @@ def _write_attacks(
 ) -> None:
     theta = problem.params
     if isinstance(problem, LinearProblem):
-        if settings is None:
+        if problem.sharing.is_shared:
+            attack_shared(problem, theta, eps, out)
+        elif settings is None:
             closed_form(problem, theta, eps, out)
         else:
             projected_ascent(problem, theta, eps, settings, out)

@@ -34,6 +34,7 @@ class BasisSweep(Sweep):
         kappa: float = 0.0,
         smoothing: float = 0.0,
         multiplier: Array = c.EMPTY,
+        exponent: float = 0.0,
     ) -> InfluenceSums:
         """The sums at θ = (β, b) over all rows, of the natural loss (κ must be 0)."""
         if kappa != 0.0:
@@ -48,22 +49,22 @@ class BasisSweep(Sweep):
         )  # fmt: skip
         fingerprint = (
             self.loss, self.fit_intercept, self.basis.basis, need, self._attack().p, norm_of.p,
-            *(array.tobytes() for array in arrays),
+            exponent, *(array.tobytes() for array in arrays),
         )  # fmt: skip
 
         def work(start: int, stop: int) -> InfluenceSums:
             hess = np.zeros((d, d) if need & c.NEED_HESSIAN else (0, 0))
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
-            add(self.source.rows(start, stop), theta, need, raw)
-            return InfluenceSums(fingerprint, raw, self.fit_intercept)
+            add(self.source.rows(start, stop), theta, need, self._inner(exponent), raw)
+            return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent)
 
         threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * d)
         return streaming.reduce_chunks(
             self.source.chunks(columns=d), work, InfluenceSums.merge, threads
         )
 
-    def _inner(self) -> c.Inner:
-        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY)
+    def _inner(self, exponent: float) -> c.Inner:
+        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY, exponent)
 
     def _attack(self) -> c.Attack:
         if self.ball is None:
@@ -74,16 +75,20 @@ class BasisSweep(Sweep):
         d = self.n_coefs
         return theta[:d].copy(), float(theta[d]) if self.fit_intercept else 0.0
 
-    def _add_built_in(self, rows: c.Rows, theta: Array, need: int, raw: c.Sums) -> None:
+    def _add_built_in(
+        self, rows: c.Rows, theta: Array, need: int, inner: c.Inner, raw: c.Sums
+    ) -> None:
         """A compiled basis: one operation does it all."""
         beta, intercept = self._parameters(theta)
         predictor = c.Predictor(beta, intercept, c.EMPTY, c.EMPTY)
         get("basis_sums")(
             rows, self.basis.compiled(), predictor, self._norm_of(need), self._attack(),
-            self._inner(), need, raw,
+            inner, need, raw,
         )  # fmt: skip
 
-    def _add_given(self, rows: c.Rows, theta: Array, need: int, raw: c.Sums) -> None:
+    def _add_given(
+        self, rows: c.Rows, theta: Array, need: int, inner: c.Inner, raw: c.Sums
+    ) -> None:
         """A Custom or kernel basis hands over its features, a block at a time."""
         beta, intercept = self._parameters(theta)
         size = max(64, _BLOCK_DOUBLES // self.n_coefs)
@@ -100,7 +105,7 @@ class BasisSweep(Sweep):
             columns = np.array(V.T, order="C")  # used up
             block, weights = c.Block(columns, V @ beta + intercept, norms), np.empty(len(y))
             get("block_sums")(
-                block, directions, np.array(y), np.array(w), self._inner(), need, weights, raw
+                block, directions, np.array(y), np.array(w), inner, need, weights, raw
             )
             if moves is not None:
                 raw.vectors[c.V_MIXED] += weights @ moves

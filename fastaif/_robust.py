@@ -42,7 +42,8 @@ def robust_fit(
     eps : float
         ε ≥ 0, in units of the radius s.
     p, order, radius, feature_scale, attackable, attack_space, sample_weight
-        As in `aif`.
+        As in `aif`. Finite orders are for linear predictors; "exact" then covers order 1 for
+        every loss, and order 2 for the squared error.
     method : {"auto", "exact", "pgd"}, default "auto"
         "exact": the inner maximum is ``max ℓ(f ± ε s ‖c ∘ ∇_x f‖_q)`` for a linear
         predictor and any loss convex in f, and from trust-region subproblems for the

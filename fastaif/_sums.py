@@ -30,13 +30,19 @@ class InfluenceSums:
     fingerprint: tuple[Any, ...]
     raw: c.Sums
     fit_intercept: bool
+    exponent: float = 0.0
 
     def merge(self, other: InfluenceSums) -> InfluenceSums:
         """Add another part's totals to these; both must be sums of the same thing."""
         if self.fingerprint != other.fingerprint:
             raise ValueError("sums of different models, losses or attacks cannot be merged")
+        peak = max(self.peak, other.peak)
+        if self.exponent > 0.0:  # shares of the budget relative to the same gain
+            for sums in (self, other):
+                get("raise_peak")(peak, self.exponent, sums.raw)
         for mine, theirs in zip(self.raw, other.raw, strict=True):
             mine += theirs
+        self.raw.scalars[c.S_PEAK] = peak
         return self
 
     def _with_intercept(self, vector: int, scalar: int) -> Array:
@@ -70,8 +76,8 @@ class InfluenceSums:
 
     @property
     def mixed_direction(self) -> Array:
-        """E ψ_fκ (v, 1), shape (d,)."""
-        return self._with_intercept(c.V_FK, c.S_FK)
+        """E ψ_fκ (v, 1), shape (d,); times shares of the budget where it is shared."""
+        return self._with_intercept(c.V_FK, c.S_MIXED if self.exponent > 0.0 else c.S_FK)
 
     @property
     def gain(self) -> float:
@@ -87,6 +93,16 @@ class InfluenceSums:
     def mixed(self) -> Array:
         """Φ/s of Theorem 4.1, shape (d,) (passes with NEED_MIXED)."""
         return self._with_intercept(c.V_MIXED, c.S_MIXED)
+
+    @property
+    def peak(self) -> float:
+        """M, the largest ‖∇_x ℓ‖_q (of linear predictors |ℓ'|), where budgets are shared."""
+        return float(self.raw.scalars[c.S_PEAK])
+
+    @property
+    def power(self) -> float:
+        """E (g / M)^v, where budgets are shared."""
+        return self.scalar(c.S_POWER)
 
     @property
     def ties(self) -> int:
@@ -159,6 +175,7 @@ class Sweep:
         kappa: float = 0.0,
         smoothing: float = 0.0,
         multiplier: Array = c.EMPTY,
+        exponent: float = 0.0,
     ) -> InfluenceSums:
         """The sums at θ = (β, b) over all rows.
 
@@ -169,7 +186,7 @@ class Sweep:
             NEED_* bits.
         kappa : float
             κ = ε s ‖D β‖_q; 0 for the natural loss.
-        smoothing, multiplier
+        smoothing, multiplier, exponent
             See `_compute._types.Inner`.
         """
         m = self.source.n_columns
@@ -183,16 +200,18 @@ class Sweep:
         )  # fmt: skip
         fingerprint = (
             self.loss, self.fit_intercept, predictor.intercept, norm_of.p, kappa, smoothing, need,
-            *(array.tobytes() for array in arrays),
+            exponent, *(array.tobytes() for array in arrays),
         )  # fmt: skip
 
         def work(start: int, stop: int) -> InfluenceSums:
             lam = shares[start:stop] if shares.size else c.EMPTY
-            inner = c.Inner(self.loss.code, float(self.loss.delta), kappa, smoothing, lam)
+            inner = c.Inner(
+                self.loss.code, float(self.loss.delta), kappa, smoothing, lam, exponent
+            )
             hess = np.zeros((m, m) if need & c.NEED_HESSIAN else (0, 0))
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, m)), np.zeros(c.N_SCALARS))
             operation(self.source.rows(start, stop), predictor, norm_of, inner, need, raw)
-            return InfluenceSums(fingerprint, raw, self.fit_intercept)
+            return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent)
 
         threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * m)
         return streaming.reduce_chunks(

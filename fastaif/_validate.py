@@ -172,16 +172,6 @@ def radii(eps: Any) -> Array:
     return array
 
 
-def order(value: Any) -> float:
-    """The Wasserstein order; so far only ∞, a budget for each sample by itself."""
-    result = number(value, "order", low=1.0, infinite=True)
-    if not math.isinf(result):
-        raise NotImplementedError(
-            f"order={result:g}: budgets shared between samples are not implemented; use order=inf"
-        )
-    return result
-
-
 def radius(value: Any) -> float | None:
     """None for the mean norm, or a positive number."""
     if isinstance(value, str):

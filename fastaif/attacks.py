@@ -66,7 +66,7 @@ def projected_ascent(
     radius = eps * problem.radius
     step = radius * (2.5 / settings.n_steps if settings.step is None else settings.step)
     f = problem.sweep.predictions(theta)
-    inner = c.Inner(model.loss.code, float(model.loss.delta), 0.0, 0.0, c.EMPTY)
+    inner = c.Inner(model.loss.code, float(model.loss.delta), 0.0, 0.0, c.EMPTY, 0.0)
     operation = get("linear_pgd")
 
     def work(start: int, stop: int) -> None:

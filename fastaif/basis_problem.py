@@ -37,8 +37,24 @@ class BasisProblem(SumProblem):
 
     @property
     def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
-        return self.radius * self.sums.input_slope
+        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
+        sums = self.sums
+        if self.sharing.is_shared:
+            return self.radius * self.sharing.value(sums.peak, sums.power)
+        return self.radius * sums.input_slope
+
+    def input_gains(self) -> Array:
+        """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
+        out, loss = np.empty(self.source.n_rows), self.model.loss
+        f = self.sweep.predictions(self.params)
+
+        def work(start: int, stop: int) -> None:
+            slopes = self.input_slopes(start, stop, self.beta)
+            first = loss.slope(f[start:stop], self.source.targets(start, stop))
+            out[start:stop] = np.abs(first) * lp_norm(slopes, self.ball.q)
+
+        map_rows(self.source, self.in_blocks(work), self.n_threads)
+        return out
 
     @property
     def ties(self) -> int:
@@ -67,7 +83,8 @@ class BasisProblem(SumProblem):
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q (v, 1) + |ℓ'| (Jφ, 0))] (Theorem 4.1)."""
         if weights is None:
-            return self.radius * self.sums.mixed
+            scale = self.sharing.scale(self.sums.power) if self.sharing.is_shared else 1.0
+            return self.radius * scale * self.sums.mixed
         weighted = self.source._replace(weight=self._base_weights() * weights)
         sweep = self.model.sweep(weighted, self.ball, self.n_threads)
         sums = finite(sweep.run(self.params, self._needs))
@@ -75,9 +92,9 @@ class BasisProblem(SumProblem):
         return self.radius * (sums.weight / self.sums.weight) * sums.mixed
 
     def per_sample(self) -> Array:
-        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
         d, loss = self.model.n_coefs, self.model.loss
-        out = np.empty((self.source.n_rows, len(self.params)))
+        out, budgets = np.empty((self.source.n_rows, len(self.params))), self.budgets
         intercept = self.params[d:].sum()
 
         def work(start: int, stop: int) -> None:
@@ -91,6 +108,7 @@ class BasisProblem(SumProblem):
             z[:, :d] = V * signed[:, None]
             z[:, :d] += np.abs(slope)[:, None] * self.basis.moves_at(U, P)
             z[:, d:] = signed[:, None]
+            z *= budgets[start:stop, None]
             z[:] = -self.radius * self.solve(z.T).T
 
         map_rows(self.source, self.in_blocks(work), self.n_threads)
@@ -111,7 +129,7 @@ class BasisProblem(SumProblem):
         f, speed, _ = self.moves(influence)
         turns: list[tuple[float, int]] = []
         gains: list[float] = []
-        free = self.ball.scale > 0
+        free, budgets = self.ball.scale > 0, self.budgets
         along = influence[: self.model.n_coefs]
 
         def work(start: int, stop: int) -> None:
@@ -120,7 +138,9 @@ class BasisProblem(SumProblem):
             slopes = self.input_slopes(start, stop, self.beta)[kept]
             speeds = self.input_slopes(start, stop, along)[kept]
             turns.append(validity.direction_changes(slopes, speeds, self.ball.p, free))
-            gains.append(float(np.min(lp_norm(slopes, self.ball.q), initial=np.inf)))
+            with np.errstate(divide="ignore"):  # samples without a share of the budget stay
+                lengths = lp_norm(slopes, self.ball.q) / budgets[start:stop][kept]
+            gains.append(float(np.min(lengths, initial=np.inf)))
 
         map_rows(self.source, self.in_blocks(work), self.n_threads)
         when, place = min(turns)
@@ -131,7 +151,8 @@ class BasisProblem(SumProblem):
         reach = None if lip is None else np.inf
         if lip:
             reach = min(gains) / (self.radius * lip)
-        return validity.basis_kinks(self.sweep, (f, speed), (when, event), reach)
+        shared = validity.Event(np.inf, "") if self.sharing.is_shared else None
+        return validity.basis_kinks(self.sweep, (f, speed), (when, event), reach, shared)
 
     def input_slopes(self, start: int, stop: int, beta: Array) -> Array:
         """D ∇_u (βᵀv) for a range of rows, shape (k, m)."""

@@ -55,6 +55,8 @@ class Contraction(NamedTuple):
         Eθ̂.
     pulled : array (n,) or None
         EᵀΩr; None where the penalty's own move cancels it.
+    budgets : array (n,)
+        t.
     gains : array (n,)
         ‖c ∘ ∇_{x_k} L‖_q.
     ties, kinks : int
@@ -62,6 +64,7 @@ class Contraction(NamedTuple):
 
     turned: Array
     pulled: Array | None
+    budgets: Array
     gains: Array
     ties: int
     kinks: int

@@ -90,3 +90,17 @@ class GramData(InfluenceProblem):
         if not self.model.moving:
             return f - self.targets
         return self.slope(f) + (0.5 * self.alpha * self.params if self.is_rkhs else 0.0)
+
+    def shared_budgets(self, gains: Array) -> Array:
+        """t (n,), from ‖∇_{x_k} L‖_q."""
+        if not self.sharing.is_shared:
+            return np.ones(len(gains))
+        free = self.weights == 0.0
+        if self.model.moving and not self.is_rkhs and np.any(free & (gains > 0.0)):
+            raise ValueError(
+                "a finite order needs positive weights here: a moving centre of weight zero "
+                "would cost an attack nothing"
+            )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own = np.where(free, 0.0, gains / self.weights)
+        return self.sharing.budgets(own, self.weights)

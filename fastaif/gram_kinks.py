@@ -58,7 +58,7 @@ def _turns(problem: GramProblem) -> str:
 
 def _flips(problem: GramProblem, influence: Array) -> tuple[Array, Array]:
     """The ε at which samples' attacks turn round, sorted, and their shares of the weight."""
-    if problem.model.moving and not problem.is_rkhs:
+    if problem.sharing.is_shared or (problem.model.moving and not problem.is_rkhs):
         return np.empty(0), np.empty(0)
     if problem.model.moving:
         value, speed = problem.params, influence

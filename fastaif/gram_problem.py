@@ -66,17 +66,18 @@ class GramProblem(GramData):
         theta, slope, moving = self.params, self.slope(f), self.model.moving
         weights = pair_weights(theta, self.pull(f), moving)
         steps, gains, ties = directions(self.ball, gram.gradient(*weights))
-        steps *= self.radius if budgets is None else self.radius * budgets[:, None]
+        gains = gains if moving else self.weights * gains
+        budgets = self.shared_budgets(gains) if budgets is None else budgets
+        steps *= self.radius * budgets[:, None]
         rows, columns = gram.directional(
             steps, np.stack([theta, slope]), np.column_stack([theta, slope])
         )
-        gains = gains if moving else self.weights * gains
         counted = int(ties[gains > 0].sum())
         if not moving:
-            return Contraction(rows[:, 0], columns[1], gains, counted, gram.kinks)
+            return Contraction(rows[:, 0], columns[1], budgets, gains, counted, gram.kinks)
         turned = rows[:, 0] + columns[0]
         pulled = None if self.is_rkhs else rows[:, 1] + columns[1]
-        return Contraction(turned, pulled, gains, counted, gram.kinks)
+        return Contraction(turned, pulled, budgets, gains, counted, gram.kinks)
 
     @cached_property
     def system(self) -> GramSystem:
@@ -128,8 +129,14 @@ class GramProblem(GramData):
 
     @property
     def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s Σ_k ‖∇_{x_k} L‖_q."""
-        return self.radius * float(self._state[2].gains.sum())
+        """d/dε of the robust optimal objective at 0: s Σ_k t_k ‖∇_{x_k} L‖_q."""
+        found = self._state[2]
+        return self.radius * float(found.budgets @ found.gains)
+
+    @property
+    def budgets(self) -> Array:
+        """t (n,): each sample's share of the budget."""
+        return self._state[2].budgets
 
     @property
     def ties(self) -> int:

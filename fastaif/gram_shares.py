@@ -25,7 +25,8 @@ def per_sample(problem: GramProblem) -> Array:
     theta, f = problem.params, gram.K @ problem.params
     slope = problem.slope(f)
     gradient = gram.gradient(*pair_weights(theta, problem.pull(f), model.moving))
-    D = gram.jacobian(problem.radius * directions(problem.ball, gradient)[0])
+    budgets = problem.radius * problem.budgets
+    D = gram.jacobian(budgets[:, None] * directions(problem.ball, gradient)[0])
     own = D @ theta
     if not model.moving:
         # Per unit of weight, so that samples of weight zero have a share as well.

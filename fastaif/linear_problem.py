@@ -28,8 +28,19 @@ class LinearProblem(SumProblem):
 
     @property
     def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
-        return self.radius * self.gain * self.sums.gain
+        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
+        return self.radius * self.gain * self._shared_slope
+
+    @property
+    def _shared_slope(self) -> float:
+        """E t|ℓ'|, t the shares of the budget."""
+        sums = self.sums
+        return self.sharing.value(sums.peak, sums.power) if self.sharing.is_shared else sums.gain
+
+    def input_gains(self) -> Array:
+        """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
+        f, y = self.sweep.predictions(self.params), self.source.targets()
+        return self.gain * np.abs(self.model.loss.slope(f, y))
 
     @property
     def ties(self) -> int:
@@ -42,13 +53,19 @@ class LinearProblem(SumProblem):
         return self.sums.zero_gradients
 
     def mixed(self, weights: Array | None = None) -> Array:
-        """Φ = s (‖Dβ‖_q E[ℓ'' sgn ℓ' (v, 1)] + E|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
-        sums = self.sums if weights is None else self._weighted_sums(weights)
-        # Per-sample budgets multiply the numerators only: E stays the data's mean.
-        share = sums.weight / self.sums.weight
-        phi = self.gain * sums.mixed_direction
-        phi[: self.model.n_features] += sums.gain * self.ball.gain_gradient(self.beta)
-        return self.radius * share * phi
+        """Φ = s (‖Dβ‖_q E[t ℓ'' sgn ℓ' (v, 1)] + E t|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
+        if weights is None:
+            slope, direction = self._shared_slope, self.sums.mixed_direction
+            if self.sharing.is_shared:
+                direction *= self.sharing.scale(self.sums.power)
+        else:
+            # Per-sample budgets multiply the numerators only: E stays the data's mean.
+            sums = self._weighted_sums(weights)
+            share = sums.weight / self.sums.weight
+            slope, direction = share * sums.gain, share * sums.mixed_direction
+        phi = self.gain * direction
+        phi[: self.model.n_features] += slope * self.ball.gain_gradient(self.beta)
+        return self.radius * phi
 
     def _weighted_sums(self, budgets: Array) -> InfluenceSums:
         weighted = self.source._replace(weight=self._base_weights() * budgets)
@@ -57,12 +74,12 @@ class LinearProblem(SumProblem):
         )
 
     def per_sample(self) -> Array:
-        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
         m, d = self.model.n_features, len(self.params)
         gain, direction = self.gain, self.ball.gain_gradient(self.beta)
         out = np.empty((self.source.n_rows, d))
         loss, basis = self.model.loss, self.model.basis
-        f = self.sweep.predictions(self.params)
+        f, budgets = self.sweep.predictions(self.params), self.budgets
 
         def work(start: int, stop: int) -> None:
             y, fi = self.source.targets(start, stop), f[start:stop]
@@ -73,6 +90,7 @@ class LinearProblem(SumProblem):
             z[:, :m] += np.abs(slope)[:, None] * direction
             if d > m:
                 z[:, m] = signed
+            z *= budgets[start:stop, None]
             z[:] = -self.radius * self.solve(z.T).T
 
         map_rows(self.source, work, self.n_threads)
@@ -80,8 +98,26 @@ class LinearProblem(SumProblem):
 
     def kinks(self, influence: Array) -> validity.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
-        f, speed, _ = self.moves(influence)
-        return validity.linear_kinks(self.sweep, self.params, influence, (f, speed), self.names)
+        f, speed, y = self.moves(influence)
+        shared = self._overtaking(f, speed, y) if self.sharing.is_shared else None
+        return validity.linear_kinks(
+            self.sweep, self.params, influence, (f, speed), self.names, shared
+        )
+
+    def _overtaking(self, f: Array, speed: Array, y: Array) -> validity.Event:
+        """Of order 1: where ω_j [ℓ(f_j ± εs‖Dβ‖_q/ω_j) − ℓ(f_j)] becomes another's largest.
+
+        Over εs‖Dβ‖_q and to first order that is |ℓ'_j| + ε ℓ''_j (t_j sgn ℓ'_j + ½s‖Dβ‖_q/ω_j).
+        """
+        when = np.inf
+        if self.sharing.order == 1.0:
+            w = self._base_weights()
+            kept, loss = w > 0, self.model.loss
+            slope, bend = loss.slope(f, y)[kept], loss.curvature(f, y)[kept]
+            spent = 0.5 * self.radius * self.gain * w.sum() / w[kept]
+            speeds = bend * (speed[kept] * np.sign(slope) + spent)
+            when = validity.overtaken(np.abs(slope), speeds)
+        return validity.Event(when, "another sample's loss becomes the steepest")
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence on slopes in raw units, (d,): β/σ behind a scaler."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .balls import Ball
 from .kernel_model import KernelModel
 from .linear_model import LinearModel
+from .sharing import OWN_BUDGETS, Sharing
 from .solvers.newton import NewtonResult
 from .streaming import RowSource
 from .validity import Kinks
@@ -60,6 +61,8 @@ class InfluenceProblem(ABC):
     n_threads : int or None
     clean : RowSource or None
         Where sensitivities are evaluated by default, if not on `source`.
+    sharing : Sharing
+        Whether each sample has its own budget, or all share one.
     """
 
     model: LinearModel | KernelModel
@@ -68,6 +71,7 @@ class InfluenceProblem(ABC):
     damping: float = 0.0
     n_threads: int | None = None
     clean: RowSource | None = None
+    sharing: Sharing = OWN_BUDGETS
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -124,7 +128,7 @@ class InfluenceProblem(ABC):
     @property
     @abstractmethod
     def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
+        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
 
     @property
     @abstractmethod
@@ -143,7 +147,10 @@ class InfluenceProblem(ABC):
 
     @abstractmethod
     def mixed(self, weights: Array | None = None) -> Array:
-        """Φ (Theorem 4.1), shape (d,), for given per-sample budgets (n,); None: one each."""
+        """Φ (Theorem 4.1), shape (d,), for given per-sample budgets (n,).
+
+        None: one each, or what `sharing` makes of the gains.
+        """
 
     @abstractmethod
     def solve(self, b: Array) -> Array:
@@ -171,7 +178,7 @@ class InfluenceProblem(ABC):
 
     @abstractmethod
     def per_sample(self) -> Array:
-        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
 
     @abstractmethod
     def kinks(self, influence: Array) -> Kinks:

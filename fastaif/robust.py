@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import basis_robust, gram_ascent, gram_robust
+from . import basis_robust, gram_ascent, gram_robust, shared_robust
 from ._compute import _types as c
 from ._sums import InfluenceSums
 from .attacks import PgdSettings, projected_ascent
@@ -19,6 +19,7 @@ from .extremes import is_exact
 from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
 from .problems import InfluenceProblem
+from .shared_attacks import refuse_shared
 from .solvers import robust_linear
 from .solvers.pgd import minimize_adversarial
 from .solvers.robust_problem import RobustProblem
@@ -46,12 +47,21 @@ def has_exact_attacks(problem: InfluenceProblem) -> bool:
     """Whether the inner maximum is known exactly."""
     if isinstance(problem, GramProblem):
         return False
+    if isinstance(problem, LinearProblem) and problem.sharing.is_shared:
+        return shared_robust.is_exact(problem)
     return isinstance(problem, LinearProblem) or is_exact(problem.model.basis, problem.ball.p)
 
 
 def refuse_unknown_maximum(problem: InfluenceProblem, method: str) -> None:
     """method="exact" is for linear predictors, and for the quadratic basis with p = 2."""
+    refuse_shared(problem)
     if method == "exact" and not has_exact_attacks(problem):
+        if problem.sharing.is_shared:
+            raise ValueError(
+                f"method='exact' at order={problem.sharing.order:g} is not known for a "
+                f"{problem.model.kind} model (only at order 1, and for the squared error at order "
+                "2); use 'pgd'"
+            )
         raise ValueError(
             f"method='exact' at p={problem.ball.p:g} is not known for a {problem.model.kind} "
             "model's basis (only for linear ones, and for the quadratic basis at p=2); use 'pgd'"
@@ -64,7 +74,10 @@ def solve_robust(
     """The robust optimum at ε, with the inner maximum exact wherever it is known."""
     if eps == 0.0:
         return _natural(problem, max_iter)
+    refuse_shared(problem)
     if isinstance(problem, LinearProblem):
+        if problem.sharing.is_shared:
+            return _solve_shared(problem, eps, tol, max_iter)
         return _solve_linear(problem, eps, tol, max_iter)
     if isinstance(problem, GramProblem):
         return _solve_gram(problem, eps, tol, max_iter)
@@ -72,6 +85,18 @@ def solve_robust(
     return RobustSolution(
         found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
         found.converged, "exact" if has_exact_attacks(problem) else "pgd",
+    )  # fmt: skip
+
+
+def _solve_shared(
+    problem: LinearProblem, eps: float, tol: float, max_iter: int | None, ascent: bool = False
+) -> RobustSolution:
+    """Samples share the attack's budget."""
+    found = shared_robust.solve(problem, eps, tol, max_iter, ascent)
+    exact = shared_robust.is_exact(problem) and not ascent
+    return RobustSolution(
+        found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
+        found.converged, "exact" if exact else "pgd",
     )  # fmt: skip
 
 
@@ -92,8 +117,9 @@ def by_rows(problem: GramProblem) -> BasisProblem:
     """Fixed centres: a model on a basis, whose samples are attacked one by one."""
     ball = dataclasses.replace(problem.ball, radius=problem.radius)
     return BasisProblem(
-        problem.model.at_fixed_centers(), problem.source, ball, problem.damping, problem.n_threads
-    )
+        problem.model.at_fixed_centers(), problem.source, ball, problem.damping, problem.n_threads,
+        sharing=problem.sharing,
+    )  # fmt: skip
 
 
 def _basis(problem: InfluenceProblem) -> BasisProblem:
@@ -139,6 +165,8 @@ def robust_gain(problem: InfluenceProblem, solution: RobustSolution) -> float:
     """
     shrunk = problem.penalty_change(solution.theta)
     if isinstance(problem, LinearProblem):
+        if problem.sharing.is_shared:
+            return shared_robust.gain(problem, solution.theta, solution.eps) - shrunk
         return _linear_gain(problem, solution) - shrunk
     if isinstance(problem, GramProblem):
         if not problem.model.moving:
@@ -164,6 +192,8 @@ def solve_by_pgd(
     problem: InfluenceProblem, eps: float, settings: PgdSettings, max_iter: int | None = None
 ) -> RobustSolution:
     """The robust optimum by projected gradient ascent and Danskin's theorem."""
+    if isinstance(problem, LinearProblem) and problem.sharing.is_shared:
+        return _solve_shared(problem, eps, 1e-12, max_iter, ascent=True)
     if isinstance(problem, GramProblem):
         if problem.model.moving:
             return _solve_gram(problem, eps, 1e-12, max_iter)

@@ -59,7 +59,19 @@ class SumProblem(InfluenceProblem):
         need = self._needs
         if self.ball.radius is None:
             need |= c.NEED_NORM
-        return finite(self.sweep.run(self.params, need))
+        return finite(self.sweep.run(self.params, need, exponent=self.sharing.exponent))
+
+    @cached_property
+    def budgets(self) -> Array:
+        """t (n,): each sample's share of the budget."""
+        w = self._base_weights()
+        if not self.sharing.is_shared:
+            return np.ones(w.size)
+        return self.sharing.budgets(self.input_gains(), w / w.sum())
+
+    def input_gains(self) -> Array:
+        """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
+        raise NotImplementedError
 
     @cached_property
     def radius(self) -> float:

@@ -5,13 +5,16 @@ turns round, or (b) the attack's direction changes: for p = ∞ when an attackab
 coefficient changes sign, for p = 1 when another coefficient becomes the largest. Where
 ∇_x f varies with x this may happen at any sample, and (c) the ball may grow so large that
 ∇_x f can vanish within it. The first such ε bounds smoothness, not accuracy.
+
+Where samples share a budget one whose ℓ' passes zero has no share of it then, so that (a)
+is no kink; of order 1 there is one where another sample becomes the steepest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +51,20 @@ class Kinks:
         return cumulated[np.searchsorted(self.flips, eps, side="right")]
 
 
+class Event(NamedTuple):
+    """An ε, and what happens there."""
+
+    eps: float
+    what: str
+
+
 def linear_kinks(
-    sweep: Sweep, theta: Array, influence: Array, moves: tuple[Array, Array], names: Sequence[str]
+    sweep: Sweep,
+    theta: Array,
+    influence: Array,
+    moves: tuple[Array, Array],
+    names: Sequence[str],
+    shared: Event | None = None,
 ) -> Kinks:
     """The kinks of a linear-predictor model.
 
@@ -62,12 +77,13 @@ def linear_kinks(
         The predictions at θ, and their derivative along the influence.
     names : sequence of str
         Of the coefficients, for the reason.
+    shared : Event, optional
+        What takes the place of samples' flips where they share a budget.
     """
     ball = sweep.ball
     assert ball is not None
     m = sweep.source.n_columns
-    flips, shares = _sample_flips(sweep, *moves)
-    sample = float(flips[0]) if flips.size else np.inf
+    flips, shares, (sample, what) = _sample_events(sweep, moves, shared)
     direction, place, event = np.inf, 0, "changes sign"
     # With a single attackable feature every norm is |D_j β_j|, with p = ∞'s kink.
     if np.isinf(ball.p) or np.count_nonzero(ball.scale) == 1:
@@ -78,14 +94,18 @@ def linear_kinks(
     if np.isinf(min(sample, direction)):
         reason = "none: the path is smooth at every ε"
     elif sample <= direction:
-        reason = "a sample's loss slope changes sign"
+        reason = what
     else:
         reason = f"the coefficient of {names[place]} {event}"
     return Kinks(flips, shares, min(sample, direction), reason)
 
 
 def basis_kinks(
-    sweep: Sweep, moves: tuple[Array, Array], turn: tuple[float, str], reach: float | None
+    sweep: Sweep,
+    moves: tuple[Array, Array],
+    turn: tuple[float, str],
+    reach: float | None,
+    shared: Event | None = None,
 ) -> Kinks:
     """The kinks of a basis model.
 
@@ -98,10 +118,12 @@ def basis_kinks(
         The first ε at which some sample's direction of attack changes, and what happens.
     reach : float or None
         An ε below which no sample's ∇_x f can vanish within its ball; None if unknown.
+    shared : Event, optional
+        As for `linear_kinks`.
     """
-    flips, shares = _sample_flips(sweep, *moves)
+    flips, shares, sample = _sample_events(sweep, moves, shared)
     events = [
-        (float(flips[0]) if flips.size else np.inf, "a sample's loss slope changes sign"),
+        sample,
         turn,
         (np.inf if reach is None else reach, "a sample's input gradient may vanish in its ball"),
     ]
@@ -111,6 +133,14 @@ def basis_kinks(
         if reach is None:
             reason = "none that is known: an input gradient may vanish somewhere in its ball"
     return Kinks(flips, shares, first, reason)
+
+
+def overtaken(gains: Array, speeds: Array) -> float:
+    """The first ε at which some gain + ε speed, each (n,), passes the largest gain's."""
+    steepest = int(np.argmax(gains))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        when = (gains[steepest] - gains) / (speeds - speeds[steepest])
+    return float(np.min(when[when > 0.0], initial=np.inf))
 
 
 def direction_changes(
@@ -138,6 +168,17 @@ def direction_changes(
         return np.inf, 0
     found = [_argmax_change(u, slope) for u, slope in zip(slopes, speeds, strict=True)]
     return min(found, default=(np.inf, 0))
+
+
+def _sample_events(
+    sweep: Sweep, moves: tuple[Array, Array], shared: Event | None
+) -> tuple[Array, Array, Event]:
+    """Flips, their shares of the weight, and the first kink of a single sample."""
+    if shared is not None:
+        return np.empty(0), np.empty(0), shared
+    flips, shares = _sample_flips(sweep, *moves)
+    first = float(flips[0]) if flips.size else np.inf
+    return flips, shares, Event(first, "a sample's loss slope changes sign")
 
 
 def _sample_flips(sweep: Sweep, f: Array, speed: Array) -> tuple[Array, Array]:

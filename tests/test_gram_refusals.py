@@ -78,7 +78,7 @@ OPTIONS = {
     "p below one": ({"p": 0.5}, ValueError, "p must be a number of at least 1"),
     "p is nan": ({"p": np.nan}, ValueError, "p must be"),
     "order below one": ({"order": 0.5}, ValueError, "order must be"),
-    "finite order": ({"order": 2}, NotImplementedError, "order=2"),
+    "order below 1": ({"order": 0.5}, ValueError, "order"),
     "radius zero": ({"radius": 0.0}, ValueError, "radius must be a number above 0"),
     "radius unknown": ({"radius": "max"}, ValueError, "radius must be one of 'mean_norm'"),
     "weights negative": ({"sample_weight": -np.ones(30)}, ValueError, "sample_weight has a neg"),

@@ -80,7 +80,7 @@ OPTIONS = {
     "p not a number": ({"p": "two"}, TypeError, "p must be"),
     "p is nan": ({"p": np.nan}, ValueError, "p must be"),
     "order below one": ({"order": 0.5}, ValueError, "order must be"),
-    "finite order": ({"order": 2}, NotImplementedError, "order=2"),
+    "order below 1": ({"order": 0.5}, ValueError, "order"),
     "radius zero": ({"radius": 0.0}, ValueError, "radius must be a number above 0"),
     "radius negative": ({"radius": -1.0}, ValueError, "radius must be"),
     "radius unknown": ({"radius": "max"}, ValueError, "radius must be one of 'mean_norm'"),

@@ -17,6 +17,8 @@ OPERATIONS = {
     "linear_pgd": "linear_pgd",
     "project_ball": "_inline",
     "nested_powers": "nested_powers",
+    "raise_peak": "shared_budgets",
+    "share_of": "shared_budgets",
     "basis_sums": "basis_sums",
     "block_sums": "basis_sums",
     "basis_moments": "basis_moments",

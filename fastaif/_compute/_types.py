@@ -24,14 +24,16 @@ RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK = range(5)
 # Places in the vector of scalar sums; each is Σ w(·), except Σ w² and two counts of rows
 # of positive weight: those with ψ_κ = 0, and (logistic loss) those not classified rightly.
 # The last three are filled for NEED_MIXED: Σ w |ℓ'| g and Σ w ℓ'' sgn(ℓ') g, where
-# g = ‖c ∘ ∇_x f‖_q of the row, and the number of ties in the directions of attack.
+# g = ‖c ∘ ∇_x f‖_q of the row, and the number of ties in the directions of attack. Where
+# budgets are shared (`shared_budgets`) S_MIXED is multiplied by the shares, S_PEAK is the
+# largest gain M, which merges as a maximum, and S_POWER is Σ w (g / M)^v.
 (
     S_WEIGHT, S_LOSS, S_F, S_K, S_FK, S_FF, S_KK, S_NORM, S_YARDSTICK, S_F2, S_W2, S_ZERO,
-    S_WRONG, S_SLOPE, S_MIXED, S_TIES, N_SCALARS,
-) = range(17)  # fmt: skip
+    S_WRONG, S_SLOPE, S_MIXED, S_TIES, S_PEAK, S_POWER, N_SCALARS,
+) = range(19)  # fmt: skip
 
 # Rows of the matrix of vector sums: Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v, and for NEED_MIXED
-# Σ w (ℓ'' sgn(ℓ') g v + |ℓ'| J φ), Theorem 4.1's Φ/s.
+# Σ w (ℓ'' sgn(ℓ') g v + |ℓ'| J φ), Theorem 4.1's Φ/s. Shared budgets multiply V_FK and V_MIXED.
 V_F, V_FK, V_FF, V_MIXED, N_VECTORS = range(5)
 
 EMPTY = np.empty(0)
@@ -121,7 +123,8 @@ class Inner(NamedTuple):
     """The loss and its closed inner maximum over ``f ± kappa``.
 
     ``smoothing`` μ > 0 replaces |c| by √(c² + μ²) in ψ = S + |c|; ``multiplier`` gives
-    λ per row where it is not NaN (the mixture of both ends at a kink).
+    λ per row where it is not NaN (the mixture of both ends at a kink). ``exponent`` > 0
+    shares the budget between rows (see `shared_budgets`).
     """
 
     loss: int
@@ -129,6 +132,7 @@ class Inner(NamedTuple):
     kappa: float
     smoothing: float
     multiplier: np.ndarray
+    exponent: float
 
 
 class Steps(NamedTuple):

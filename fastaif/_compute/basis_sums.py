@@ -37,6 +37,7 @@ from ._types import (
 )
 from .basis_features import add_moves, basis_features, basis_gradients
 from .row_geometry import attack_directions
+from .shared_budgets import share_budgets
 from .stages import add_row_scalars, slopes
 
 _BLOCK_DOUBLES = 49152  # 384 KiB
@@ -130,11 +131,13 @@ def _add_vectors(v, derivatives, gained, need, vectors):
 
 
 @operation(fastmath=STRICT)
-def _add_gains(directions, w, derivatives, gained, scalars):
+def _add_gains(directions, w, derivatives, shares, gained, scalars):
     """The scalar sums of gains; rows without a gradient are counted as unattacked."""
     for i in range(w.size):
         gain = directions.gains[i]
         gained[i] = derivatives[1, i] * gain
+        if shares.size:
+            gained[i] *= shares[i]
         scalars[S_SLOPE] += abs(derivatives[0, i]) * gain
         scalars[S_MIXED] += gained[i]
         if w[i] > 0.0:
@@ -157,21 +160,35 @@ def block_sums(block, directions, y, w, inner, need, magnitudes, sums):
         With κ = 0.
     need : int
     magnitudes : array (k,)
-        w |ℓ'|, written: the weights of Jφ, which the caller adds to V_MIXED.
+        w |ℓ'| times shares of the budget, written: the weights of Jφ, which the caller adds
+        to V_MIXED.
     sums : Sums
+
+    Returns
+    -------
+    float
+        What shared budgets multiply the sums of earlier blocks by; else 1.
     """
-    k = y.size
+    k, factor = y.size, 1.0
     derivatives, gained = np.empty((3, k)), np.empty(k if need & NEED_MIXED else 0)
     slopes(block.f, y, inner, 0, w, need, derivatives, sums.scalars)
     for i in range(k):
         magnitudes[i] = abs(derivatives[0, i])
     add_row_scalars(w, derivatives[0], block.norms, need, sums.scalars)
     if need & NEED_MIXED:
-        _add_gains(directions, w, derivatives, gained, sums.scalars)
+        shares = np.empty(k if inner.exponent > 0.0 else 0)
+        if shares.size:
+            factor = share_budgets(
+                derivatives[0], directions.gains, w, inner.exponent, shares, sums
+            )
+            for i in range(k):
+                magnitudes[i] *= shares[i]
+        _add_gains(directions, w, derivatives, shares, gained, sums.scalars)
     if need & (NEED_GRADIENT | NEED_HESSIAN | NEED_MIXED):
         _add_vectors(block.v, derivatives, gained, need, sums.vectors)
     if need & NEED_HESSIAN:
         add_gram_of_columns(block.v, sums.hessian)
+    return factor
 
 
 @operation(fastmath=STRICT)
@@ -224,8 +241,9 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
         w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
         block, directions = Block(v, f[:k], norms[:k]), Directions(gains[:kept], ties[:kept])
         y = rows.y[start : start + k]
-        block_sums(block, directions, y, w, inner, need, magnitudes[:k], sums)
+        factor = block_sums(block, directions, y, w, inner, need, magnitudes[:k], sums)
         if need & NEED_MIXED:
+            moved *= factor
             add_moves(u, basis, p, magnitudes[:k], moved)
     for h in range(d):
         sums.vectors[V_MIXED, h] += moved[h] * basis.out_inverse_scale[h] if scaled else moved[h]

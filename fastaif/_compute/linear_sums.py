@@ -22,7 +22,8 @@ import numpy as np
 
 from ._inline import row_norm
 from ._jit import FAST, STRICT, operation
-from ._types import NEED_NORM, NEED_YARDSTICK
+from ._types import EMPTY, NEED_NORM, NEED_YARDSTICK, S_MIXED
+from .shared_budgets import share_budgets
 from .stages import accumulate, dot_rows, load, norms_of_rows, slopes
 
 _BLOCK_DOUBLES = 49152  # a block of 384 KiB: with BLAS's own panels it fits 1 MiB of L2
@@ -70,6 +71,16 @@ def _predict(x, start, v, predictor, norm_of, need, f, norms):
 
 
 @operation(fastmath=STRICT)
+def _share(derivatives, w, exponent, sums):
+    """Multiply a block's w ψ_fκ by shares of the budget, and add them up for the intercept."""
+    shares = np.empty(w.size)
+    share_budgets(derivatives[0], EMPTY, w, exponent, shares, sums)
+    for i in range(w.size):
+        derivatives[1, i] *= shares[i]
+        sums.scalars[S_MIXED] += derivatives[1, i]
+
+
+@operation(fastmath=STRICT)
 def linear_sums(rows, predictor, norm_of, inner, need, sums):
     """Add the sums over a range of rows to `sums` (see `_types.Sums`).
 
@@ -94,4 +105,6 @@ def linear_sums(rows, predictor, norm_of, inner, need, sums):
         w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
         y = rows.y[start : start + k]
         slopes(f[:k], y, inner, start, w, need, derivatives, sums.scalars)
+        if inner.exponent > 0.0:
+            _share(derivatives[:, :k], w, inner.exponent, sums)
         accumulate(scratch, k, w, derivatives, norms, need, sums)

@@ -99,7 +99,7 @@ def _first_samples(problem: RobustProblem, theta: Array, hint: Hint | None) -> _
     kappa = problem.rho * problem.norm(theta)
     f, y = problem.sweep.predictions(theta), problem.sweep.source.targets()
     side = problem.sweep.loss.worse_end(f, y, kappa)
-    if hint is None or problem.sweep.loss.name == "logistic":
+    if hint is None or not problem.has_kinks:
         return _Samples(side, np.empty(0, dtype=int), np.empty(0))
     c = kappa * problem.sweep.loss.end_gap(f, y, kappa)
     share = c / np.hypot(c, hint.smoothing)
@@ -110,7 +110,7 @@ def _first_samples(problem: RobustProblem, theta: Array, hint: Hint | None) -> _
 
 def _consistent(problem: RobustProblem, theta: Array, kappa: float, samples: _Samples) -> bool:
     """Whether every sample is attacked at its worse end, kinks counting as either."""
-    if problem.sweep.loss.name == "logistic":
+    if not problem.has_kinks:
         return True
     gap, scale = _gaps(problem, theta, kappa)
     wrong = samples.side * gap < -_ROUNDING * scale
@@ -141,7 +141,7 @@ def _step(
         new = norm.snap(new)
     if norm.value(new) == 0.0:
         return None
-    if problem.sweep.loss.name != "logistic":
+    if problem.has_kinks:
         _update_samples(problem, new, norm, samples)
     return new
 

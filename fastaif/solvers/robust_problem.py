@@ -85,6 +85,11 @@ class RobustProblem:
     size: float = 0.0
 
     @property
+    def has_kinks(self) -> bool:
+        """Whether J has kinks where the two ends of a sample are as bad."""
+        return self.sweep.loss.name != "logistic"
+
+    @property
     def m(self) -> int:
         """The number of coefficients."""
         return self.weights.size

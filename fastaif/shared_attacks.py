@@ -1,0 +1,157 @@
+"""Attacks on linear predictors with a budget that all samples share.
+
+A unit of sample i's budget moves its prediction by G = ‖Dβ‖_q, so that the attack chooses
+how far each prediction moves: κ_i ≥ 0 with (E κ^u)^{1/u} ≤ κ = ε s G, to maximise
+E ψ(f_i, κ_i), ψ = max ℓ(f ± κ_i). ψ is convex in κ_i:
+
+- u = 1: a vertex, all of it to one sample, which moves by κ/ω_j;
+- u = 2 and the squared error: κ_i = κ |r_i| / √(E r²);
+- else repeated maximisation of ψ's linear part, κ_i ∝ ψ_κ^{v−1}, which never descends, from
+  the best first step and from the best vertices. It ends at a stationary point.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .linear_problem import LinearProblem
+from .losses import Loss
+from .problems import InfluenceProblem
+from .sharing import Sharing
+
+Array = NDArray[Any]
+
+_MAX_STEPS = 1000
+_VERTICES = 3
+_STILL = 1e-14
+
+
+def refuse_shared(problem: InfluenceProblem) -> None:
+    """Budgets shared between samples are known how to be spent for linear predictors only.
+
+    Raises
+    ------
+    ValueError
+        The order is finite, and the model another.
+    """
+    if problem.sharing.is_shared and not isinstance(problem, LinearProblem):
+        raise ValueError(
+            f"order={problem.sharing.order:g}: attacks whose budget is shared between samples are "
+            f"implemented for linear predictors, not for a {problem.model.kind} model; aif does "
+            "take finite orders, and attacks take order=inf"
+        )
+
+
+def normalised(problem: LinearProblem) -> Array:
+    """ω (n,), which sums to 1."""
+    w = problem.source.weights()
+    return w / w.sum() if w.size else np.full(problem.source.n_rows, 1.0 / problem.source.n_rows)
+
+
+def worse_side(loss: Loss, f: Array, y: Array, moves: Array) -> Array:
+    """±1: at which end of f ± κ_i the loss is larger; +1 where they tie."""
+    return np.where(loss.change(f - moves, 2.0 * moves, y) >= 0.0, 1.0, -1.0)
+
+
+def worst_moves(
+    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float
+) -> Array:
+    """κ_i (n,), how far an attack moves each prediction.
+
+    Parameters
+    ----------
+    loss : Loss
+    f, y, omega : array (n,)
+        Predictions, targets and weights that sum to 1.
+    sharing : Sharing
+        Of finite order.
+    kappa : float
+        κ = ε s ‖Dβ‖_q.
+    """
+    if kappa == 0.0:
+        return np.zeros(len(f))
+    if sharing.order == 1.0:
+        return _vertex(vertex_gains(loss, f, y, omega, kappa), omega, kappa, 0)
+    if sharing.order == 2.0 and loss.name == "squared_error":
+        r = np.abs(f - y)
+        size = np.sqrt(omega @ r**2)
+        return kappa * (r / size if size > 0.0 else np.ones(len(r)))
+    exact = dataclasses.replace(sharing, formula="exact")
+    starts = [kappa * exact.budgets(np.abs(loss.slope(f, y)), omega)]
+    gains = vertex_gains(loss, f, y, omega, kappa)
+    for rank in range(min(_VERTICES, len(f))):
+        place = np.argsort(-gains, kind="stable")[rank]
+        starts.append(np.zeros(len(f)))
+        starts[-1][place] = kappa * omega[place] ** (-1.0 / sharing.order)
+    ends = [_climb(loss, f, y, omega, exact, kappa, start) for start in starts]
+    return max(ends, key=lambda moves: _gain(loss, f, y, omega, moves))
+
+
+def vertex_gains(loss: Loss, f: Array, y: Array, omega: Array, kappa: float) -> Array:
+    """ω_j [max ℓ(f_j ± κ/ω_j) − ℓ(f_j)], shape (n,)."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        far = np.where(omega > 0.0, kappa / omega, 0.0)
+        rise = np.maximum(loss.change(f, far, y), loss.change(f, -far, y))
+    return omega * np.maximum(rise, 0.0)
+
+
+def _vertex(gains: Array, omega: Array, kappa: float, rank: int) -> Array:
+    place = np.argsort(-gains, kind="stable")[rank]
+    moves = np.zeros(len(gains))
+    moves[place] = kappa / omega[place]
+    return moves
+
+
+def _gain(loss: Loss, f: Array, y: Array, omega: Array, moves: Array) -> float:
+    """E ψ(f_i, κ_i) − E ℓ(f_i)."""
+    side = worse_side(loss, f, y, moves)
+    with np.errstate(over="ignore"):
+        return float(omega @ loss.change(f, side * moves, y))
+
+
+def _climb(
+    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float, moves: Array
+) -> Array:
+    """κ_i ∝ ψ_κ(f_i, κ_i)^{v−1}, until it stands still."""
+    for _ in range(_MAX_STEPS):
+        side = worse_side(loss, f, y, moves)
+        slopes = np.maximum(side * loss.slope(f + side * moves, y), 0.0)
+        following = kappa * sharing.budgets(slopes, omega)
+        if not np.isfinite(following).all():
+            break
+        still = np.max(np.abs(following - moves)) <= _STILL * np.max(following)
+        moves = following
+        if still:
+            break
+    return moves
+
+
+def moves_of(problem: LinearProblem, theta: Array, eps: float) -> tuple[Array, Array, Array]:
+    """f (n,), the κ_i of the worst attack at θ, and the side ±1 to which each moves."""
+    loss, y = problem.model.loss, problem.source.targets()
+    f = problem.sweep.predictions(theta)
+    kappa = eps * problem.radius * problem.ball.gain(theta[: problem.model.n_features])
+    moves = worst_moves(loss, f, y, normalised(problem), problem.sharing, kappa)
+    return f, moves, worse_side(loss, f, y, moves)
+
+
+def attack_shared(problem: LinearProblem, theta: Array, eps: float, out: Array) -> None:
+    """Write x_i + δ_i of the worst attack, ‖δ_i/c‖_p = κ_i/G."""
+    beta = theta[: problem.model.n_features]
+    _, moves, side = moves_of(problem, theta, eps)
+    gain = problem.ball.gain(beta)
+    lengths = side * moves / gain if gain > 0.0 else np.zeros(len(moves))
+    inputs = problem.source.inputs(0, problem.source.n_rows)
+    out[...] = inputs + lengths[:, None] * problem.ball.step(beta)
+
+
+def shared_loss(problem: LinearProblem, theta: Array, eps: float) -> float:
+    """E ℓ under the worst attack."""
+    f, moves, side = moves_of(problem, theta, eps)
+    with np.errstate(over="ignore"):
+        values = problem.model.loss.value(f + side * moves, problem.source.targets())
+    return float(normalised(problem) @ values)

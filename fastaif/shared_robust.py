@@ -1,0 +1,142 @@
+"""Robust optima of linear predictors under attacks whose budget all samples share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .linear_problem import LinearProblem
+from .shared_attacks import Array, moves_of, normalised
+from .solvers import robust_linear, vertices
+from .solvers.pgd import minimize_adversarial
+from .solvers.shared_budget import RootProblem
+from .streaming import single_threaded_blas
+
+
+class SharedOptimum(NamedTuple):
+    """θ_ε and how well it is known."""
+
+    theta: Array
+    objective: float
+    residual: float
+    gap: float
+    n_iter: int
+    converged: bool
+
+
+def is_exact(problem: LinearProblem) -> bool:
+    """Whether the inner maximum is known in closed form."""
+    order = problem.sharing.order
+    return order == 1.0 or (order == 2.0 and problem.model.loss.name == "squared_error")
+
+
+def solve(
+    problem: LinearProblem, eps: float, tol: float, max_iter: int | None, ascent: bool = False
+) -> SharedOptimum:
+    """The robust optimum; `ascent` takes the general method where there is an exact one."""
+    with single_threaded_blas():
+        if ascent or not is_exact(problem):
+            return _by_ascent(problem, eps, tol, max_iter)
+        if problem.sharing.order == 1.0:
+            return _by_vertices(problem, eps, tol, max_iter)
+        return _by_root(problem, eps, tol, max_iter)
+
+
+def _working(problem: LinearProblem) -> tuple[Array, Array]:
+    """The diagonal of the penalty, and D, in working coordinates."""
+    work = problem.coordinates
+    penalized, weights = problem.penalized, problem.ball.weights
+    if work is None:
+        return penalized, weights
+    return work.penalized(penalized), weights / work.units
+
+
+def _leave(problem: LinearProblem, theta: Array) -> Array:
+    work = problem.coordinates
+    return theta if work is None else work.leave(theta)
+
+
+def _by_root(
+    problem: LinearProblem, eps: float, tol: float, max_iter: int | None
+) -> SharedOptimum:
+    penalized, weights = _working(problem)
+    inner = RootProblem(
+        problem.working_sweep(), problem.alpha, penalized, weights, problem.ball.p,
+        problem.ball.q, eps * problem.radius, 1000 if max_iter is None else max_iter,
+    )  # fmt: skip
+    found = robust_linear.solve(inner, problem.enter(problem.params), tol)
+    theta = _leave(problem, found.theta)
+    return SharedOptimum(
+        theta, found.objective, found.residual, found.gap, found.n_passes, found.converged
+    )
+
+
+def _by_vertices(
+    problem: LinearProblem, eps: float, tol: float, max_iter: int | None
+) -> SharedOptimum:
+    penalized, weights = _working(problem)
+    source, sweep = problem.source, problem.working_sweep()
+    V = sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
+    if problem.model.fit_intercept:
+        V = np.column_stack([V, np.ones(len(V))])
+    inner = vertices.VertexProblem(
+        V, source.targets(), normalised(problem), problem.model.loss, problem.alpha, penalized,
+        weights, problem.ball.q, eps * problem.radius,
+    )  # fmt: skip
+    found = vertices.solve(inner, problem.enter(problem.params), tol, max_iter)
+    return SharedOptimum(_leave(problem, found.theta), *_fields(found))
+
+
+def _fields(found: vertices.VertexOptimum) -> tuple[float, float, float, int, bool]:
+    return found.objective, found.residual, found.gap, found.n_iter, found.converged
+
+
+def _by_ascent(
+    problem: LinearProblem, eps: float, tol: float, max_iter: int | None
+) -> SharedOptimum:
+    """Danskin's theorem: the gradient at the worst κ_i, in proportion to κ = ε s ‖Dβ‖_q."""
+    loss, source, omega = problem.model.loss, problem.source, normalised(problem)
+    y, m = source.targets(), problem.model.n_features
+    V = problem.sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
+    budget, yardstick = eps * problem.radius, 1.0
+
+    def evaluate(theta: Array) -> tuple[float, Array]:
+        nonlocal yardstick
+        f, moves, side = moves_of(problem, theta, eps)
+        there, beta = f + side * moves, theta[:m]
+        slopes = omega * loss.slope(there, y)
+        shrunk = problem.shrinkage(theta)
+        gradient = 2.0 * shrunk
+        gradient[:m] += V.T @ slopes
+        gradient[m:] += slopes.sum()
+        kappa = budget * problem.ball.gain(beta)
+        spent = float((slopes * side) @ moves) / kappa if kappa > 0.0 else 0.0
+        gradient[:m] += spent * budget * problem.ball.gain_gradient(beta)
+        yardstick = float(np.abs(slopes) @ np.sqrt(1.0 + np.einsum("ij,ij->i", V, V)))
+        with np.errstate(over="ignore"):
+            value = float(omega @ loss.value(there, y)) + float(shrunk @ theta)
+        return value, gradient
+
+    H = problem.hessian  # a little more than H, so that a singular one scales as well
+    metric = np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))
+    found = minimize_adversarial(evaluate, problem.params, metric, max_iter)
+    decrement = np.linalg.solve(metric, found.gradient)
+    return SharedOptimum(
+        found.theta, found.objective, float(np.linalg.norm(found.gradient)) / (yardstick or 1.0),
+        0.5 * float(decrement @ decrement) / (abs(found.objective) or 1.0), found.n_iter,
+        found.converged,
+    )  # fmt: skip
+
+
+def gain(problem: LinearProblem, theta: Array, eps: float) -> float:
+    """How much lower the loss under attack is at θ than at θ̂, without penalty.
+
+    As the mean of per-sample changes, each from its own worst end to its own.
+    """
+    loss, y = problem.model.loss, problem.source.targets()
+    f, before, side = moves_of(problem, problem.params, eps)
+    there, after, new_side = moves_of(problem, theta, eps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        change = loss.change(f + side * before, there - f + new_side * after - side * before, y)
+    return -float(normalised(problem) @ change)

@@ -1,0 +1,78 @@
+"""Budgets that samples share: the order u of an attack (section 6.2 of the paper).
+
+An attack of order u may spend ``(E ‖δ_i/c‖_p^u)^{1/u} ≤ ε s`` in all. To first order the
+best it can do is to give sample i the share t_i of εs, with the gains g_i = ‖∇_x ℓ_i‖_q and
+v = u/(u − 1):
+
+    t_i = g_i^{v−1} / (E g^v)^{1/u},    d/dε of the robust optimum:  s (E g^v)^{1/v}.
+
+For u = ∞ that is t = 1; for u = 1 the sample of the largest gain has it all, 1/ω_J for a
+sample that is the share ω_J of the total weight (samples that tie share it evenly).
+
+Theorem 6.1 as printed gives all to that sample for every u, which is right for u = 1 only;
+`formula="paper"` does as it says, t_J = ω_J^{−1/u}.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import get
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How an attack's budget is divided between samples.
+
+    Attributes
+    ----------
+    order : float
+        u, at least 1; inf: each sample has its own.
+    formula : {"exact", "paper"}
+    """
+
+    order: float = math.inf
+    formula: str = "exact"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether samples share a budget at all."""
+        return self.order < math.inf
+
+    @property
+    def exponent(self) -> float:
+        """e of shares (g/M)^e, M the largest gain: v − 1, inf where one sample has it all."""
+        if not self.is_shared:
+            return 0.0
+        if self.order == 1.0 or self.formula == "paper":
+            return math.inf
+        return 1.0 / (self.order - 1.0)
+
+    def scale(self, power: float) -> float:
+        """What turns shares (g/M)^e into t, given E (g/M)^{e+1}."""
+        return float(power ** (-1.0 / self.order)) if power > 0.0 else 0.0
+
+    def value(self, peak: float, power: float) -> float:
+        """E t g, given M and E (g/M)^{e+1}: (E g^v)^{1/v} by the exact formula."""
+        return peak * power * self.scale(power)
+
+    def budgets(self, gains: Array, weights: Array) -> Array:
+        """t (n,) for gains g (n,) and weights ω (n,) that sum to 1."""
+        counted = np.where(weights > 0, gains, 0.0)
+        peak = float(counted.max(initial=0.0))
+        if not self.is_shared or peak == 0.0:
+            return np.ones(len(gains))
+        share_of, exponent = get("share_of"), self.exponent
+        ratios = counted / peak
+        shares = np.array([share_of(ratio, exponent) for ratio in ratios])
+        return np.asarray(shares * self.scale(float(weights @ (shares * ratios))))
+
+
+OWN_BUDGETS = Sharing()
