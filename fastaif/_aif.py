@@ -76,7 +76,8 @@ def aif(
     sample_weight : array (n,), optional
     formula : {"exact", "paper"}, default "exact"
         "paper": Theorem 6.1 as printed, which gives all of a shared budget to one sample.
-        It is right for order 1, and for comparison only at other finite orders.
+        It is right for order 1, and for comparison only at other finite orders; at inf the
+        paper has Theorem 4.1, the same as "exact".
     damping : float, default 0.0
         Added to the diagonal of H before it is inverted.
     solver : {"auto", "cholesky"}, default "auto"

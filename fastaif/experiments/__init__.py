@@ -11,6 +11,7 @@ from ._theorem_5_1 import Theorem51Result, theorem_5_1
 from ._theorem_5_2 import Theorem52Result, theorem_5_2
 from ._theorem_5_3 import Theorem53Result, theorem_5_3
 from ._theorem_5_4 import Theorem54Result, theorem_5_4
+from ._wasserstein import WassersteinResult, wasserstein
 
 __all__ = [
     "Corollary51Result",
@@ -22,6 +23,7 @@ __all__ = [
     "Theorem52Result",
     "Theorem53Result",
     "Theorem54Result",
+    "WassersteinResult",
     "corollary_5_1",
     "figure1",
     "figure2a",
@@ -31,4 +33,5 @@ __all__ = [
     "theorem_5_2",
     "theorem_5_3",
     "theorem_5_4",
+    "wasserstein",
 ]

@@ -23,8 +23,9 @@ class Experiment:
         ImportError
             matplotlib is not installed.
         """
-        from .. import plotting_experiments, plotting_kernels
+        from .. import plotting_experiments, plotting_kernels, plotting_orders
 
-        kernels = hasattr(plotting_kernels, self._plot)
-        module = plotting_kernels if kernels else plotting_experiments
-        return getattr(module, self._plot)(self, figure)
+        for module in (plotting_kernels, plotting_orders):
+            if hasattr(module, self._plot):
+                return getattr(module, self._plot)(self, figure)
+        return getattr(plotting_experiments, self._plot)(self, figure)
