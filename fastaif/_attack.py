@@ -21,6 +21,7 @@ from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
 from .problems import InfluenceProblem
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
+from .shared_ascent import attack_basis, attack_gram, loss_gram
 from .shared_attacks import attack_shared, shared_loss
 from .sum_problem import SumProblem
 
@@ -57,9 +58,9 @@ def attack(
     y : array (n,)
     eps : float
     p, order, radius, feature_scale, attackable, attack_space, sample_weight
-        As in `aif`; weights enter s, and what each sample's share of a budget costs. Finite
-        orders are for linear predictors: exact for order 1, and for the squared error at
-        order 2; else the best of several ascents to stationary points.
+        As in `aif`; weights enter s, and what each sample's share of a budget costs. At
+        finite orders attacks on linear predictors are exact for order 1, and for the squared
+        error at order 2; others are ascents to stationary points.
     method : {"auto", "exact", "pgd"}, default "auto"
         "exact" is the closed form ``x ± ε s φ_c(∇_x f)`` for a linear predictor, and a
         trust-region subproblem a sample for the quadratic basis with p = 2. "pgd" is
@@ -121,8 +122,8 @@ def adversarial_loss(
         attack_space=attack_space, sample_weight=sample_weight,
     )  # fmt: skip
     with locating(problem.source):
-        if problem.sharing.is_shared:
-            return shared_loss(cast(LinearProblem, problem), problem.params, eps)
+        if problem.sharing.is_shared and not isinstance(problem, BasisProblem):
+            return _shared_loss(problem, eps, settings)
         if settings is None and isinstance(problem, BasisProblem):
             return adversarial_mean(problem, eps, has_exact_attacks(problem))
         if settings is None and isinstance(problem, LinearProblem):
@@ -158,7 +159,7 @@ def _prepare_attack(
     refuse_unknown_maximum(problem, method)
     if isinstance(problem, GramProblem) and not problem.model.moving:
         problem = by_rows(problem)
-    if problem.sharing.is_shared or (has_exact_attacks(problem) and method != "pgd"):
+    if has_exact_attacks(problem) and method != "pgd":
         return problem, eps, None
     if method == "auto":  # two starts find both ends of the range of f
         settings = dataclasses.replace(settings, n_restarts=max(settings.n_restarts, 2))
@@ -180,10 +181,10 @@ def _write_attacks(
     problem: InfluenceProblem, eps: float, settings: PgdSettings | None, out: Array
 ) -> None:
     theta = problem.params
-    if isinstance(problem, LinearProblem):
-        if problem.sharing.is_shared:
-            attack_shared(problem, theta, eps, out)
-        elif settings is None:
+    if problem.sharing.is_shared:
+        _write_shared(problem, eps, settings, out)
+    elif isinstance(problem, LinearProblem):
+        if settings is None:
             closed_form(problem, theta, eps, out)
         else:
             projected_ascent(problem, theta, eps, settings, out)
@@ -195,6 +196,29 @@ def _write_attacks(
     elif isinstance(problem, GramProblem):
         assert settings is not None
         attack_together(problem, eps, settings, out)
+
+
+def _write_shared(
+    problem: InfluenceProblem, eps: float, settings: PgdSettings | None, out: Array
+) -> None:
+    """An attack whose budget all samples share."""
+    if isinstance(problem, LinearProblem):
+        attack_shared(problem, problem.params, eps, out)
+        return
+    assert settings is not None
+    if isinstance(problem, BasisProblem):
+        attack_basis(problem, eps, settings.n_steps, out)
+    elif isinstance(problem, GramProblem):
+        attack_gram(problem, eps, settings.n_steps, out)
+
+
+def _shared_loss(
+    problem: InfluenceProblem, eps: float, settings: PgdSettings | None
+) -> float:
+    if isinstance(problem, LinearProblem):
+        return shared_loss(problem, problem.params, eps)
+    assert settings is not None
+    return loss_gram(cast(GramProblem, problem), eps, settings.n_steps)
 
 
 def _like(X: Any, out: Array) -> Any:

@@ -124,7 +124,7 @@ class _Walk:
 
     def _described(self, t: Array, gram: Gram, value: float) -> _Place:
         problem = self.problem
-        gradient = _gradient(problem, gram, self.theta)
+        gradient = gradient_at(problem, gram, self.theta)
         weights = problem.ball.weights[self.free]
         units, gains, _ = directions(problem.ball, gradient.copy())
         return _Place(
@@ -203,7 +203,9 @@ def _worst(problem: GramProblem, eps: float, settings: PgdSettings) -> Attacked:
     return best
 
 
-def _gradient(problem: GramProblem, gram: Gram, theta: Array) -> Array:
+def gradient_at(problem: GramProblem, gram: Gram, theta: Array) -> Array:
+    """∇_{x_k} L at the inputs of a Gram matrix, (n, m)."""
+    """∇_{x_k} L at the inputs of a Gram matrix, (n, m)."""
     pull = problem.weights * (gram.K @ theta - problem.targets)
     if problem.is_rkhs:
         pull += 0.5 * problem.alpha * theta

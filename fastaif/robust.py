@@ -47,14 +47,13 @@ def has_exact_attacks(problem: InfluenceProblem) -> bool:
     """Whether the inner maximum is known exactly."""
     if isinstance(problem, GramProblem):
         return False
-    if isinstance(problem, LinearProblem) and problem.sharing.is_shared:
-        return shared_robust.is_exact(problem)
+    if problem.sharing.is_shared:
+        return isinstance(problem, LinearProblem) and shared_robust.is_exact(problem)
     return isinstance(problem, LinearProblem) or is_exact(problem.model.basis, problem.ball.p)
 
 
 def refuse_unknown_maximum(problem: InfluenceProblem, method: str) -> None:
     """method="exact" is for linear predictors, and for the quadratic basis with p = 2."""
-    refuse_shared(problem)
     if method == "exact" and not has_exact_attacks(problem):
         if problem.sharing.is_shared:
             raise ValueError(
@@ -194,6 +193,7 @@ def solve_by_pgd(
     """The robust optimum by projected gradient ascent and Danskin's theorem."""
     if isinstance(problem, LinearProblem) and problem.sharing.is_shared:
         return _solve_shared(problem, eps, 1e-12, max_iter, ascent=True)
+    refuse_shared(problem)
     if isinstance(problem, GramProblem):
         if problem.model.moving:
             return _solve_gram(problem, eps, 1e-12, max_iter)

@@ -22,6 +22,7 @@ from .linear_problem import LinearProblem
 from .losses import Loss
 from .problems import InfluenceProblem
 from .sharing import Sharing
+from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 
@@ -31,7 +32,7 @@ _STILL = 1e-14
 
 
 def refuse_shared(problem: InfluenceProblem) -> None:
-    """Budgets shared between samples are known how to be spent for linear predictors only.
+    """Robust fits of finite order are for linear predictors only.
 
     Raises
     ------
@@ -40,13 +41,13 @@ def refuse_shared(problem: InfluenceProblem) -> None:
     """
     if problem.sharing.is_shared and not isinstance(problem, LinearProblem):
         raise ValueError(
-            f"order={problem.sharing.order:g}: attacks whose budget is shared between samples are "
-            f"implemented for linear predictors, not for a {problem.model.kind} model; aif does "
-            "take finite orders, and attacks take order=inf"
+            f"order={problem.sharing.order:g}: robust fits whose attack's budget is shared between "
+            f"samples are implemented for linear predictors, not for a {problem.model.kind} model; "
+            "aif, attack and adversarial_loss do take finite orders"
         )
 
 
-def normalised(problem: LinearProblem) -> Array:
+def normalised(problem: SumProblem) -> Array:
     """ω (n,), which sums to 1."""
     w = problem.source.weights()
     return w / w.sum() if w.size else np.full(problem.source.n_rows, 1.0 / problem.source.n_rows)

@@ -1,0 +1,144 @@
+"""Attacks with a shared budget on models whose gradients differ from input to input.
+
+The attacks t_i = δ_i/c lie in the convex set (E ‖t_i‖_p^u)^{1/u} ≤ ρ. The best of them for
+the linear part of the loss is ρ τ_i φ(g_i), g_i = ∇_{t_i} ℓ_i, with the shares τ of
+`sharing`. The ascent leaps there from where it is, or goes as far on the way as the loss
+rises; it ends where nothing rises, at a stationary point.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .basis_problem import Array, BasisProblem
+from .extremes import Extremes
+from .gram_ascent import gradient_at, objective
+from .gram_problem import GramProblem
+from .kernel_pairs import Gram, make_gram
+from .norms import conjugate, dual_direction, lp_norm
+from .shared_attacks import normalised
+from .sharing import Sharing
+
+_HALVINGS = 30
+
+
+class Place(NamedTuple):
+    """The mean loss under an attack, and ∇_{t_i} ℓ_i (n, k): of a sample's own loss."""
+
+    value: float
+    slopes: Array
+
+
+def ascend(
+    at: Callable[[Array], Place],
+    shape: tuple[int, int],
+    omega: Array,
+    p: float,
+    sharing: Sharing,
+    budget: float,
+    n_steps: int,
+) -> Array:
+    """The attack (n, k) where the ascent from 0 ends.
+
+    Parameters
+    ----------
+    at : callable
+        From an attack t (n, k) to a Place.
+    shape : (n, k)
+    omega : array (n,)
+        Weights, which sum to 1.
+    p, sharing, budget
+        The norm, the order and ρ = ε s.
+    n_steps : int
+    """
+    sharing = dataclasses.replace(sharing, formula="exact")
+    t = np.zeros(shape)
+    here = at(t)
+    for _ in range(n_steps):
+        gains = lp_norm(here.slopes, conjugate(p))
+        lengths = budget * sharing.budgets(gains, omega)
+        move = lengths[:, None] * dual_direction(here.slopes, p) - t
+        found = _rise(at, t, here, move)
+        if found is None:
+            break
+        t, here = found
+    return t
+
+
+def _rise(
+    at: Callable[[Array], Place], t: Array, here: Place, move: Array
+) -> tuple[Array, Place] | None:
+    """As far along a move as the loss rises; halved until it does."""
+    size = 1.0
+    for _ in range(_HALVINGS):
+        there = at(t + size * move)
+        if there.value > here.value:
+            return t + size * move, there
+        size *= 0.5
+    return None
+
+
+def attack_basis(problem: BasisProblem, eps: float, n_steps: int, out: Array) -> None:
+    """Write x_i + δ_i."""
+    beta, loss, y = problem.beta, problem.model.loss, problem.source.targets()
+    budget, omega = eps * problem.radius, normalised(problem)
+    extremes = Extremes(problem.basis, beta, problem.ball, budget, False)
+    X = np.array(problem.source.inputs(0, problem.source.n_rows), dtype=np.float64)
+    U, f = problem.basis.inner(X), problem.sweep.predictions(problem.params)
+    base, slopes = problem.basis.features_at(U) @ beta, extremes.slopes(U)
+
+    def at(t: Array) -> Place:
+        change, moved = extremes.changes(U, base, t, slopes)
+        there = f + change
+        with np.errstate(over="ignore"):
+            value = float(omega @ loss.value(there, y))
+        return Place(value, loss.slope(there, y)[:, None] * moved)
+
+    shape = len(y), extremes.free.size
+    t = ascend(at, shape, omega, problem.ball.p, problem.sharing, budget, n_steps)
+    X[:, extremes.free] += problem.ball.scale[extremes.free] * t
+    out[...] = X
+
+
+def attack_gram(problem: GramProblem, eps: float, n_steps: int, out: Array) -> None:
+    """Write x_k + δ_k of an attack on all inputs, centres as well."""
+    free = np.flatnonzero(problem.ball.scale > 0)
+    t = _attack_centers(problem, eps, n_steps, free)
+    X = np.array(problem.source.x, dtype=np.float64)
+    X[:, free] += problem.ball.scale[free] * t
+    out[...] = X
+
+
+def loss_gram(problem: GramProblem, eps: float, n_steps: int) -> float:
+    """E (f − y)² under such an attack, without the penalty."""
+    free = np.flatnonzero(problem.ball.scale > 0)
+    gram = _gram_at(problem, free, _attack_centers(problem, eps, n_steps, free))
+    return float(problem.weights @ (gram.K @ problem.params - problem.targets) ** 2)
+
+
+def _gram_at(problem: GramProblem, free: Array, t: Array) -> Gram:
+    U = np.array(problem.inputs)
+    U[:, free] += problem.ball.weights[free] * t
+    return make_gram(problem.model.kernel.compiled(), U, True, problem.n_threads)
+
+
+def _attack_centers(problem: GramProblem, eps: float, n_steps: int, free: Array) -> Array:
+    """δ/c over the attackable features, (n, k)."""
+    if not np.all(problem.weights > 0):
+        raise ValueError(
+            "a finite order needs positive weights here: a moving centre of weight zero would "
+            "cost an attack nothing"
+        )
+    theta, weights = problem.params, problem.ball.weights[free]
+
+    def at(t: Array) -> Place:
+        gram = _gram_at(problem, free, t)
+        slopes = gradient_at(problem, gram, theta)[:, free] * weights
+        return Place(objective(problem, gram, theta), slopes / problem.weights[:, None])
+
+    shape, budget = (len(problem.inputs), free.size), eps * problem.radius
+    return ascend(at, shape, problem.weights, problem.ball.p, problem.sharing, budget, n_steps)
