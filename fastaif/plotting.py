@@ -63,7 +63,7 @@ def plot_influence(result: InfluenceResult, eps: float | None = None, ax: Any = 
     ax.axvline(0.0, color="black", linewidth=0.8)
     ax.grid(axis="x", alpha=0.3)
     ax.set_axisbelow(True)
-    unit = "scaled coefficients" if _is_scaled(result) else "coefficients"
+    unit = _unit(result)
     if eps is None:
         ax.set_xlabel(f"influence dθ/dε (change of {unit} per unit of ε)")
     else:
@@ -157,9 +157,12 @@ def _influence_title(result: InfluenceResult, shown: int) -> str:
     )
 
 
-def _is_scaled(result: InfluenceResult) -> bool:
-    """Whether a scaler stands before the model."""
-    return not result.problem.model.basis.is_identity
+def _unit(result: InfluenceResult) -> str:
+    """What θ's entries are: behind a scaler they have its units, but for dual ones."""
+    model = result.problem.model
+    if model.kind == "kernel":
+        return "dual coefficients"
+    return "coefficients" if model.basis.is_identity else "scaled coefficients"
 
 
 def _short(name: str) -> str:
