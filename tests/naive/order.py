@@ -37,24 +37,24 @@ def largest(gains, w):
 def shares(gains, w, u, formula="exact"):
     """t (n,): how far each sample is moved per unit of eps s; w sums to one.
 
-    "paper": all of the budget on one sample for every finite u, t_J = w_J^(-1/u).
+    "paper": all of the budget on one sample for every finite u, t_J = w_J^(-1/u). Samples that
+    tie count as copies of one, whose weights add up.
     """
     if np.isinf(u):
         return np.ones(len(gains))
     if u == 1 or formula == "paper":
         tied = largest(gains, w)
-        # E_n[t x] is then the tied samples' mean of x, times w_J^(1 - 1/u) each.
-        t = np.zeros(len(gains))
-        t[tied] = w[tied] ** (1.0 - 1.0 / u) / np.sum(w[tied])
-        return t
+        return np.where(tied, np.sum(w[tied]) ** (-1.0 / u), 0.0)
     r = gains / np.max(gains[w > 0])
     v = conjugate(u)
     r = np.where(w > 0, r, 0.0)
     return r ** (v - 1.0) / (w @ r**v) ** (1.0 / u)
 
 
-def slope(gains, w, u):
-    """(E_n g^v)^(1/v), the gain of the best attack per unit of eps s."""
+def slope(gains, w, u, formula="exact"):
+    """E_n[t g] per unit of eps s: (E_n g^v)^(1/v) for the best shares."""
+    if formula == "paper":
+        return float(w @ (shares(gains, w, u, formula) * gains))
     top = np.max(gains[w > 0])
     if u == 1:
         return top
@@ -92,7 +92,7 @@ def influence(
         "mixed": w @ mixed_rows,
         "hessian": hessian,
         "radius": s,
-        "value_derivative": float(s * slope(gains, w, order)),
+        "value_derivative": float(s * slope(gains, w, order, formula)),
         "per_sample": -np.linalg.solve(hessian, mixed_rows.T).T,
         "gains": gains,
         "shares": t,
@@ -223,7 +223,7 @@ def kernel_influence(model, X, theta, *, order, formula="exact", p=2.0, **attack
         "mixed": model.mixed(theta, X, B),
         "hessian": model.hessian(X),
         "radius": s,
-        "value_derivative": float(s * slope(gains, model.w, order)),
+        "value_derivative": float(s * slope(gains, model.w, order, formula)),
         "per_sample": gram.shares(model, theta, X, B),
         "shares": t,
         "gains": gains,
