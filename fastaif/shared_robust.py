@@ -8,7 +8,7 @@ import numpy as np
 
 from .linear_problem import LinearProblem
 from .shared_attacks import Array, moves_of, normalised
-from .solvers import robust_linear, vertices
+from .solvers import robust_linear, vertex_kinks, vertices
 from .solvers.pgd import minimize_adversarial
 from .solvers.shared_budget import RootProblem
 from .streaming import single_threaded_blas
@@ -84,7 +84,7 @@ def _by_vertices(
         V, source.targets(), normalised(problem), problem.model.loss, problem.alpha, penalized,
         weights, problem.ball.q, eps * problem.radius,
     )  # fmt: skip
-    found = vertices.solve(inner, problem.enter(problem.params), tol, max_iter)
+    found = vertex_kinks.solve(inner, problem.enter(problem.params), tol, max_iter)
     return SharedOptimum(_leave(problem, found.theta), *_fields(found))
 
 

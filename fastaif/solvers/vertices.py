@@ -4,7 +4,8 @@
 
 Each J_j is convex: the term of sample j in E ℓ cancels. A step minimises the maximum of
 their quadratic models, for the samples that are worst here or were a step ago (`bundle`);
-where the norm is smooth that is Newton's method, kinks between samples included.
+where the norm is smooth that is Newton's method, kinks between samples included. For kinks
+of the norm see `vertex_kinks`, which solves the problem on subspaces where it is smooth.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _ROUNDING = 1e-13  # of the objective
 
 @dataclass(frozen=True)
 class VertexProblem:
-    """The data: rows V (n, d) with the intercept's ones, targets, weights ω that sum to 1."""
+    """The data: rows V (n, d) with the intercept's ones, targets, weights ω that sum to 1.
+
+    The norm may be smoothed to a `width`, and θ kept to the columns of `space` (d, k).
+    """
 
     V: Array
     y: Array
@@ -39,11 +43,25 @@ class VertexProblem:
     weights: Array  # D (m,)
     q: float
     rho: float
+    width: float = 0.0
+    space: Array | None = None
+
+    def within(self, vector: Array) -> Array:
+        """A gradient in the coordinates of the subspace."""
+        return vector if self.space is None else np.asarray(self.space.T @ vector)
+
+    def bend_within(self, matrix: Array) -> Array:
+        """A Hessian in the coordinates of the subspace."""
+        return matrix if self.space is None else np.asarray(self.space.T @ matrix @ self.space)
+
+    def step(self, move: Array) -> Array:
+        """A step of θ from one in the subspace."""
+        return move if self.space is None else np.asarray(self.space @ move)
 
     def norm(self, theta: Array) -> tuple[float, Array, Array]:
         """κ, its gradient (d,) and Hessian (d, d)."""
         d, m = len(theta), len(self.weights)
-        value, z, bend = smooth_norm(self.weights * theta[:m], self.q, 0.0)
+        value, z, bend = _norm(self.weights * theta[:m], self.q, self.width)
         gradient, hessian = np.zeros(d), np.zeros((d, d))
         gradient[:m] = self.rho * self.weights * z
         hessian[:m, :m] = self.rho * self.weights[:, None] * bend * self.weights
@@ -99,6 +117,16 @@ class VertexOptimum:
     gap: float
     n_iter: int
     converged: bool
+    shares: dict[int, float]
+
+
+def _norm(u: Array, q: float, width: float) -> tuple[float, Array, Array]:
+    """A norm with a subgradient and a Hessian: at ties that of the first largest entry."""
+    if width > 0.0 or (np.isfinite(q) and np.any(u)):
+        return smooth_norm(u, q, width)
+    z, place = np.zeros(u.shape), int(np.argmax(np.abs(u)))
+    z[place] = np.sign(u[place])
+    return float(np.abs(u[place])), z, np.zeros((u.size, u.size))
 
 
 def solve(
@@ -114,7 +142,8 @@ def solve(
         gap = max(value - bound, 0.0) / (abs(value) or 1.0)
         if best is not None and gap <= _ROUNDING and residual >= best.residual:
             break
-        best = VertexOptimum(theta, value, residual, gap, step, bool(residual <= tol))
+        met = bool(residual <= tol)
+        best = VertexOptimum(theta, value, residual, gap, step, met, shares)
         if residual == 0.0 or step == limit:
             break
         moved = _halve(problem, theta, target, value, value - bound)
@@ -137,14 +166,16 @@ def _model_minimum(
     """
     natural, added, side = problem.pieces(theta)
     gradient, hessian = problem.natural(theta)
-    count = min(len(added), max(_FEWEST, theta.size + 2))
-    worst = np.argpartition(-added, count - 1)[:count]
+    gradient, hessian = problem.within(gradient), problem.bend_within(hessian)
+    counted = np.where(problem.omega > 0.0, added, -1.0)  # what has no weight takes no part
+    count = min(np.count_nonzero(problem.omega), max(_FEWEST, theta.size + 2))
+    worst = np.argpartition(-counted, count - 1)[:count]
     places = sorted({int(j) for j in worst} | set(shares))
     slopes, cuts = [], []
     for j in places:
         own, bend = problem.added(theta, j, side[j])
-        slopes.append(gradient + own)
-        half = 0.5 * (hessian + bend)  # about θ: L_j(θ + Δ) = ΔᵀAΔ − 2bᵀΔ + c
+        slopes.append(gradient + problem.within(own))
+        half = 0.5 * (hessian + problem.bend_within(bend))  # about θ: L_j(θ + Δ) = ΔᵀAΔ − 2bᵀΔ + c
         cuts.append(Cut(half, -0.5 * slopes[-1], float(added[j])))
     start = np.array([shares.get(j, 0.0) for j in places])
     if not start.any():
@@ -158,7 +189,7 @@ def _model_minimum(
     yardstick = float(problem.omega @ (np.abs(first) * np.linalg.norm(problem.V, axis=1))) or 1.0
     scale = abs(natural + float(added.max())) or 1.0
     residual = max(float(np.linalg.norm(mixed)) / yardstick, below / scale)
-    return kept, theta + found.theta, natural + found.bound, residual
+    return kept, theta + problem.step(found.theta), natural + found.bound, residual
 
 
 def _halve(
