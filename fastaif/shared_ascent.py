@@ -24,6 +24,7 @@ from .shared_attacks import normalised
 from .sharing import Sharing
 
 _HALVINGS = 30
+_VERTICES = 3
 
 
 class Place(NamedTuple):
@@ -42,7 +43,10 @@ def ascend(
     budget: float,
     n_steps: int,
 ) -> Array:
-    """The attack (n, k) where the ascent from 0 ends.
+    """The attack (n, k) where the best of several ascents ends.
+
+    They start from no attack, and from attacks on each of the steepest samples alone: where
+    the loss bends the best place for a budget of low order is not where it is steepest.
 
     Parameters
     ----------
@@ -56,7 +60,28 @@ def ascend(
     n_steps : int
     """
     sharing = dataclasses.replace(sharing, formula="exact")
-    t = np.zeros(shape)
+    slopes = at(np.zeros(shape)).slopes
+    gains = np.where(omega > 0.0, lp_norm(slopes, conjugate(p)), 0.0)
+    starts = [np.zeros(shape)]
+    for j in np.argsort(-gains, kind="stable")[:_VERTICES]:
+        start = np.zeros(shape)
+        if gains[j] > 0.0:
+            start[j] = budget * omega[j] ** (-1.0 / sharing.order) * dual_direction(slopes[j], p)
+        starts.append(start)
+    ends = [_climb(at, t, omega, p, sharing, budget, n_steps) for t in starts]
+    return max(ends, key=lambda end: end[1])[0]
+
+
+def _climb(
+    at: Callable[[Array], Place],
+    t: Array,
+    omega: Array,
+    p: float,
+    sharing: Sharing,
+    budget: float,
+    n_steps: int,
+) -> tuple[Array, float]:
+    """The attack where the ascent from t ends, and the mean loss there."""
     here = at(t)
     for _ in range(n_steps):
         gains = lp_norm(here.slopes, conjugate(p))
@@ -66,7 +91,7 @@ def ascend(
         if found is None:
             break
         t, here = found
-    return t
+    return t, here.value
 
 
 def _rise(

@@ -120,10 +120,11 @@ def _climb(
     """κ_i ∝ ψ_κ(f_i, κ_i)^{v−1}, until it stands still."""
     for _ in range(_MAX_STEPS):
         side = worse_side(loss, f, y, moves)
-        slopes = np.maximum(side * loss.slope(f + side * moves, y), 0.0)
-        following = kappa * sharing.budgets(slopes, omega)
-        if not np.isfinite(following).all():
+        with np.errstate(over="ignore"):
+            slopes = np.maximum(side * loss.slope(f + side * moves, y), 0.0)
+        if not np.isfinite(slopes).all():
             break
+        following = kappa * sharing.budgets(slopes, omega)
         still = np.max(np.abs(following - moves)) <= _STILL * np.max(following)
         moves = following
         if still:

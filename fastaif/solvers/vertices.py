@@ -168,7 +168,7 @@ def _model_minimum(
     gradient, hessian = problem.natural(theta)
     gradient, hessian = problem.within(gradient), problem.bend_within(hessian)
     counted = np.where(problem.omega > 0.0, added, -1.0)  # what has no weight takes no part
-    count = min(np.count_nonzero(problem.omega), max(_FEWEST, theta.size + 2))
+    count = min(int(np.count_nonzero(problem.omega)), max(_FEWEST, theta.size + 2))
     worst = np.argpartition(-counted, count - 1)[:count]
     places = sorted({int(j) for j in worst} | set(shares))
     slopes, cuts = [], []
