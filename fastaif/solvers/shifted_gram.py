@@ -24,7 +24,8 @@ class ShiftedGram:
     unit : float
         A power of two; 1 for kernels of ordinary size.
     rcond : float
-        About the reciprocal condition number of C, at least.
+        About the reciprocal condition number of C scaled to a unit diagonal, at least:
+        Cholesky's factor does not mind the scale of rows.
     """
 
     packed: Array
@@ -61,7 +62,8 @@ class ShiftedGram:
 def shifted_gram(K: Array, shift: Array) -> ShiftedGram | None:
     """Factor K + diag(shift) in K's own memory, or None where it is not positive definite.
 
-    "Numerically" so: the reciprocal condition number exceeds 8 n times the rounding unit.
+    "Numerically" so: scaled to a unit diagonal, the reciprocal condition number exceeds 8 n
+    times the rounding unit. (Weights of very different size make shifts that are, too.)
     """
     from scipy.linalg.lapack import dpocon, dpotrf
 
@@ -70,15 +72,17 @@ def shifted_gram(K: Array, shift: Array) -> ShiftedGram | None:
         K /= unit
     diagonal = np.diagonal(K).copy()
     K[np.diag_indices(n)] += shift / unit
-    norm = _one_norm(K)
+    roots = np.sqrt(np.maximum(np.diagonal(K), np.finfo(float).tiny))
+    norm = _one_norm(K, roots)
     factor, info = dpotrf(K.T, lower=0, overwrite_a=1, clean=0)
     if info != 0:
         return None
     assert np.shares_memory(factor, K)
-    rcond = float(shift.min()) / unit / norm if norm > 0 else 0.0  # no less than this
+    # No less than the least scaled shift.
+    rcond = float(np.min(shift / unit / roots**2)) / norm if norm > 0 else 0.0
     limit = 8 * n * np.finfo(float).eps
     if rcond < limit:
-        rcond = float(dpocon(K.T, norm, uplo="U")[0])
+        rcond = float(dpocon(K.T / roots, norm, uplo="U")[0])
     return ShiftedGram(K, diagonal, unit, rcond) if rcond >= limit else None
 
 
@@ -90,10 +94,12 @@ def _unit(diagonal: Array) -> float:
     return float(np.exp2(np.round(np.log2(mean))))
 
 
-def _one_norm(K: Array) -> float:
-    """The largest sum of magnitudes of a row, without an array of magnitudes."""
-    blocks = np.array_split(K, 1 + len(K) // 256)
-    return max(float(np.abs(block).sum(axis=1).max()) for block in blocks)
+def _one_norm(K: Array, roots: Array) -> float:
+    """The largest sum of |K_ij| / (roots_i roots_j) over a row, a block of rows at a time."""
+    parts = 1 + len(K) // 256
+    blocks = zip(np.array_split(K, parts), np.array_split(roots, parts), strict=True)
+    inverse = 1.0 / roots
+    return max(float(np.max((np.abs(block) @ inverse) / own)) for block, own in blocks)
 
 
 def along(values: Array, like: Array) -> Array:
