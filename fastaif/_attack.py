@@ -13,6 +13,8 @@ from . import _validate
 from ._arguments import locating, prepare
 from ._compute import _types as c
 from .attacks import PgdSettings, closed_form, projected_ascent
+from .autodiff_ascent import attack_by_steps
+from .autodiff_problem import AutodiffProblem
 from .basis_attacks import attack_by_ascent, attack_exactly
 from .basis_problem import BasisProblem
 from .basis_robust import adversarial_mean
@@ -66,7 +68,8 @@ def attack(
         trust-region subproblem a sample for the quadratic basis with p = 2. "pgd" is
         projected gradient ascent. "auto" is "exact" where there is one, else "pgd" with
         at least two starts. Kernel regressions with moving centres are attacked at all
-        inputs at once, on the whole objective, by steps towards ``ε s φ_c(∇_x L)``.
+        inputs at once, on the whole objective, by steps towards ``ε s φ_c(∇_x L)``;
+        a DifferentiableModel each by itself, by steps towards ``ε s φ_c(∇_x ℓ_i)``.
     n_steps, step, n_restarts
         Projected gradient ascent: steps, their length in units of ε s (2.5 / n_steps by
         default; for basis models, where they adapt, 2 for the first), and starts (the
@@ -132,6 +135,9 @@ def adversarial_loss(
         elif isinstance(problem, GramProblem):
             assert settings is not None
             return loss_together(problem, eps, settings)
+        elif isinstance(problem, AutodiffProblem):
+            attacked = problem.source._replace(x=_attacked(problem, eps, settings))
+            return problem.mean_loss(problem.params, attacked)
         else:
             assert isinstance(problem, SumProblem)
             attacked = problem.source._replace(x=_attacked(problem, eps, settings))
@@ -196,6 +202,9 @@ def _write_attacks(
     elif isinstance(problem, GramProblem):
         assert settings is not None
         attack_together(problem, eps, settings, out)
+    elif isinstance(problem, AutodiffProblem):
+        assert settings is not None
+        attack_by_steps(problem, theta, eps, settings, out)
 
 
 def _write_shared(
