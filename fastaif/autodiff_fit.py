@@ -31,7 +31,7 @@ def fit_at(problem: AutodiffProblem, shares: Array, max_iter: int = 100) -> Newt
         value = float(shares[shares > 0] @ losses[shares > 0])
         gradient = problem.sum_gradient(theta, shares=shares) + problem.penalty_gradient(theta)
         H = problem.sum_hessian(theta, shares=shares) + problem.penalty_hessian(theta)
-        return Local(value + problem.penalty_change(theta), gradient, _curved_up(H), yardstick)
+        return Local(value + problem.penalty_change(theta), gradient, curved_up(H), yardstick)
 
     return minimize(evaluate, problem.params, max_iter=max_iter)
 
@@ -45,7 +45,7 @@ def _yardstick(problem: AutodiffProblem, shares: Array) -> float:
     return total
 
 
-def _curved_up(H: Array) -> Array:
+def curved_up(H: Array) -> Array:
     """H, or a positive definite matrix with the absolute values of its eigenvalues."""
     if not np.isfinite(H).all() or factorize(H) is not None:
         return H

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from .attacks import PgdSettings
 from .autodiff_ascent import Attacker
+from .autodiff_fit import curved_up
 from .autodiff_problem import AutodiffProblem
-from .problems import number, singular_hessian
+from .problems import number
 from .solvers.pgd import minimize_adversarial
 
 Array = NDArray[Any]
@@ -94,17 +95,17 @@ def solve(
     yardstick = objective.yardstick(problem.params)
     limit = 1000 if max_iter is None else max_iter
     goal = tol * yardstick
-    here = _steps(problem, objective, here, goal, min(_STEPS, limit))
+    metric = _metric(problem)
+    here = _steps(metric, objective, here, goal, min(_STEPS, limit))
     if here.size > _CONVERGED * yardstick and objective.n_calls < limit:
         start = here
         found = minimize_adversarial(
-            lambda theta: _pair(objective(theta)), here.theta, _metric(problem),
+            lambda theta: _pair(objective(theta)), here.theta, metric,
             limit - objective.n_calls,
         )  # fmt: skip
         there = objective(found.theta)
         here = there if there.value <= start.value else start
-        here = _steps(problem, objective, here, goal, _STEPS)
-    metric = _metric(problem)
+        here = _steps(metric, objective, here, goal, _STEPS)
     decrement = np.linalg.solve(metric, here.gradient)
     residual = here.size / yardstick
     return Found(
@@ -119,13 +120,15 @@ def _pair(point: _Point) -> tuple[float, Array]:
 
 
 def _steps(
-    problem: AutodiffProblem, objective: _Objective, here: _Point, goal: float, limit: int
+    metric: Array, objective: _Objective, here: _Point, goal: float, limit: int
 ) -> _Point:
     """Steps −H⁻¹G for as long as each of them lowers the gradient enough."""
+    from scipy.linalg import cho_solve
+
     for _ in range(limit):
         if here.size <= goal:
             break
-        there = objective(here.theta - problem.solve(here.gradient))
+        there = objective(here.theta - cho_solve((metric, True), here.gradient))
         if not there.size <= _ENOUGH * here.size:
             break
         here = there
@@ -133,12 +136,10 @@ def _steps(
 
 
 def _metric(problem: AutodiffProblem) -> Array:
-    """A Cholesky factor of H + damping."""
-    H = problem.hessian + problem.damping * np.eye(len(problem.params))
-    try:
-        return np.linalg.cholesky(H)
-    except np.linalg.LinAlgError:
-        raise singular_hessian(float(np.linalg.eigvalsh(H)[0])) from None
+    """A Cholesky factor of H + damping, its curvature turned up where that is indefinite."""
+    return np.linalg.cholesky(
+        curved_up(problem.hessian + problem.damping * np.eye(len(problem.params)))
+    )
 
 
 def robust_gain(problem: AutodiffProblem, theta: Array, eps: float) -> float:

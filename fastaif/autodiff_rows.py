@@ -21,7 +21,7 @@ from .streaming import RowSource
 Array = NDArray[Any]
 
 _COMPARED = 4  # rows
-_TOGETHER = 64  # columns of the Hessian
+_TOGETHER = 32  # columns of the Hessian
 
 
 class Batch(NamedTuple):

@@ -23,10 +23,13 @@ class DifferentiableModel:
 
     θ̂ minimises ``E ℓ(θ, x, y) + α ‖θ‖²`` (or ``+ penalty(θ)``). The influence is
     ``I = −H⁻¹Φ`` with ``Φ = s E ∇_θ⟨∇_x ℓ_i, φ_i⟩`` (Theorem 4.1) and the exact Hessian H;
-    all derivatives come from the framework, in float64. H is formed, so that θ may have
-    some thousands of entries. A network fitted in float32, or stopped early, is rarely at
-    a stationary point: ``aif(..., refine=True)`` first brings it to one. Of a network the
-    Hessian may be indefinite even there: then add ``damping``.
+    all derivatives come from the framework, in float64. H is formed, d² numbers, so that
+    some thousands of parameters are the limit. A network fitted in float32, or stopped
+    early, is rarely at a stationary point: ``aif(..., refine=True)`` first brings it to
+    one. Of a network the Hessian may be indefinite even there: then add ``damping``.
+
+    `robust_fit`, `attack`, `sensitivity` and a result's `verify` work as for other models;
+    attacks are found by gradient steps, and robust optima are local ones, near θ̂.
 
     Parameters
     ----------
@@ -35,7 +38,8 @@ class DifferentiableModel:
         as below, X (n, m) and y (n,), all arrays of the framework. Floating-point numbers
         are float64 (integer targets stay integers). Row i's loss depends on row i alone:
         no batch normalisation in training mode, no dropout, no mean. It is traced by
-        ``torch.func`` or ``jax.jit``, on the processor with torch.
+        ``torch.func`` (on the processor) or ``jax.jit``, and runs on the framework's own
+        threads, whatever `n_threads`.
     params : array, or dict, list, tuple of arrays
         θ̂, nested as `per_sample_loss` takes it. The order of θ is that of dictionaries and
         lists, each array by rows; names are like "w[0,1]" ("theta[0]" for a single array).

@@ -270,6 +270,8 @@ def test_an_indefinite_hessian_is_refused_unless_damped(frame, fitted):
         found = fa.aif(flat, X, y, damping=5.0)
     assert found.diagnostics["least_eigenvalue"] > 0
     assert_close((found.hessian + 5.0 * np.eye(theta.size)) @ found.influence, -found.mixed)
+    lower = fa.robust_fit(flat, X, y, 1e-3)
+    assert lower.objective < fa.adversarial_loss(flat, X, y, 1e-3)
     with pytest.raises(ValueError, match="gauss_newton"):
         fa.aif(flat, X, y, damping=5.0, hessian="gauss_newton")
 
