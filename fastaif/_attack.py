@@ -23,7 +23,7 @@ from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
 from .problems import InfluenceProblem
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
-from .shared_ascent import attack_basis, attack_gram, loss_gram
+from .shared_ascent import attack_autodiff, attack_basis, attack_gram, loss_gram
 from .shared_attacks import attack_shared, shared_loss
 from .sum_problem import SumProblem
 
@@ -125,7 +125,7 @@ def adversarial_loss(
         attack_space=attack_space, sample_weight=sample_weight,
     )  # fmt: skip
     with locating(problem.source):
-        if problem.sharing.is_shared and not isinstance(problem, BasisProblem):
+        if problem.sharing.is_shared and isinstance(problem, LinearProblem | GramProblem):
             return _shared_loss(problem, eps, settings)
         if settings is None and isinstance(problem, BasisProblem):
             return adversarial_mean(problem, eps, has_exact_attacks(problem))
@@ -219,6 +219,8 @@ def _write_shared(
         attack_basis(problem, eps, settings.n_steps, out)
     elif isinstance(problem, GramProblem):
         attack_gram(problem, eps, settings.n_steps, out)
+    elif isinstance(problem, AutodiffProblem):
+        attack_autodiff(problem, eps, settings.n_steps, out)
 
 
 def _shared_loss(

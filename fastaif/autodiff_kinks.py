@@ -3,6 +3,7 @@
 A sample's attack turns round where its input gradient vanishes on its way to the other
 side: for a loss ℓ(f(x), y) where ℓ' changes sign. For p = ∞ and p = 1 directions of
 attack also jump: the first place is bisected for, from where a first order predicts it.
+Where samples share a budget those whose gradients vanish have no part of it.
 How far a ball may grow before an
 input gradient vanishes within it is not known of a loss that is a black box.
 """
@@ -32,7 +33,7 @@ _WIDTH = 1e-9
 def find(problem: AutodiffProblem, influence: Array) -> Kinks:
     """The kinks that can be predicted."""
     when = np.full(problem.source.n_rows, np.inf)
-    for batch in problem.batches():
+    for batch in () if problem.sharing.is_shared else problem.batches():
         when[batch.rows] = _reversals(problem, influence, batch)
     kept = np.isfinite(when)
     order = np.argsort(when[kept], kind="stable")
@@ -43,7 +44,11 @@ def find(problem: AutodiffProblem, influence: Array) -> Kinks:
     if jump < first:
         reason = "the direction of a sample's attack jumps"
     elif np.isinf(first):
-        reason = "none that is known: an input gradient may vanish somewhere in its ball"
+        reason = (
+            "none that is known: how the samples' shares may jump is not looked for"
+            if problem.sharing.is_shared
+            else "none that is known: an input gradient may vanish somewhere in its ball"
+        )
     return Kinks(flips, shares, min(first, jump), reason)
 
 

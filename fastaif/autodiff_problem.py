@@ -1,9 +1,10 @@
 """The influence problem of a model that is known by its losses ℓ_i(θ) = ℓ(θ, x_i, y_i) alone.
 
-    I = −H⁻¹Φ,   H = E ∇²ℓ_i + α∇²P,   Φ = s E ∇_θ⟨∇_x ℓ_i, φ_i⟩,   φ_i = φ_c(∇_x ℓ_i)
+    I = −H⁻¹Φ,   H = E ∇²ℓ_i + α∇²P,   Φ = s E t_i ∇_θ⟨∇_x ℓ_i, φ_i⟩,   φ_i = φ_c(∇_x ℓ_i)
 
-(Theorem 4.1), all derivatives by automatic differentiation, in batches of rows. H is
-formed, from Hessian-vector products of the identity.
+(Theorem 4.1; t_i = 1 unless samples share a budget), all derivatives by automatic
+differentiation, in batches of rows. H is formed, from Hessian-vector products of the
+identity.
 """
 
 from __future__ import annotations
@@ -43,13 +44,23 @@ class AutodiffProblem(AutodiffRows):
     # --- at θ̂ -----------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Make one pass for everything but H."""
+        """Make one pass for everything but H; two where samples share a budget."""
         self.refuse_mixing()
-        _ = self._first
+        _ = self._mixed
 
     @cached_property
     def _first(self) -> _Pass:
         return self._run(None)
+
+    @cached_property
+    def _mixed(self) -> Array:
+        """Φ/s."""
+        return self._run(self.budgets).mixed if self.sharing.is_shared else self._first.mixed
+
+    @cached_property
+    def budgets(self) -> Array:
+        """t (n,): each sample's share of the budget."""
+        return self.sharing.budgets(self._first.gains, self.shares)
 
     def _run(self, budgets: Array | None) -> _Pass:
         """The pass, with per-sample budgets (n,); None: one each."""
@@ -91,8 +102,8 @@ class AutodiffProblem(AutodiffRows):
 
     @property
     def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E‖c ∘ ∇_x ℓ‖_q."""
-        return self.radius * self.loss_slope
+        """d/dε of the robust optimal objective at 0: s E t‖c ∘ ∇_x ℓ‖_q."""
+        return self.radius * float(self.shares @ (self.budgets * self._first.gains))
 
     @property
     def ties(self) -> int:
@@ -105,9 +116,11 @@ class AutodiffProblem(AutodiffRows):
         return int(np.count_nonzero((self._first.gains == 0.0) & (self.shares > 0)))
 
     def mixed(self, weights: Array | None = None) -> Array:
-        """Φ (Theorem 4.1), shape (d,), for given per-sample budgets (n,); None: one each."""
-        found = self._first if weights is None else self._run(weights)
-        return self.radius * found.mixed
+        """Φ (Theorem 4.1), shape (d,), for given per-sample budgets (n,).
+
+        None: one each, or what `sharing` makes of the gains.
+        """
+        return self.radius * (self._mixed if weights is None else self._run(weights).mixed)
 
     @cached_property
     def factor(self) -> Factor:
@@ -164,10 +177,11 @@ class AutodiffProblem(AutodiffRows):
         return SolverReport("cholesky", 0, float(np.linalg.norm(residual)) / scale)
 
     def per_sample(self) -> Array:
-        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
         out = np.empty((self.source.n_rows, len(self.params)))
         for batch in self.batches(every=True):
             steps, _, _ = self.attack(self.params, batch)
+            steps *= self.budgets[batch.rows, None]
             rows = self.derivatives("row_mixed", self.params, batch.X, batch.y, steps)
             out[batch.rows] = -self.radius * self.solve(rows.T).T
         return out

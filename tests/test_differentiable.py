@@ -123,6 +123,24 @@ def test_quadratic_regression(curved, p):
     assert found.sensitivity_coefficient == about(wanted.sensitivity_coefficient, 1e-9)
 
 
+@pytest.mark.parametrize(("order", "formula"), [(1, "exact"), (2, "exact"), (3, "paper")])
+def test_budgets_that_samples_share(curved, order, formula):
+    own, model, X, y, w = curved
+    found, wanted = (
+        fa.aif(each, X, y, sample_weight=w, order=order, formula=formula) for each in (model, own)
+    )
+    assert_close(found.mixed, wanted.mixed, 1e-9)
+    assert_close(found.per_sample(), wanted.per_sample(), 1e-9)
+    assert found.value_derivative == about(wanted.value_derivative, 1e-9)
+    attack = {"sample_weight": w, "order": order}
+    assert_close(fa.attack(model, X, y, 0.01, **attack), fa.attack(own, X, y, 0.01, **attack))
+    losses = [fa.adversarial_loss(each, X, y, 0.01, **attack) for each in (model, own)]
+    assert losses[0] == about(losses[1], 1e-9)
+    assert found.validity_radius == np.inf
+    with pytest.raises(ValueError, match="linear predictors"):
+        found.verify(1e-3)
+
+
 @pytest.mark.parametrize("eps", [1e-3, 0.02])
 def test_robust_fits_and_attacks(curved, eps):
     own, model, X, y, w = curved
