@@ -20,7 +20,7 @@ from .streaming import RowSource
 
 Array = NDArray[Any]
 
-_COMPARED = 4  # rows
+_COMPARED = 8  # rows
 _TOGETHER = 32  # columns of the Hessian
 
 
@@ -78,11 +78,12 @@ class AutodiffRows(InfluenceProblem):
         ValueError
             It does.
         """
-        stop = 2 * _COMPARED
+        stop = min(_COMPARED, self.source.n_rows)
+        half = -(-stop // 2)
         X = np.asarray(self.source.x[:stop], dtype=np.float64)
         y = self.source.targets(0, stop)
-        together = self.derivatives("losses", self.params, X, y)[:_COMPARED]
-        alone = self.derivatives("losses", self.params, X[:_COMPARED], y[:_COMPARED])
+        together = self.derivatives("losses", self.params, X, y)[:half]
+        alone = self.derivatives("losses", self.params, X[:half], y[:half])
         if not np.allclose(alone, together, rtol=1e-6, atol=1e-9, equal_nan=True):
             raise ValueError(
                 "per_sample_loss gives a row another loss in another batch: it averages over "

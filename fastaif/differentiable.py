@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -120,22 +122,14 @@ class DifferentiableModel:
         **options
             As of the class: alpha, penalty (of a dictionary of parameters), batch_size.
         """
-        import copy
-
-        from torch import func
-
         fixed = copy.deepcopy(module).double().cpu().eval()
         params = {
             name: value.detach() for name, value in fixed.named_parameters() if value.requires_grad
         }
+        return cls(_ModuleLoss(fixed, loss), params, backend="torch", **options)
 
-        def per_sample_loss(params: Any, X: Any, y: Any) -> Any:
-            output = func.functional_call(fixed, params, (X,))
-            if output.ndim == 2 and output.shape[1] == 1:
-                output = output[:, 0]
-            return loss(output, y)
-
-        return cls(per_sample_loss, params, backend="torch", **options)
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_framework"}
 
     def __repr__(self) -> str:
         return f"DifferentiableModel(d={len(self.theta_)}, backend={self.backend!r})"
@@ -168,6 +162,22 @@ class DifferentiableModel:
             self._derivatives, self.theta_, self.names_, partial(_constant, factor),
             self.batch_size, n_features, _encode, self._at, columns,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _ModuleLoss:
+    """The losses (n,) of a torch module's outputs at other parameters."""
+
+    module: Any
+    loss: Callable[[Any, Any], Any]
+
+    def __call__(self, params: Any, X: Any, y: Any) -> Any:
+        from torch import func
+
+        output = func.functional_call(self.module, params, (X,))
+        if output.ndim == 2 and output.shape[1] == 1:
+            output = output[:, 0]
+        return self.loss(output, y)
 
 
 def _backend_of(params: Any, backend: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -411,6 +412,16 @@ def test_arguments_that_are_refused(params, options, error, message):
         fa.DifferentiableModel(square, params, **options)
 
 
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not there")
+def test_results_can_be_pickled():
+    X, y, _ = make("linear", n=30, m=3)
+    model = fa.DifferentiableModel(square, np.ones(3), backend="jax")
+    found = fa.aif(model, X, y, refine=True)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.validity_radius == about(found.validity_radius, 1e-9)
+    assert_close(fa.aif(pickle.loads(pickle.dumps(model)), X, y, refine=True).mixed, found.mixed)
+
+
 def test_bad_data_are_located(net, fitted):
     X, y, _, _ = fitted
     broken = np.array(X)
@@ -444,7 +455,11 @@ def test_a_torch_module(fitted):
     assert found.names[-1] == "3.bias[0]"
     assert module.training
     assert str(model) == f"DifferentiableModel(d={theta.size}, backend='torch')"
-    model.params["3.bias"].double()
+    assert model.params["3.bias"].dtype == torch.float64
+    again = pickle.loads(pickle.dumps(found))
+    assert_close(again.problem.refit(), theta, 1e-8)
+    model = pickle.loads(pickle.dumps(model))
+    assert_close(fa.aif(model, X, y, sample_weight=w).mixed, found.mixed)
 
     module[0].weight.requires_grad_(False)
     part = fa.aif(

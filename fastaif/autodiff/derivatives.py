@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .frameworks import Framework, Function, to_numpy
+from .frameworks import Framework, Function, load, to_numpy
 from .layout import Layout
 
 Array = NDArray[Any]
@@ -36,8 +36,12 @@ class Derivatives:
         self, framework: Framework, loss: Function, penalty: Function | None, layout: Layout
     ) -> None:
         self._framework, self._loss, self._layout = framework, loss, layout
-        self._has_penalty = penalty is not None
+        self._penalty = penalty
         self._functions = self._of_loss() | ({} if penalty is None else self._of_penalty(penalty))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is compiled cannot be pickled, but made again.
+        return _load, (self._framework.name, self._loss, self._penalty, self._layout)
 
     def _of_loss(self) -> dict[str, Function]:
         grad, vjp, vmap = self._framework.grad, self._framework.vjp, self._framework.vmap
@@ -133,12 +137,16 @@ class Derivatives:
 
     def penalty(self, theta: Array) -> float:
         """P(θ)."""
-        return float(self("penalty", theta)) if self._has_penalty else float(theta @ theta)
+        return float(theta @ theta) if self._penalty is None else float(self("penalty", theta))
 
     def penalty_gradient(self, theta: Array) -> Array:
         """∇P(θ)."""
-        return self("penalty_gradient", theta) if self._has_penalty else 2.0 * theta
+        return 2.0 * theta if self._penalty is None else self("penalty_gradient", theta)
 
     def penalty_hess_vecs(self, theta: Array, V: Array) -> Array:
         """∇²P(θ) v for each row v of V."""
-        return self("penalty_hess_vecs", theta, V) if self._has_penalty else 2.0 * V
+        return 2.0 * V if self._penalty is None else self("penalty_hess_vecs", theta, V)
+
+
+def _load(name: str, loss: Function, penalty: Function | None, layout: Layout) -> Derivatives:
+    return Derivatives(load(name), loss, penalty, layout)

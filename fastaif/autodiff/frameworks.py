@@ -76,7 +76,7 @@ def _jax() -> Framework:
     def session() -> AbstractContextManager[Any]:
         if hasattr(jax, "enable_x64"):
             return jax.enable_x64(True)
-        from jax.experimental import enable_x64  # before JAX 0.8
+        from jax.experimental import enable_x64  # its place in older versions
 
         return enable_x64()
 
