@@ -150,6 +150,7 @@ def test_robust_fits_and_attacks(curved, eps):
     )
     assert_close(found.robust.params, wanted.robust.params, 1e-9)
     assert found.robust.converged
+    assert found.robust.objective == about(wanted.robust.objective)
     assert found.params_error == about(wanted.params_error, 1e-5)
     assert found.exact_cost == about(wanted.exact_cost, 1e-6)
     assert found.exact_gain == about(wanted.exact_gain, 1e-6)
@@ -177,6 +178,21 @@ def test_the_first_kink_of_a_regression(frame):
         eps = np.array([0.003, 0.03, 0.1])
         np.testing.assert_allclose(found.flip_fraction(eps), wanted.flip_fraction(eps))
     assert found.names == tuple(f"theta[{k}]" for k in range(4))
+
+
+def test_the_far_end_of_a_ball(frame):
+    """A Poisson loss may rise downhill at first and yet be worst at the other end."""
+    X, y, _ = make("poisson", n=80, m=3)
+    own = fa.PoissonRegression(alpha=ALPHA).fit(X, y)
+
+    def loss(theta, X, y):
+        f = X @ theta[:3] + theta[3]
+        return 2.718281828459045**f - y * f
+
+    theta = np.append(own.coef_, own.intercept_)
+    model = fa.DifferentiableModel(loss, theta, backend=frame.name)
+    losses = [fa.adversarial_loss(each, X, y, 0.8) for each in (model, own)]
+    assert losses[0] == about(losses[1])
 
 
 # --- a small network -----------------------------------------------------------------------
