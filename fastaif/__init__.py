@@ -24,6 +24,7 @@ _WHERE = {
     "WithInfluence": "_selection",
     "sensitivity_scorer": "_selection",
     "InfluenceResult": "results",
+    "DifferentiableModel": "differentiable",
     "RobustFit": "verification",
     "Verification": "verification",
     "LinearRegression": "models.linear",

@@ -11,6 +11,7 @@ import numpy as np
 from . import _validate
 from ._arguments import prepare
 from ._warnings import StationarityWarning, TieWarning, ZeroGradientWarning, warn
+from .autodiff_problem import AutodiffProblem
 from .basis_problem import BasisProblem
 from .problems import InfluenceProblem
 from .results import InfluenceResult
@@ -50,7 +51,8 @@ def aif(
     ----------
     estimator
         A fitted model: fastaif's own (linear predictors, QuadraticRegression,
-        BasisRegression, RandomizedSmoothing around one of these), scikit-learn's
+        BasisRegression, KernelRegression, RandomizedSmoothing around one of these, a
+        DifferentiableModel of your own in torch or JAX), scikit-learn's
         LinearRegression, Ridge, LogisticRegression (binary) or PoissonRegressor, or a
         Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of these (the
         preprocessing is held fixed under attack).
@@ -125,6 +127,7 @@ def aif(
         attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
         formula=formula, damping=damping, n_threads=n_threads,
     )  # fmt: skip
+    _refuse_gauss_newton(problem, hessian)
     if refine:
         problem = _refined(problem)
     _refuse_zero_gradients(problem)
@@ -147,6 +150,14 @@ def _refined(problem: InfluenceProblem) -> InfluenceProblem:
         )
     model = dataclasses.replace(problem.model, theta=found.x)
     return dataclasses.replace(problem, model=model)
+
+
+def _refuse_gauss_newton(problem: InfluenceProblem, hessian: str) -> None:
+    if isinstance(problem, AutodiffProblem) and hessian != "exact":
+        raise ValueError(
+            f"hessian={hessian!r} is not known of a DifferentiableModel, whose loss hides its "
+            "predictions: use hessian='exact', with damping > 0 where it is indefinite"
+        )
 
 
 def _refuse_zero_gradients(problem: InfluenceProblem) -> None:

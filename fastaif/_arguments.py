@@ -14,8 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _validate
 from ._smoothing import RandomizedSmoothing, rebuild_around
+from .autodiff_model import AutodiffModel
+from .autodiff_problem import AutodiffProblem
 from .balls import Ball, make_ball
 from .basis_problem import BasisProblem
+from .differentiable import DifferentiableModel
 from .expansion import Expansion
 from .gram_problem import GramProblem
 from .kernel_model import KernelModel
@@ -27,7 +30,7 @@ from .sharing import Sharing
 from .streaming import RowSource
 
 Array = NDArray[Any]
-Model = LinearModel | KernelModel
+Model = LinearModel | KernelModel | AutodiffModel
 
 
 def evaluation_rows(model: Model, X: Any, y: Any, name: str = "X") -> RowSource:
@@ -76,7 +79,7 @@ def prepare(
     s = _validate.radius(radius)
     threads = _validate.threads(n_threads)
     array, columns = _validate.matrix(X)
-    model, smoothing = _describe(estimator, columns)
+    model, smoothing = _describe(estimator, array.shape[1], columns)
     source = rows_of(model, array, y, sample_weight)
     factor = _validate.weight_factor(source.weight)
     if factor != 1.0:  # extreme weights would overflow; α of the true total stays
@@ -109,6 +112,8 @@ def _problem(
     model: Model, source: RowSource, ball: Ball, damping: float, threads: int | None
 ) -> InfluenceProblem:
     """The kind of problem that the model and its data make."""
+    if isinstance(model, AutodiffModel):
+        return AutodiffProblem(model, source, ball, damping, threads)
     if isinstance(model, LinearModel):
         kind = BasisProblem if isinstance(model.basis, Expansion) else LinearProblem
         return kind(model, source, ball, damping, threads)
@@ -134,9 +139,11 @@ def _problem(
 
 
 def _describe(
-    estimator: Any, columns: tuple[str, ...] | None
+    estimator: Any, n_features: int, columns: tuple[str, ...] | None
 ) -> tuple[Model, RandomizedSmoothing | None]:
     """The model, and the randomized smoothing around it if there is one."""
+    if isinstance(estimator, DifferentiableModel):
+        return estimator.describe(n_features, columns), None
     if not isinstance(estimator, RandomizedSmoothing):
         return describe(estimator, columns), None
     check_is_fitted(estimator, "estimator_")

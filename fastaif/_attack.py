@@ -13,6 +13,8 @@ from . import _validate
 from ._arguments import locating, prepare
 from ._compute import _types as c
 from .attacks import PgdSettings, closed_form, projected_ascent
+from .autodiff_ascent import attack_by_steps
+from .autodiff_problem import AutodiffProblem
 from .basis_attacks import attack_by_ascent, attack_exactly
 from .basis_problem import BasisProblem
 from .basis_robust import adversarial_mean
@@ -21,7 +23,7 @@ from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
 from .problems import InfluenceProblem
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
-from .shared_ascent import attack_basis, attack_gram, loss_gram
+from .shared_ascent import attack_autodiff, attack_basis, attack_gram, loss_gram
 from .shared_attacks import attack_shared, shared_loss
 from .sum_problem import SumProblem
 
@@ -66,7 +68,8 @@ def attack(
         trust-region subproblem a sample for the quadratic basis with p = 2. "pgd" is
         projected gradient ascent. "auto" is "exact" where there is one, else "pgd" with
         at least two starts. Kernel regressions with moving centres are attacked at all
-        inputs at once, on the whole objective, by steps towards ``ε s φ_c(∇_x L)``.
+        inputs at once, on the whole objective, by steps towards ``ε s φ_c(∇_x L)``;
+        a DifferentiableModel each by itself, by steps towards ``ε s φ_c(∇_x ℓ_i)``.
     n_steps, step, n_restarts
         Projected gradient ascent: steps, their length in units of ε s (2.5 / n_steps by
         default; for basis models, where they adapt, 2 for the first), and starts (the
@@ -122,7 +125,7 @@ def adversarial_loss(
         attack_space=attack_space, sample_weight=sample_weight,
     )  # fmt: skip
     with locating(problem.source):
-        if problem.sharing.is_shared and not isinstance(problem, BasisProblem):
+        if problem.sharing.is_shared and isinstance(problem, LinearProblem | GramProblem):
             return _shared_loss(problem, eps, settings)
         if settings is None and isinstance(problem, BasisProblem):
             return adversarial_mean(problem, eps, has_exact_attacks(problem))
@@ -132,6 +135,9 @@ def adversarial_loss(
         elif isinstance(problem, GramProblem):
             assert settings is not None
             return loss_together(problem, eps, settings)
+        elif isinstance(problem, AutodiffProblem):
+            attacked = problem.source._replace(x=_attacked(problem, eps, settings))
+            return problem.mean_loss(problem.params, attacked)
         else:
             assert isinstance(problem, SumProblem)
             attacked = problem.source._replace(x=_attacked(problem, eps, settings))
@@ -196,6 +202,9 @@ def _write_attacks(
     elif isinstance(problem, GramProblem):
         assert settings is not None
         attack_together(problem, eps, settings, out)
+    elif isinstance(problem, AutodiffProblem):
+        assert settings is not None
+        attack_by_steps(problem, theta, eps, settings, out)
 
 
 def _write_shared(
@@ -210,6 +219,8 @@ def _write_shared(
         attack_basis(problem, eps, settings.n_steps, out)
     elif isinstance(problem, GramProblem):
         attack_gram(problem, eps, settings.n_steps, out)
+    elif isinstance(problem, AutodiffProblem):
+        attack_autodiff(problem, eps, settings.n_steps, out)
 
 
 def _shared_loss(

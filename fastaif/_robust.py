@@ -50,7 +50,9 @@ def robust_fit(
         quadratic basis with p = 2; the convex outer problem is solved to `tol`. "pgd": the
         paper's projected gradient ascent inside, quasi-Newton outside. "auto" is "exact"
         where there is one; for other bases and norms ascent inside towards both ends of the
-        range of f, and the same outer method as for "exact".
+        range of f, and the same outer method as for "exact". For a DifferentiableModel the
+        answer is a local optimum near θ̂ by either: gradient steps inside, Newton's
+        outside with the natural Hessian, then quasi-Newton ones where these do not converge.
     tol : float, default 1e-12
         Bound on the least subgradient's norm relative to ``E |ℓ'| ‖(v, 1)‖``. With the
         quadratic basis a fit also counts as converged where its relative gap is proven to

@@ -2,7 +2,8 @@
 
 An `InfluenceProblem` is a model at θ̂ with its data. Influences, sensitivities and
 intervals are written once, against it. `sum_problem` has the kind whose parts are sums
-over samples, `gram_problem` kernel regression with the training inputs as centres.
+over samples, `gram_problem` kernel regression with the training inputs as
+centres, `autodiff_problem` losses that a framework differentiates.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .autodiff_model import AutodiffModel
 from .balls import Ball
 from .kernel_model import KernelModel
 from .linear_model import LinearModel
@@ -65,7 +67,7 @@ class InfluenceProblem(ABC):
         Whether each sample has its own budget, or all share one.
     """
 
-    model: LinearModel | KernelModel
+    model: LinearModel | KernelModel | AutodiffModel
     source: RowSource
     ball: Ball
     damping: float = 0.0

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import basis_robust, gram_ascent, gram_robust, shared_robust
+from . import autodiff_robust, basis_robust, gram_ascent, gram_robust, shared_robust
 from ._compute import _types as c
 from ._sums import InfluenceSums
 from .attacks import PgdSettings, projected_ascent
+from .autodiff_problem import AutodiffProblem
 from .basis_attacks import attack_by_ascent
 from .basis_problem import BasisProblem
 from .extremes import is_exact
@@ -45,7 +46,7 @@ class RobustSolution:
 
 def has_exact_attacks(problem: InfluenceProblem) -> bool:
     """Whether the inner maximum is known exactly."""
-    if isinstance(problem, GramProblem):
+    if isinstance(problem, GramProblem | AutodiffProblem):
         return False
     if problem.sharing.is_shared:
         return isinstance(problem, LinearProblem) and shared_robust.is_exact(problem)
@@ -80,6 +81,8 @@ def solve_robust(
         return _solve_linear(problem, eps, tol, max_iter)
     if isinstance(problem, GramProblem):
         return _solve_gram(problem, eps, tol, max_iter)
+    if isinstance(problem, AutodiffProblem):
+        return _solve_autodiff(problem, eps, tol, max_iter)
     found = basis_robust.solve(_basis(problem), eps, has_exact_attacks(problem), tol, max_iter)
     return RobustSolution(
         found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
@@ -96,6 +99,17 @@ def _solve_shared(
     return RobustSolution(
         found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
         found.converged, "exact" if exact else "pgd",
+    )  # fmt: skip
+
+
+def _solve_autodiff(
+    problem: AutodiffProblem, eps: float, tol: float, max_iter: int | None,
+    settings: PgdSettings | None = None,
+) -> RobustSolution:  # fmt: skip
+    found = autodiff_robust.solve(problem, eps, tol, max_iter, settings)
+    return RobustSolution(
+        found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
+        found.converged, "pgd",
     )  # fmt: skip
 
 
@@ -171,6 +185,8 @@ def robust_gain(problem: InfluenceProblem, solution: RobustSolution) -> float:
         if not problem.model.moving:
             return robust_gain(by_rows(problem), solution)
         return gram_ascent.gain(problem, solution.theta, solution.eps * problem.radius)
+    if isinstance(problem, AutodiffProblem):
+        return autodiff_robust.robust_gain(problem, solution.theta, solution.eps) - shrunk
     exact = has_exact_attacks(problem)
     return basis_robust.robust_gain(_basis(problem), solution.theta, solution.eps, exact) - shrunk
 
@@ -198,6 +214,8 @@ def solve_by_pgd(
         if problem.model.moving:
             return _solve_gram(problem, eps, 1e-12, max_iter)
         return solve_by_pgd(by_rows(problem), eps, settings, max_iter)
+    if isinstance(problem, AutodiffProblem):
+        return _solve_autodiff(problem, eps, 1e-12, max_iter, settings)
     adversarial = np.empty((problem.source.n_rows, problem.source.n_columns))
 
     def sums(theta: Array) -> InfluenceSums:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .autodiff_problem import AutodiffProblem
 from .basis_problem import Array, BasisProblem
 from .extremes import Extremes
 from .gram_ascent import gradient_at, objective
@@ -127,6 +128,24 @@ def attack_basis(problem: BasisProblem, eps: float, n_steps: int, out: Array) ->
     t = ascend(at, shape, omega, problem.ball.p, problem.sharing, budget, n_steps)
     X[:, extremes.free] += problem.ball.scale[extremes.free] * t
     out[...] = X
+
+
+def attack_autodiff(problem: AutodiffProblem, eps: float, n_steps: int, out: Array) -> None:
+    """Write x_i + δ_i."""
+    X, scale = np.array(problem.source.x, dtype=np.float64), problem.ball.scale
+
+    def at(t: Array) -> Place:
+        value, slopes = 0.0, np.empty(X.shape)
+        for batch in problem.batches(every=True):
+            data = problem.params, batch.X + scale * t[batch.rows], batch.y
+            losses = problem.derivatives("losses", *data)
+            value += float(batch.shares @ losses)
+            slopes[batch.rows] = scale * problem.derivatives("input_gradients", *data)
+        return Place(value, slopes)
+
+    budget, p = eps * problem.radius, problem.ball.p
+    t = ascend(at, (X.shape[0], X.shape[1]), problem.shares, p, problem.sharing, budget, n_steps)
+    out[...] = X + scale * t
 
 
 def attack_gram(problem: GramProblem, eps: float, n_steps: int, out: Array) -> None:

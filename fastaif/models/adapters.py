@@ -24,7 +24,8 @@ ACCEPTED = (
     "fastaif's LinearRegression, LogisticRegression, PoissonRegression, HuberRegression, "
     "QuadraticRegression, BasisRegression and KernelRegression; scikit-learn's LinearRegression, "
     "Ridge, LogisticRegression (binary), PoissonRegressor and KernelRidge; and a Pipeline of "
-    "StandardScaler and/or PolynomialFeatures(2) before one of these"
+    "StandardScaler and/or PolynomialFeatures(2) before one of these (and a DifferentiableModel "
+    "of your own, with torch or JAX)"
 )
 
 

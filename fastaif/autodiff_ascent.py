@@ -1,0 +1,113 @@
+"""Attacks on the inputs of differentiable models, each sample by itself.
+
+From x_i + δ_i every step goes some way towards ε s φ_c(∇_x ℓ_i), the best point of the
+ball as far as the gradient tells; steps that would lower the loss are shortened. At a
+small radius whole steps converge to the maximum fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import get
+from .attacks import PgdSettings
+from .autodiff_problem import AutodiffProblem
+from .autodiff_rows import Batch
+
+Array = NDArray[Any]
+
+_ROUNDING = 4.0 * np.finfo(float).eps
+_SETTLED = 1e-14  # of the radius
+_SHORTER, _LONGER = 0.25, 2.0
+
+
+@dataclass
+class Attacker:
+    """The worst attacks found, kept as the start of the next search.
+
+    Attributes
+    ----------
+    problem : AutodiffProblem
+    radius : float
+        ε s.
+    settings : PgdSettings
+    delta : array (n, m)
+        The attacks.
+    """
+
+    problem: AutodiffProblem
+    radius: float
+    settings: PgdSettings
+    delta: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        source = self.problem.source
+        self.delta = np.zeros((source.n_rows, source.n_columns))
+
+    def attacked(self, batch: Batch) -> Batch:
+        """The batch with its inputs attacked."""
+        return batch._replace(X=batch.X + self.delta[batch.rows])
+
+    def search(self, theta: Array, every: bool = False) -> None:
+        """Look for worse attacks at θ, on rows of positive weight or on every one."""
+        for batch in self.problem.batches(every=every):
+            self._search_batch(theta, batch)
+
+    def _search_batch(self, theta: Array, batch: Batch) -> None:
+        best = self._climb(theta, batch, self.delta[batch.rows])
+        value = self._losses(theta, batch, best)
+        t = best
+        for draw in range(1, self.settings.n_restarts):
+            t = self._climb(theta, batch, -t if draw == 1 else self._random(draw, batch))
+            reached = self._losses(theta, batch, t)
+            # Only what is clearly worse: equal ends would change places with rounding.
+            better = reached > value + 1e-12 * np.abs(value)
+            best = np.where(better[:, None], t, best)
+            value = np.where(better, reached, value)
+        self.delta[batch.rows] = best
+
+    def _random(self, draw: int, batch: Batch) -> Array:
+        """Random points of the ball, keyed by row."""
+        ball = self.problem.ball
+        free = np.flatnonzero(ball.scale > 0)
+        out, t = np.zeros(batch.X.shape), np.empty((1, free.size))
+        for place, row in enumerate(batch.rows):
+            get("random_points")(self.settings.seed, draw, int(row), self.radius, float(ball.p), t)
+            out[place, free] = ball.scale[free] * t[0]
+        return out
+
+    def _losses(self, theta: Array, batch: Batch, delta: Array) -> Array:
+        return self.problem.derivatives("losses", theta, batch.X + delta, batch.y)
+
+    def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
+        """Where the steps from δ (k, m) lead; no sample's loss is lower there."""
+        value = self._losses(theta, batch, delta)
+        part = np.full(len(delta), min(1.0, self.settings.step or 1.0))
+        tiny = _SETTLED * self.radius * float(self.problem.ball.scale.max())
+        for _ in range(self.settings.n_steps):
+            there = batch._replace(X=batch.X + delta)
+            target, _, _ = self.problem.attack(theta, there)
+            move = part[:, None] * (self.radius * target - delta)
+            trial = delta + move
+            reached = self._losses(theta, batch, trial)
+            accepted = reached >= value - _ROUNDING * np.abs(value)
+            delta = np.where(accepted[:, None], trial, delta)
+            value = np.where(accepted, reached, value)
+            part = np.where(accepted, np.minimum(1.0, _LONGER * part), _SHORTER * part)
+            if np.abs(move).max() <= tiny:
+                break
+        return delta
+
+
+def attack_by_steps(
+    problem: AutodiffProblem, theta: Array, eps: float, settings: PgdSettings, out: Array
+) -> None:
+    """Write x_i + δ_i for every row."""
+    attacker = Attacker(problem, eps * problem.radius, settings)
+    attacker.search(theta, every=True)
+    for batch in problem.batches(every=True):
+        out[batch.rows] = attacker.attacked(batch).X

@@ -1,0 +1,68 @@
+"""The description of a model that is known by its losses alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from numpy.typing import NDArray
+
+from .autodiff.derivatives import Derivatives
+from .bases import Linear
+from .streaming import Encoder
+
+Array = NDArray[Any]
+
+
+class NamedLoss(NamedTuple):
+    """A loss that is the user's own."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class AutodiffModel:
+    """A model whose per-sample losses ℓ_i(θ) a framework can differentiate.
+
+    Attributes
+    ----------
+    derivatives : Derivatives
+    theta : array (d,)
+    names : tuple of str
+        A name for each entry of θ.
+    alpha : callable
+        From the total sample weight to the penalty's factor.
+    batch_size : int
+        Rows that are differentiated at once.
+    n_features : int
+        m, the number of inputs.
+    rebuild : callable
+        From θ to a copy of the user's model.
+    columns : tuple of str or None
+        The inputs' names, where the data had any.
+    """
+
+    derivatives: Derivatives
+    theta: Array
+    names: tuple[str, ...]
+    alpha: Callable[[float], float]
+    batch_size: int
+    n_features: int
+    encode: Encoder
+    rebuild: Callable[[Array], Any]
+    columns: tuple[str, ...] | None = None
+
+    kind: ClassVar[str] = "differentiable"
+    loss: ClassVar[Any] = NamedLoss("own")
+    basis: ClassVar[Linear] = Linear()
+
+    @property
+    def n_coefs(self) -> int:
+        """d: there is no intercept apart."""
+        return len(self.theta)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each input."""
+        return self.columns or tuple(f"x{k}" for k in range(self.n_features))

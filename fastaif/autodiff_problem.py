@@ -1,0 +1,235 @@
+"""The influence problem of a model that is known by its losses ℓ_i(θ) = ℓ(θ, x_i, y_i) alone.
+
+    I = −H⁻¹Φ,   H = E ∇²ℓ_i + α∇²P,   Φ = s E t_i ∇_θ⟨∇_x ℓ_i, φ_i⟩,   φ_i = φ_c(∇_x ℓ_i)
+
+(Theorem 4.1; t_i = 1 unless samples share a budget), all derivatives by automatic
+differentiation, in batches of rows. H is formed, from Hessian-vector products of the
+identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import autodiff_fit, autodiff_kinks
+from .autodiff_rows import AutodiffRows, Batch
+from .gram_attack import directions
+from .problems import Evaluation, SolverReport, number, singular_hessian
+from .solvers.cholesky import Factor, factorize
+from .solvers.newton import NewtonResult
+from .streaming import RowSource
+from .validity import Kinks
+
+Array = NDArray[Any]
+
+
+class _Pass(NamedTuple):
+    """What one pass gives: E ∇ℓ, Φ/s, gains ‖c ∘ ∇_x ℓ_i‖_q (those of no weight 0), ties."""
+
+    gradient: Array
+    mixed: Array
+    gains: Array
+    ties: int
+
+
+@dataclass(frozen=True)
+class AutodiffProblem(AutodiffRows):
+    """The InfluenceProblem of an AutodiffModel."""
+
+    # --- at θ̂ -----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Make one pass for everything but H; two where samples share a budget."""
+        self.refuse_mixing()
+        _ = self._mixed
+
+    @cached_property
+    def _first(self) -> _Pass:
+        return self._run(None)
+
+    @cached_property
+    def _mixed(self) -> Array:
+        """Φ/s."""
+        return self._run(self.budgets).mixed if self.sharing.is_shared else self._first.mixed
+
+    @cached_property
+    def budgets(self) -> Array:
+        """t (n,): each sample's share of the budget."""
+        return self.sharing.budgets(self._first.gains, self.shares)
+
+    def _run(self, budgets: Array | None) -> _Pass:
+        """The pass, with per-sample budgets (n,); None: one each."""
+        theta = self.params
+        gradient, mixed = np.zeros(len(theta)), np.zeros(len(theta))
+        gains, n_ties = np.zeros(self.source.n_rows), 0
+        for batch in self.batches():
+            steps, gains[batch.rows], ties = self.attack(theta, batch)
+            n_ties += int(ties[gains[batch.rows] > 0].sum())
+            scale = batch.shares if budgets is None else batch.shares * budgets[batch.rows]
+            gradient += self.derivatives("gradient", theta, batch.X, batch.y, batch.shares)
+            mixed += self.derivatives(
+                "mixed", theta, batch.X, batch.y, scale[:, None] * steps
+            )
+        if not all(np.isfinite(part).all() for part in (gradient, mixed, gains)):
+            raise FloatingPointError("the losses' derivatives are not finite")
+        return _Pass(gradient, mixed, gains, n_ties)
+
+    def attack(self, theta: Array, batch: Batch) -> tuple[Array, Array, Array]:
+        """Unit attacks φ_i (k, m), gains ‖c ∘ ∇_x ℓ_i‖_q (k,) and ties (k,) of a batch."""
+        slopes = self.derivatives("input_gradients", theta, batch.X, batch.y)
+        return directions(self.ball, np.ascontiguousarray(slopes))
+
+    @property
+    def gradient(self) -> Array:
+        """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
+        return self._first.gradient + self.penalty_gradient(self.params)
+
+    @cached_property
+    def hessian(self) -> Array:
+        """∇²L(θ̂), penalty included, damping not."""
+        natural = self.sum_hessian(self.params)
+        return natural + self.penalty_hessian(self.params)
+
+    @property
+    def loss_slope(self) -> float:
+        """E‖c ∘ ∇_x ℓ‖_q: there is no prediction f whose ℓ' could be named."""
+        return float(self.shares @ self._first.gains)
+
+    @property
+    def value_derivative(self) -> float:
+        """d/dε of the robust optimal objective at 0: s E t‖c ∘ ∇_x ℓ‖_q."""
+        return self.radius * float(self.shares @ (self.budgets * self._first.gains))
+
+    @property
+    def ties(self) -> int:
+        """How many entries of the directions of attack sit on a kink of the dual norm."""
+        return self._first.ties
+
+    @property
+    def zero_gradients(self) -> int:
+        """Samples of positive weight whose ∇_x ℓ is zero."""
+        return int(np.count_nonzero((self._first.gains == 0.0) & (self.shares > 0)))
+
+    def mixed(self, weights: Array | None = None) -> Array:
+        """Φ (Theorem 4.1), shape (d,), for given per-sample budgets (n,).
+
+        None: one each, or what `sharing` makes of the gains.
+        """
+        return self.radius * (self._mixed if weights is None else self._run(weights).mixed)
+
+    @cached_property
+    def factor(self) -> Factor:
+        """The Cholesky factor of H + damping · 1.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            H is singular or indefinite.
+        """
+        H = self.hessian + self.damping * np.eye(len(self.params))
+        if not np.isfinite(H).all():
+            raise FloatingPointError("the Hessian is not finite")
+        factor = factorize(H)
+        if factor is None:
+            raise singular_hessian(float(np.linalg.eigvalsh(H)[0]))
+        return factor
+
+    def solve(self, b: Array) -> Array:
+        """(H + damping)⁻¹ b."""
+        return self.factor.solve(b)
+
+    def hess_vec(self, v: Array) -> Array:
+        """H v."""
+        return np.asarray(self.hessian @ v)
+
+    def newton_step(self, below: float = 0.0) -> float:
+        """The largest entry of H⁻¹∇L(θ̂) in standard errors of θ̂.
+
+        Standard errors are the sandwich's, from H⁻¹ (Σ ω_i² ∇ℓ_i ∇ℓ_iᵀ) H⁻¹.
+        """
+        d = len(self.params)
+        inner = np.zeros((d, d))
+        for batch in self.batches():
+            rows = self.derivatives("row_gradients", self.params, batch.X, batch.y)
+            weighted = batch.shares[:, None] * (rows - self._first.gradient)
+            inner += weighted.T @ weighted
+        left = self.solve(inner)
+        variance = np.diagonal(self.solve(left.T))
+        errors = np.sqrt(np.maximum(variance, 0.0))
+        step = np.abs(self.solve(self.gradient))
+        return float(np.max(step / np.maximum(errors, np.finfo(float).tiny)))
+
+    def spectrum(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue of H + damping."""
+        values = np.linalg.eigvalsh(self.hessian + self.damping * np.eye(len(self.params)))
+        return float(values[0]), float(values[-1])
+
+    def solver_report(self, influence: Array) -> SolverReport:
+        """Cholesky, and the relative residual of (H + damping) I = −Φ."""
+        mixed = self.mixed()
+        residual = self.hess_vec(influence) + self.damping * influence + mixed
+        scale = float(np.linalg.norm(mixed)) or 1.0
+        return SolverReport("cholesky", 0, float(np.linalg.norm(residual)) / scale)
+
+    def per_sample(self) -> Array:
+        """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        out = np.empty((self.source.n_rows, len(self.params)))
+        for batch in self.batches(every=True):
+            steps, _, _ = self.attack(self.params, batch)
+            steps *= self.budgets[batch.rows, None]
+            rows = self.derivatives("row_mixed", self.params, batch.X, batch.y, steps)
+            out[batch.rows] = -self.radius * self.solve(rows.T).T
+        return out
+
+    def kinks(self, influence: Array) -> Kinks:
+        """Where along θ̂ + εI directions of attack change."""
+        return autodiff_kinks.find(self, influence)
+
+    def influence_raw(self, influence: Array) -> Array:
+        """The influence itself: the model takes inputs in raw units."""
+        return np.array(influence)
+
+    # --- elsewhere ------------------------------------------------------------------------
+
+    def moves(
+        self, step: Array, source: RowSource | None = None
+    ) -> tuple[Array, Array, Array]:
+        """Refused: there is no prediction apart from the loss."""
+        raise TypeError("a DifferentiableModel has losses, and no predictions apart from them")
+
+    def shrinkage(self, step: Array) -> Array:
+        """½ α∇²P(θ̂) step, P the penalty."""
+        return 0.5 * self.penalty_hessian(self.params) @ step
+
+    def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
+        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
+        change = self.losses(theta, source) - self.losses(self.params, source)
+        return number((source or self.source).mean(change))
+
+    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
+        """g_eᵀΔ and ΔᵀH_eΔ of the natural loss at θ̂, on these or other rows."""
+        slope, curvature = 0.0, 0.0
+        for batch in self.batches(source):
+            data = (self.params, batch.X, batch.y, batch.shares)
+            slope += float(self.derivatives("gradient", *data) @ step)
+            curvature += float(self.derivatives("hess_vecs", *data, step[None])[0] @ step)
+        return number(slope), number(curvature)
+
+    def mean_loss(self, theta: Array, source: RowSource | None = None) -> float:
+        """E ℓ(θ) on these or other rows."""
+        return number((source or self.source).mean(self.losses(theta, source)))
+
+    def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
+        """The natural loss, its gradient and Hessian at θ, on these or other rows."""
+        gradient = self.sum_gradient(theta, source)
+        return Evaluation(self.mean_loss(theta, source), gradient, self.sum_hessian(theta, source))
+
+    def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
+        """Newton's method from θ̂ to a stationary point nearby, in float64."""
+        shares = self.shares if weights is None else self.shares * weights
+        return autodiff_fit.fit_at(self, shares / shares.sum(), max_iter)

@@ -1,0 +1,162 @@
+"""The rows of a differentiable model, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import _types as c
+from ._sums import Sweep
+from .autodiff.derivatives import Derivatives
+from .autodiff_model import AutodiffModel
+from .losses import Loss
+from .problems import InfluenceProblem
+from .streaming import RowSource
+
+Array = NDArray[Any]
+
+_COMPARED = 8  # rows
+_TOGETHER = 32  # columns of the Hessian
+
+
+class Batch(NamedTuple):
+    """Rows: their places, inputs (k, m), targets (k,) and shares of the total weight (k,)."""
+
+    rows: Array
+    X: Array
+    y: Array
+    shares: Array
+
+
+def weights_of(source: RowSource) -> Array:
+    """ω (n,), which sums to 1."""
+    w, n = source.weights(), source.n_rows
+    return w / w.sum() if w.size else np.full(n, 1.0 / n)
+
+
+@dataclass(frozen=True)
+class AutodiffRows(InfluenceProblem):
+    """The part of `AutodiffProblem` that reads its data."""
+
+    model: AutodiffModel
+
+    @property
+    def derivatives(self) -> Derivatives:
+        """The loss, the penalty and their derivatives, batch by batch."""
+        return self.model.derivatives
+
+    @cached_property
+    def shares(self) -> Array:
+        """ω (n,), which sums to 1."""
+        return weights_of(self.source)
+
+    def batches(
+        self, source: RowSource | None = None, every: bool = False, shares: Array | None = None
+    ) -> Iterator[Batch]:
+        """These or other rows; those without weight only if `every` row is asked for."""
+        source = self.source if source is None else source
+        shares = weights_of(source) if shares is None else shares
+        rows = np.arange(source.n_rows) if every else np.flatnonzero(shares > 0)
+        count = -(-len(rows) // self.model.batch_size)
+        for part in np.array_split(rows, count):
+            # Slices of rows that follow each other cost no copy of a memory map's type.
+            run = part[-1] - part[0] + 1 == len(part)
+            chosen = slice(part[0], part[-1] + 1) if run else part
+            X = np.asarray(source.x[chosen], dtype=np.float64)
+            yield Batch(part, X, source.encode(source.y[chosen]), shares[chosen])
+
+    def refuse_mixing(self) -> None:
+        """A sample's loss must not depend on what else is in its batch, nor on chance.
+
+        Raises
+        ------
+        ValueError
+            It does.
+        """
+        stop = min(_COMPARED, self.source.n_rows)
+        half = -(-stop // 2)
+        X = np.asarray(self.source.x[:stop], dtype=np.float64)
+        y = self.source.targets(0, stop)
+        together = self.derivatives("losses", self.params, X, y)[:half]
+        alone = self.derivatives("losses", self.params, X[:half], y[:half])
+        if not np.allclose(alone, together, rtol=1e-6, atol=1e-9, equal_nan=True):
+            raise ValueError(
+                "per_sample_loss gives a row another loss in another batch: it averages over "
+                "the batch, or draws random numbers (batch normalisation or dropout in training "
+                "mode); use the model's evaluation mode"
+            )
+
+    @cached_property
+    def radius(self) -> float:
+        """s: given, or E ‖x/c‖_p."""
+        if self.ball.radius is not None:
+            return self.ball.radius
+        sweep = Sweep(
+            self.source, Loss("squared_error"), self.model.basis, False, self.ball, self.n_threads
+        )
+        sums = sweep.run(np.zeros(self.source.n_columns), c.NEED_NORM)
+        if not np.isfinite(sums.mean_norm):
+            raise FloatingPointError("the mean norm is not finite")
+        return sums.mean_norm
+
+    def losses(self, theta: Array, source: RowSource | None = None) -> Array:
+        """ℓ_i(θ), shape (n,), on these or other rows."""
+        parts = [
+            self.derivatives("losses", theta, batch.X, batch.y)
+            for batch in self.batches(source, every=True)
+        ]
+        return np.concatenate(parts)
+
+    def sum_gradient(
+        self, theta: Array, source: RowSource | None = None, shares: Array | None = None
+    ) -> Array:
+        """Σ ω_i ∇ℓ_i(θ), (d,)."""
+        total = np.zeros(len(theta))
+        for batch in self.batches(source, shares=shares):
+            total += self.derivatives("gradient", theta, batch.X, batch.y, batch.shares)
+        return total
+
+    def sum_hessian(
+        self, theta: Array, source: RowSource | None = None, shares: Array | None = None
+    ) -> Array:
+        """Σ ω_i ∇²ℓ_i(θ), (d, d): Hessian-vector products of the identity, a few at a time."""
+        d = len(theta)
+        H, identity = np.zeros((d, d)), np.eye(d)
+        parts = np.array_split(np.arange(d), -(-d // _TOGETHER))
+        for batch in self.batches(source, shares=shares):
+            data = (theta, batch.X, batch.y, batch.shares)
+            for rows in parts:
+                H[rows] += self.derivatives("hess_vecs", *data, identity[rows])
+        return 0.5 * (H + H.T)
+
+    # --- the penalty ----------------------------------------------------------------------
+
+    @property
+    def alpha(self) -> float:
+        """α for the total weight of these data; 1 for a penalty of the user's own."""
+        w = self.source.weights()
+        return self.model.alpha(float(w.sum()) if w.size else float(self.source.n_rows))
+
+    def penalty_gradient(self, theta: Array) -> Array:
+        """α∇P(θ), (d,)."""
+        if self.alpha == 0.0:
+            return np.zeros(len(theta))
+        return self.alpha * self.derivatives.penalty_gradient(theta)
+
+    def penalty_hessian(self, theta: Array) -> Array:
+        d = len(theta)
+        if self.alpha == 0.0:
+            return np.zeros((d, d))
+        return self.alpha * self.derivatives.penalty_hess_vecs(theta, np.eye(d))
+
+    def penalty_change(self, theta: Array) -> float:
+        """The penalty at θ less that at θ̂."""
+        if self.alpha == 0.0:
+            return 0.0
+        change = self.derivatives.penalty(theta) - self.derivatives.penalty(self.params)
+        return self.alpha * change
