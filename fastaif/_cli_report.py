@@ -54,7 +54,8 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
         )
     lines += [_wrap(_meaning(result, largest, how)), ""]
     lines += [*_coefficient_lines(result, largest), ""]
-    reason = f"Validity radius {result.validity_radius:.5g} ({result.validity_reason})."
+    radius = report.radius_text(result, 5)
+    reason = f"Validity radius {radius} ({result.validity_reason})."
     return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
 
 

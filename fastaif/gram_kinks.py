@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .gram_attack import pair_weights
 from .kernel_basis import curvature_bound
-from .kernel_pairs import Gram
+from .kernel_pairs import Gram, make_gram
 from .norms import lp_norm
 from .validity import Kinks, direction_changes
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .gram_problem import GramProblem
 
 Array = NDArray[Any]
+
+_SMALL = 1e-3  # an angle
 
 
 def find(problem: GramProblem, influence: Array) -> Kinks:
@@ -44,10 +46,34 @@ def find(problem: GramProblem, influence: Array) -> Kinks:
             least = float(np.min(lp_norm(slopes[problem.weights > 0], ball.q), initial=np.inf))
             reach = least / (problem.radius * bend)
             events.append((reach, "a sample's input gradient may vanish in its ball"))
+    if not problem.model.kernel.is_smooth:
+        event = "two nearly parallel samples may meet, where K has a kink"
+        events.append((_meeting(problem), event))
     first, reason = min(events, key=lambda event: event[0])
     if np.isinf(first):
         reason = "none that is known: an input gradient may vanish somewhere in its ball"
     return Kinks(flips, shared, first, reason)
+
+
+def _meeting(problem: GramProblem) -> float:
+    """The ε at which attacks could bring the nearest two directions of an NTK together.
+
+    Near 0 and π the slope is a = −k'(ϑ)/sin ϑ, so that a ϑ is nearly a constant of the
+    kernel: angles are read off the slopes, which are large only where angles are small.
+    """
+    kernel, U = problem.model.kernel.compiled(), problem.inputs
+    slopes = np.abs(problem.gram(derivatives=True).slopes)
+    slopes[np.diag_indices(len(slopes))] = 0.0
+    norms = np.linalg.norm(U, axis=1)
+    pair = np.array([[1.0, 0.0], [np.cos(_SMALL), np.sin(_SMALL)]])
+    constant = _SMALL * abs(make_gram(kernel, pair, True).slopes[0, 1])
+    with np.errstate(divide="ignore"):
+        angles = constant / slopes.max(axis=1)
+    if problem.model.moving:
+        angles = 0.5 * angles
+    longest = U.shape[1] ** max(0.0, 0.5 - 1.0 / problem.ball.p) * problem.ball.weights.max()
+    reach = angles * norms / (problem.radius * longest * problem.budgets.max())
+    return float(np.min(reach, initial=np.inf))
 
 
 def _turns(problem: GramProblem) -> str:

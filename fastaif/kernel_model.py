@@ -97,11 +97,12 @@ class KernelModel:
         return np.ascontiguousarray(self.basis.transform(X), dtype=np.float64)
 
     def is_at(self, U: Array) -> bool:
-        """Whether the centres are these inputs, in this order, to single precision."""
+        """Whether the centres are these inputs, in this order, but for rounding to float32."""
         if U.shape != self.centers.shape:
             return False
-        spread = np.abs(self.centers).max(axis=0)
-        return bool(np.all(np.abs(U - self.centers) <= 1e-6 * spread))
+        shift, scale = self.basis.arrays(U.shape[1])
+        rounding = np.finfo(np.float32).eps * (np.abs(self.centers) + np.abs(shift / scale))
+        return bool(np.all(np.abs(U - self.centers) <= 2.0 * rounding))
 
 
 def penalty_at(kernel: Kernel, centers: Array, penalty: str) -> tuple[Array, Whitening | None]:

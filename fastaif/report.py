@@ -80,7 +80,7 @@ def summary(result: InfluenceResult, eps: Array) -> str:
         )
     lines += [
         "-" * _WIDTH,
-        f"Validity radius {result.validity_radius:.4g} ({result.validity_reason})",
+        f"Validity radius {radius_text(result)} ({result.validity_reason})",
         diagnostics_line(result.diagnostics),
     ]
     return "\n".join(lines)
@@ -100,3 +100,10 @@ def _pair(left: str, left_value: str, right: str, right_value: str) -> str:
     gap = half - len(left) - len(left_value)
     other = half - len(right) - len(right_value)
     return f"{left}{' ' * gap}{left_value}  {right}{' ' * other}{right_value}"
+
+
+def radius_text(result: InfluenceResult, digits: int = 4) -> str:
+    """The validity radius for a person: where kinks may be missed, inf would promise much."""
+    if np.isinf(result.validity_radius) and "known" in result.validity_reason:
+        return "not known"
+    return f"{result.validity_radius:.{digits}g}"
