@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _validate
 from ._arguments import prepare
-from ._warnings import StationarityWarning, TieWarning, ZeroGradientWarning, warn
+from ._warnings import SolverWarning, StationarityWarning, TieWarning, ZeroGradientWarning, warn
 from .autodiff_problem import AutodiffProblem
 from .basis_problem import BasisProblem
 from .problems import InfluenceProblem
@@ -34,7 +34,7 @@ def aif(
     attack_space: str = "scaled",
     sample_weight: Any = None,
     formula: str = "exact",
-    damping: float = 0.0,
+    damping: float | str = 0.0,
     solver: str = "auto",
     hessian: str = "exact",
     refine: bool = False,
@@ -80,15 +80,22 @@ def aif(
         "paper": Theorem 6.1 as printed, which gives all of a shared budget to one sample.
         It is right for order 1, and for comparison only at other finite orders; at inf the
         paper has Theorem 4.1, the same as "exact".
-    damping : float, default 0.0
-        Added to the diagonal of H before it is inverted.
-    solver : {"auto", "cholesky"}, default "auto"
+    damping : float or "auto", default 0.0
+        Added to the diagonal of H before it is inverted (section 4.1's surrogate). "auto" adds
+        nothing to a positive definite H, and otherwise what brings its least eigenvalue up to
+        1.5e-8 of the largest; ``diagnostics["damping"]`` says how much.
+    solver : {"auto", "cholesky", "cg", "lissa"}, default "auto"
+        How H is inverted (Remark 1). "cholesky" forms H. "cg", preconditioned conjugate
+        gradients, passes over the rows for every product with H and never forms it.
+        "lissa", a stochastic Neumann series over sampled rows, is an estimate with a relative
+        residual of 1e-4, for well-conditioned H. "auto" is "cholesky" up to 10,000 parameters
+        where memory allows, then "cg"; ``diagnostics["solver"]`` says which.
     hessian : {"exact", "gauss_newton"}, default "exact"
         The same for models that are linear in θ.
     refine : bool, default False
         First bring θ̂ to a stationary point of (X, y) by Newton's method.
     random_state : optional
-        Unused by the exact solver.
+        The seed of solver="lissa"; the others draw nothing.
     n_threads : int, optional
         All cores by default; the result is the same to the bit on any number.
 
@@ -101,13 +108,13 @@ def aif(
     NotFittedError, TypeError, ValueError
         For what is wrong with the arguments; the message names it.
     numpy.linalg.LinAlgError
-        The Hessian is singular or indefinite.
+        The Hessian is singular or indefinite, or "lissa" diverges on it.
 
     Warns
     -----
     InfluenceWarning
-        Some gradients are zero, the attack direction is not unique, or θ̂ is not
-        stationary on (X, y).
+        Some gradients are zero, the attack direction is not unique, θ̂ is not
+        stationary on (X, y), or an iterative solver stopped early.
 
     Examples
     --------
@@ -119,13 +126,15 @@ def aif(
     (11,)
     """
     _validate.option(formula, "formula", ["exact", "paper"])
-    _validate.option(solver, "solver", ["auto", "cholesky"])
+    _validate.option(solver, "solver", ["auto", "cholesky", "cg", "lissa"])
     _validate.option(hessian, "hessian", ["exact", "gauss_newton"])
-    damping = _validate.number(damping, "damping", low=0.0)
+    if damping != "auto":
+        damping = _validate.number(damping, "damping", low=0.0)
     problem = prepare(
         estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
         attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
-        formula=formula, damping=damping, n_threads=n_threads,
+        formula=formula, damping=damping, solver=solver, random_state=random_state,
+        n_threads=n_threads,
     )  # fmt: skip
     _refuse_gauss_newton(problem, hessian)
     if refine:
@@ -187,6 +196,12 @@ def _rounding(problem: InfluenceProblem) -> float:
 
 
 def _warn(problem: InfluenceProblem) -> None:
+    if problem.stopped_at is not None:
+        warn(
+            f"the solver stopped at a relative residual of {problem.stopped_at:.1e}: the Hessian "
+            "is badly conditioned; pass damping > 0, or solver='cholesky'",
+            SolverWarning,
+        )
     zero, ties = problem.zero_gradients, problem.ties
     if zero:
         warn(

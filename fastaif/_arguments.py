@@ -27,7 +27,9 @@ from .linear_problem import LinearProblem
 from .models.adapters import describe, refuse_other_columns
 from .problems import InfluenceProblem
 from .sharing import Sharing
+from .solvers.choice import cholesky_fits
 from .streaming import RowSource
+from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 Model = LinearModel | KernelModel | AutodiffModel
@@ -65,7 +67,9 @@ def prepare(
     attack_space: Any,
     sample_weight: Any,
     formula: str = "exact",
-    damping: float = 0.0,
+    damping: float | str = 0.0,
+    solver: str = "auto",
+    random_state: Any = None,
     n_threads: Any = None,
     only_radius: bool = False,
 ) -> InfluenceProblem:
@@ -96,6 +100,7 @@ def prepare(
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
     problem = _problem(model, source, ball, damping, threads)
     problem = dataclasses.replace(problem, sharing=sharing)
+    problem = _with_solver(problem, solver, random_state)
     with locating(source):
         if not only_radius and smoothing is None:
             problem.begin()
@@ -109,7 +114,7 @@ def prepare(
 
 
 def _problem(
-    model: Model, source: RowSource, ball: Ball, damping: float, threads: int | None
+    model: Model, source: RowSource, ball: Ball, damping: float | str, threads: int | None
 ) -> InfluenceProblem:
     """The kind of problem that the model and its data make."""
     if isinstance(model, AutodiffModel):
@@ -136,6 +141,23 @@ def _problem(
             "(n_centers, or the data of another fit)"
         )
     return GramProblem(model, source, ball, damping, threads)
+
+
+def _with_solver(
+    problem: InfluenceProblem, solver: str, random_state: Any
+) -> InfluenceProblem:
+    """The problem with its way to H⁻¹: "auto" forms H where there is room for it."""
+    seed = _validate.seed(random_state) if solver == "lissa" else 0
+    if isinstance(problem, SumProblem):
+        if solver == "auto":
+            solver = "cholesky" if cholesky_fits(len(problem.params)) else "cg"
+        return dataclasses.replace(problem, solver=solver, seed=seed)
+    if solver in ("cg", "lissa"):
+        raise ValueError(
+            f"solver={solver!r} is not for a {problem.model.kind} model, which has a solver of its "
+            "own; use solver='auto'"
+        )
+    return problem
 
 
 def _describe(

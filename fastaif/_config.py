@@ -77,5 +77,6 @@ def warmup() -> None:
         for dtype in (np.float64, np.float32):
             model.fit(X.astype(dtype), y)
             aif(model, X.astype(dtype), y, refine=True)
+            aif(model, X.astype(dtype), y, refine=True, solver="cg")
         attack(model, X, y, 0.1)
         attack(model, X, y, 0.1, method="pgd", n_restarts=3, random_state=0)

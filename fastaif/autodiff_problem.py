@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import autodiff_fit, autodiff_kinks
 from .autodiff_rows import AutodiffRows, Batch
 from .gram_attack import directions
-from .problems import Evaluation, SolverReport, number, singular_hessian
+from .problems import Evaluation, SolverReport, lift, number, singular_hessian
 from .solvers.cholesky import Factor, factorize
 from .solvers.newton import NewtonResult
 from .streaming import RowSource
@@ -122,6 +122,13 @@ class AutodiffProblem(AutodiffRows):
         """
         return self.radius * (self._mixed if weights is None else self._run(weights).mixed)
 
+    def missing_damping(self) -> float:
+        """What makes H positive definite, to working precision: 0 where it is."""
+        if factorize(self.hessian) is not None:
+            return 0.0
+        values = np.linalg.eigvalsh(self.hessian)
+        return lift(float(values[0]), float(values[-1]))
+
     @cached_property
     def factor(self) -> Factor:
         """The Cholesky factor of H + damping · 1.
@@ -131,7 +138,7 @@ class AutodiffProblem(AutodiffRows):
         numpy.linalg.LinAlgError
             H is singular or indefinite.
         """
-        H = self.hessian + self.damping * np.eye(len(self.params))
+        H = self.hessian + self.added_damping * np.eye(len(self.params))
         if not np.isfinite(H).all():
             raise FloatingPointError("the Hessian is not finite")
         factor = factorize(H)
@@ -166,13 +173,13 @@ class AutodiffProblem(AutodiffRows):
 
     def spectrum(self) -> tuple[float, float]:
         """The least and the largest eigenvalue of H + damping."""
-        values = np.linalg.eigvalsh(self.hessian + self.damping * np.eye(len(self.params)))
+        values = np.linalg.eigvalsh(self.hessian + self.added_damping * np.eye(len(self.params)))
         return float(values[0]), float(values[-1])
 
     def solver_report(self, influence: Array) -> SolverReport:
         """Cholesky, and the relative residual of (H + damping) I = −Φ."""
         mixed = self.mixed()
-        residual = self.hess_vec(influence) + self.damping * influence + mixed
+        residual = self.hess_vec(influence) + self.added_damping * influence + mixed
         scale = float(np.linalg.norm(mixed)) or 1.0
         return SolverReport("cholesky", 0, float(np.linalg.norm(residual)) / scale)
 

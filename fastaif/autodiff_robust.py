@@ -138,7 +138,7 @@ def _steps(
 def _metric(problem: AutodiffProblem) -> Array:
     """A Cholesky factor of H + damping, its curvature turned up where that is indefinite."""
     return np.linalg.cholesky(
-        curved_up(problem.hessian + problem.damping * np.eye(len(problem.params)))
+        curved_up(problem.hessian + problem.added_damping * np.eye(len(problem.params)))
     )
 
 

@@ -33,7 +33,7 @@ class BasisProblem(SumProblem):
 
     @property
     def _needs(self) -> int:
-        return c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED
+        return super()._needs | c.NEED_MIXED
 
     @property
     def value_derivative(self) -> float:
@@ -109,9 +109,10 @@ class BasisProblem(SumProblem):
             z[:, :d] += np.abs(slope)[:, None] * self.basis.moves_at(U, P)
             z[:, d:] = signed[:, None]
             z *= budgets[start:stop, None]
-            z[:] = -self.radius * self.solve(z.T).T
+            self.share_out(z)
 
         map_rows(self.source, self.in_blocks(work), self.n_threads)
+        self.share_all(out)
         return out
 
     def in_blocks(self, work: Any) -> Any:

@@ -73,6 +73,12 @@ class Coordinates:
         leave = self.leave(np.eye(d))
         return np.asarray(leave.T @ leave)
 
+    def damping_diagonal(self, d: int) -> Array:
+        """The diagonal of `damping(d)`, without the rest of it."""
+        out = np.ones(d)
+        out[: self.m] = (1.0 + (self.means**2 if d > self.m else 0.0)) / self.units**2
+        return out
+
     def penalized(self, entries: Array) -> Array:
         """Weights of a diagonal penalty on β, (d,), in θ_u."""
         out = entries.copy()

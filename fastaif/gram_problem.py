@@ -26,7 +26,7 @@ from .gram_attack import Contraction, directions, pair_weights
 from .gram_data import GramData
 from .gram_fit import fit_at
 from .kernel_pairs import Gram, Pairs
-from .problems import Evaluation, SolverReport, number, singular_hessian
+from .problems import Evaluation, SolverReport, lift, number, singular_hessian
 from .solvers.gram_solver import GramSystem, Solved, make_system
 from .solvers.newton import NewtonResult
 from .solvers.spectrum import extreme_eigenvalues
@@ -90,11 +90,19 @@ class GramProblem(GramData):
         """
         held = self._state[0]
         K = held.pop() if held else self.gram(derivatives=False).K
-        found = make_system(K, self.weights, self.alpha, self.penalty, self.damping)
+        found = make_system(K, self.weights, self.alpha, self.penalty, self.added_damping)
         if found is None:
-            H = self.hessian + self.damping * np.eye(len(self.params))
+            H = self.hessian + self.added_damping * np.eye(len(self.params))
             raise singular_hessian(float(np.linalg.eigvalsh(H)[0]))
         return found
+
+    def missing_damping(self) -> float:
+        """What makes H positive definite, to working precision: 0 where it is."""
+        K = self.gram(derivatives=False).K
+        if make_system(K, self.weights, self.alpha, self.penalty, 0.0) is not None:
+            return 0.0
+        values = np.linalg.eigvalsh(self.hessian)
+        return lift(float(values[0]), float(values[-1]))
 
     def multiply(self, b: Array) -> Array:
         """K b."""
@@ -201,7 +209,7 @@ class GramProblem(GramData):
             bound = float(np.linalg.norm(rest) / self.alpha / (noise * size))
         if bound < below:
             return bound
-        if self.damping > 0.0:
+        if self.added_damping > 0.0:
             step = self.solve(self.gradient)
         else:
             step = theta - self.system.solve(self.targets, None).x
@@ -214,10 +222,10 @@ class GramProblem(GramData):
         """The least and the largest eigenvalue of H + damping; of large ones to a few digits."""
         n = len(self.params)
         if n <= _DENSE:
-            values = np.linalg.eigvalsh(self.hessian + self.damping * np.eye(n))
+            values = np.linalg.eigvalsh(self.hessian + self.added_damping * np.eye(n))
             return float(values[0]), float(values[-1])
         return extreme_eigenvalues(
-            n, lambda v: self.hess_vec(v) + self.damping * v, lambda v: self.solve(v)
+            n, lambda v: self.hess_vec(v) + self.added_damping * v, lambda v: self.solve(v)
         )
 
     def solver_report(self, influence: Array) -> SolverReport:
@@ -226,7 +234,7 @@ class GramProblem(GramData):
         if steps:
             return SolverReport(method, steps, residual)
         mixed = self.mixed()
-        left = self.hess_vec(influence) + self.damping * influence + mixed
+        left = self.hess_vec(influence) + self.added_damping * influence + mixed
         return SolverReport(method, 0, float(np.linalg.norm(left) / (np.linalg.norm(mixed) or 1.0)))
 
     def per_sample(self) -> Array:

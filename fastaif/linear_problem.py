@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validity
-from ._compute import _types as c
 from ._sums import InfluenceSums
 from .streaming import map_rows
 from .sum_problem import SumProblem
@@ -70,7 +69,7 @@ class LinearProblem(SumProblem):
     def _weighted_sums(self, budgets: Array) -> InfluenceSums:
         weighted = self.source._replace(weight=self._base_weights() * budgets)
         return self.model.sweep(weighted, self.ball, self.n_threads).run(
-            self.params, c.NEED_GRADIENT | c.NEED_HESSIAN
+            self.params, self._needs
         )
 
     def per_sample(self) -> Array:
@@ -91,9 +90,10 @@ class LinearProblem(SumProblem):
             if d > m:
                 z[:, m] = signed
             z *= budgets[start:stop, None]
-            z[:] = -self.radius * self.solve(z.T).T
+            self.share_out(z)
 
         map_rows(self.source, work, self.n_threads)
+        self.share_all(out)
         return out
 
     def kinks(self, influence: Array) -> validity.Kinks:

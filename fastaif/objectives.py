@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from . import streaming
 from ._compute import _types as c
+from ._products import hessian_products
 from ._sums import Sweep
 from .coordinates import Coordinates, measure
+from .solvers.cg import conjugate_gradients
+from .solvers.choice import cholesky_fits, most_products
 from .solvers.newton import Local, NewtonResult, minimize
 from .whitening import Whitening
 
@@ -30,17 +33,23 @@ def add_penalty(local: Local, theta: Array, alpha: float, penalized: Array) -> L
     if alpha == 0.0:
         return local
     shrunk = shrink(penalized, theta)
-    hessian = local.hessian.copy()
-    if penalized.ndim == 1:
-        hessian[np.diag_indices_from(hessian)] += 2.0 * alpha * penalized
-    else:
-        hessian += 2.0 * alpha * penalized
     return Local(
         local.value + alpha * float(shrunk @ theta),
         local.gradient + 2.0 * alpha * shrunk,
-        hessian,
+        _with_ridge(local.hessian, 2.0 * alpha * penalized),
         local.yardstick,
     )
+
+
+def _with_ridge(hessian: Array, ridge: Array) -> Array:
+    """H and a matrix (d, d), or diagonal (d,); an empty H, which is not formed, stays empty."""
+    if hessian.size == 0:
+        return hessian
+    if ridge.ndim == 2:
+        return np.asarray(hessian + ridge)
+    found = hessian.copy()
+    found[np.diag_indices_from(found)] += ridge
+    return found
 
 
 def penalized_entries(m: int, fit_intercept: bool) -> Array:
@@ -57,14 +66,18 @@ class NaturalObjective:
     penalized: Array
     # The squared error's Hessian is the same everywhere.
     constant: list[Array] = field(default_factory=list)
+    forms_hessian: bool = True
 
     def __call__(self, theta: Array) -> Local:
         """Value, gradient, Hessian and yardstick at θ."""
-        need = _NEED & ~c.NEED_HESSIAN if self.constant else _NEED
+        need = _NEED if self.forms_hessian and not self.constant else _NEED & ~c.NEED_HESSIAN
         with np.errstate(over="ignore", invalid="ignore"):
             sums = self.sweep.run(theta, need)
-        hessian = self.constant[0] if self.constant else sums.hessian
-        if self.sweep.loss.name == "squared_error" and not self.constant:
+        if not self.forms_hessian:
+            hessian = np.empty((0, 0))
+        else:
+            hessian = self.constant[0] if self.constant else sums.hessian
+        if self.sweep.loss.name == "squared_error" and self.forms_hessian and not self.constant:
             self.constant.append(hessian)
         local = Local(sums.loss, sums.gradient, hessian, sums.yardstick)
         return add_penalty(local, theta, self.alpha, self.penalized)
@@ -92,10 +105,50 @@ def natural_fit(
     coordinates = measure(source, sweep.basis, sweep.fit_intercept) if work is None else work
     inner = dataclasses.replace(sweep, basis=coordinates.basis(sweep.basis), ball=None)
     units = np.append(coordinates.units, np.ones(start.size - d))
-    objective = NaturalObjective(inner, alpha, coordinates.penalized(penalized))
+    direct = cholesky_fits(start.size)
+    objective = NaturalObjective(
+        inner, alpha, coordinates.penalized(penalized), forms_hessian=direct
+    )
     with streaming.single_threaded_blas():
         found = minimize(
             objective, coordinates.enter(start), tol=1e-12, max_iter=max_iter, floor=floor,
-            units=units,
-        )
+            units=units, solve=None if direct else NewtonSteps(objective, units),
+        )  # fmt: skip
     return dataclasses.replace(found, x=coordinates.leave(found.x))
+
+
+@dataclass(frozen=True)
+class NewtonSteps:
+    """Newton steps by conjugate gradients, for d at which a Hessian has no room.
+
+    Where the penalty leaves H singular the gradient is still in its range, and the steps,
+    preconditioned by the units alone, are those of least norm in these units.
+    """
+
+    objective: NaturalObjective
+    units: Array
+
+    def __call__(self, theta: Array, here: Local) -> tuple[Array, bool]:
+        """H⁻¹ g, as precisely as the gradient is small, and whether H is singular."""
+        sweep, d = self.objective.sweep, theta.size
+        products = hessian_products(sweep, theta)
+        ridge = (2.0 * self.objective.alpha * self.objective.penalized)[:, None]
+        shrunk = int(np.count_nonzero(ridge))
+        if shrunk >= sweep.n_coefs:
+            inverse = 1.0 / np.maximum(products.diagonal()[:, None] + ridge, 1e-300)
+        else:
+            inverse = self.units[:, None] ** 2
+        found = conjugate_gradients(
+            lambda U: products(U) + ridge * U,
+            here.gradient[:, None],
+            lambda R: inverse * R,
+            tol=_cg_tolerance(sweep.loss.name, here.residual),
+            max_iter=most_products(d),
+        )
+        singular = found.flat or sweep.source.n_rows + shrunk < d
+        return found.x[:, 0], singular
+
+
+def _cg_tolerance(loss: str, residual: float) -> float:
+    """Quadratic objectives in one step; others to the accuracy that Newton's step has."""
+    return 1e-13 if loss == "squared_error" else min(1e-2, max(residual, 1e-13))

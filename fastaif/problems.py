@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ class InfluenceProblem(ABC):
     ----------
     model, source, ball
         The model at θ̂, the rows of its fit, the attack.
-    damping : float
+    damping : float or "auto"
         Added to the diagonal of H before it is inverted.
     n_threads : int or None
     clean : RowSource or None
@@ -70,7 +71,7 @@ class InfluenceProblem(ABC):
     model: LinearModel | KernelModel | AutodiffModel
     source: RowSource
     ball: Ball
-    damping: float = 0.0
+    damping: float | str = 0.0
     n_threads: int | None = None
     clean: RowSource | None = None
     sharing: Sharing = OWN_BUDGETS
@@ -119,8 +120,22 @@ class InfluenceProblem(ABC):
 
     @property
     @abstractmethod
-    def hessian(self) -> Array:
-        """∇²L(θ̂), penalty included, damping not."""
+    def hessian(self) -> Array | None:
+        """∇²L(θ̂), penalty included, damping not; None where it is not formed."""
+
+    @cached_property
+    def added_damping(self) -> float:
+        """What is added to the diagonal of H: given, or what "auto" finds to be missing."""
+        return self.missing_damping() if isinstance(self.damping, str) else self.damping
+
+    @abstractmethod
+    def missing_damping(self) -> float:
+        """What makes H positive definite, to working precision: 0 where it is."""
+
+    @property
+    def stopped_at(self) -> float | None:
+        """The relative residual of a solver that stopped before its tolerance; else None."""
+        return None
 
     @property
     @abstractmethod
@@ -238,9 +253,17 @@ class InfluenceProblem(ABC):
         return self.evaluate(theta, source).loss
 
 
+_FLOOR = 2.0**-26  # of the largest eigenvalue: the square root of the rounding unit
+
+
+def lift(least: float, largest: float) -> float:
+    """What brings the least eigenvalue up to a floor."""
+    return max(_FLOOR * largest - least, 0.0)
+
+
 def singular_hessian(least: float) -> np.linalg.LinAlgError:
     """The error of an H that cannot be inverted."""
     return np.linalg.LinAlgError(
         f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
-        "influence is not defined; pass damping > 0, or fit with a larger alpha"
+        "influence is not defined; pass damping > 0 or 'auto', or fit with a larger alpha"
     )

@@ -57,8 +57,11 @@ class InfluenceResult:
         return self.problem.mixed()
 
     @property
-    def hessian(self) -> Array:
-        """H, shape (d, d): the Hessian of the objective, penalty included, damping not."""
+    def hessian(self) -> Array | None:
+        """H, shape (d, d): the Hessian of the objective, penalty included, damping not.
+
+        None where the solver is iterative and H was never formed.
+        """
         return self.problem.hessian
 
     @property
@@ -201,10 +204,11 @@ class InfluenceResult:
     def diagnostics(self) -> dict[str, Any]:
         """What to look at before trusting the numbers.
 
-        Keys: condition_number (of H), least_eigenvalue, damping, newton_step (the largest
-        entry of H⁻¹∇L(θ̂) in standard errors of θ̂), zero_gradients (samples), ties (entries
-        of the attack direction), kinked_pairs (of a sample and a centre where an NTK has a
-        kink), solver, solver_iterations, solver_residual.
+        Keys: condition_number and least_eigenvalue (of H + damping), damping, newton_step (the
+        largest entry of H⁻¹∇L(θ̂) in standard errors of θ̂), zero_gradients (samples), ties
+        (entries of the attack direction), kinked_pairs (of a sample and a centre where an NTK
+        has a kink), solver ("cholesky", "cg" or "lissa"), solver_iterations, solver_residual.
+        Where H is not formed its eigenvalues and the standard errors are estimates.
         """
         problem = self.problem
         least, largest = problem.spectrum()
@@ -212,7 +216,7 @@ class InfluenceResult:
         return {
             "condition_number": largest / least,
             "least_eigenvalue": least,
-            "damping": float(problem.damping),
+            "damping": problem.added_damping,
             "newton_step": problem.newton_step(),
             "zero_gradients": problem.zero_gradients,
             "ties": problem.ties,

@@ -75,6 +75,8 @@ def solve_robust(
     if eps == 0.0:
         return _natural(problem, max_iter)
     refuse_shared(problem)
+    if isinstance(problem, SumProblem):
+        problem = problem.with_hessian()
     if isinstance(problem, LinearProblem):
         if problem.sharing.is_shared:
             return _solve_shared(problem, eps, tol, max_iter)
@@ -207,6 +209,8 @@ def solve_by_pgd(
     problem: InfluenceProblem, eps: float, settings: PgdSettings, max_iter: int | None = None
 ) -> RobustSolution:
     """The robust optimum by projected gradient ascent and Danskin's theorem."""
+    if isinstance(problem, SumProblem):
+        problem = problem.with_hessian()
     if isinstance(problem, LinearProblem) and problem.sharing.is_shared:
         return _solve_shared(problem, eps, 1e-12, max_iter, ascent=True)
     refuse_shared(problem)
@@ -235,7 +239,7 @@ def solve_by_pgd(
         shrunk = problem.shrinkage(theta)
         return total.loss + float(shrunk @ theta), total.gradient + 2.0 * shrunk
 
-    H = problem.hessian  # a little more than H, so that a singular one scales as well
+    H = np.asarray(problem.hessian)  # a little more than H, so that a singular one scales as well
     metric = np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))
     found = minimize_adversarial(evaluate, problem.params, metric, max_iter)
     yardstick = sums(found.theta).yardstick or 1.0

@@ -118,7 +118,7 @@ def _by_ascent(
             value = float(omega @ loss.value(there, y)) + float(shrunk @ theta)
         return value, gradient
 
-    H = problem.hessian  # a little more than H, so that a singular one scales as well
+    H = np.asarray(problem.hessian)  # a little more than H, so that a singular one scales as well
     metric = np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))
     found = minimize_adversarial(evaluate, problem.params, metric, max_iter)
     decrement = np.linalg.solve(metric, found.gradient)

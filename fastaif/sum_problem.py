@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._sums import InfluenceSums, Sweep
-from .coordinates import Coordinates, WorkingFactor, are_needed, measure
-from .linear_model import LinearModel
+from .coordinates import Coordinates, are_needed, measure
 from .objectives import add_penalty, natural_fit, shrink
-from .problems import Evaluation, InfluenceProblem, SolverReport, singular_hessian
-from .solvers.cholesky import Factor, factorize
+from .problems import Evaluation
 from .solvers.newton import Local, NewtonResult
 from .streaming import RowSource
+from .sum_solving import SumSolving
 from .whitening import Whitening
 
 Array = NDArray[Any]
@@ -30,18 +29,9 @@ def finite(sums: InfluenceSums) -> InfluenceSums:
     return sums
 
 
-def _require_factor(H: Array) -> Factor:
-    factor = factorize(H)
-    if factor is None:
-        raise singular_hessian(float(np.linalg.eigvalsh(H)[0]))
-    return factor
-
-
 @dataclass(frozen=True)
-class SumProblem(InfluenceProblem):
+class SumProblem(SumSolving):
     """The InfluenceProblem of a model f = βᵀv(x) + b: one pass gives everything."""
-
-    model: LinearModel
 
     def begin(self) -> None:
         """Make the one pass."""
@@ -85,7 +75,7 @@ class SumProblem(InfluenceProblem):
     @property
     def _needs(self) -> int:
         """NEED_* bits of the one pass, but for the norm's."""
-        return c.NEED_GRADIENT | c.NEED_HESSIAN
+        return c.NEED_GRADIENT | (c.NEED_MIXED if self.is_iterative else c.NEED_HESSIAN)
 
     @property
     def sweep(self) -> Sweep:
@@ -109,8 +99,9 @@ class SumProblem(InfluenceProblem):
 
     @cached_property
     def _local(self) -> Local:
-        """Penalised gradient and Hessian at θ̂."""
-        local = Local(0.0, self.sums.gradient, self.sums.hessian, 1.0)
+        """Penalised gradient and, where it is formed, Hessian at θ̂."""
+        hessian = np.empty((0, 0)) if self.is_iterative else self.sums.hessian
+        local = Local(0.0, self.sums.gradient, hessian, 1.0)
         return add_penalty(local, self.params, self.alpha, self.penalized)
 
     @property
@@ -119,9 +110,9 @@ class SumProblem(InfluenceProblem):
         return self._local.gradient
 
     @property
-    def hessian(self) -> Array:
-        """∇²L(θ̂), penalty included, damping not."""
-        return self._local.hessian
+    def hessian(self) -> Array | None:
+        """∇²L(θ̂), penalty included, damping not; None where it is not formed."""
+        return None if self.is_iterative else self._local.hessian
 
     @cached_property
     def coordinates(self) -> Coordinates | Whitening | None:
@@ -129,7 +120,7 @@ class SumProblem(InfluenceProblem):
         if self.model.whitening is not None:
             return self.model.whitening
         d, fit_intercept = self.model.n_coefs, self.model.fit_intercept
-        if not are_needed(self.sums.hessian, d):
+        if not self.is_iterative and not are_needed(self.sums.hessian, d):
             return None
         return measure(self.source, self.model.basis, fit_intercept)
 
@@ -144,53 +135,20 @@ class SumProblem(InfluenceProblem):
         """θ, or a step in it, in working coordinates."""
         return theta if self.coordinates is None else self.coordinates.enter(theta)
 
-    @cached_property
-    def factor(self) -> Factor | WorkingFactor:
-        """The Cholesky factor of H + damping · 1.
-
-        Raises
-        ------
-        numpy.linalg.LinAlgError
-            H is singular or indefinite, or θ̂ separates the classes without a penalty.
-        """
-        if self.damping == 0.0:
-            self._refuse_separable()
-        work = self.coordinates
-        if work is None:
-            return _require_factor(self.hessian + self.damping * np.eye(len(self.params)))
-        sweep = self.working_sweep()
-        H = sweep.run(self.enter(self.params), c.NEED_GRADIENT | c.NEED_HESSIAN).hessian
-        H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
-        return WorkingFactor(_require_factor(H + self.damping * work.damping(len(H))), work)
-
-    def _refuse_separable(self) -> None:
-        """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
-        if self.model.loss.name != "logistic" or self.alpha > 0 or self.sums.misclassified:
-            return
-        least = float(np.linalg.eigvalsh(self.hessian)[0])
-        raise np.linalg.LinAlgError(
-            "the classes are linearly separable, so that without a penalty there is no finite "
-            f"optimum and the Hessian tends to zero (least eigenvalue {least:.3g}): the influence "
-            "is not defined; pass damping > 0, or fit with alpha > 0"
-        )
-
     def _base_weights(self) -> Array:
         w = self.source.weights()
         return w if w.size else np.ones(self.source.n_rows)
-
-    def solve(self, b: Array) -> Array:
-        """(H + damping)⁻¹ b."""
-        return self.factor.solve(b)
-
-    def hess_vec(self, v: Array) -> Array:
-        """H v."""
-        return np.asarray(self.hessian @ v)
 
     def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
         """The natural loss, its gradient and Hessian at θ, on these or other rows."""
         sweep = self.model.sweep(source or self.source, None, self.n_threads)
         sums = finite(sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS))
         return Evaluation(sums.loss, sums.gradient, sums.hessian)
+
+    def mean_loss(self, theta: Array, source: RowSource | None = None) -> float:
+        """E ℓ(θ) on these or other rows."""
+        sweep = self.model.sweep(source or self.source, None, self.n_threads)
+        return finite(sweep.run(theta, c.NEED_LOSS)).loss
 
     def moves(
         self, step: Array, source: RowSource | None = None
@@ -210,16 +168,6 @@ class SumProblem(InfluenceProblem):
             sweep, self.alpha, self.params, max_iter, self.penalized, self.model.whitening
         )
 
-    def standard_errors(self) -> Array:
-        """Rough standard errors of θ̂: φ H⁻¹ / n with the dispersion φ = E ℓ'² / E ℓ''.
-
-        For least squares these are the textbook's; for the other losses the
-        quasi-likelihood's. They only set the scale of the stationarity check.
-        """
-        dispersion = self.sums.scalar(c.S_F2) / max(self.sums.scalar(c.S_FF), 1e-300)
-        variance = dispersion * self.factor.inverse_diagonal() / self.sums.effective_size
-        return np.sqrt(variance)
-
     @property
     def loss_slope(self) -> float:
         """E |ℓ'|."""
@@ -228,21 +176,3 @@ class SumProblem(InfluenceProblem):
     def shrinkage(self, step: Array) -> Array:
         """αP step, where α θᵀPθ is the penalty."""
         return self.alpha * shrink(self.penalized, step)
-
-    def newton_step(self, below: float = 0.0) -> float:
-        """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors."""
-        errors = self.standard_errors()
-        step = np.abs(self.solve(self.gradient))
-        return float(np.max(step / np.maximum(errors, np.finfo(float).tiny)))
-
-    def spectrum(self) -> tuple[float, float]:
-        """The least and the largest eigenvalue of H + damping."""
-        values = np.linalg.eigvalsh(self.hessian + self.damping * np.eye(len(self.params)))
-        return float(values[0]), float(values[-1])
-
-    def solver_report(self, influence: Array) -> SolverReport:
-        """Cholesky, and the relative residual of (H + damping) I = −Φ."""
-        mixed = self.mixed()
-        residual = self.hess_vec(influence) + self.damping * influence + mixed
-        scale = float(np.linalg.norm(mixed)) or 1.0
-        return SolverReport("cholesky", 0, float(np.linalg.norm(residual)) / scale)

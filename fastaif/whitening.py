@@ -66,6 +66,10 @@ class Whitening:
         """The identity on θ as a quadratic form in u, (r, r)."""
         return self._squares
 
+    def damping_diagonal(self, d: int) -> Array:
+        """The diagonal of `damping(d)`."""
+        return np.asarray(np.diagonal(self._squares))
+
     @cached_property
     def _squares(self) -> Array:
         return np.asarray(self.backward.T @ self.backward)

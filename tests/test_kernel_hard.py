@@ -31,7 +31,7 @@ def test_nearly_parallel_samples_bound_the_validity_of_a_tangent_kernel(rng, pen
     assert "nearly parallel" in close.validity_reason
     angle = np.linalg.norm(X[1] - X[0] * (X[1] @ X[0]) / (X[0] @ X[0])) / np.linalg.norm(X[0])
     reach = angle * min(np.linalg.norm(X[:2], axis=1)) / (2.0 * close.radius)
-    assert close.validity_radius == pytest.approx(reach, rel=1e-3)
+    assert close.validity_radius == pytest.approx(reach, rel=5e-3)
 
 
 def test_an_offset_does_not_hide_that_the_inputs_are_others(rng):

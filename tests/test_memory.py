@@ -1,4 +1,4 @@
-"""A quadratic model never holds its design matrix."""
+"""A quadratic model never holds its design matrix, a wide one never its Hessian."""
 
 from __future__ import annotations
 
@@ -38,3 +38,42 @@ def test_quadratic_fit_of_100_000_rows_and_528_products():
     fit, influence = map(float, child.stdout.split())
     assert fit < 100.0
     assert influence < 100.0
+
+
+WIDE = """
+import resource
+import numpy as np
+import fastaif as fa
+
+def peak():
+    scale = 1e6 if __import__("sys").platform == "darwin" else 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale  # MB
+
+rng = np.random.default_rng(0)
+small, s = rng.normal(size=(60, 4)), rng.normal(size=60)
+for model in (fa.LinearRegression(0.1), fa.QuadraticRegression(0.1)):
+    fa.aif(model.fit(small, s), small, s, solver="cg").diagnostics  # code and BLAS
+X, y = rng.normal(size=(100, 20_000)), rng.normal(size=100)
+before = peak()
+for model in (fa.LinearRegression(0.1), fa.LogisticRegression(0.01)):
+    model.fit(X, y if model.alpha == 0.1 else y > 0)
+    result = fa.aif(model, X, y if model.alpha == 0.1 else y > 0)
+    assert result.hessian is None
+    assert result.diagnostics["solver"] == "cg"
+    result.sensitivity(0.01), result.validity_radius
+linear = peak()
+Q, q = rng.normal(size=(600, 144)), rng.normal(size=600)  # 10,584 features
+model = fa.QuadraticRegression(1.0).fit(Q, q)
+result = fa.aif(model, Q, q)
+assert result.diagnostics["solver"] == "cg"
+print(linear - before, peak() - linear)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
+def test_wide_models_form_no_hessian():
+    """H would be 3,200 MB for 20,000 columns, and 896 MB for the products of 144."""
+    child = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, text=True, check=True)
+    linear, quadratic = map(float, child.stdout.split())
+    assert linear < 200.0
+    assert quadratic < 200.0

@@ -29,6 +29,17 @@ _dsyrk = types.ExternalFunction(
     ),
 )
 
+binding.add_symbol(
+    "fastaif_dgemm", get_cython_function_address("scipy.linalg.cython_blas", "dgemm")
+)
+_dgemm = types.ExternalFunction(
+    "fastaif_dgemm",
+    signature(
+        types.void, _CHAR, _CHAR, _INT, _INT, _INT, _DOUBLE, _DOUBLE, _INT, _DOUBLE, _INT,
+        _DOUBLE, _DOUBLE, _INT,
+    ),
+)  # fmt: skip
+
 
 @operation(fastmath=STRICT)
 def add_gram(z, rows, hess):
@@ -59,4 +70,34 @@ def add_gram_of_columns(v, hess):
     _dsyrk(
         uplo.ctypes, trans.ctypes, ints.ctypes, ints[1:].ctypes, one.ctypes, v.ctypes,
         ints[1:].ctypes, one.ctypes, hess.ctypes, ints.ctypes,
+    )  # fmt: skip
+
+
+@operation(fastmath=STRICT)
+def multiply_block(v, U, T):
+    """``T[:] = v @ U[:m]`` for C-ordered v (rows, m), U (at least m, k) and T (rows, k)."""
+    rows, m = v.shape
+    k = U.shape[1]
+    plain = np.array([78], np.uint8)  # 'N'
+    ints = np.array([k, rows, m], np.int32)
+    factors = np.array([1.0, 0.0])
+    _dgemm(
+        plain.ctypes, plain.ctypes, ints.ctypes, ints[1:].ctypes, ints[2:].ctypes,
+        factors.ctypes, U.ctypes, ints.ctypes, v.ctypes, ints[2:].ctypes, factors[1:].ctypes,
+        T.ctypes, ints.ctypes,
+    )  # fmt: skip
+
+
+@operation(fastmath=STRICT)
+def add_block_transposed(v, T, out):
+    """``out[:m] += v.T @ T`` for C-ordered v (rows, m), T (rows, k) and out (at least m, k)."""
+    rows, m = v.shape
+    k = T.shape[1]
+    plain, turned = np.array([78], np.uint8), np.array([84], np.uint8)  # 'N', 'T'
+    ints = np.array([k, m, rows], np.int32)
+    one = np.ones(1)
+    _dgemm(
+        plain.ctypes, turned.ctypes, ints.ctypes, ints[1:].ctypes, ints[2:].ctypes,
+        one.ctypes, T.ctypes, ints.ctypes, v.ctypes, ints[1:].ctypes, one.ctypes,
+        out.ctypes, ints.ctypes,
     )  # fmt: skip

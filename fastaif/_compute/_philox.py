@@ -20,7 +20,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
 # Purposes. Starts of attacks take two (points and radii).
-ATTACK_STARTS, SMOOTHING_NOISE = 1, 3
+ATTACK_STARTS, SMOOTHING_NOISE, HESSIAN_ROWS = 1, 3, 4
 
 
 @operation(fastmath=STRICT, inline=True)
@@ -55,3 +55,14 @@ def standard_normals(seed, draw, first_row, out):
     """Write standard normal numbers (k, m) for smoothing, keyed by (seed, draw, row)."""
     for i in range(out.shape[0]):
         fill_normal(seed, SMOOTHING_NOISE, draw, first_row + i, out[i])
+
+
+@operation(fastmath=STRICT)
+def random_rows(seed, draw, n, out):
+    """Write row numbers below n, uniform and independent, keyed by (seed, draw, place)."""
+    key0 = np.uint64(seed) & _LOW
+    key1 = (np.uint64(seed) >> _32) ^ np.uint64(HESSIAN_ROWS)
+    for k in range(out.size):
+        place, step = np.uint64(k), np.uint64(draw)
+        a, b, _, _ = philox(place, np.uint64(0), np.uint64(0), step, key0, key1)
+        out[k] = min(np.int64(np.float64((a << _32 | b) >> np.uint64(11)) * 2.0**-53 * n), n - 1)

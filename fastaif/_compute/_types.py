@@ -15,7 +15,7 @@ SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
 
 # Bits of `need`: which parts of the sums to compute.
 NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 16
-NEED_MIXED = 32  # where ∇_x f varies from row to row
+NEED_MIXED = 32  # where ∇_x f varies from row to row, or NEED_HESSIAN is not set
 
 QUADRATIC, POWERS, FOURIER = 0, 1, 2
 

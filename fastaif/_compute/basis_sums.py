@@ -42,6 +42,7 @@ from .stages import add_row_scalars, slopes
 
 _BLOCK_DOUBLES = 49152  # 384 KiB
 _FEWEST_ROWS, _MOST_ROWS = 256, 2048
+_FEWEST_WITHOUT_HESSIAN = 32
 
 
 @operation(fastmath=FAST)
@@ -214,7 +215,8 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     beta = predictor.beta
     d = beta.size
     scaled = basis.out_inverse_scale.size > 0
-    size = min(n, max(_FEWEST_ROWS, min(_MOST_ROWS, _BLOCK_DOUBLES // max(d, 1))))
+    fewest = _FEWEST_ROWS if need & NEED_HESSIAN else _FEWEST_WITHOUT_HESSIAN
+    size = min(n, max(fewest, min(_MOST_ROWS, _BLOCK_DOUBLES // max(d, 1))))
     few = size if need & NEED_MIXED else 0
     space_u, space_v = np.empty(m * size), np.empty(d * size)
     space_g, space_p = np.empty(m * few), np.empty(m * few)

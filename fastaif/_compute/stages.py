@@ -12,6 +12,7 @@ from ._types import (
     NEED_GRADIENT,
     NEED_HESSIAN,
     NEED_LOSS,
+    NEED_MIXED,
     NEED_NORM,
     NEED_YARDSTICK,
     S_NORM,
@@ -88,6 +89,16 @@ def _add_gradient(v, d1, vectors):
 
 
 @operation(fastmath=FAST)
+def _add_gradient_and_mixed(v, derivatives, vectors):
+    first, mixed = vectors[V_F], vectors[V_FK]
+    for i in range(v.shape[0]):
+        a, b = derivatives[0, i], derivatives[1, i]
+        for k in range(v.shape[1]):
+            first[k] += a * v[i, k]
+            mixed[k] += b * v[i, k]
+
+
+@operation(fastmath=FAST)
 def add_row_scalars(w, d1, norms, need, scalars):
     total = squares = norm = yardstick = 0.0
     for i in range(w.shape[0]):
@@ -124,5 +135,7 @@ def accumulate(scratch, k, w, derivatives, norms, need, sums):
     if need & NEED_HESSIAN:
         _scale_and_add(scratch[:k], derivatives, sums.vectors)
         add_gram(scratch, k, sums.hessian)
+    elif need & NEED_MIXED:
+        _add_gradient_and_mixed(scratch[:k], derivatives, sums.vectors)
     elif need & NEED_GRADIENT:
         _add_gradient(scratch[:k], derivatives[0], sums.vectors)

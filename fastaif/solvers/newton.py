@@ -50,6 +50,7 @@ def minimize(
     floor: float = -np.inf,
     units: Array | None = None,
     memory: Secants | None = None,
+    solve: Callable[[Array, Local], tuple[Array, bool]] | None = None,
 ) -> NewtonResult:
     """Minimise a convex function; the step halves until the value falls enough.
 
@@ -69,6 +70,9 @@ def minimize(
         Where H is singular, the minimiser of least ‖x / units‖ is sought.
     memory : Secants, optional
         For an H that leaves out a part of the curvature.
+    solve : callable, optional
+        x and the objective there to the Newton step and whether H is singular, for objectives
+        that do not form H (their `Local.hessian` is empty).
     """
     here = evaluate(x)
     singular, met = False, False
@@ -79,7 +83,7 @@ def minimize(
             break
         if here.residual == 0.0 or here.value < floor or iteration == max_iter:
             break
-        step, flat = _newton_step(here, units, memory)
+        step, flat = _newton_step(here, units, memory) if solve is None else solve(x, here)
         singular |= flat
         if np.linalg.norm(step) <= 1e-15 * np.linalg.norm(x):
             met = True

@@ -1,0 +1,128 @@
+"""Products with a Hessian E ℓ'' (v, 1)(v, 1)ᵀ that is never formed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import streaming
+from ._compute import _types as c
+from ._compute import get
+from ._sums import Array, Sweep
+from .expansion import Expansion
+from .layouts import read_only
+
+_BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time
+
+
+@dataclass(frozen=True, eq=False)
+class HessianProducts:
+    """H = E ℓ'' (v, 1)(v, 1)ᵀ at one θ as an operator: a pass over the rows for each product.
+
+    Attributes
+    ----------
+    sweep : Sweep
+        The rows and the basis.
+    curvatures : array (n,)
+        w ℓ'' / Σ w of each row.
+    """
+
+    sweep: Sweep
+    curvatures: Array
+
+    @property
+    def d(self) -> int:
+        """The number of parameters."""
+        return self.sweep.n_coefs + int(self.sweep.fit_intercept)
+
+    def __call__(self, u: Array) -> Array:
+        """H u for u (d,) or (d, k)."""
+        m, tail = self.sweep.n_coefs, int(self.sweep.fit_intercept)
+        U = np.zeros((m + 1, 1 if u.ndim == 1 else u.shape[1]))
+        U[: m + tail] = u.reshape(m + tail, -1)
+        U.setflags(write=False)
+        add = self._adder()
+
+        def work(start: int, stop: int) -> Array:
+            out = np.zeros(U.shape)
+            add(start, stop, U, out)
+            return out
+
+        out = self._reduce(work, U.size)
+        return out[: m + tail].reshape(u.shape)
+
+    def diagonal(self) -> Array:
+        """diag(H), shape (d,)."""
+        d, tail = self.sweep.n_coefs, int(self.sweep.fit_intercept)
+        size = max(16, _BLOCK_DOUBLES // max(d, 1))
+
+        def work(start: int, stop: int) -> Array:
+            out = np.zeros(d + tail)
+            for k in range(start, stop, size):
+                end = min(k + size, stop)
+                V = self.features(np.asarray(self.sweep.source.inputs(k, end)))
+                out[:d] += self.curvatures[k:end] @ np.square(V)
+            out[d:] = self.curvatures[start:stop].sum()
+            return out
+
+        return self._reduce(work, d)
+
+    def features(self, x: Array) -> Array:
+        """v of some rows, (k, m)."""
+        return np.asarray(self.sweep.basis.transform(x.astype(np.float64, copy=False)))
+
+    def _reduce(self, work: Callable[[int, int], Array], entries: int) -> Array:
+        source, d = self.sweep.source, max(self.sweep.n_coefs, 1)
+        # Partial results have d entries a vector, not d²: chunks of wide rows may be small.
+        chunks = source.chunks(cost=max(d // 4, 1), columns=1)
+        threads = streaming.resolve_threads(self.sweep.n_threads, source.n_rows * entries)
+        return streaming.reduce_chunks(chunks, work, _add, threads)
+
+    def _adder(self) -> Callable[[int, int, Array, Array], None]:
+        """What adds the product of a range of rows to an array."""
+        basis, source = self.sweep.basis, self.sweep.source
+        if not isinstance(basis, Expansion):
+            operation = get("linear_products")
+            shift, inverse = c.EMPTY, c.EMPTY
+            if not basis.is_identity:
+                shift, scale = map(read_only, basis.arrays(source.n_columns))
+                inverse = read_only(1.0 / scale)
+            return lambda start, stop, U, out: operation(
+                source.inputs(start, stop), self.curvatures[start:stop], shift, inverse, U, out
+            )
+        if basis.is_compiled:
+            run, description = get("basis_products"), basis.compiled()
+            return lambda start, stop, U, out: run(
+                source.inputs(start, stop), self.curvatures[start:stop], description, U, out
+            )
+        return self._add_given
+
+    def _add_given(self, start: int, stop: int, U: Array, out: Array) -> None:
+        """A Custom or kernel basis hands over its features, a block at a time."""
+        d = self.sweep.n_coefs
+        size = max(64, _BLOCK_DOUBLES // max(d, 1))
+        for k in range(start, stop, size):
+            end = min(k + size, stop)
+            V = self.features(np.asarray(self.sweep.source.inputs(k, end)))
+            T = self.curvatures[k:end, None] * (V @ U[:d] + U[d])
+            out[:d] += V.T @ T
+            out[d] += T.sum(axis=0)
+
+
+def hessian_products(sweep: Sweep, theta: Array) -> HessianProducts:
+    """The Hessian of the mean loss of a sweep's rows at θ, penalty not included."""
+    source, loss = sweep.source, sweep.loss
+    curvatures = np.array(loss.curvature(sweep.predictions(theta), source.targets()), dtype=float)
+    w = source.weights()
+    if w.size:
+        curvatures = np.where(w > 0, w * np.where(w > 0, curvatures, 0.0), 0.0) / w.sum()
+    else:
+        curvatures /= source.n_rows
+    return HessianProducts(sweep, read_only(curvatures))
+
+
+def _add(a: Array, b: Array) -> Array:
+    a += b
+    return a

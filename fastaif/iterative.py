@@ -1,0 +1,197 @@
+"""H⁻¹b by products with H alone, in working coordinates, for sums over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import get
+from ._products import HessianProducts
+from .coordinates import Coordinates
+from .problems import singular_hessian
+from .solvers.cg import conjugate_gradients
+from .solvers.choice import most_products
+from .solvers.lissa import DivergenceError, lissa
+from .solvers.spectrum import largest_eigenvalue
+from .streaming import single_threaded_blas
+from .whitening import Whitening
+
+Array = NDArray[Any]
+
+_COLUMNS = 32  # right-hand sides that share products
+_SMALLEST_BATCH, _LARGEST_BATCH = 32, 1024
+_PROBE = 1e-4  # below the share of a random vector that a single direction has
+_USELESS = 0.1  # a relative residual at which an estimate says nothing
+
+
+class Solution(NamedTuple):
+    """x (d,) or (d, k); iterations of the solver, and the largest relative residual it saw."""
+
+    x: Array
+    iterations: int
+    residual: float
+
+
+@dataclass(frozen=True, eq=False)
+class WorkingHessian:
+    """H + damping in working coordinates, as an operator.
+
+    Attributes
+    ----------
+    products : HessianProducts
+        The mean loss's part, in working coordinates.
+    work : Coordinates or Whitening
+    ridge : array (r,)
+        2α P, which is diagonal in working coordinates.
+    damping : float
+        Of the identity on θ.
+    """
+
+    products: HessianProducts
+    work: Coordinates | Whitening
+    ridge: Array
+    damping: float
+
+    def __call__(self, U: Array) -> Array:
+        """(H + damping) U for U (r, k)."""
+        return self.products(U) + self.rest(U)
+
+    def rest(self, U: Array) -> Array:
+        """The part that is no mean over rows: penalty and damping."""
+        out = self.ridge[:, None] * U
+        if self.damping > 0.0:
+            out += self.damping * self.work.gradient(self.work.leave(U))
+        return np.asarray(out)
+
+    @cached_property
+    def diagonal(self) -> Array:
+        """diag(H + damping), shape (r,), 1 where it is zero."""
+        found = self.products.diagonal() + self.ridge
+        found += self.damping * self.work.damping_diagonal(found.size)
+        return np.where(found > 0.0, found, 1.0)
+
+    @property
+    def is_definite(self) -> bool:
+        """Whether penalty or damping alone make sure of it."""
+        m = self.products.sweep.n_coefs
+        return self.damping > 0.0 or bool(np.all(self.ridge[:m] > 0.0))
+
+    @property
+    def rank_bound(self) -> int:
+        """A bound on the rank: the rows and the penalised entries."""
+        rows = int(np.count_nonzero(self.products.curvatures))
+        return rows + int(np.count_nonzero(self.ridge))
+
+
+def solve(
+    H: WorkingHessian, b: Array, method: str, seed: int, tol: float | None = None
+) -> Solution:
+    """(H + damping)⁻¹ b for b (d,) or (d, k), in θ.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        H is singular or indefinite, or the method does not get anywhere.
+    """
+    g = H.work.gradient(b.reshape(len(b), -1))
+    if not H.is_definite and H.rank_bound < len(g):
+        raise singular_hessian(0.0)
+    run = _by_lissa if method == "lissa" else _by_cg
+    out, iterations, worst = np.empty(g.shape), 0, 0.0
+    with single_threaded_blas():
+        for k in range(0, g.shape[1], _COLUMNS):
+            part = g[:, k : k + _COLUMNS]
+            x, count, residual = run(H, part, seed, tol)
+            out[:, k : k + _COLUMNS] = x
+            iterations, worst = iterations + count, max(worst, residual)
+    return Solution(H.work.leave(out).reshape(b.shape), iterations, worst)
+
+
+def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
+    """Conjugate gradients; a random column in company finds out whether H is singular."""
+    d, k = g.shape
+    goals = np.full(k, 1e-12 if tol is None else tol)
+    if not H.is_definite:
+        probe = np.random.default_rng(0).choice([-1.0, 1.0], size=(d, 1))
+        g, goals = np.hstack([g, probe * np.sqrt(H.diagonal)[:, None]]), np.append(goals, _PROBE)
+    inverse = 1.0 / H.diagonal[:, None]
+    found = conjugate_gradients(
+        H, g, lambda R: inverse * R, tol=goals, max_iter=most_products(d)
+    )
+    if found.curvature is not None and found.flat:
+        raise singular_hessian(found.curvature)
+    if found.curvature is not None:
+        raise np.linalg.LinAlgError(
+            f"conjugate gradients met negative curvature ({found.curvature:.3g}): the Hessian is "
+            "indefinite and the influence is not defined; pass damping > "
+            f"{-found.curvature:.3g}, or damping='auto'"
+        )
+    return Solution(found.x[:, :k], found.iterations, float(found.residual[:k].max()))
+
+
+def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
+    """LiSSA in units in which H has a diagonal of ones."""
+    if not H.is_definite:  # the series would not tell
+        _by_cg(H, np.zeros((len(g), 1)), seed, None)
+    units = 1.0 / np.sqrt(H.diagonal)[:, None]
+
+    def multiply(U: Array) -> Array:
+        return np.asarray(units * H(units * U))
+
+    top = 1.1 * largest_eigenvalue(len(g), lambda u: multiply(u[:, None])[:, 0], tol=1e-2)
+    batch = int(np.clip(np.ceil(len(g) / top), _SMALLEST_BATCH, _LARGEST_BATCH))
+    try:
+        found = lissa(
+            multiply, _sampler(H, units, batch, seed), units * g,
+            scale=top + len(g) / batch, tol=1e-4 if tol is None else max(tol, 1e-4),
+        )  # fmt: skip
+    except DivergenceError as error:
+        raise np.linalg.LinAlgError(
+            f"solver='lissa' diverges ({error}): a few rows dominate the Hessian, so that samples "
+            "of it vary too much; use solver='cg', or pass damping > 0"
+        ) from error
+    if found.residual > _USELESS:
+        raise np.linalg.LinAlgError(
+            f"solver='lissa' got no further than a relative residual of {found.residual:.2g} in "
+            f"{found.iterations} steps: the Hessian is too badly conditioned for it; use "
+            "solver='cg', or pass damping > 0"
+        )
+    return Solution(units * found.x, found.iterations, found.residual)
+
+
+def _sampler(
+    H: WorkingHessian, units: Array, batch: int, seed: int
+) -> Callable[[int, Array], Array]:
+    """Products with H of `batch` rows, drawn afresh in every step."""
+    products = H.products
+    source, tail = products.sweep.source, int(products.sweep.fit_intercept)
+    share = source.n_rows / batch
+    rows = np.empty(batch, dtype=np.int64)
+
+    def sample(step: int, U: Array) -> Array:
+        get("random_rows")(seed, step, source.n_rows, rows)
+        V = products.features(np.asarray(source.x[rows]))
+        m, W = V.shape[1], units * U
+        T = share * products.curvatures[rows, None] * (V @ W[:m] + W[m:].sum(axis=0))
+        out = H.rest(W)
+        out[:m] += V.T @ T
+        if tail:
+            out[m] += T.sum(axis=0)
+        return np.asarray(units * out)
+
+    return sample
+
+
+def inverse_diagonal(H: WorkingHessian, least: Array, n_probes: int = 32) -> Array:
+    """diag((H + damping)⁻¹) in θ, shape (d,): an estimate from random signs.
+
+    `least` (d,) is a lower bound, like 1 / H_jj, for what the estimate gets wrong.
+    """
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(least.size, n_probes))
+    found = np.mean(signs * solve(H, signs, "cg", 0, 1e-4).x, axis=1)
+    return np.maximum(found, least)

@@ -1,0 +1,266 @@
+"""How H is inverted for sums over samples: by its factor, or by its products alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import _types as c
+from ._products import HessianProducts, hessian_products
+from ._sums import InfluenceSums, Sweep
+from .coordinates import Coordinates, WorkingFactor
+from .iterative import Solution, WorkingHessian, inverse_diagonal, solve
+from .linear_model import LinearModel
+from .problems import InfluenceProblem, SolverReport, lift, singular_hessian
+from .solvers.choice import cholesky_fits
+from .solvers.cholesky import Factor, factorize
+from .solvers.newton import Local
+from .solvers.spectrum import lanczos
+from .streaming import RowSource, single_threaded_blas
+from .whitening import Whitening
+
+Array = NDArray[Any]
+
+# Relative residuals with which solvers may end, for lack of digits or of patience.
+_ENOUGH = {"cg": 1e-8, "lissa": 1e-3}
+
+
+@dataclass(frozen=True)
+class SumSolving(InfluenceProblem):
+    """The part of a SumProblem that solves with H, given the sums.
+
+    Attributes
+    ----------
+    solver : {"cholesky", "cg", "lissa"}
+    seed : int
+        Of LiSSA's draws.
+    """
+
+    model: LinearModel
+    solver: str = "cholesky"
+    seed: int = 0
+
+    # --- what the sums give -----------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def sums(self) -> InfluenceSums:
+        """The one pass."""
+
+    @property
+    @abstractmethod
+    def _local(self) -> Local:
+        """Penalised gradient and, where it is formed, Hessian at θ̂."""
+
+    @property
+    @abstractmethod
+    def penalized(self) -> Array:
+        """P of the penalty α θᵀPθ, (d, d), or its diagonal (d,)."""
+
+    @property
+    @abstractmethod
+    def coordinates(self) -> Coordinates | Whitening | None:
+        """Working coordinates, where there are any."""
+
+    @abstractmethod
+    def working_sweep(self, source: RowSource | None = None) -> Sweep:
+        """The pass over these or other rows in working coordinates."""
+
+    @abstractmethod
+    def enter(self, theta: Array) -> Array:
+        """θ, or a step in it, in working coordinates."""
+
+    # --- solving ----------------------------------------------------------------------------
+
+    @property
+    def is_iterative(self) -> bool:
+        """Whether H is known by its products alone."""
+        return self.solver != "cholesky"
+
+    def with_hessian(self) -> Self:
+        """The same with H formed, as robust fits ask for it.
+
+        Raises
+        ------
+        ValueError
+            There are too many parameters for that.
+        """
+        if not self.is_iterative:
+            return self
+        if not cholesky_fits(len(self.params)):
+            raise ValueError(
+                f"a robust fit forms the Hessian, for which {len(self.params)} parameters are too "
+                "many: the influence and its sensitivity are what can be had here"
+            )
+        return dataclasses.replace(self, solver="cholesky")
+
+    @cached_property
+    def factor(self) -> Factor | WorkingFactor:
+        """The Cholesky factor of H + damping · 1.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            H is singular or indefinite, or θ̂ separates the classes without a penalty.
+        """
+        found = self._undamped
+        if self.added_damping == 0.0:
+            self._refuse_separable()
+        else:
+            found = self._factorized(self.added_damping)
+        if found is None:
+            raise singular_hessian(self.spectrum()[0])
+        return found
+
+    @cached_property
+    def _undamped(self) -> Factor | WorkingFactor | None:
+        return self._factorized(0.0)
+
+    def _factorized(self, damping: float) -> Factor | WorkingFactor | None:
+        """The factor, or None where H + damping is not numerically positive definite."""
+        work = self.coordinates
+        if work is None:
+            return factorize(self._local.hessian + damping * np.eye(len(self.params)))
+        sweep = self.working_sweep()
+        H = sweep.run(self.enter(self.params), c.NEED_GRADIENT | c.NEED_HESSIAN).hessian
+        H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
+        factor = factorize(H + damping * work.damping(len(H)))
+        return None if factor is None else WorkingFactor(factor, work)
+
+    @cached_property
+    def operator(self) -> WorkingHessian:
+        """H + damping by its products, in working coordinates."""
+        return self._operator(self.added_damping)
+
+    def _operator(self, damping: float) -> WorkingHessian:
+        work = self.coordinates
+        assert work is not None
+        products = dataclasses.replace(self._products, sweep=self.working_sweep())
+        ridge = 2.0 * self.alpha * work.penalized(self.penalized)
+        return WorkingHessian(products, work, ridge, damping)
+
+    @cached_property
+    def _products(self) -> HessianProducts:
+        """The mean loss's Hessian at θ̂ by its products."""
+        sweep = self.model.sweep(self.source, None, self.n_threads)
+        return hessian_products(sweep, self.params)
+
+    def missing_damping(self) -> float:
+        """What makes H positive definite, to working precision: 0 where it is."""
+        if self.is_iterative:
+            if self._operator(0.0).is_definite:
+                return 0.0
+            with single_threaded_blas():
+                return lift(*lanczos(len(self.params), self.hess_vec, floor=1e-9))
+        if self._undamped is not None:
+            return 0.0
+        values = np.linalg.eigvalsh(self._local.hessian)
+        return lift(float(values[0]), float(values[-1]))
+
+    def _refuse_separable(self) -> None:
+        """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
+        if self.model.loss.name != "logistic" or self.alpha > 0 or self.sums.misclassified:
+            return
+        least = self.spectrum()[0]
+        raise np.linalg.LinAlgError(
+            "the classes are linearly separable, so that without a penalty there is no finite "
+            f"optimum and the Hessian tends to zero (least eigenvalue {least:.3g}): the influence "
+            "is not defined; pass damping > 0, or fit with alpha > 0"
+        )
+
+    def solve(self, b: Array) -> Array:
+        """(H + damping)⁻¹ b."""
+        return self._solution(b).x if self.is_iterative else self.factor.solve(b)
+
+    def _solution(self, b: Array) -> Solution:
+        if self.added_damping == 0.0:
+            self._refuse_separable()
+        return solve(self.operator, b, self.solver, self.seed)
+
+    @cached_property
+    def _solved(self) -> Solution:
+        return self._solution(-self.mixed())
+
+    def influence(self) -> Array:
+        """I = −H⁻¹Φ, shape (d,)."""
+        return self._solved.x if self.is_iterative else super().influence()
+
+    @property
+    def stopped_at(self) -> float | None:
+        """The relative residual of a solver that stopped before its tolerance; else None."""
+        if not self.is_iterative:
+            return None
+        residual = self._solved.residual
+        return residual if residual > _ENOUGH[self.solver] else None
+
+    def share_out(self, z: Array) -> None:
+        """Replace a block of rows z_i by −s H⁻¹ z_i, unless all rows wait for `share_all`."""
+        if not self.is_iterative:
+            z[:] = -self.radius * self.solve(z.T).T
+
+    def share_all(self, z: Array) -> None:
+        """The same for all rows at once, where solving is itself a pass over the data."""
+        if self.is_iterative:
+            z[:] = -self.radius * self.solve(z.T).T
+
+    def hess_vec(self, v: Array) -> Array:
+        """H v: without H, where that is not formed."""
+        if not self.is_iterative:
+            return np.asarray(self._local.hessian @ v)
+        return np.asarray(self._products(v) + 2.0 * self.shrinkage(v))
+
+    def standard_errors(self) -> Array:
+        """Rough standard errors of θ̂: φ H⁻¹ / n with the dispersion φ = E ℓ'² / E ℓ''.
+
+        For least squares these are the textbook's; for the other losses the
+        quasi-likelihood's. They only set the scale of the stationarity check.
+        """
+        if self.is_iterative:
+            P = self.penalized if self.penalized.ndim == 1 else np.diagonal(self.penalized)
+            diagonal = self._products.diagonal() + 2.0 * self.alpha * P + self.added_damping
+            spread = inverse_diagonal(self.operator, 1.0 / diagonal)
+        else:
+            spread = self.factor.inverse_diagonal()
+        return np.sqrt(self._dispersion * spread / self.sums.effective_size)
+
+    @property
+    def _dispersion(self) -> float:
+        return self.sums.scalar(c.S_F2) / max(self.sums.scalar(c.S_FF), 1e-300)
+
+    def newton_step(self, below: float = 0.0) -> float:
+        """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors.
+
+        Without H's factor first a bound: |step_j| ≤ √(gᵀH⁻¹g · (H⁻¹)_jj).
+        """
+        step = self.solve(self.gradient)
+        if self.is_iterative:
+            decrement = max(float(self.gradient @ step), 0.0)
+            bound = np.sqrt(decrement * self.sums.effective_size / self._dispersion)
+            if bound < below:
+                return float(bound)
+        errors = self.standard_errors()
+        return float(np.max(np.abs(step) / np.maximum(errors, np.finfo(float).tiny)))
+
+    def spectrum(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue of H + damping; by Lanczos' method without H."""
+        damping = self.added_damping
+        if self.is_iterative:
+            with single_threaded_blas():
+                least, largest = lanczos(len(self.params), self.hess_vec)
+            return least + damping, largest + damping
+        values = np.linalg.eigvalsh(self._local.hessian + damping * np.eye(len(self.params)))
+        return float(values[0]), float(values[-1])
+
+    def solver_report(self, influence: Array) -> SolverReport:
+        """The solver's name and steps, and the relative residual of (H + damping) I = −Φ."""
+        mixed = self.mixed()
+        residual = self.hess_vec(influence) + self.added_damping * influence + mixed
+        scale = float(np.linalg.norm(mixed)) or 1.0
+        steps = self._solved.iterations if self.is_iterative else 0
+        return SolverReport(self.solver, steps, float(np.linalg.norm(residual)) / scale)
