@@ -20,7 +20,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
 # Purposes. Starts of attacks take two (points and radii).
-ATTACK_STARTS, SMOOTHING_NOISE = 1, 3
+ATTACK_STARTS, SMOOTHING_NOISE, BOOTSTRAP_WEIGHTS = 1, 3, 8
 
 
 @operation(fastmath=STRICT, inline=True)
@@ -55,3 +55,19 @@ def standard_normals(seed, draw, first_row, out):
     """Write standard normal numbers (k, m) for smoothing, keyed by (seed, draw, row)."""
     for i in range(out.shape[0]):
         fill_normal(seed, SMOOTHING_NOISE, draw, first_row + i, out[i])
+
+
+@operation(fastmath=STRICT)
+def fill_uniforms(seed, purpose, draw, first_row, out):
+    """Numbers in (0, 1], one a row, from an even row on; `out` has an even length.
+
+    Two rows share a counter: half of the work.
+    """
+    key0 = np.uint64(seed) & _LOW
+    key1 = (np.uint64(seed) >> _32) ^ np.uint64(purpose)
+    start, zero, fourth = np.uint64(first_row) >> np.uint64(1), np.uint64(0), np.uint64(draw)
+    for k in range(out.size // 2):
+        pair = start + np.uint64(k)
+        a, b, c, d = philox(pair & _LOW, pair >> _32, zero, fourth, key0, key1)
+        out[2 * k] = (np.float64((a << _32 | b) >> np.uint64(11)) + 0.5) * 2.0**-53
+        out[2 * k + 1] = (np.float64((c << _32 | d) >> np.uint64(11)) + 0.5) * 2.0**-53
