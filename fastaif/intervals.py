@@ -46,6 +46,11 @@ class Intervals:
 
     @property
     @abstractmethod
+    def params(self) -> Array:
+        """θ̂ (d,)."""
+
+    @property
+    @abstractmethod
     def sensitivity_coefficient(self) -> float:
         """S/ε² on the training data."""
 
@@ -99,7 +104,7 @@ class Intervals:
         method : {"bootstrap", "clt"}, default "bootstrap"
             "bootstrap": the standard deviation of the draws of `bootstrap`. "clt": the
             paper's Remark 2, ``sd(ζ)/√n`` with the shares ζ of `per_sample`; it holds θ̂, H
-            and s fixed, and is mostly too large (see `conf_int`).
+            and s fixed, and can be wrong either way (see `conf_int`).
         n_draws, random_state
             Of the bootstrap.
         of : {"influence", "sensitivity_coefficient"}, default "influence"
@@ -135,10 +140,10 @@ class Intervals:
         """Normal confidence intervals, estimate ± z · standard error, shape (d, 2).
 
         They are about the influence in the population that the rows are a sample of. The
-        paper's ("clt", Remark 2) takes θ̂ as given. I moves with θ̂, which turns samples of
-        small residual round, and mostly against ζ: on the model of the paper's Figure 1 the
-        nominal 95 % of Remark 2 cover nearly always, with intervals much too long
-        (`fastaif.experiments.coverage` measures both).
+        paper's ("clt", Remark 2) takes θ̂, H and s as given. But I moves with θ̂, and not
+        smoothly where samples of small residual turn round: Remark 2's intervals can be too
+        long (on the model of the paper's Figure 1 nominal 95 % cover nearly always) or far
+        too short (logistic regression). `fastaif.experiments.coverage` measures both.
 
         Parameters
         ----------

@@ -151,9 +151,10 @@ class LinearBootstrap:
         if problem.damping > 0.0:
             H += problem.damping * work.damping(H.shape[1])
         moved, pivots = self._solve(H, -radius[:, None] * phi)
-        for b in np.flatnonzero(pivots < _DOUBTFUL):
-            if factorize(_symmetric(H[b])) is None:
-                raise failed_draw(int(numbers[b]), float(np.linalg.eigvalsh(H[b])[0]))
+        for place in np.flatnonzero(pivots < _DOUBTFUL):
+            if factorize(_symmetric(H[place])) is None:
+                least = float(np.linalg.eigvalsh(H[place])[0])
+                raise failed_draw(int(numbers[place]), least)
         return moved
 
     def _fits(self, numbers: Array) -> tuple[Array, c.DrawSums]:
@@ -217,7 +218,8 @@ class LinearBootstrap:
     def _empty(shape: tuple[int, ...], need: int) -> c.DrawSums:
         k, d = shape
         hessian = np.zeros((k if need else 0, d, d))
-        return c.DrawSums(hessian, np.zeros(shape), np.zeros(shape), np.zeros((k, c.N_DRAW_SCALARS)))
+        scalars = np.zeros((k, c.N_DRAW_SCALARS))
+        return c.DrawSums(hessian, np.zeros(shape), np.zeros(shape), scalars)
 
     @staticmethod
     def _solve(H: Array, b: Array) -> tuple[Array, Array]:

@@ -25,8 +25,14 @@ from ._inline import point_loss
 from ._jit import FAST, STRICT, operation
 from ._philox import BOOTSTRAP_WEIGHTS, fill_uniforms
 from ._types import (
-    D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, LOGISTIC, NEED_HESSIAN, SQUARED_ERROR,
-)  # fmt: skip
+    D_NORM,
+    D_SLOPE,
+    D_WEIGHT,
+    D_YARDSTICK,
+    LOGISTIC,
+    NEED_HESSIAN,
+    SQUARED_ERROR,
+)
 
 _BLOCK = 128
 _PRODUCTS_UP_TO = 40  # columns
