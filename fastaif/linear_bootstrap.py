@@ -158,7 +158,10 @@ class LinearBootstrap:
         return moved
 
     def _fits(self, numbers: Array) -> tuple[Array, c.DrawSums]:
-        """θ of every draw in working coordinates, and the sums there."""
+        """θ of every draw in working coordinates, and the sums there.
+
+        The first pass is at one θ, which is cheap; it has no mixed sums, and ends no draw.
+        """
         theta = np.tile(self.coordinates.enter(self.problem.params), (len(numbers), 1))
         totals = self._empty(theta.shape, c.NEED_HESSIAN)
         best = np.full(len(numbers), np.inf)
@@ -167,7 +170,7 @@ class LinearBootstrap:
         constant = self.problem.model.loss.name == "squared_error"
         for step in range(_MAX_STEPS + 1):
             need = 0 if constant and step else c.NEED_HESSIAN
-            sums = self._pass(numbers[active], theta[active], need)
+            sums = self._pass(numbers[active], theta[active] if step else theta[0], need)
             _store(sums, active, totals)
             weight = totals.scalars[active, c.D_WEIGHT]
             gradient = sums.gradient / weight[:, None] + self.penalty * theta[active]
@@ -176,7 +179,7 @@ class LinearBootstrap:
                 residual = size * weight / sums.scalars[:, c.D_YARDSTICK]
             stalled = (residual <= _GOOD) & (residual >= 0.5 * best[active])
             best[active] = residual
-            going = ~((residual <= _MET) | stalled)
+            going = ~((residual <= _MET) | stalled) | (step == 0)
             active, gradient = active[going], gradient[going]
             if not active.size or step == _MAX_STEPS:
                 break
@@ -201,17 +204,22 @@ class LinearBootstrap:
         return self.coordinates.enter(found.x)
 
     def _pass(self, numbers: Array, theta: Array, need: int) -> c.DrawSums:
-        """The sums of these draws over all rows."""
+        """The sums of these draws over all rows, at θ (k, d), or (d,) for one θ of all.
+
+        Mixed sums have to wait for a θ of their own.
+        """
         source, loss = self.problem.source, self.problem.model.loss
         inner = c.Inner(loss.code, float(loss.delta), 0.0, 0.0, c.EMPTY)
-        sums = self._empty(theta.shape, need)
-        operation = get("bootstrap_sums")
+        sums = self._empty((len(numbers), theta.shape[-1]), need)
         for start, stop in source.chunks():
+            rows, norms = source.rows(start, stop), self.norms[start:stop]
             draws = c.Draws(self.seed, numbers, start)
-            operation(
-                source.rows(start, stop), self.norms[start:stop], self.predictor, inner, draws,
-                theta, need, sums,
-            )  # fmt: skip
+            if theta.ndim == 1:
+                get("bootstrap_start")(rows, norms, self.predictor, inner, draws, theta, sums)
+            else:
+                get("bootstrap_sums")(
+                    rows, norms, self.predictor, inner, draws, theta, need, sums
+                )
         return sums
 
     @staticmethod

@@ -35,6 +35,7 @@ OPERATIONS = {
     "mirror": "kernel_contractions",
     "standard_normals": "_philox",
     "bootstrap_weights": "bootstrap_sums",
+    "bootstrap_start": "bootstrap_start",
     "bootstrap_sums": "bootstrap_sums",
     "solve_draws": "solve_draws",
     "ball_ascent": "trust_region",

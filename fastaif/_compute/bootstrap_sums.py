@@ -34,12 +34,12 @@ from ._types import (
     SQUARED_ERROR,
 )
 
-_BLOCK = 128
-_PRODUCTS_UP_TO = 40  # columns
+BLOCK = 128
+PRODUCTS_UP_TO = 40  # columns
 
 
 @operation(fastmath=STRICT)
-def _exponentials(seed, draw, first_row, uniforms, out):
+def write_exponentials(seed, draw, first_row, uniforms, out):
     """Standard exponential numbers for the rows from `first_row` on."""
     odd = first_row % 2
     even = out.size + odd + (out.size + odd) % 2
@@ -51,11 +51,11 @@ def _exponentials(seed, draw, first_row, uniforms, out):
 @operation(fastmath=STRICT)
 def bootstrap_weights(seed, draw, first_row, out):
     """Write a draw's weights (k,) of the rows from `first_row` on: standard exponential."""
-    _exponentials(seed, draw, first_row, np.empty(out.size + 2), out)
+    write_exponentials(seed, draw, first_row, np.empty(out.size + 2), out)
 
 
 @operation(fastmath=STRICT)
-def _load(x, start, v, shift, inverse_scale):
+def load_rows(x, start, v, shift, inverse_scale):
     """v[i] = ((x[start + i] − shift) · inverse_scale, 1); without an intercept no 1."""
     m = x.shape[1]
     for i in range(v.shape[0]):
@@ -66,7 +66,7 @@ def _load(x, start, v, shift, inverse_scale):
 
 
 @operation(fastmath=FAST)
-def _lengths(v, out):
+def lengths_of_rows(v, out):
     for i in range(v.shape[0]):
         total = 0.0
         for k in range(v.shape[1]):
@@ -141,7 +141,7 @@ def _add_scalars(w, d1, norms, lengths, out):
 
 
 @operation(fastmath=STRICT)
-def _add_scaled_gram(v, k, d2, scratch, hessian):
+def add_scaled_gram(v, k, d2, scratch, hessian):
     for i in range(k):
         root = math.sqrt(d2[i])
         for j in range(v.shape[1]):
@@ -150,7 +150,7 @@ def _add_scaled_gram(v, k, d2, scratch, hessian):
 
 
 @operation(fastmath=STRICT)
-def _unpack(packed, hessian):
+def unpack(packed, hessian):
     """Add (k, d(d+1)/2) lower triangles to (k, d, d)."""
     for b in range(packed.shape[0]):
         place = 0
@@ -170,7 +170,7 @@ def _loss_stage(block, d1, d12, d2, inner, draws, sums):
     k = y.size
     w, uniforms = np.empty(k), np.empty(k + 2)
     for b in range(draws.numbers.size):
-        _exponentials(draws.seed, draws.numbers[b], draws.first_row + first, uniforms, w)
+        write_exponentials(draws.seed, draws.numbers[b], draws.first_row + first, uniforms, w)
         if weight.size:
             for i in range(k):
                 w[i] *= weight[i]
@@ -206,16 +206,16 @@ def bootstrap_sums(rows, norms, predictor, inner, draws, thetas, need, sums):
     """
     n = rows.x.shape[0]
     count, d = thetas.shape
-    size = min(_BLOCK, n)
+    size = min(BLOCK, n)
     whole = (need & NEED_HESSIAN) != 0
-    packed = np.zeros((count, d * (d + 1) // 2 if whole and d <= _PRODUCTS_UP_TO else 0))
+    packed = np.zeros((count, d * (d + 1) // 2 if whole and d <= PRODUCTS_UP_TO else 0))
     pairs = np.empty((size, packed.shape[1]))
     v, scratch, lengths = np.empty((size, d)), np.empty((size, d)), np.empty(size)
     d1, d12, d2 = np.empty((count, size)), np.empty((count, size)), np.empty((count, size))
     for start in range(0, n, size):
         k = min(size, n - start)
-        _load(rows.x, start, v[:k], predictor.shift, predictor.inverse_scale)
-        _lengths(v[:k], lengths)
+        load_rows(rows.x, start, v[:k], predictor.shift, predictor.inverse_scale)
+        lengths_of_rows(v[:k], lengths)
         product_of_rows(thetas, v, k, d1)
         weight = rows.weight[start : start + k] if rows.weight.size else rows.weight
         y, norm = rows.y[start : start + k], norms[start : start + k]
@@ -227,6 +227,6 @@ def bootstrap_sums(rows, norms, predictor, inner, draws, thetas, need, sums):
             add_product(d2, pairs, k, packed)
         elif whole:
             for b in range(count):
-                _add_scaled_gram(v, k, d2[b], scratch, sums.hessian[b])
+                add_scaled_gram(v, k, d2[b], scratch, sums.hessian[b])
     if packed.shape[1]:
-        _unpack(packed, sums.hessian)
+        unpack(packed, sums.hessian)
