@@ -18,13 +18,19 @@ from .streaming import RowSource, blas_for_solves
 Array = NDArray[Any]
 
 
-def refuse_moving_centers(problem: InfluenceProblem) -> None:
-    """Kernel regressions whose samples cannot be counted twice have no bootstrap."""
+def refuse_without_population(problem: InfluenceProblem) -> None:
+    """Influences that are not about a population have no intervals."""
     if isinstance(problem, GramProblem) and problem.model.moving and not problem.is_rkhs:
         raise ValueError(
             "a kernel regression with centers='moving' and penalty='l2' has no intervals: every "
             "sample is a centre with a coefficient of its own in the penalty, so that a weight of "
             "2 is not the sample twice; use centers='fixed' or penalty='rkhs'"
+        )
+    if problem.sharing.exponent == np.inf:
+        raise ValueError(
+            "an attack that spends its whole budget on one sample (order=1, or formula='paper' "
+            "at a finite order) has no intervals: its influence is that sample's, and tends to "
+            "no limit as samples are added; use an order above 1"
         )
 
 
@@ -36,10 +42,11 @@ def bootstrap(problem: InfluenceProblem, n_draws: int, seed: int) -> Replicates:
     """
     from tqdm import tqdm
 
-    refuse_moving_centers(problem)
+    refuse_without_population(problem)
     # disable=None: only on a terminal.
     with tqdm(total=n_draws, desc="bootstrap", delay=1.0, leave=False, disable=None) as bar:
-        if isinstance(problem, LinearProblem) and problem.clean is None:
+        alone = problem.clean is not None or problem.sharing.is_shared
+        if isinstance(problem, LinearProblem) and not alone:
             return linear_replicates(problem, n_draws, seed, bar.update)
         with blas_for_solves(len(problem.params)):
             return _one_by_one(problem, n_draws, seed, bar.update)

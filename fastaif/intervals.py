@@ -66,7 +66,8 @@ class Intervals:
         own s as well. α stays that of the data, preprocessing stays as fitted. Copies of a
         sample (`RandomizedSmoothing`) share its weight. Draw b is the same whatever `n_draws`.
 
-        Linear predictors compute all draws together; other models one by one.
+        Linear predictors compute all draws together; other models, and attacks whose budget
+        samples share (finite orders), go draw by draw.
 
         Parameters
         ----------
@@ -80,8 +81,9 @@ class Intervals:
         Raises
         ------
         ValueError
-            Fewer than 2 draws, or a kernel regression with moving centres and the l2 penalty,
-            where a weight of 2 is not the sample twice.
+            Fewer than 2 draws; a kernel regression with moving centres and the l2 penalty,
+            where a weight of 2 is not the sample twice; an attack that is all on one sample
+            (order 1).
         numpy.linalg.LinAlgError
             The Hessian of a draw is singular; the message says what to do.
         """
@@ -120,7 +122,7 @@ class Intervals:
             draws = getattr(self.bootstrap(n_draws, random_state), of)
             errors = draws.std(axis=0, ddof=1)
         else:
-            inference.refuse_moving_centers(self.problem)
+            inference.refuse_without_population(self.problem)
             zeta, rows = self.per_sample(), self.problem.evaluation
             if of == "sensitivity_coefficient":
                 curvature = self.problem.evaluate(self.params, rows).hessian

@@ -31,6 +31,7 @@ Array = NDArray[Any]
 _MAX_STEPS = 15
 _MET, _GOOD = 1e-13, 1e-10  # relative gradients: to go on to, and to take where no step helps
 _DOUBTFUL = 1e-10  # pivots of a Hessian that asks for a closer look
+_KEPT = 1 << 21  # weights of a chunk that are kept from pass to pass
 _FEWEST, _MOST, _ENTRIES = 32, 128, 1 << 22  # draws in a chunk; entries of its Hessians
 
 
@@ -164,19 +165,19 @@ class LinearBootstrap:
         """
         theta = np.tile(self.coordinates.enter(self.problem.params), (len(numbers), 1))
         totals = self._empty(theta.shape, c.NEED_HESSIAN)
+        n = self.problem.source.n_rows
+        kept = np.empty((len(numbers), n) if len(numbers) * n <= _KEPT else (0, 0))
         best = np.full(len(numbers), np.inf)
         active = np.arange(len(numbers))
         # The squared error's Hessian is the same everywhere.
         constant = self.problem.model.loss.name == "squared_error"
         for step in range(_MAX_STEPS + 1):
             need = 0 if constant and step else c.NEED_HESSIAN
-            sums = self._pass(numbers[active], theta[active] if step else theta[0], need)
+            at = theta[active] if step else theta[0]
+            sums = self._pass(numbers, active, kept, at, need)
             _store(sums, active, totals)
             weight = totals.scalars[active, c.D_WEIGHT]
-            gradient = sums.gradient / weight[:, None] + self.penalty * theta[active]
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                size = np.linalg.norm(gradient, axis=1)
-                residual = size * weight / sums.scalars[:, c.D_YARDSTICK]
+            gradient, residual = self._gradients(sums, weight, theta[active])
             stalled = (residual <= _GOOD) & (residual >= 0.5 * best[active])
             best[active] = residual
             going = ~((residual <= _MET) | stalled) | (step == 0)
@@ -189,11 +190,21 @@ class LinearBootstrap:
             best[active[~sound]] = np.nan
             active = active[sound]
             theta[active] -= moves[sound]
+            if not active.size:
+                break
         late = np.flatnonzero(~(best <= _GOOD))
         if late.size:
             theta[late] = [self._fit_alone(int(draw)) for draw in numbers[late]]
-            _store(self._pass(numbers[late], theta[late], c.NEED_HESSIAN), late, totals)
+            sums = self._pass(numbers, late, kept, theta[late], c.NEED_HESSIAN)
+            _store(sums, late, totals)
         return theta, totals
+
+    def _gradients(self, sums: c.DrawSums, weight: Array, theta: Array) -> tuple[Array, Array]:
+        """Penalised gradients (k, d), and their norms relative to E |ℓ'| ‖(u, 1)‖."""
+        gradient = sums.gradient / weight[:, None] + self.penalty * theta
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            size = np.linalg.norm(gradient, axis=1)
+            return gradient, size * weight / sums.scalars[:, c.D_YARDSTICK]
 
     def _fit_alone(self, draw: int) -> Array:
         """θ of one draw by the safeguarded method."""
@@ -203,17 +214,19 @@ class LinearBootstrap:
             raise failed_draw(draw, least)
         return self.coordinates.enter(found.x)
 
-    def _pass(self, numbers: Array, theta: Array, need: int) -> c.DrawSums:
-        """The sums of these draws over all rows, at θ (k, d), or (d,) for one θ of all.
+    def _pass(
+        self, numbers: Array, places: Array, kept: Array, theta: Array, need: int
+    ) -> c.DrawSums:
+        """The sums of the draws at `places` over all rows, at θ (k, d), or (d,) for all.
 
         Mixed sums have to wait for a θ of their own.
         """
         source, loss = self.problem.source, self.problem.model.loss
-        inner = c.Inner(loss.code, float(loss.delta), 0.0, 0.0, c.EMPTY)
-        sums = self._empty((len(numbers), theta.shape[-1]), need)
+        inner = c.Inner(loss.code, float(loss.delta), 0.0, 0.0, c.EMPTY, 0.0)
+        sums = self._empty((len(places), theta.shape[-1]), need)
         for start, stop in source.chunks():
             rows, norms = source.rows(start, stop), self.norms[start:stop]
-            draws = c.Draws(self.seed, numbers, start)
+            draws = c.Draws(self.seed, numbers[places], start, places, kept)
             if theta.ndim == 1:
                 get("bootstrap_start")(rows, norms, self.predictor, inner, draws, theta, sums)
             else:

@@ -173,6 +173,8 @@ def test_blocks_and_the_number_of_draws_change_nothing(monkeypatch: Any) -> None
     monkeypatch.setattr(streaming.RowSource, "chunks", lambda *_, **__: chunks)
     monkeypatch.setattr(linear_bootstrap, "_MOST", 3)
     assert_close(result.bootstrap(40, 3).influence, wanted, 1e-13)
+    monkeypatch.setattr(linear_bootstrap, "_KEPT", 0)  # weights are drawn again in every pass
+    assert_close(result.bootstrap(40, 3).influence, wanted, 1e-13)
 
 
 def test_the_fast_path_hands_over_what_it_cannot_fit(monkeypatch: Any) -> None:
@@ -194,6 +196,19 @@ def test_damping_enters_the_influence_alone() -> None:
         )
         wanted = -np.linalg.solve(one["hessian"] + 0.3 * np.eye(len(theta)), one["mixed"])
         assert_close(found.influence[b], wanted)
+
+
+@pytest.mark.parametrize("order", [1.5, 2.0])
+def test_shared_budgets(order: float) -> None:
+    result, data = inspected("huber", order=order)
+    found = result.bootstrap(3, 0)
+    for b in range(3):
+        w = data.w * twin.weights(_validate.seed(0), b, len(data.y))
+        model = estimator("huber", ALPHA).fit(data.X, data.y, sample_weight=w)
+        wanted = fa.aif(model, data.X, data.y, sample_weight=w, order=order)
+        assert_close(found.influence[b], wanted.influence)
+        size = wanted.sensitivity_coefficient
+        assert found.sensitivity_coefficient[b] == pytest.approx(size, rel=1e-9)
 
 
 # --- other models -------------------------------------------------------------------------------
@@ -353,6 +368,14 @@ def test_refuses_moving_centers_with_the_l2_penalty(method: str) -> None:
     result = fa.aif(model, data.X, data.y)
     with pytest.raises(ValueError, match=r"centers='moving'.*centers='fixed'"):
         result.conf_int(method=method)
+
+
+@pytest.mark.parametrize("options", [{"order": 1}, {"order": 2, "formula": "paper"}])
+def test_refuses_attacks_on_one_sample(options: dict[str, Any]) -> None:
+    result, _ = inspected("linear", **options)
+    for method in ("bootstrap", "clt"):
+        with pytest.raises(ValueError, match=r"one sample.*order above 1"):
+            result.conf_int(method=method)
 
 
 def nearly_collinear(width: float) -> Any:

@@ -165,11 +165,17 @@ class Sums(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Draws of the Bayesian bootstrap: weights −log u(seed, draw, row), from `first_row` on."""
+    """Draws of the Bayesian bootstrap: weights −log u(seed, draw, row), from `first_row` on.
+
+    ``kept[places[b]]`` holds draw b's weights of all rows, times the samples', once the first
+    pass has written them; (0, 0) where they would take too much memory.
+    """
 
     seed: int
     numbers: np.ndarray
     first_row: int
+    places: np.ndarray
+    kept: np.ndarray
 
 
 class DrawSums(NamedTuple):

@@ -19,7 +19,7 @@ from .bootstrap_sums import (
     lengths_of_rows,
     load_rows,
     unpack,
-    write_exponentials,
+    write_weights,
 )
 from .stages import dot_rows
 
@@ -59,14 +59,11 @@ def _blank(weight, terms, curvature):
 @operation(fastmath=STRICT)
 def _weigh(draws, first, weight, uniforms, out):
     """w_i g_bi for every draw and row of a block of k = uniforms.size − 2 rows."""
-    k = uniforms.size - 2
+    k, row = uniforms.size - 2, draws.first_row + first
     for b in range(draws.numbers.size):
-        row = out[b, :k]
-        write_exponentials(
-            draws.seed, draws.numbers[b], draws.first_row + first, uniforms, row
-        )
-        for i in range(weight.size):
-            row[i] *= weight[i]
+        write_weights(draws.seed, draws.numbers[b], row, weight, uniforms, out[b, :k])
+        if draws.kept.size:
+            draws.kept[draws.places[b], row : row + k] = out[b, :k]
 
 
 @operation(fastmath=STRICT)

@@ -49,6 +49,14 @@ def write_exponentials(seed, draw, first_row, uniforms, out):
 
 
 @operation(fastmath=STRICT)
+def write_weights(seed, draw, first_row, weight, uniforms, out):
+    """The same times the samples' weights, if there are any."""
+    write_exponentials(seed, draw, first_row, uniforms, out)
+    for i in range(weight.size):
+        out[i] *= weight[i]
+
+
+@operation(fastmath=STRICT)
 def bootstrap_weights(seed, draw, first_row, out):
     """Write a draw's weights (k,) of the rows from `first_row` on: standard exponential."""
     write_exponentials(seed, draw, first_row, np.empty(out.size + 2), out)
@@ -168,12 +176,14 @@ def _loss_stage(block, d1, d12, d2, inner, draws, sums):
     """
     first, y, weight, norms, lengths = block
     k = y.size
-    w, uniforms = np.empty(k), np.empty(k + 2)
+    fresh, uniforms = np.empty(k), np.empty(k + 2)
+    row = draws.first_row + first
     for b in range(draws.numbers.size):
-        write_exponentials(draws.seed, draws.numbers[b], draws.first_row + first, uniforms, w)
-        if weight.size:
-            for i in range(k):
-                w[i] *= weight[i]
+        if draws.kept.size:
+            w = draws.kept[draws.places[b], row : row + k]
+        else:
+            w = fresh
+            write_weights(draws.seed, draws.numbers[b], row, weight, uniforms, w)
         if inner.loss == SQUARED_ERROR:
             _squared(d1[b, :k], y, w, d12[b], d2[b])
         elif inner.loss == LOGISTIC:
