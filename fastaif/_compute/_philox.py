@@ -59,15 +59,17 @@ def standard_normals(seed, draw, first_row, out):
 
 @operation(fastmath=STRICT)
 def fill_uniforms(seed, purpose, draw, first_row, out):
-    """Numbers in (0, 1], one a row, from an even row on; `out` has an even length.
+    """Numbers in (0, 1) of 32 bits, one a row, from a row on that is a multiple of 4.
 
-    Two rows share a counter: half of the work.
+    Four rows share a counter, and `out` has a length that is a multiple of 4.
     """
     key0 = np.uint64(seed) & _LOW
     key1 = (np.uint64(seed) >> _32) ^ np.uint64(purpose)
-    start, zero, fourth = np.uint64(first_row) >> np.uint64(1), np.uint64(0), np.uint64(draw)
-    for k in range(out.size // 2):
-        pair = start + np.uint64(k)
-        a, b, c, d = philox(pair & _LOW, pair >> _32, zero, fourth, key0, key1)
-        out[2 * k] = (np.float64((a << _32 | b) >> np.uint64(11)) + 0.5) * 2.0**-53
-        out[2 * k + 1] = (np.float64((c << _32 | d) >> np.uint64(11)) + 0.5) * 2.0**-53
+    start, zero, fourth = np.uint64(first_row) >> np.uint64(2), np.uint64(0), np.uint64(draw)
+    for k in range(out.size // 4):
+        four = start + np.uint64(k)
+        a, b, c, d = philox(four & _LOW, four >> _32, zero, fourth, key0, key1)
+        out[4 * k] = (np.float64(np.int64(a)) + 0.5) * 2.0**-32
+        out[4 * k + 1] = (np.float64(np.int64(b)) + 0.5) * 2.0**-32
+        out[4 * k + 2] = (np.float64(np.int64(c)) + 0.5) * 2.0**-32
+        out[4 * k + 3] = (np.float64(np.int64(d)) + 0.5) * 2.0**-32

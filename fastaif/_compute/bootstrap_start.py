@@ -58,8 +58,8 @@ def _blank(weight, terms, curvature):
 
 @operation(fastmath=STRICT)
 def _weigh(draws, first, weight, uniforms, out):
-    """w_i g_bi for every draw and row of a block of k = uniforms.size − 2 rows."""
-    k, row = uniforms.size - 2, draws.first_row + first
+    """w_i g_bi for every draw and row of a block of k = uniforms.size − 6 rows."""
+    k, row = uniforms.size - 6, draws.first_row + first
     for b in range(draws.numbers.size):
         write_weights(draws.seed, draws.numbers[b], row, weight, uniforms, out[b, :k])
         if draws.kept.size:
@@ -90,7 +90,7 @@ def bootstrap_start(rows, norms, predictor, inner, draws, theta, sums):
         dot_rows(v[:k, :m], theta[:m], theta[m] if d > m else 0.0, f[:k])
         _fill(v[:k], pairs, f, y, norm, lengths, inner, terms, curvature)
         _blank(weight, terms, curvature)
-        _weigh(draws, start, weight, np.empty(k + 2), w)
+        _weigh(draws, start, weight, np.empty(k + 6), w)
         add_product(w, terms, k, totals)
         if not pairs:
             for b in range(count):

@@ -40,12 +40,15 @@ PRODUCTS_UP_TO = 40  # columns
 
 @operation(fastmath=STRICT)
 def write_exponentials(seed, draw, first_row, uniforms, out):
-    """Standard exponential numbers for the rows from `first_row` on."""
-    odd = first_row % 2
-    even = out.size + odd + (out.size + odd) % 2
-    fill_uniforms(seed, BOOTSTRAP_WEIGHTS, draw, first_row - odd, uniforms[:even])
+    """Standard exponential numbers for the rows from `first_row` on.
+
+    `uniforms` has room for 6 more, so that it can begin and end at multiples of 4.
+    """
+    ahead = first_row % 4
+    whole = (out.size + ahead + 3) // 4 * 4
+    fill_uniforms(seed, BOOTSTRAP_WEIGHTS, draw, first_row - ahead, uniforms[:whole])
     for i in range(out.size):
-        out[i] = negative_log(uniforms[i + odd])
+        out[i] = negative_log(uniforms[i + ahead])
 
 
 @operation(fastmath=STRICT)
@@ -59,7 +62,7 @@ def write_weights(seed, draw, first_row, weight, uniforms, out):
 @operation(fastmath=STRICT)
 def bootstrap_weights(seed, draw, first_row, out):
     """Write a draw's weights (k,) of the rows from `first_row` on: standard exponential."""
-    write_exponentials(seed, draw, first_row, np.empty(out.size + 2), out)
+    write_exponentials(seed, draw, first_row, np.empty(out.size + 6), out)
 
 
 @operation(fastmath=STRICT)
@@ -176,7 +179,7 @@ def _loss_stage(block, d1, d12, d2, inner, draws, sums):
     """
     first, y, weight, norms, lengths = block
     k = y.size
-    fresh, uniforms = np.empty(k), np.empty(k + 2)
+    fresh, uniforms = np.empty(k), np.empty(k + 6)
     row = draws.first_row + first
     for b in range(draws.numbers.size):
         if draws.kept.size:

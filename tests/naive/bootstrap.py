@@ -29,13 +29,12 @@ def philox(counter: list[int], key: list[int]) -> list[int]:
 
 
 def weights(seed: int, draw: int, n: int) -> Array:
-    """Standard exponential numbers: -log u, two rows to a counter."""
+    """Standard exponential numbers: -log u of 32 bits, four rows to a counter."""
     key = [seed & 0xFFFFFFFF, (seed >> 32) ^ _PURPOSE]
-    u: list[float] = []
-    for pair in range((n + 1) // 2):
-        a, b, c, d = philox([pair & 0xFFFFFFFF, pair >> 32, 0, draw], key)
-        u += [(((high << 32 | low) >> 11) + 0.5) * 2.0**-53 for high, low in ((a, b), (c, d))]
-    return -np.log(np.array(u[:n]))
+    words: list[int] = []
+    for four in range((n + 3) // 4):
+        words += philox([four & 0xFFFFFFFF, four >> 32, 0, draw], key)
+    return -np.log((np.array(words[:n], dtype=float) + 0.5) * 2.0**-32)
 
 
 def draws(
