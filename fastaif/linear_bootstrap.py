@@ -22,7 +22,7 @@ from ._compute import get
 from .coordinates import Coordinates, measure
 from .layouts import read_only
 from .linear_problem import LinearProblem
-from .norms import lp_norm
+from .norms import dual_direction, lp_norm
 from .problems import Replicates, failed_draw
 from .solvers.cholesky import factorize
 
@@ -144,9 +144,10 @@ class LinearBootstrap:
         beta = theta[:, :m] / work.units
         scalars = sums.scalars / sums.scalars[:, c.D_WEIGHT, None]
         phi = sums.mixed / sums.scalars[:, c.D_WEIGHT, None]
-        for b in range(len(numbers)):
-            phi[b] *= ball.gain(beta[b])
-            phi[b, :m] += scalars[b, c.D_SLOPE] * ball.gain_gradient(beta[b]) / work.units
+        slopes = ball.weights * beta
+        phi *= lp_norm(slopes, ball.q)[:, None]
+        directions = ball.weights * dual_direction(slopes, ball.p) / work.units
+        phi[:, :m] += scalars[:, c.D_SLOPE, None] * directions
         radius = scalars[:, c.D_NORM] if ball.radius is None else np.full(len(numbers), ball.radius)
         H = H + np.diag(self.penalty)
         if problem.damping > 0.0:
