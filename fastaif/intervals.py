@@ -64,7 +64,8 @@ class Intervals:
         Each draw multiplies the sample weights by weights whose shares are Dirichlet(1, …, 1),
         refits θ̂, and computes I and S/ε² with these weights; with ``radius="mean_norm"`` its
         own s as well. α stays that of the data, preprocessing stays as fitted. Copies of a
-        sample (`RandomizedSmoothing`) share its weight. Draw b is the same whatever `n_draws`.
+        sample (`RandomizedSmoothing`) share its weight. Draw b is the same, to rounding, whatever
+        `n_draws`.
 
         Linear predictors compute all draws together; other models, and attacks whose budget
         samples share (finite orders), go draw by draw.

@@ -53,13 +53,15 @@ def plot_coverage(result: CoverageResult, figure: Any = None) -> Any:
         right.plot(x, result.half_width[row] / (z * result.scatter), "os"[row], **style)
     left.axhline(result.level, color="0.6", linestyle=":", label=f"nominal {result.level:.4g}")
     right.axhline(1.0, color="0.6", linestyle=":", label="as the estimates scatter")
-    left.set(ylabel="share of intervals that cover", ylim=(None, 1.01))
+    low = min(result.level, float(result.coverage.min()))
+    # Room for the legend below what is shown.
+    left.set(ylabel="share of intervals that cover", ylim=(low - 0.4 * (1.01 - low), 1.01))
     right.set(ylabel="length of the intervals / what it should be", ylim=(0.0, None))
     for ax, title in ((left, "Coverage"), (right, "Length")):
         ax.set_xticks(place, [*result.names[:-1], r"$S/\varepsilon^2$"])
         ax.set(xlabel="influence on, or sensitivity", xlim=(-0.5, len(place) - 0.5))
         ax.set_title(title, fontsize="medium")
-        _finish(ax)
+        _finish(ax, "lower right")
     figure.suptitle(
         f"Intervals of the influence: n = {result.n_samples}, p = {report.norm_name(result.p)}, "
         f"{result.n_repetitions} samples, {result.n_draws} draws"

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
 from fastaif import _validate, linear_bootstrap, streaming
-from fastaif._compute import get
+from fastaif._compute import _elementary, get
 
 ALPHA = 0.02
 DRAWS = 5
@@ -67,6 +67,17 @@ def test_weights_are_exponential() -> None:
     w = np.concatenate([linear_bootstrap.draw_weights(1, b, 5000) for b in range(8)])
     assert stats.kstest(w, "expon").pvalue > 0.01
     assert abs(np.corrcoef(w[:-1], w[1:])[0, 1]) < 0.02
+
+
+def test_elementary_functions_to_the_last_digits() -> None:
+    rng = np.random.default_rng(0)
+    u = np.concatenate([rng.random(2000), 2.0 ** -rng.uniform(0, 60, 500), [1.0, 0.5, 2.0**-33]])
+    found = np.array([_elementary.negative_log(x) for x in u])
+    np.testing.assert_allclose(found, -np.log(u), rtol=1e-15, atol=0.0)
+    a = np.concatenate([rng.uniform(0, 40, 2000), rng.uniform(0, 708, 500), [0.0, 1e-300]])
+    found = np.array([_elementary.exp_of_negative(x) for x in a])
+    np.testing.assert_allclose(found, np.exp(-a), rtol=1e-15, atol=0.0)
+    assert 0.0 < _elementary.exp_of_negative(1e300) < 1e-307
 
 
 # --- draws of linear predictors -----------------------------------------------------------------
