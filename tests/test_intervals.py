@@ -284,6 +284,23 @@ def test_copies_of_a_sample_share_its_weight() -> None:
     assert result.std_error("clt").shape == (4,)
 
 
+def test_differentiable_models() -> None:
+    """A linear regression written with JAX has the draws of ours."""
+    jnp = pytest.importorskip("jax.numpy")
+    data = make("linear", n=60, m=3, weighted=True)
+    fit = estimator("linear", 0.0).fit(data.X, data.y, sample_weight=data.w)
+
+    def loss(params: Any, X: Any, y: Any) -> Any:
+        return (X @ params["coef"] + params["intercept"] - y) ** 2
+
+    params = {"coef": jnp.asarray(fit.coef_), "intercept": jnp.asarray(fit.intercept_)}
+    model = fa.DifferentiableModel(loss, params)
+    found = fa.aif(model, data.X, data.y, sample_weight=data.w, refine=True).bootstrap(3, 0)
+    wanted = fa.aif(fit, data.X, data.y, sample_weight=data.w).bootstrap(3, 0)
+    assert_close(found.influence, wanted.influence, 1e-9)
+    assert_close(found.sensitivity_coefficient, wanted.sensitivity_coefficient, 1e-9)
+
+
 # --- intervals ----------------------------------------------------------------------------------
 
 
