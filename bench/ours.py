@@ -60,3 +60,24 @@ def figure2a_sample(n_samples: int, repetition: int) -> tuple[Array, Array]:
     X, y, ones = np.empty((10, n_samples)), np.empty(n_samples), np.ones(10)
     draw_powers(_validate.seed(0), repetition, ones, ones, 0.1, X, y)
     return X, y
+
+
+def fitted_result(kind: str, X: Array, y: Array, alpha: float) -> Any:
+    """The `InfluenceResult` of a linear or logistic regression fitted on all rows."""
+    import fastaif as fa
+
+    classes = {"linear": fa.LinearRegression, "logistic": fa.LogisticRegression}
+    return fa.aif(classes[kind](alpha=alpha).fit(X, y), X, y)
+
+
+def bootstrap(result: Any, n_draws: int, seed: int) -> Array:
+    """Influences (n_draws, d) of the Bayesian bootstrap."""
+    return np.asarray(result.bootstrap(n_draws, seed).influence)
+
+
+def bootstrap_weights(seed: int, n_draws: int, n: int) -> list[Array]:
+    """The weights (n,) of each of these draws."""
+    from fastaif import _validate
+    from fastaif.linear_bootstrap import draw_weights
+
+    return [draw_weights(_validate.seed(seed), draw, n) for draw in range(n_draws)]

@@ -23,6 +23,7 @@ _WHERE = {
     "complexity_curve": "_complexity",
     "WithInfluence": "_selection",
     "sensitivity_scorer": "_selection",
+    "BootstrapDraws": "intervals",
     "InfluenceResult": "results",
     "DifferentiableModel": "differentiable",
     "RobustFit": "verification",

@@ -20,6 +20,7 @@ from ._sensitivity import sensitivity as sensitivity
 from ._smoothing import RandomizedSmoothing as RandomizedSmoothing
 from ._warnings import InfluenceWarning as InfluenceWarning
 from .differentiable import DifferentiableModel as DifferentiableModel
+from .intervals import BootstrapDraws as BootstrapDraws
 from .models.basis import BasisRegression as BasisRegression
 from .models.basis import QuadraticRegression as QuadraticRegression
 from .models.kernel import KernelRegression as KernelRegression

@@ -183,7 +183,7 @@ def _on_copies(problem: InfluenceProblem, smoothing: RandomizedSmoothing) -> Inf
     ball = dataclasses.replace(problem.ball, radius=problem.radius)
     clean = problem.source
     problem = dataclasses.replace(
-        problem, source=smoothing.copies(clean), ball=ball, clean=clean
+        problem, source=smoothing.copies(clean), ball=ball, clean=clean, clean_ball=problem.ball
     )
     problem.begin()
     return problem

@@ -76,7 +76,9 @@ def warmup() -> None:
     for model in models:
         for dtype in (np.float64, np.float32):
             model.fit(X.astype(dtype), y)
-            aif(model, X.astype(dtype), y, refine=True)
+            result = aif(model, X.astype(dtype), y, refine=True)
             aif(model, X.astype(dtype), y, refine=True, solver="cg")
+            if isinstance(model, LinearRegression):
+                result.bootstrap(2, 0)
         attack(model, X, y, 0.1)
         attack(model, X, y, 0.1, method="pgd", n_restarts=3, random_state=0)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _EXPERIMENTS = (
     "figure1", "figure2a", "figure2b", "theorem_5_1", "theorem_5_2", "corollary_5_1",
-    "theorem_5_3", "theorem_5_4", "ntk_depth", "wasserstein",
+    "theorem_5_3", "theorem_5_4", "ntk_depth", "wasserstein", "coverage",
 )  # fmt: skip
 _SHOW = {"show_default": True}
 
@@ -268,7 +268,7 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
     """Run one of the paper's experiments; write its table and its figure.
 
     EXPERIMENT is figure1, figure2a, figure2b, theorem_5_1, theorem_5_2, corollary_5_1,
-    theorem_5_3, theorem_5_4, ntk_depth or wasserstein.
+    theorem_5_3, theorem_5_4, ntk_depth, wasserstein or coverage.
     """
     from . import experiments
     from .plotting import bare_figure

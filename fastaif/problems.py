@@ -44,6 +44,14 @@ class SolverReport(NamedTuple):
     residual: float | None = None
 
 
+class Replicates(NamedTuple):
+    """Draws of the bootstrap: θ̂ (k, d), I (k, d) and S/ε² (k,)."""
+
+    params: Array
+    influence: Array
+    coefficient: Array
+
+
 def number(value: float) -> float:
     """A mean over rows; NaN says that some row is not finite."""
     if np.isnan(value):
@@ -66,6 +74,8 @@ class InfluenceProblem(ABC):
         Where sensitivities are evaluated by default, if not on `source`.
     sharing : Sharing
         Whether each sample has its own budget, or all share one.
+    clean_ball : Ball or None
+        The attack as asked for, whose radius is measured on `clean`.
     """
 
     model: LinearModel | KernelModel | AutodiffModel
@@ -75,6 +85,7 @@ class InfluenceProblem(ABC):
     n_threads: int | None = None
     clean: RowSource | None = None
     sharing: Sharing = OWN_BUDGETS
+    clean_ball: Ball | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -266,4 +277,13 @@ def singular_hessian(least: float) -> np.linalg.LinAlgError:
     return np.linalg.LinAlgError(
         f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
         "influence is not defined; pass damping > 0 or 'auto', or fit with a larger alpha"
+    )
+
+
+def failed_draw(draw: int, least: float) -> np.linalg.LinAlgError:
+    """The error of a draw of the bootstrap that has no optimum, or no influence there."""
+    return np.linalg.LinAlgError(
+        f"the Hessian of bootstrap draw {draw} is singular or indefinite (least eigenvalue "
+        f"{least:.3g}): the data hardly determine the model; fit with a larger alpha, or pass "
+        "damping > 0 to aif"
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import _validate, report
 from ._arguments import evaluation_rows, locating
 from ._warnings import FlipWarning, warn
+from .intervals import Intervals
 from .problems import InfluenceProblem
 from .validity import Kinks
 from .verification import Verification, verify_influence
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-
 @dataclass(frozen=True, eq=False)
-class InfluenceResult:
+class InfluenceResult(Intervals):
     """The adversarial influence of a model: how robust training would move it.
 
     Attributes

@@ -25,6 +25,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "corollary_5_1": {"n_samples": 100, "n_repetitions": 3},
     "theorem_5_3": {"n_samples": 100, "n_repetitions": 2, "n_population": 1000},
     "theorem_5_4": {"n_samples": 100, "n_repetitions": 2},
+    "coverage": {"n_samples": 50, "n_repetitions": 4, "n_draws": 5},
 }
 
 

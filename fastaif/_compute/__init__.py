@@ -37,6 +37,10 @@ OPERATIONS = {
     "directional_sums": "kernel_contractions",
     "mirror": "kernel_contractions",
     "standard_normals": "_philox",
+    "bootstrap_weights": "bootstrap_sums",
+    "bootstrap_start": "bootstrap_start",
+    "bootstrap_sums": "bootstrap_sums",
+    "solve_draws": "solve_draws",
     "ball_ascent": "trust_region",
     "smooth_ball_ascent": "smooth_trust_region",
 }

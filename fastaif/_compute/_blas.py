@@ -101,3 +101,29 @@ def add_block_transposed(v, T, out):
         one.ctypes, T.ctypes, ints.ctypes, v.ctypes, ints[1:].ctypes, one.ctypes,
         out.ctypes, ints.ctypes,
     )  # fmt: skip
+
+
+@operation(fastmath=STRICT)
+def add_product(a, b, k, out):
+    """``out += a[:, :k] @ b[:k]``, all C-ordered."""
+    letters = np.array([78, 78], np.uint8)  # 'N', 'N'
+    ints = np.array([b.shape[1], a.shape[0], k, b.shape[1], a.shape[1]], np.int32)
+    one = np.ones(1)
+    _dgemm(
+        letters.ctypes, letters[1:].ctypes, ints.ctypes, ints[1:].ctypes, ints[2:].ctypes,
+        one.ctypes, b.ctypes, ints[3:].ctypes, a.ctypes, ints[4:].ctypes,
+        one.ctypes, out.ctypes, ints[3:].ctypes,
+    )  # fmt: skip
+
+
+@operation(fastmath=STRICT)
+def product_of_rows(a, b, k, out):
+    """``out[:, :k] = a @ b[:k].T``, all C-ordered."""
+    letters = np.array([84, 78], np.uint8)  # 'T', 'N'
+    ints = np.array([k, a.shape[0], a.shape[1], out.shape[1]], np.int32)
+    factors = np.array([1.0, 0.0])
+    _dgemm(
+        letters.ctypes, letters[1:].ctypes, ints.ctypes, ints[1:].ctypes, ints[2:].ctypes,
+        factors.ctypes, b.ctypes, ints[2:].ctypes, a.ctypes, ints[2:].ctypes,
+        factors[1:].ctypes, out.ctypes, ints[3:].ctypes,
+    )  # fmt: skip

@@ -20,7 +20,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
 # Purposes. Starts of attacks take two (points and radii).
-ATTACK_STARTS, SMOOTHING_NOISE, HESSIAN_ROWS = 1, 3, 4
+ATTACK_STARTS, SMOOTHING_NOISE, HESSIAN_ROWS, BOOTSTRAP_WEIGHTS = 1, 3, 4, 8
 
 
 @operation(fastmath=STRICT, inline=True)
@@ -66,3 +66,21 @@ def random_rows(seed, draw, n, out):
         place, step = np.uint64(k), np.uint64(draw)
         a, b, _, _ = philox(place, np.uint64(0), np.uint64(0), step, key0, key1)
         out[k] = min(np.int64(np.float64((a << _32 | b) >> np.uint64(11)) * 2.0**-53 * n), n - 1)
+
+
+@operation(fastmath=STRICT)
+def fill_uniforms(seed, purpose, draw, first_row, out):
+    """Numbers in (0, 1) of 32 bits, one a row, from a row on that is a multiple of 4.
+
+    Four rows share a counter, and `out` has a length that is a multiple of 4.
+    """
+    key0 = np.uint64(seed) & _LOW
+    key1 = (np.uint64(seed) >> _32) ^ np.uint64(purpose)
+    start, zero, fourth = np.uint64(first_row) >> np.uint64(2), np.uint64(0), np.uint64(draw)
+    for k in range(out.size // 4):
+        four = start + np.uint64(k)
+        a, b, c, d = philox(four & _LOW, four >> _32, zero, fourth, key0, key1)
+        out[4 * k] = (np.float64(np.int64(a)) + 0.5) * 2.0**-32
+        out[4 * k + 1] = (np.float64(np.int64(b)) + 0.5) * 2.0**-32
+        out[4 * k + 2] = (np.float64(np.int64(c)) + 0.5) * 2.0**-32
+        out[4 * k + 3] = (np.float64(np.int64(d)) + 0.5) * 2.0**-32

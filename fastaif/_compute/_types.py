@@ -36,6 +36,10 @@ RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK = range(5)
 # Σ w (ℓ'' sgn(ℓ') g v + |ℓ'| J φ), Theorem 4.1's Φ/s. Shared budgets multiply V_FK and V_MIXED.
 V_F, V_FK, V_FF, V_MIXED, N_VECTORS = range(5)
 
+# Places in a draw's scalar sums: Σ w, Σ w‖x‖, Σ w |ℓ'| and Σ w |ℓ'| ‖(v, 1)‖₂, where w is the
+# sample weight times the draw's.
+D_WEIGHT, D_NORM, D_SLOPE, D_YARDSTICK, N_DRAW_SCALARS = range(5)
+
 EMPTY = np.empty(0)
 EMPTY.setflags(write=False)
 
@@ -157,4 +161,28 @@ class Sums(NamedTuple):
 
     hessian: np.ndarray
     vectors: np.ndarray
+    scalars: np.ndarray
+
+
+class Draws(NamedTuple):
+    """Draws of the Bayesian bootstrap: weights −log u(seed, draw, row), from `first_row` on.
+
+    ``kept[places[b]]`` holds draw b's weights of all rows, times the samples', once the first
+    pass has written them; (0, 0) where they would take too much memory.
+    """
+
+    seed: int
+    numbers: np.ndarray
+    first_row: int
+    places: np.ndarray
+    kept: np.ndarray
+
+
+class DrawSums(NamedTuple):
+    """Sums of k draws, added to: (k, d, d) lower triangles or (0, d, d), (k, d) twice for
+    Σ w ℓ' (v, 1) and Σ w ℓ'' sgn(ℓ') (v, 1), and (k, N_DRAW_SCALARS)."""
+
+    hessian: np.ndarray
+    gradient: np.ndarray
+    mixed: np.ndarray
     scalars: np.ndarray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._corollary_5_1 import Corollary51Result, corollary_5_1
+from ._coverage import CoverageResult, coverage
 from ._figure1 import Figure1Result, figure1
 from ._figure2a import Figure2aResult, figure2a
 from ._figure2b import Figure2bResult, figure2b
@@ -15,6 +16,7 @@ from ._wasserstein import WassersteinResult, wasserstein
 
 __all__ = [
     "Corollary51Result",
+    "CoverageResult",
     "Figure1Result",
     "Figure2aResult",
     "Figure2bResult",
@@ -25,6 +27,7 @@ __all__ = [
     "Theorem54Result",
     "WassersteinResult",
     "corollary_5_1",
+    "coverage",
     "figure1",
     "figure2a",
     "figure2b",

@@ -23,9 +23,13 @@ class Experiment:
         ImportError
             matplotlib is not installed.
         """
-        from .. import plotting_experiments, plotting_kernels, plotting_orders
+        from .. import (
+            plotting_experiments,
+            plotting_intervals,
+            plotting_kernels,
+            plotting_orders,
+        )
 
-        for module in (plotting_kernels, plotting_orders):
-            if hasattr(module, self._plot):
-                return getattr(module, self._plot)(self, figure)
-        return getattr(plotting_experiments, self._plot)(self, figure)
+        modules = (plotting_experiments, plotting_intervals, plotting_kernels, plotting_orders)
+        draw = next(getattr(m, self._plot) for m in modules if hasattr(m, self._plot))
+        return draw(self, figure)

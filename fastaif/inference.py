@@ -1,0 +1,109 @@
+"""Standard errors of an influence: the Bayesian bootstrap, and Remark 2's normal limit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .gram_problem import GramProblem
+from .linear_bootstrap import draw_weights, linear_replicates
+from .linear_problem import LinearProblem
+from .problems import InfluenceProblem, Replicates, failed_draw
+from .streaming import RowSource, blas_for_solves
+
+Array = NDArray[Any]
+
+
+def refuse_without_population(problem: InfluenceProblem) -> None:
+    """Influences that are not about a population have no intervals."""
+    if isinstance(problem, GramProblem) and problem.model.moving and not problem.is_rkhs:
+        raise ValueError(
+            "a kernel regression with centers='moving' and penalty='l2' has no intervals: every "
+            "sample is a centre with a coefficient of its own in the penalty, so that a weight of "
+            "2 is not the sample twice; use centers='fixed' or penalty='rkhs'"
+        )
+    if problem.sharing.exponent == np.inf:
+        raise ValueError(
+            "an attack that spends its whole budget on one sample (order=1, or formula='paper' "
+            "at a finite order) has no intervals: its influence is that sample's, and tends to "
+            "no limit as samples are added; use an order above 1"
+        )
+
+
+def bootstrap(problem: InfluenceProblem, n_draws: int, seed: int) -> Replicates:
+    """θ̂, I and S/ε² of `n_draws` draws of the Bayesian bootstrap.
+
+    A draw multiplies the sample weights by standard exponential numbers (so that the weights'
+    shares are Dirichlet(1, …, 1)), refits θ̂ and computes I and s with these weights; α stays.
+    """
+    from tqdm import tqdm
+
+    refuse_without_population(problem)
+    # disable=None: only on a terminal.
+    with tqdm(total=n_draws, desc="bootstrap", delay=1.0, leave=False, disable=None) as bar:
+        alone = problem.clean is not None or problem.sharing.is_shared
+        if isinstance(problem, LinearProblem) and not alone:
+            return linear_replicates(problem, n_draws, seed, bar.update)
+        with blas_for_solves(len(problem.params)):
+            return _one_by_one(problem, n_draws, seed, bar.update)
+
+
+def _one_by_one(
+    problem: InfluenceProblem, n_draws: int, seed: int, advance: Callable[[int], Any]
+) -> Replicates:
+    """Draw after draw, for any kind of problem."""
+    d = len(problem.params)
+    out = Replicates(np.empty((n_draws, d)), np.empty((n_draws, d)), np.empty(n_draws))
+    for draw in range(n_draws):
+        drawn = _drawn(problem, draw, draw_weights(seed, draw, problem.evaluation.n_rows))
+        try:
+            influence = drawn.influence()
+        except np.linalg.LinAlgError as error:
+            raise failed_draw(draw, drawn.spectrum()[0]) from error
+        out.params[draw], out.influence[draw] = drawn.params, influence
+        out.coefficient[draw] = 0.5 * drawn.along(influence, drawn.evaluation)[1]
+        advance(1)
+    return out
+
+
+def _drawn(problem: InfluenceProblem, draw: int, g: Array) -> InfluenceProblem:
+    """The problem of one draw, refitted. Copies of a sample have its weight."""
+    source = problem.source
+    factors = np.tile(g, source.n_rows // g.size)
+    found = problem.fit_result(factors)
+    if not found.converged:
+        raise failed_draw(draw, float(np.linalg.eigvalsh(found.local.hessian)[0]))
+    parts: dict[str, Any] = {
+        "model": dataclasses.replace(problem.model, theta=found.x),
+        "source": _reweighted(source, factors),
+    }
+    if problem.clean is not None and problem.clean_ball is not None:
+        parts["clean"] = _reweighted(problem.clean, g)
+        seen = dataclasses.replace(
+            problem, source=parts["clean"], ball=problem.clean_ball, clean=None
+        )
+        parts["ball"] = dataclasses.replace(problem.ball, radius=seen.radius)
+    return dataclasses.replace(problem, **parts)
+
+
+def _reweighted(source: RowSource, factors: Array) -> RowSource:
+    """The rows with their weights times factors, of the same total: α depends on that."""
+    w = source.weights()
+    base = w if w.size else np.ones(source.n_rows)
+    weight = base * factors
+    return source._replace(weight=weight * (base.sum() / weight.sum()))
+
+
+def clt_errors(zeta: Array, source: RowSource) -> Array:
+    """Remark 2's standard errors (k,) of weighted means of ζ (n, k): sd(ζ)/√n.
+
+    With weights of shares w̄ the variance is Σ w̄² (ζ − mean)². It holds θ̂, H and s fixed.
+    """
+    w = source.weights()
+    share = w / w.sum() if w.size else np.full(len(zeta), 1.0 / len(zeta))
+    deviations = share[:, None] * (zeta - share @ zeta)
+    return np.asarray(np.sqrt(np.sum(deviations**2, axis=0)))

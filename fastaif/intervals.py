@@ -1,0 +1,179 @@
+"""Intervals as users ask a result for them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _validate, inference
+from .problems import InfluenceProblem
+
+Array = NDArray[Any]
+
+_METHODS = ["bootstrap", "clt"]
+_QUANTITIES = ["influence", "sensitivity_coefficient"]
+
+
+@dataclass(frozen=True, eq=False)
+class BootstrapDraws:
+    """What the draws of the Bayesian bootstrap gave.
+
+    Attributes
+    ----------
+    params : array (n_draws, d)
+        θ̂ of each draw.
+    influence : array (n_draws, d)
+        I of each draw.
+    sensitivity_coefficient : array (n_draws,)
+        S/ε² of each draw on its own training data.
+    """
+
+    params: Array
+    influence: Array
+    sensitivity_coefficient: Array
+
+
+class Intervals:
+    """The part of an `InfluenceResult` that says how sure it is of itself."""
+
+    influence: Array
+    problem: InfluenceProblem
+
+    @property
+    @abstractmethod
+    def params(self) -> Array:
+        """θ̂ (d,)."""
+
+    @property
+    @abstractmethod
+    def sensitivity_coefficient(self) -> float:
+        """S/ε² on the training data."""
+
+    @abstractmethod
+    def per_sample(self) -> Array:
+        """ζ (n, d)."""
+
+    def bootstrap(self, n_draws: int = 200, random_state: Any = None) -> BootstrapDraws:
+        """Draw from the Bayesian bootstrap (Rubin, 1981).
+
+        Each draw multiplies the sample weights by weights whose shares are Dirichlet(1, …, 1),
+        refits θ̂, and computes I and S/ε² with these weights; with ``radius="mean_norm"`` its
+        own s as well. α stays that of the data, preprocessing stays as fitted. Copies of a
+        sample (`RandomizedSmoothing`) share its weight. Draw b is the same, to rounding, whatever
+        `n_draws`.
+
+        Linear predictors compute all draws together; other models, and attacks whose budget
+        samples share (finite orders), go draw by draw.
+
+        Parameters
+        ----------
+        n_draws : int of at least 2, default 200
+        random_state : int, RandomState, Generator or None
+
+        Returns
+        -------
+        BootstrapDraws
+
+        Raises
+        ------
+        ValueError
+            Fewer than 2 draws; a kernel regression with moving centres and the l2 penalty,
+            where a weight of 2 is not the sample twice; an attack that is all on one sample
+            (order 1).
+        numpy.linalg.LinAlgError
+            The Hessian of a draw is singular; the message says what to do.
+        """
+        draws = _validate.count(n_draws, "n_draws", 2)
+        found = inference.bootstrap(self.problem, draws, _validate.seed(random_state))
+        return BootstrapDraws(*found)
+
+    def std_error(
+        self,
+        method: str = "bootstrap",
+        *,
+        n_draws: int = 200,
+        random_state: Any = None,
+        of: str = "influence",
+    ) -> Any:
+        """Standard errors of the influence, shape (d,), or of the sensitivity coefficient.
+
+        Parameters
+        ----------
+        method : {"bootstrap", "clt"}, default "bootstrap"
+            "bootstrap": the standard deviation of the draws of `bootstrap`. "clt": the
+            paper's Remark 2, ``sd(ζ)/√n`` with the shares ζ of `per_sample`; it holds θ̂, H
+            and s fixed, and can be wrong either way (see `conf_int`).
+        n_draws, random_state
+            Of the bootstrap.
+        of : {"influence", "sensitivity_coefficient"}, default "influence"
+            By "clt" the coefficient's is that of its linear part, ``sd(ζᵀH_eI)/√n``.
+
+        Returns
+        -------
+        array (d,) or float
+        """
+        _validate.option(method, "method", _METHODS)
+        _validate.option(of, "of", _QUANTITIES)
+        if method == "bootstrap":
+            draws = getattr(self.bootstrap(n_draws, random_state), of)
+            errors = draws.std(axis=0, ddof=1)
+        else:
+            inference.refuse_without_population(self.problem)
+            zeta, rows = self.per_sample(), self.problem.evaluation
+            if of == "sensitivity_coefficient":
+                curvature = self.problem.evaluate(self.params, rows).hessian
+                zeta = (zeta @ (curvature @ self.influence))[:, None]
+            errors = inference.clt_errors(zeta, rows)
+        return errors if of == "influence" else float(np.squeeze(errors))
+
+    def conf_int(
+        self,
+        level: float = 0.95,
+        method: str = "bootstrap",
+        n_draws: int = 200,
+        random_state: Any = None,
+        *,
+        of: str = "influence",
+    ) -> Array:
+        """Normal confidence intervals, estimate ± z · standard error, shape (d, 2).
+
+        They are about the influence in the population that the rows are a sample of. The
+        paper's ("clt", Remark 2) takes θ̂, H and s as given. But I moves with θ̂, and not
+        smoothly where samples of small residual turn round: Remark 2's intervals can be too
+        long (on the model of the paper's Figure 1 nominal 95 % cover nearly always) or far
+        too short (logistic regression). `fastaif.experiments.coverage` measures both.
+
+        Parameters
+        ----------
+        level : float in (0, 1), default 0.95
+            The nominal coverage, of each parameter by itself.
+        method : {"bootstrap", "clt"}, default "bootstrap"
+        n_draws, random_state
+            Of the bootstrap (see `bootstrap`); None draws anew in every call.
+        of : {"influence", "sensitivity_coefficient"}, default "influence"
+            The coefficient S/ε² = ½ IᵀH_eI is a square: in a sample it exceeds the
+            population's by about ½ tr(H_e Var I), and where I is not large against its
+            standard errors, intervals about it mislead.
+
+        Returns
+        -------
+        array (d, 2), or (2,) for the sensitivity coefficient
+            Lower and upper ends.
+
+        Raises
+        ------
+        ValueError
+            `level` outside (0, 1), an unknown option, or what `bootstrap` refuses.
+        """
+        share = _validate.number(level, "level", low=0.0, strict=True)
+        if share >= 1.0:
+            raise ValueError(f"level must be a number between 0 and 1, but is {level!r}")
+        errors = self.std_error(method, n_draws=n_draws, random_state=random_state, of=of)
+        reach = NormalDist().inv_cdf(0.5 + 0.5 * share) * np.asarray(errors)
+        center = np.asarray(getattr(self, of))
+        return np.stack([center - reach, center + reach], axis=-1)

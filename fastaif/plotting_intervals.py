@@ -1,0 +1,69 @@
+"""The figure of the intervals' coverage."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import report
+from .plotting import _new_figure
+from .plotting_experiments import _BLUE, _ORANGE, _finish
+
+if TYPE_CHECKING:
+    from .experiments import CoverageResult
+
+_LABELS = {"bootstrap": "Bayesian bootstrap", "clt": "Remark 2 (clt)"}
+
+
+def plot_coverage(result: CoverageResult, figure: Any = None) -> Any:
+    """Draw measured coverage beside the nominal, and the intervals' lengths.
+
+    Two panels: the share of intervals that cover, with two standard errors; and their mean
+    half-length over z times the estimates' own standard deviation (1 is right).
+
+    Parameters
+    ----------
+    result : CoverageResult
+        Of `fastaif.experiments.coverage`.
+    figure : matplotlib.figure.Figure, optional
+        An empty figure to draw in; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    figure = _new_figure(figure, 9.0, 4.4)
+    left, right = figure.subplots(1, 2)
+    place = np.arange(len(result.names), dtype=float)
+    z = NormalDist().inv_cdf(0.5 + 0.5 * result.level)
+    for row, method in enumerate(result.methods):
+        style = {"color": (_BLUE, _ORANGE)[row], "label": _LABELS[method]}
+        x = place + 0.16 * (row - 0.5)
+        left.errorbar(
+            x, result.coverage[row], 2.0 * result.standard_error[row], fmt="os"[row], capsize=3,
+            **style,
+        )  # fmt: skip
+        right.plot(x, result.half_width[row] / (z * result.scatter), "os"[row], **style)
+    left.axhline(result.level, color="0.6", linestyle=":", label=f"nominal {result.level:.4g}")
+    right.axhline(1.0, color="0.6", linestyle=":", label="as the estimates scatter")
+    low = min(result.level, float(result.coverage.min()))
+    # Room for the legend below what is shown.
+    left.set(ylabel="share of intervals that cover", ylim=(low - 0.4 * (1.01 - low), 1.01))
+    right.set(ylabel="length of the intervals / what it should be", ylim=(0.0, None))
+    for ax, title in ((left, "Coverage"), (right, "Length")):
+        ax.set_xticks(place, [*result.names[:-1], r"$S/\varepsilon^2$"])
+        ax.set(xlabel="influence on, or sensitivity", xlim=(-0.5, len(place) - 0.5))
+        ax.set_title(title, fontsize="medium")
+        _finish(ax, "lower right")
+    figure.suptitle(
+        f"Intervals of the influence: n = {result.n_samples}, p = {report.norm_name(result.p)}, "
+        f"{result.n_repetitions} samples, {result.n_draws} draws"
+    )
+    return figure
