@@ -151,7 +151,7 @@ class LinearBootstrap:
         radius = scalars[:, c.D_NORM] if ball.radius is None else np.full(len(numbers), ball.radius)
         H = H + np.diag(self.penalty)
         if problem.added_damping > 0.0:
-            H += problem.damping * work.damping(H.shape[1])
+            H += problem.added_damping * work.damping(H.shape[1])
         moved, pivots = self._solve(H, -radius[:, None] * phi)
         for place in np.flatnonzero(pivots < _DOUBTFUL):
             if factorize(_symmetric(H[place])) is None:
