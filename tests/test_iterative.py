@@ -346,7 +346,7 @@ def test_automatic_damping_of_kernels():
     found = fa.aif(kernel, X, y, damping="auto")
     assert found.diagnostics["damping"] == 0.0
     assert_close(found.influence, fa.aif(kernel, X, y).influence, 1e-12)
-    with pytest.raises(ValueError, match="solver='cg' is for models that are sums"):
+    with pytest.raises(ValueError, match="solver='cg' is not for a kernel model"):
         fa.aif(kernel, X, y, solver="cg")
 
 
