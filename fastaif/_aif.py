@@ -51,8 +51,8 @@ def aif(
     ----------
     estimator
         A fitted model: fastaif's own (linear predictors, QuadraticRegression,
-        BasisRegression, KernelRegression, RandomizedSmoothing around one of these, a
-        DifferentiableModel of your own in torch or JAX), scikit-learn's
+        BasisRegression, KernelRegression, networks, RandomizedSmoothing around one of
+        these, a DifferentiableModel of your own in torch or JAX), scikit-learn's
         LinearRegression, Ridge, LogisticRegression (binary) or PoissonRegressor, or a
         Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of these (the
         preprocessing is held fixed under attack).
@@ -84,7 +84,8 @@ def aif(
         Added to the diagonal of H before it is inverted.
     solver : {"auto", "cholesky"}, default "auto"
     hessian : {"exact", "gauss_newton"}, default "exact"
-        The same for models that are linear in θ.
+        Of networks "gauss_newton" leaves out ``E ℓ' ∇²_θ f``: what is left is never
+        indefinite. The same for models that are linear in θ.
     refine : bool, default False
         First bring θ̂ to a stationary point of (X, y) by Newton's method.
     random_state : optional
@@ -125,7 +126,7 @@ def aif(
     problem = prepare(
         estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
         attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
-        formula=formula, damping=damping, n_threads=n_threads,
+        formula=formula, damping=damping, n_threads=n_threads, hessian=hessian,
     )  # fmt: skip
     _refuse_gauss_newton(problem, hessian)
     if refine:

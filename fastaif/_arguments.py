@@ -25,6 +25,8 @@ from .kernel_model import KernelModel
 from .linear_model import LinearModel
 from .linear_problem import LinearProblem
 from .models.adapters import describe, refuse_other_columns
+from .network_model import NetworkModel
+from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .sharing import Sharing
 from .streaming import RowSource
@@ -67,6 +69,7 @@ def prepare(
     formula: str = "exact",
     damping: float = 0.0,
     n_threads: Any = None,
+    hessian: str = "exact",
     only_radius: bool = False,
 ) -> InfluenceProblem:
     """The influence problem of an estimator and its data.
@@ -96,6 +99,13 @@ def prepare(
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
     problem = _problem(model, source, ball, damping, threads)
     problem = dataclasses.replace(problem, sharing=sharing)
+    if isinstance(problem, NetworkProblem):
+        if sharing.is_shared:
+            raise ValueError(
+                f"order={sharing.order:g}: attacks whose budget is shared between samples are not "
+                "implemented for networks; use order=inf"
+            )
+        problem = dataclasses.replace(problem, gauss_newton=hessian == "gauss_newton")
     with locating(source):
         if not only_radius and smoothing is None:
             problem.begin()
@@ -114,6 +124,8 @@ def _problem(
     """The kind of problem that the model and its data make."""
     if isinstance(model, AutodiffModel):
         return AutodiffProblem(model, source, ball, damping, threads)
+    if isinstance(model, NetworkModel):
+        return NetworkProblem(model, source, ball, damping, threads)
     if isinstance(model, LinearModel):
         kind = BasisProblem if isinstance(model.basis, Expansion) else LinearProblem
         return kind(model, source, ball, damping, threads)
