@@ -75,8 +75,9 @@ def attack(
     n_steps, step, n_restarts
         Projected gradient ascent: steps, their length in units of ε s (2.5 / n_steps by
         default; for basis models, where they adapt, 2 for the first; for networks they adapt
-        as well, and the first ones, unless `step` is given, go to ``ε s φ_c(∇_x ℓ)``), and starts (the
-        sample itself, the antipode of where that led, then random points of the ball).
+        as well, and the first ones, unless `step` is given, go to ``ε s φ_c(∇_x ℓ)``), and
+        starts (the sample itself, the antipode of where that led, then random points of the
+        ball).
     random_state : int, RandomState, Generator or None
         Draws the random starts: the same for each row whatever the blocks and threads.
 

@@ -45,9 +45,10 @@ def ascend(
             float(ball.p), radius, c.EMPTY, settings.n_steps, step, settings.n_restarts,
             settings.seed, start,
         )  # fmt: skip
-        t, rows = np.empty((stop - start, free.size)), source.rows(start, stop)
+        X[start:stop] = source.inputs(start, stop)
+        y = np.array(source.targets(start, stop), dtype=np.float64)
+        t, rows = np.empty((stop - start, free.size)), c.Rows(X[start:stop], y, c.EMPTY)
         operation(rows, network, moves, sweep.inner(), steps, t, f[start:stop])
-        X[start:stop] = rows.x
         X[start:stop, free] += ball.scale[free] * t
 
     cost = settings.n_restarts * settings.n_steps * problem.layer.hidden

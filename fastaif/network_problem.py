@@ -57,7 +57,7 @@ class NetworkProblem(SumProblem):
         return self.layer.sweep(self.source, self.ball, self.n_threads)
 
     @property
-    def coordinates(self) -> None:  # type: ignore[override]
+    def coordinates(self) -> None:
         """Working coordinates are those of linear predictors."""
         return
 

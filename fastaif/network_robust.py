@@ -23,6 +23,7 @@ from .network_attacks import ascend
 from .network_fit import NetworkObjective
 from .network_problem import NetworkProblem
 from .solvers.cholesky import factorize
+from .solvers.descent import minimize_nonconvex
 from .solvers.newton import Local, NewtonResult
 from .solvers.pgd import minimize_adversarial
 from .solvers.steady import steadily
@@ -31,6 +32,7 @@ Array = NDArray[Any]
 
 # Both ends of the range of f, to rounding: steps end when the points stand still.
 _TIGHT = PgdSettings(n_steps=300, n_restarts=2)
+_POLISH = 40  # passes that Newton's method gets after L-BFGS
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def solve(
     objective = RobustNetwork(problem, eps, settings)
     limit = 1000 if max_iter is None else max_iter
     with streaming.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
-        found = _newton(objective, problem.params, tol, limit)
+        found = steadily(objective, problem.params, tol, limit)
         if not found.converged and objective.n_passes < limit:
             found = _descend(objective, found, tol, limit)
         local = found.local
@@ -88,10 +90,6 @@ def solve(
         found.x, local.value, local.residual, decrement / (abs(local.value) or 1.0),
         objective.n_passes, found.converged,
     )  # fmt: skip
-
-
-def _newton(objective: RobustNetwork, start: Array, tol: float, limit: int) -> NewtonResult:
-    return steadily(objective, start, tol, limit)
 
 
 def _descend(
@@ -112,8 +110,12 @@ def _descend(
     if not here.value <= objective(natural).value:
         start = natural
     lowest = minimize_adversarial(evaluate, start, metric, limit)
-    found = _newton(objective, lowest.theta, tol, objective.n_passes + 40)
-    if found.local.value <= lowest.objective:
+    found = steadily(objective, lowest.theta, tol, objective.n_passes + _POLISH)
+    if not found.converged:  # units that have died leave a Hessian that is singular
+        damped = minimize_nonconvex(objective, lowest.theta, tol=tol, max_iter=_POLISH)
+        if damped.local.residual < found.local.residual:
+            found = damped
+    if found.local.value <= lowest.objective + 1e-13 * abs(lowest.objective):
         return found
     return NewtonResult(lowest.theta, objective(lowest.theta), lowest.n_iter, False, False)
 

@@ -9,9 +9,9 @@ A loss convex in f is largest at an end of the range of f over the ball. Each st
 towards one end: the sample itself towards the end to which ℓ' points, the antipode of where
 that led towards the other, random points likewise in turn.
 
-A step is first a leap, t = radius φ(g), the fixed points of which are the maxima on the
-boundary; in a small ball it contracts. Where it does not raise f, steps along g / ‖g‖₂
-follow, projected, whose length grows while they do.
+A step is first a leap (not from random points), t = radius φ(g), the fixed points of which
+are the maxima on the boundary; in a small ball it contracts. Where it does not raise f, steps
+along g / ‖g‖₂ follow, projected, whose length grows while they do.
 """
 
 from __future__ import annotations
@@ -77,14 +77,16 @@ def _propose(t, g, side, step, ball, trial):
 
 
 @operation(fastmath=STRICT)
-def _climb(network, moves, base, side, steps, t, f):
-    """Raise side · f from t, in place, each row for itself; f is written."""
+def _climb(network, moves, base, side, steps, first, t, f):
+    """Raise side · f from t, in place, each row for itself; f is written.
+
+    `first` is the length of the first step; ∞ stands for leaps.
+    """
     k = t.shape[0]
     ball = (steps.radius, steps.p)
     z, trial = np.empty(base.shape), np.empty(t.shape)
     g, following = np.empty(t.shape), np.empty(t.shape)
     there, sizes = np.empty(k), np.empty(k)
-    first = np.inf if steps.step == 0.0 else steps.step
     step, last, change = np.full(k, first), np.full(k, np.inf), np.zeros(k)
     _evaluate(network, moves, base, t, z, f, sizes)
     add_product(z, False, moves, True, 0.0, g)
@@ -111,12 +113,12 @@ def _climb(network, moves, base, side, steps, t, f):
                 t[r], g[r] = trial[r], following[r]
                 f[r] = there[r]
                 last[r] = change[r]
-                step[r] *= 2.0
-            elif rise >= -rounding and step[r] < np.inf:
-                active[r] = False
+                if rise > rounding:
+                    step[r] *= 2.0
+            elif step[r] == np.inf:
+                step[r], last[r] = 0.5 * steps.radius, np.inf
             else:
-                step[r] = 0.5 * steps.radius if step[r] == np.inf else 0.25 * step[r]
-                last[r] = np.inf
+                step[r] *= 0.25
 
 
 @operation(fastmath=STRICT)
@@ -133,6 +135,14 @@ def _start(steps, draw, row, side, t):
                 t[r, j] = -t[r, j]
     else:
         random_points(steps.seed, draw, row, steps.radius, steps.p, t)
+
+
+@operation(fastmath=STRICT)
+def _first_step(steps, draw):
+    """Leaps from random points would forget where they started."""
+    if steps.step > 0.0:
+        return steps.step
+    return np.inf if draw < 2 else 0.1 * steps.radius
 
 
 @operation(fastmath=STRICT)
@@ -173,7 +183,7 @@ def network_ascent(rows, network, moves, inner, steps, out, f):
             out[start + r] = 0.0
         for draw in range(steps.draws):
             _start(steps, draw, steps.first_row + start, side, t)
-            _climb(network, moves, base, side, steps, t, here)
+            _climb(network, moves, base, side, steps, _first_step(steps, draw), t, here)
             for r in range(k):
                 value, _, _ = point_loss(inner.loss, inner.delta, here[r], rows.y[start + r])
                 # NaN must not be hidden: it is found in the result.
