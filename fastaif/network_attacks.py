@@ -25,11 +25,16 @@ class Attacked(NamedTuple):
 
 
 def ascend(
-    problem: NetworkProblem, theta: Array, eps: float, settings: PgdSettings
+    problem: NetworkProblem,
+    theta: Array,
+    eps: float,
+    settings: PgdSettings,
+    side: float | None = None,
 ) -> Attacked:
     """x_i + δ_i, the best end of gradient ascent on the loss over the balls at ε.
 
-    Starts are the sample itself, the antipode of where that led, then random points.
+    Starts are the sample itself, the antipode of where that led, then random points. With
+    `side` ±1 it is ± f that grows, not the loss.
     """
     source, ball, sweep = problem.source, problem.ball, problem.sweep
     free = np.flatnonzero(ball.scale > 0)
@@ -48,7 +53,9 @@ def ascend(
         X[start:stop] = source.inputs(start, stop)
         y = np.array(source.targets(start, stop), dtype=np.float64)
         t, rows = np.empty((stop - start, free.size)), c.Rows(X[start:stop], y, c.EMPTY)
-        operation(rows, network, moves, sweep.inner(), steps, t, f[start:stop])
+        sides = c.EMPTY if side is None else read_only(np.full(stop - start, side))
+        inner = sweep.inner()._replace(multiplier=sides)
+        operation(rows, network, moves, inner, steps, t, f[start:stop])
         X[start:stop, free] += ball.scale[free] * t
 
     cost = settings.n_restarts * settings.n_steps * problem.layer.hidden

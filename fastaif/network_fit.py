@@ -18,7 +18,7 @@ from .solvers.newton import Local, NewtonResult
 Array = NDArray[Any]
 
 DENSE = 5000  # parameters up to which a Hessian is formed
-_NEED = c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
+GRADIENT = c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
 _ROUGH = 1e-7  # of the first gradient: where Newton's method takes over
 
 
@@ -29,7 +29,7 @@ class NetworkObjective:
     sweep: NetworkSweep
     alpha: float
     penalized: Array
-    need: int = _NEED | c.NEED_HESSIAN
+    need: int = GRADIENT | c.NEED_HESSIAN
 
     def __call__(self, theta: Array) -> Local:
         """Value, gradient, Hessian (zero where it is not asked for) and yardstick at θ."""
@@ -80,7 +80,7 @@ def fit_network(
     with streaming.single_threaded_blas():
         x, n_iter = np.array(theta, dtype=float), 0
         if not (warm and dense):
-            objective = NetworkObjective(sweep, alpha, penalized, _NEED)
+            objective = NetworkObjective(sweep, alpha, penalized, GRADIENT)
             x, n_iter = _descend(objective, x, max_iter, _ROUGH if dense else 1e-3 * tol)
             if not dense:
                 local = objective(x)

@@ -93,9 +93,9 @@ def test_given_steps_and_exact_attacks():
     walked = fa.adversarial_loss(model, X, y, 0.05, step=0.1, n_steps=300)
     assert walked == about(best, 1e-9)
     assert fa.adversarial_loss(model, X, y, 0.05, step=0.1, n_steps=1) < best
-    with pytest.raises(ValueError, match="method='exact'.*network"):
+    with pytest.raises(ValueError, match=r"method='exact'.*network"):
         fa.attack(model, X, y, 0.05, method="exact")
-    with pytest.raises(ValueError, match="method='exact'.*network"):
+    with pytest.raises(ValueError, match=r"method='exact'.*network"):
         fa.robust_fit(model, X, y, 0.05, method="exact")
 
 

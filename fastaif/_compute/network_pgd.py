@@ -138,6 +138,16 @@ def _start(steps, draw, row, side, t):
 
 
 @operation(fastmath=STRICT)
+def _worth(inner, f, y, row):
+    """What the ascent raises, and the side to which it points."""
+    if inner.multiplier.size > 0:
+        side = inner.multiplier[row]
+        return side * f, side
+    value, slope, _ = point_loss(inner.loss, inner.delta, f, y)
+    return value, -1.0 if slope < 0.0 else 1.0
+
+
+@operation(fastmath=STRICT)
 def _first_step(steps, draw):
     """Leaps from random points would forget where they started."""
     if steps.step > 0.0:
@@ -156,7 +166,7 @@ def network_ascent(rows, network, moves, inner, steps, out, f):
     moves : array (m_free, h)
         By how much the units' arguments move with t.
     inner : Inner
-        The loss.
+        The loss; where `multiplier` gives ±1 for each row, ± f takes its place.
     steps : Steps
         A `step` of 0 stands for leaps first; `slopes` is not used.
     out : array (k, m_free)
@@ -176,16 +186,14 @@ def network_ascent(rows, network, moves, inner, steps, out, f):
         add_product(u, False, network.w1, False, 1.0, base)
         _evaluate(network, moves, base, t, np.empty((k, h)), here, np.empty(k))
         for r in range(k):
-            value, slope, _ = point_loss(inner.loss, inner.delta, here[r], rows.y[start + r])
-            side[r] = -1.0 if slope < 0.0 else 1.0
-            best[r] = value
+            best[r], side[r] = _worth(inner, here[r], rows.y[start + r], start + r)
             f[start + r] = here[r]
             out[start + r] = 0.0
         for draw in range(steps.draws):
             _start(steps, draw, steps.first_row + start, side, t)
             _climb(network, moves, base, side, steps, _first_step(steps, draw), t, here)
             for r in range(k):
-                value, _, _ = point_loss(inner.loss, inner.delta, here[r], rows.y[start + r])
+                value, _ = _worth(inner, here[r], rows.y[start + r], start + r)
                 # NaN must not be hidden: it is found in the result.
                 if not value <= best[r]:
                     best[r] = value
