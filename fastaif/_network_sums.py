@@ -55,10 +55,13 @@ class NetworkSweep(Sweep):
         kappa: float = 0.0,
         smoothing: float = 0.0,
         multiplier: Array = c.EMPTY,
+        exponent: float = 0.0,
     ) -> InfluenceSums:
-        """The sums at θ over all rows, of the natural loss (κ must be 0)."""
+        """The sums at θ over all rows, of the natural loss (κ must be 0), budgets not shared."""
         if kappa != 0.0:
             raise ValueError("the inner maximum is closed for linear predictors only")
+        if exponent != 0.0:
+            raise ValueError("budgets that samples share are not implemented for networks")
         network, norm_of, attack = self.network(theta), self._norm_of(need), self.directions()
         d = self.n_coefs
         arrays = (*network[1:4], network.shift, network.inverse_scale, attack.weights)
