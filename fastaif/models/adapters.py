@@ -26,8 +26,8 @@ ACCEPTED = (
     "fastaif's LinearRegression, LogisticRegression, PoissonRegression, HuberRegression, "
     "QuadraticRegression, BasisRegression, KernelRegression, MLPRegression and MLPClassification; "
     "scikit-learn's LinearRegression, Ridge, LogisticRegression (binary), PoissonRegressor and "
-    "KernelRidge; and a Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of these "
-    "(and a DifferentiableModel of your own, with torch or JAX)"
+    "KernelRidge; and a Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of "
+    "these (and a DifferentiableModel of your own, with torch or JAX)"
 )
 
 
