@@ -35,6 +35,8 @@ _WHERE = {
     "QuadraticRegression": "models.basis",
     "BasisRegression": "models.basis",
     "KernelRegression": "models.kernel",
+    "MLPRegression": "models.network",
+    "MLPClassification": "models.network",
     "RandomizedSmoothing": "_smoothing",
     "InfluenceWarning": "_warnings",
     "set_backend": "_config",

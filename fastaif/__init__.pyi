@@ -28,6 +28,8 @@ from .models.linear import HuberRegression as HuberRegression
 from .models.linear import LinearRegression as LinearRegression
 from .models.linear import LogisticRegression as LogisticRegression
 from .models.linear import PoissonRegression as PoissonRegression
+from .models.network import MLPClassification as MLPClassification
+from .models.network import MLPRegression as MLPRegression
 from .results import InfluenceResult as InfluenceResult
 from .verification import RobustFit as RobustFit
 from .verification import Verification as Verification

@@ -51,8 +51,8 @@ def aif(
     ----------
     estimator
         A fitted model: fastaif's own (linear predictors, QuadraticRegression,
-        BasisRegression, KernelRegression, RandomizedSmoothing around one of these, a
-        DifferentiableModel of your own in torch or JAX), scikit-learn's
+        BasisRegression, KernelRegression, networks, RandomizedSmoothing around one of
+        these, a DifferentiableModel of your own in torch or JAX), scikit-learn's
         LinearRegression, Ridge, LogisticRegression (binary) or PoissonRegressor, or a
         Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of these (the
         preprocessing is held fixed under attack).
@@ -64,7 +64,7 @@ def aif(
     order : float, default inf
         u of a budget that the samples share, ``(E ‖δ_i/c‖_p^u)^{1/u} ≤ ε s`` (Wasserstein
         attacks, section 6.2); inf: each sample has its own, εs; 1: what is best for the
-        attack goes to the sample of the steepest loss.
+        attack goes to the sample of the steepest loss. Networks take inf only.
     radius : "mean_norm" or float, default "mean_norm"
         s. "mean_norm" is the paper's ``E‖x/c‖_p``; 1.0 makes ε absolute.
     feature_scale : array (m,), optional
@@ -91,7 +91,8 @@ def aif(
         residual of 1e-4, for well-conditioned H. "auto" is "cholesky" up to 10,000 parameters
         where memory allows, then "cg"; ``diagnostics["solver"]`` says which.
     hessian : {"exact", "gauss_newton"}, default "exact"
-        The same for models that are linear in θ.
+        Of networks "gauss_newton" leaves out ``E ℓ' ∇²_θ f``: what is left is never
+        indefinite. The same for models that are linear in θ.
     refine : bool, default False
         First bring θ̂ to a stationary point of (X, y) by Newton's method.
     random_state : optional
@@ -134,7 +135,7 @@ def aif(
         estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
         attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
         formula=formula, damping=damping, solver=solver, random_state=random_state,
-        n_threads=n_threads,
+        n_threads=n_threads, hessian=hessian,
     )  # fmt: skip
     _refuse_gauss_newton(problem, hessian)
     if refine:

@@ -25,6 +25,8 @@ from .kernel_model import KernelModel
 from .linear_model import LinearModel
 from .linear_problem import LinearProblem
 from .models.adapters import describe, refuse_other_columns
+from .network_model import NetworkModel
+from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .sharing import Sharing
 from .solvers.choice import cholesky_fits
@@ -71,6 +73,7 @@ def prepare(
     solver: str = "auto",
     random_state: Any = None,
     n_threads: Any = None,
+    hessian: str = "exact",
     only_radius: bool = False,
 ) -> InfluenceProblem:
     """The influence problem of an estimator and its data.
@@ -101,6 +104,13 @@ def prepare(
     problem = _problem(model, source, ball, damping, threads)
     problem = dataclasses.replace(problem, sharing=sharing)
     problem = _with_solver(problem, solver, random_state)
+    if isinstance(problem, NetworkProblem):
+        if sharing.is_shared:
+            raise ValueError(
+                f"order={sharing.order:g}: attacks whose budget is shared between samples are not "
+                "implemented for networks; use order=inf"
+            )
+        problem = dataclasses.replace(problem, gauss_newton=hessian == "gauss_newton")
     with locating(source):
         if not only_radius and smoothing is None:
             problem.begin()
@@ -119,6 +129,8 @@ def _problem(
     """The kind of problem that the model and its data make."""
     if isinstance(model, AutodiffModel):
         return AutodiffProblem(model, source, ball, damping, threads)
+    if isinstance(model, NetworkModel):
+        return NetworkProblem(model, source, ball, damping, threads)
     if isinstance(model, LinearModel):
         kind = BasisProblem if isinstance(model.basis, Expansion) else LinearProblem
         return kind(model, source, ball, damping, threads)
@@ -148,7 +160,7 @@ def _with_solver(
 ) -> InfluenceProblem:
     """The problem with its way to H⁻¹: "auto" forms H where there is room for it."""
     seed = _validate.seed(random_state) if solver == "lissa" else 0
-    if isinstance(problem, SumProblem):
+    if isinstance(problem, SumProblem) and not isinstance(problem, NetworkProblem):
         if solver == "auto":
             solver = "cholesky" if cholesky_fits(len(problem.params)) else "cg"
         return dataclasses.replace(problem, solver=solver, seed=seed)

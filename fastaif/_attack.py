@@ -21,7 +21,9 @@ from .basis_robust import adversarial_mean
 from .gram_ascent import attack_together, loss_together
 from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
-from .problems import InfluenceProblem
+from .network_attacks import ascend
+from .network_problem import NetworkProblem
+from .problems import InfluenceProblem, number
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
 from .shared_ascent import attack_autodiff, attack_basis, attack_gram, loss_gram
 from .shared_attacks import attack_shared, shared_loss
@@ -72,8 +74,10 @@ def attack(
         a DifferentiableModel each by itself, by steps towards ``ε s φ_c(∇_x ℓ_i)``.
     n_steps, step, n_restarts
         Projected gradient ascent: steps, their length in units of ε s (2.5 / n_steps by
-        default; for basis models, where they adapt, 2 for the first), and starts (the
-        sample itself, the antipode of where that led, then random points of the ball).
+        default; for basis models, where they adapt, 2 for the first; for networks they adapt
+        as well, and the first ones, unless `step` is given, go to ``ε s φ_c(∇_x ℓ)``), and
+        starts (the sample itself, the antipode of where that led, then random points of the
+        ball).
     random_state : int, RandomState, Generator or None
         Draws the random starts: the same for each row whatever the blocks and threads.
 
@@ -132,6 +136,11 @@ def adversarial_loss(
         if settings is None and isinstance(problem, LinearProblem):
             kappa = eps * problem.radius * problem.gain
             sums = problem.sweep.run(problem.params, c.NEED_LOSS, kappa=kappa)
+        elif isinstance(problem, NetworkProblem):
+            assert settings is not None
+            f = ascend(problem, problem.params, eps, settings).f
+            y = problem.source.targets()
+            return number(problem.source.mean(problem.model.loss.value(f, y)))
         elif isinstance(problem, GramProblem):
             assert settings is not None
             return loss_together(problem, eps, settings)
@@ -199,6 +208,9 @@ def _write_attacks(
             attack_exactly(problem, theta, eps, out)
         else:
             attack_by_ascent(problem, theta, eps, settings, out)
+    elif isinstance(problem, NetworkProblem):
+        assert settings is not None
+        out[...] = ascend(problem, theta, eps, settings).X
     elif isinstance(problem, GramProblem):
         assert settings is not None
         attack_together(problem, eps, settings, out)

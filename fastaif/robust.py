@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import autodiff_robust, basis_robust, gram_ascent, gram_robust, shared_robust
+from . import (
+    autodiff_robust,
+    basis_robust,
+    gram_ascent,
+    gram_robust,
+    network_robust,
+    shared_robust,
+)
 from ._compute import _types as c
 from ._sums import InfluenceSums
 from .attacks import PgdSettings, projected_ascent
@@ -19,6 +26,7 @@ from .basis_problem import BasisProblem
 from .extremes import is_exact
 from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
+from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .shared_attacks import refuse_shared
 from .solvers import robust_linear
@@ -46,7 +54,7 @@ class RobustSolution:
 
 def has_exact_attacks(problem: InfluenceProblem) -> bool:
     """Whether the inner maximum is known exactly."""
-    if isinstance(problem, GramProblem | AutodiffProblem):
+    if isinstance(problem, GramProblem | AutodiffProblem | NetworkProblem):
         return False
     if problem.sharing.is_shared:
         return isinstance(problem, LinearProblem) and shared_robust.is_exact(problem)
@@ -64,7 +72,7 @@ def refuse_unknown_maximum(problem: InfluenceProblem, method: str) -> None:
             )
         raise ValueError(
             f"method='exact' at p={problem.ball.p:g} is not known for a {problem.model.kind} "
-            "model's basis (only for linear ones, and for the quadratic basis at p=2); use 'pgd'"
+            "model (only for linear ones, and for the quadratic basis at p=2); use 'pgd'"
         )
 
 
@@ -85,6 +93,8 @@ def solve_robust(
         return _solve_gram(problem, eps, tol, max_iter)
     if isinstance(problem, AutodiffProblem):
         return _solve_autodiff(problem, eps, tol, max_iter)
+    if isinstance(problem, NetworkProblem):
+        return _by_ascent(network_robust.solve(problem, eps, tol, max_iter), eps)
     found = basis_robust.solve(_basis(problem), eps, has_exact_attacks(problem), tol, max_iter)
     return RobustSolution(
         found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
@@ -121,7 +131,12 @@ def _solve_gram(
     """All inputs attacked at once where the centres move; each by itself where they do not."""
     if not problem.model.moving:
         return solve_robust(by_rows(problem), eps, tol, max_iter)
-    found = gram_robust.solve(problem, eps, tol, max_iter)
+    return _by_ascent(gram_robust.solve(problem, eps, tol, max_iter), eps)
+
+
+def _by_ascent(
+    found: gram_robust.GramOptimum | network_robust.NetworkOptimum, eps: float
+) -> RobustSolution:
     return RobustSolution(
         found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
         found.converged, "pgd",
@@ -189,6 +204,8 @@ def robust_gain(problem: InfluenceProblem, solution: RobustSolution) -> float:
         return gram_ascent.gain(problem, solution.theta, solution.eps * problem.radius)
     if isinstance(problem, AutodiffProblem):
         return autodiff_robust.robust_gain(problem, solution.theta, solution.eps) - shrunk
+    if isinstance(problem, NetworkProblem):
+        return network_robust.gain(problem, solution.theta, solution.eps) - shrunk
     exact = has_exact_attacks(problem)
     return basis_robust.robust_gain(_basis(problem), solution.theta, solution.eps, exact) - shrunk
 
@@ -220,6 +237,8 @@ def solve_by_pgd(
         return solve_by_pgd(by_rows(problem), eps, settings, max_iter)
     if isinstance(problem, AutodiffProblem):
         return _solve_autodiff(problem, eps, 1e-12, max_iter, settings)
+    if isinstance(problem, NetworkProblem):
+        return solve_robust(problem, eps, 1e-12, max_iter)
     adversarial = np.empty((problem.source.n_rows, problem.source.n_columns))
 
     def sums(theta: Array) -> InfluenceSums:

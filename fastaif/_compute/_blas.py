@@ -28,7 +28,6 @@ _dsyrk = types.ExternalFunction(
         types.void, _CHAR, _CHAR, _INT, _INT, _DOUBLE, _DOUBLE, _INT, _DOUBLE, _DOUBLE, _INT
     ),
 )
-
 binding.add_symbol(
     "fastaif_dgemm", get_cython_function_address("scipy.linalg.cython_blas", "dgemm")
 )
@@ -39,6 +38,23 @@ _dgemm = types.ExternalFunction(
         _DOUBLE, _DOUBLE, _INT,
     ),
 )  # fmt: skip
+
+
+@operation(fastmath=STRICT)
+def add_product(a, turn_a, b, turn_b, share, out):
+    """``out = share * out + a' @ b'`` for C-ordered arrays; a' is a, or aᵀ if `turn_a`.
+
+    BLAS sees the transposes of row-major arrays: it is asked for outᵀ = b'ᵀ a'ᵀ.
+    """
+    inner = a.shape[0] if turn_a else a.shape[1]
+    flags = np.array([84 if turn_b else 78, 84 if turn_a else 78], np.uint8)  # 'T', 'N'
+    ints = np.array([out.shape[1], out.shape[0], inner, b.shape[1], a.shape[1]], np.int32)
+    factors = np.array([1.0, share])
+    _dgemm(
+        flags.ctypes, flags[1:].ctypes, ints.ctypes, ints[1:].ctypes, ints[2:].ctypes,
+        factors.ctypes, b.ctypes, ints[3:].ctypes, a.ctypes, ints[4:].ctypes,
+        factors[1:].ctypes, out.ctypes, ints.ctypes,
+    )  # fmt: skip
 
 
 @operation(fastmath=STRICT)
@@ -104,7 +120,7 @@ def add_block_transposed(v, T, out):
 
 
 @operation(fastmath=STRICT)
-def add_product(a, b, k, out):
+def add_leading_product(a, b, k, out):
     """``out += a[:, :k] @ b[:k]``, all C-ordered."""
     letters = np.array([78, 78], np.uint8)  # 'N', 'N'
     ints = np.array([b.shape[1], a.shape[0], k, b.shape[1], a.shape[1]], np.int32)

@@ -16,8 +16,11 @@ SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
 # Bits of `need`: which parts of the sums to compute.
 NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 16
 NEED_MIXED = 32  # where ∇_x f varies from row to row, or NEED_HESSIAN is not set
+NEED_GAUSS_NEWTON = 64  # the Hessian without E ℓ' ∇²f, for models that are curved in θ
 
 QUADRATIC, POWERS, FOURIER = 0, 1, 2
+
+TANH, SOFTPLUS, GELU = range(3)
 
 RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK = range(5)
 
@@ -106,6 +109,21 @@ class Kernel(NamedTuple):
     gamma: float
     coef0: float
     output_layer: int
+
+
+class Network(NamedTuple):
+    """``f = w2 · σ(w1ᵀ u + b1) + b2`` with ``u = (x - shift) * inverse_scale``.
+
+    `w1` is (m, h), `b1` and `w2` are (h,); empty `shift` and `inverse_scale` mean u = x.
+    """
+
+    activation: int
+    w1: np.ndarray
+    b1: np.ndarray
+    w2: np.ndarray
+    b2: float
+    shift: np.ndarray
+    inverse_scale: np.ndarray
 
 
 class Attack(NamedTuple):

@@ -94,7 +94,7 @@ def _lengths(v, norms):
 
 
 @operation(fastmath=STRICT)
-def _norms(x, start, u, norm_of, norms):
+def norms_of_columns(x, start, u, norm_of, norms):
     """Norms of the scaled inputs u, or of the rows in other units."""
     own = norm_of.inverse_scale.size == 0
     if own and norm_of.p == 2.0:
@@ -132,7 +132,7 @@ def _add_vectors(v, derivatives, gained, need, vectors):
 
 
 @operation(fastmath=STRICT)
-def _add_gains(directions, w, derivatives, shares, gained, scalars):
+def add_gains(directions, w, derivatives, shares, gained, scalars):
     """The scalar sums of gains; rows without a gradient are counted as unattacked."""
     for i in range(w.size):
         gain = directions.gains[i]
@@ -184,7 +184,7 @@ def block_sums(block, directions, y, w, inner, need, magnitudes, sums):
             )
             for i in range(k):
                 magnitudes[i] *= shares[i]
-        _add_gains(directions, w, derivatives, shares, gained, sums.scalars)
+        add_gains(directions, w, derivatives, shares, gained, sums.scalars)
     if need & (NEED_GRADIENT | NEED_HESSIAN | NEED_MIXED):
         _add_vectors(block.v, derivatives, gained, need, sums.vectors)
     if need & NEED_HESSIAN:
@@ -236,7 +236,7 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
         if need & NEED_YARDSTICK:
             _lengths(v, norms[:k])
         elif need & NEED_NORM:
-            _norms(rows.x, start, u, norm_of, norms[:k])
+            norms_of_columns(rows.x, start, u, norm_of, norms[:k])
         if need & NEED_MIXED:
             basis_gradients(u, basis, slope, g)
             attack_directions(g, attack, p, gains[:k], ties[:k])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._blas import add_product
+from ._blas import add_leading_product
 from ._inline import point_loss
 from ._jit import STRICT, operation
 from ._types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, N_DRAW_SCALARS
@@ -91,7 +91,7 @@ def bootstrap_start(rows, norms, predictor, inner, draws, theta, sums):
         _fill(v[:k], pairs, f, y, norm, lengths, inner, terms, curvature)
         _blank(weight, terms, curvature)
         _weigh(draws, start, weight, np.empty(k + 6), w)
-        add_product(w, terms, k, totals)
+        add_leading_product(w, terms, k, totals)
         if not pairs:
             for b in range(count):
                 for i in range(k):

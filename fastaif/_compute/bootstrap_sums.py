@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from ._blas import add_gram, add_product, product_of_rows
+from ._blas import add_gram, add_leading_product, product_of_rows
 from ._elementary import exp_of_negative, negative_log
 from ._inline import point_loss
 from ._jit import FAST, STRICT, operation
@@ -233,11 +233,11 @@ def bootstrap_sums(rows, norms, predictor, inner, draws, thetas, need, sums):
         weight = rows.weight[start : start + k] if rows.weight.size else rows.weight
         y, norm = rows.y[start : start + k], norms[start : start + k]
         _loss_stage((start, y, weight, norm, lengths), d1, d12, d2, inner, draws, sums)
-        add_product(d1, v, k, sums.gradient)
-        add_product(d12, v, k, sums.mixed)
+        add_leading_product(d1, v, k, sums.gradient)
+        add_leading_product(d12, v, k, sums.mixed)
         if packed.shape[1]:
             _products(v[:k], pairs)
-            add_product(d2, pairs, k, packed)
+            add_leading_product(d2, pairs, k, packed)
         elif whole:
             for b in range(count):
                 add_scaled_gram(v, k, d2[b], scratch, sums.hessian[b])

@@ -15,6 +15,8 @@ from ..kernel_model import KernelModel
 from ..linear_model import LinearModel
 from .basis import BasisModel
 from .kernel_adapters import describe_kernel, is_kernel_model
+from .network import Network
+from .network_adapters import describe_network
 from .pipelines import Preprocessing, require_fitted, split
 from .readers import READERS
 
@@ -22,10 +24,10 @@ Array = NDArray[Any]
 
 ACCEPTED = (
     "fastaif's LinearRegression, LogisticRegression, PoissonRegression, HuberRegression, "
-    "QuadraticRegression, BasisRegression and KernelRegression; scikit-learn's LinearRegression, "
-    "Ridge, LogisticRegression (binary), PoissonRegressor and KernelRidge; and a Pipeline of "
-    "StandardScaler and/or PolynomialFeatures(2) before one of these (and a DifferentiableModel "
-    "of your own, with torch or JAX)"
+    "QuadraticRegression, BasisRegression, KernelRegression, MLPRegression and MLPClassification; "
+    "scikit-learn's LinearRegression, Ridge, LogisticRegression (binary), PoissonRegressor and "
+    "KernelRidge; and a Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of "
+    "these (and a DifferentiableModel of your own, with torch or JAX)"
 )
 
 
@@ -54,6 +56,10 @@ def describe(
         require_fitted(step, "dual_coef_")
         columns = _columns(estimator, column_names, np.shape(step.X_fit_)[1])
         return describe_kernel(estimator, before, step, columns)
+    if isinstance(step, Network):
+        require_fitted(step, "coefs_")
+        columns = _columns(estimator, column_names, len(step.coefs_[0]))
+        return describe_network(estimator, before, step, columns)
     reader = READERS.get(type(step))
     if reader is None:
         raise TypeError(f"{type(step).__name__} is not supported: fastaif takes {ACCEPTED}")

@@ -36,6 +36,7 @@ def minimize_adversarial(
     theta: Array,
     metric: Array,
     max_iter: int | None = None,
+    restarts: int = _RESTARTS,
 ) -> PgdOptimum:
     """Lower an adversarial objective from θ̂ by L-BFGS.
 
@@ -48,6 +49,8 @@ def minimize_adversarial(
         A lower Cholesky factor: the variables are its transpose times θ − θ̂.
     max_iter : int, optional
         1,000 by default.
+    restarts : int
+        How often at most the memory of gradients is started afresh.
     """
     from scipy.linalg import solve_triangular
     from scipy.optimize import minimize
@@ -64,7 +67,7 @@ def minimize_adversarial(
         "maxcor": 30, "maxls": 20,
     }  # fmt: skip
     z, best, n_iter, converged = np.zeros(theta.size), np.inf, 0, False
-    for _ in range(_RESTARTS):
+    for _ in range(restarts):
         # At a kink the memory of gradients misleads: start it afresh while that helps.
         found = minimize(
             value_and_slope, z, jac=True, method="L-BFGS-B", options=cast(Any, options)

@@ -1,0 +1,201 @@
+"""Projected gradient ascent on the inputs of a one-layer network, block by block.
+
+The unit of work is a block of samples that takes all its steps before the next begins: its
+points, gradients and hidden units stay in the cache, and both products of a step are BLAS's.
+Everything happens in the units of the ball, t = δ / c over the attackable features, where
+the units' arguments are z + tᵀ moves.
+
+A loss convex in f is largest at an end of the range of f over the ball. Each start climbs
+towards one end: the sample itself towards the end to which ℓ' points, the antipode of where
+that led towards the other, random points likewise in turn.
+
+A step is first a leap (not from random points), t = radius φ(g), the fixed points of which
+are the maxima on the boundary; in a small ball it contracts. Where it does not raise f, steps
+along g / ‖g‖₂ follow, projected, whose length grows while they do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._blas import add_product
+from ._inline import point_loss, project_ball, row_direction
+from ._jit import FAST, STRICT, operation
+from .network_units import activation_at
+from .row_geometry import random_points
+
+_BLOCK_DOUBLES = 24576  # 192 KiB
+_ROUNDING = 4e-16
+_STILL = 1e-15  # of the radius
+
+
+@operation(fastmath=FAST)
+def _load_rows(x, start, network, u):
+    shifted = network.shift.size > 0
+    for r in range(u.shape[0]):
+        for j in range(u.shape[1]):
+            u[r, j] = x[start + r, j]
+        if shifted:
+            for j in range(u.shape[1]):
+                u[r, j] = (u[r, j] - network.shift[j]) * network.inverse_scale[j]
+
+
+@operation(fastmath=STRICT)
+def _evaluate(network, moves, base, t, z, f, sizes):
+    """f at t, Σ|w2 σ| (what its rounding is relative to), and z = w2σ'."""
+    z[:] = base
+    add_product(t, False, moves, False, 1.0, z)
+    for r in range(f.size):
+        total, size = network.b2, abs(network.b2)
+        for i in range(z.shape[1]):
+            value, slope, _ = activation_at(network.activation, z[r, i])
+            total += network.w2[i] * value
+            size += abs(network.w2[i] * value)
+            z[r, i] = network.w2[i] * slope
+        f[r] = total
+        sizes[r] = size
+
+
+@operation(fastmath=STRICT)
+def _propose(t, g, side, step, ball, trial):
+    """A leap (step = ∞), or a projected step along the gradient; the largest change."""
+    radius, p = ball
+    leap = step == np.inf
+    row_direction(g, p if leap else 2.0, trial)
+    change = 0.0
+    if leap:
+        for j in range(t.size):
+            trial[j] *= side * radius
+    else:
+        ahead = np.empty(t.size)
+        for j in range(t.size):
+            ahead[j] = t[j] + side * step * trial[j]
+        project_ball(ahead, radius, p, trial)
+    for j in range(t.size):
+        change = max(change, abs(trial[j] - t[j]))
+    return change
+
+
+@operation(fastmath=STRICT)
+def _climb(network, moves, base, side, steps, first, t, f):
+    """Raise side · f from t, in place, each row for itself; f is written.
+
+    `first` is the length of the first step; ∞ stands for leaps.
+    """
+    k = t.shape[0]
+    ball = (steps.radius, steps.p)
+    z, trial = np.empty(base.shape), np.empty(t.shape)
+    g, following = np.empty(t.shape), np.empty(t.shape)
+    there, sizes = np.empty(k), np.empty(k)
+    step, last, change = np.full(k, first), np.full(k, np.inf), np.zeros(k)
+    _evaluate(network, moves, base, t, z, f, sizes)
+    add_product(z, False, moves, True, 0.0, g)
+    active = np.ones(k, np.bool_)
+    for _ in range(steps.n_steps):
+        moving = False
+        for r in range(k):
+            if active[r]:
+                change[r] = _propose(t[r], g[r], side[r], step[r], ball, trial[r])
+                active[r] = change[r] > _STILL * steps.radius
+                moving |= active[r]
+            if not active[r]:
+                trial[r] = t[r]
+        if not moving:
+            break
+        _evaluate(network, moves, base, trial, z, there, sizes)
+        add_product(z, False, moves, True, 0.0, following)
+        for r in range(k):
+            if not active[r]:
+                continue
+            rise, rounding = side[r] * (there[r] - f[r]), _ROUNDING * sizes[r]
+            # Where f cannot tell, steps that shrink still converge to the maximum.
+            if rise > rounding or (rise >= -rounding and change[r] < 0.9 * last[r]):
+                t[r], g[r] = trial[r], following[r]
+                f[r] = there[r]
+                last[r] = change[r]
+                if rise > rounding:
+                    step[r] *= 2.0
+            elif step[r] == np.inf:
+                step[r], last[r] = 0.5 * steps.radius, np.inf
+            else:
+                step[r] *= 0.25
+
+
+@operation(fastmath=STRICT)
+def _start(steps, draw, row, side, t):
+    """The sample, then the antipode of where that led, then random points; sides alternate."""
+    if draw == 0:
+        t[:] = 0.0
+        return
+    for r in range(side.size):
+        side[r] = -side[r]
+    if draw == 1:
+        for r in range(side.size):
+            for j in range(t.shape[1]):
+                t[r, j] = -t[r, j]
+    else:
+        random_points(steps.seed, draw, row, steps.radius, steps.p, t)
+
+
+@operation(fastmath=STRICT)
+def _worth(inner, f, y, row):
+    """What the ascent raises, and the side to which it points."""
+    if inner.multiplier.size > 0:
+        side = inner.multiplier[row]
+        return side * f, side
+    value, slope, _ = point_loss(inner.loss, inner.delta, f, y)
+    return value, -1.0 if slope < 0.0 else 1.0
+
+
+@operation(fastmath=STRICT)
+def _first_step(steps, draw):
+    """Leaps from random points would forget where they started."""
+    if steps.step > 0.0:
+        return steps.step
+    return np.inf if draw < 2 else 0.1 * steps.radius
+
+
+@operation(fastmath=STRICT)
+def network_ascent(rows, network, moves, inner, steps, out, f):
+    """The best attack found for each sample.
+
+    Parameters
+    ----------
+    rows : Rows
+    network : Network
+    moves : array (m_free, h)
+        By how much the units' arguments move with t.
+    inner : Inner
+        The loss; where `multiplier` gives ±1 for each row, ± f takes its place.
+    steps : Steps
+        A `step` of 0 stands for leaps first; `slopes` is not used.
+    out : array (k, m_free)
+        t = δ / c, written.
+    f : array (k,)
+        The predictions there, written.
+    """
+    n, m = rows.x.shape
+    free, h = moves.shape
+    size = max(1, min(n, max(16, min(256, _BLOCK_DOUBLES // (m + 3 * free + 2 * h)))))
+    for start in range(0, n, size):
+        k = min(size, n - start)
+        u, base = np.empty((k, m)), np.empty((k, h))
+        t, here, side, best = np.zeros((k, free)), np.empty(k), np.empty(k), np.empty(k)
+        _load_rows(rows.x, start, network, u)
+        base[:] = network.b1
+        add_product(u, False, network.w1, False, 1.0, base)
+        _evaluate(network, moves, base, t, np.empty((k, h)), here, np.empty(k))
+        for r in range(k):
+            best[r], side[r] = _worth(inner, here[r], rows.y[start + r], start + r)
+            f[start + r] = here[r]
+            out[start + r] = 0.0
+        for draw in range(steps.draws):
+            _start(steps, draw, steps.first_row + start, side, t)
+            _climb(network, moves, base, side, steps, _first_step(steps, draw), t, here)
+            for r in range(k):
+                value, _ = _worth(inner, here[r], rows.y[start + r], start + r)
+                # NaN must not be hidden: it is found in the result.
+                if not value <= best[r]:
+                    best[r] = value
+                    f[start + r] = here[r]
+                    out[start + r] = t[r]

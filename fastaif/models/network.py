@@ -1,0 +1,232 @@
+"""Networks with one hidden layer, fitted by L-BFGS and Newton's method."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .. import _validate
+from .._network_sums import ACTIVATIONS, NetworkSweep
+from ..bases import Linear
+from ..losses import Loss
+from ..network_fit import fit_network, random_start
+from ..network_model import penalized_entries
+from ..streaming import Encoder, RowSource
+from .base import LinearPredictor
+from .labels import check_two_classes, sign_encoder
+
+Array = NDArray[Any]
+
+
+class Network(LinearPredictor):
+    """What both networks share: ``f = w2ᵀ σ(W1ᵀ x + b1) + b2``."""
+
+    hidden: int
+    activation: str
+    max_iter: int
+    tol: float
+    random_state: Any
+
+    kind = "network"
+
+    def __init__(
+        self,
+        hidden: int = 64,
+        activation: str = "tanh",
+        alpha: float = 1e-4,
+        max_iter: int = 2000,
+        tol: float = 1e-10,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.activation = activation
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def fit_rows(self, source: RowSource) -> None:
+        """Fit to checked rows, which need not exist all at once."""
+        alpha = _validate.number(self.alpha, "alpha", low=0.0)
+        tol = _validate.number(self.tol, "tol", low=0.0, strict=True)
+        max_iter = _validate.count(self.max_iter, "max_iter")
+        hidden = _validate.count(self.hidden, "hidden")
+        _validate.option(self.activation, "activation", list(ACTIVATIONS))
+        sweep = NetworkSweep(
+            source, self._loss(), Linear(), True, hidden=hidden, activation=self.activation
+        )
+        start = random_start(sweep, check_random_state(self.random_state), _moments(source))
+        penalized = penalized_entries(source.n_columns, hidden)
+        found = fit_network(sweep, alpha, start, penalized, tol=tol, max_iter=max_iter)
+        self.n_iter_ = found.n_iter
+        self.set_parameters(found.x, source.n_columns)
+        if not found.converged:
+            warnings.warn(
+                f"{type(self).__name__} stopped after {found.n_iter} iterations at a relative "
+                f"gradient of {found.local.residual:.1e}: standardise the features, or raise "
+                "max_iter, alpha or tol",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def set_parameters(self, theta: Array, m: int) -> None:
+        """Take over θ (d,): W1 by rows of (m, hidden), b1, w2, b2."""
+        h = (theta.size - 1) // (m + 2)
+        self.coefs_ = [theta[: m * h].reshape(m, h).copy(), theta[m * h + h : -1].copy()]
+        self.intercepts_ = [theta[m * h : m * h + h].copy(), float(theta[-1])]
+
+    def parameters(self) -> Array:
+        """θ (d,)."""
+        (w1, w2), (b1, b2) = self.coefs_, self.intercepts_
+        return np.concatenate([np.ravel(w1), b1, w2, [b2]])
+
+    def loss_description(self) -> Loss:
+        """The loss of the fit."""
+        return self._loss()
+
+    def encoder(self) -> Encoder:
+        """Raw targets to what the loss expects."""
+        return self._encode
+
+    def _decision(self, X: Any) -> Array:
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        rows = RowSource(X, np.zeros(len(X)), None, self._encode)
+        h = len(self.coefs_[1])
+        sweep = NetworkSweep(
+            rows, self._loss(), Linear(), True, hidden=h, activation=self.activation
+        )
+        return sweep.predictions(self.parameters())
+
+
+def _moments(source: RowSource) -> tuple[Array, Array]:
+    """Weighted means and standard deviations of the inputs, (m,) each."""
+    first, second, total = 0.0, 0.0, 0.0
+    middle = np.asarray(source.inputs(0, 1), dtype=float)[0]
+    for start, stop in source.chunks():
+        w = source.weights(start, stop)
+        w = w if w.size else np.ones(stop - start)
+        X = source.inputs(start, stop) - middle
+        first, second, total = first + w @ X, second + w @ X**2, total + w.sum()
+    mean = np.asarray(first / total)
+    return middle + mean, np.sqrt(np.maximum(second / total - mean**2, 0.0))
+
+
+class MLPRegression(RegressorMixin, Network):
+    """Regression by a network with one hidden layer.
+
+    ``f = w2ᵀ σ(W1ᵀ x + b1) + b2`` minimises ``E (f − y)² + alpha (‖W1‖² + ‖w2‖²)``: no
+    factor ½, the mean rather than the sum, and no penalty on the biases. L-BFGS from a random
+    start, then damped Newton steps lead to a local minimum that is stationary to rounding,
+    as the influence needs it. Up to 5,000 parameters; larger networks take L-BFGS alone.
+
+    Parameters
+    ----------
+    hidden : int, default 64
+        Hidden units.
+    activation : {"tanh", "softplus", "gelu"}, default "tanh"
+        σ; "gelu" is the exact one, ``z Φ(z)``.
+    alpha : float, default 1e-4
+    max_iter : int, default 2000
+        Of L-BFGS; Newton's method takes at most 100 steps, and no more than max_iter.
+    tol : float, default 1e-10
+        Bound on the gradient's norm relative to ``E |ℓ'| ‖∇_θ f‖``.
+    random_state : int, RandomState or None
+        Draws the start. Standardise the features: the penalty depends on their units.
+
+    Attributes
+    ----------
+    coefs_ : list of arrays (m, hidden) and (hidden,)
+        W1 and w2.
+    intercepts_ : list of an array (hidden,) and a float
+        b1 and b2.
+    n_iter_ : int
+        L-BFGS iterations and Newton steps.
+    n_features_in_ : int
+
+    Warns
+    -----
+    ConvergenceWarning
+        The gradient did not meet `tol`.
+
+    Examples
+    --------
+    >>> import fastaif as fa
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import scale
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = fa.MLPRegression(hidden=8, alpha=0.1, random_state=0).fit(scale(X), scale(y))
+    >>> fa.aif(model, scale(X), scale(y)).influence.shape
+    (97,)
+    """
+
+    _loss_name = "squared_error"
+
+    def predict(self, X: Any) -> Array:
+        """f(X), shape (n,)."""
+        return self._decision(X)
+
+
+class MLPClassification(ClassifierMixin, Network):
+    """Binary classification by a network with one hidden layer.
+
+    ``f = w2ᵀ σ(W1ᵀ x + b1) + b2`` minimises
+    ``E log(1 + exp(−y f)) + alpha (‖W1‖² + ‖w2‖²)``, y = ±1. See `MLPRegression`.
+
+    Parameters
+    ----------
+    hidden : int, default 64
+    activation : {"tanh", "softplus", "gelu"}, default "tanh"
+    alpha : float, default 1e-4
+        With alpha = 0 and classes that the network can separate there is no finite optimum.
+    max_iter : int, default 2000
+    tol : float, default 1e-10
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    classes_ : array (2,)
+        The labels; f > 0 means the second.
+    coefs_ : list of arrays (m, hidden) and (hidden,)
+    intercepts_ : list of an array (hidden,) and a float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    _loss_name = "logistic"
+
+    def _has_numbers(self) -> bool:
+        return False
+
+    def _prepare_targets(self, y: Array) -> Array:
+        self.classes_ = check_two_classes(y)
+        self._encode = sign_encoder(self.classes_)
+        return y
+
+    def decision_function(self, X: Any) -> Array:
+        """f(X), the log-odds of the second class, shape (n,)."""
+        return self._decision(X)
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probabilities of both classes, shape (n, 2)."""
+        from scipy.special import expit
+
+        f = self._decision(X)
+        return np.column_stack([expit(-f), expit(f)])
+
+    def predict(self, X: Any) -> Array:
+        """The likelier label of each row, shape (n,)."""
+        f = self._decision(X)
+        return np.asarray(self.classes_[(f > 0).astype(int)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags

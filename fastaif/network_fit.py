@@ -1,0 +1,134 @@
+"""Fits of one-hidden-layer networks: L-BFGS, then Newton's method to a stationary point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import streaming
+from ._compute import _types as c
+from ._network_sums import NetworkSweep
+from .objectives import add_penalty
+from .solvers.descent import minimize_nonconvex
+from .solvers.newton import Local, NewtonResult
+
+Array = NDArray[Any]
+
+DENSE = 5000  # parameters up to which a Hessian is formed
+GRADIENT = c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
+_ROUGH = 1e-7  # of the first gradient: where Newton's method takes over
+
+
+@dataclass(frozen=True)
+class NetworkObjective:
+    """L(θ) = E ℓ + α (‖W1‖² + ‖w2‖²); `need` says whether with its Hessian."""
+
+    sweep: NetworkSweep
+    alpha: float
+    penalized: Array
+    need: int = GRADIENT | c.NEED_HESSIAN
+
+    def __call__(self, theta: Array) -> Local:
+        """Value, gradient, Hessian (zero where it is not asked for) and yardstick at θ."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = self.sweep.run(theta, self.need)
+            value, gradient = sums.loss, sums.gradient
+            if self.need & c.NEED_HESSIAN:
+                local = Local(value, gradient, sums.hessian, sums.yardstick)
+                return add_penalty(local, theta, self.alpha, self.penalized)
+            shrunk = self.alpha * self.penalized * theta
+        none = np.empty((0, 0))
+        return Local(
+            value + float(shrunk @ theta), gradient + 2.0 * shrunk, none, sums.yardstick
+        )
+
+
+def fit_network(
+    sweep: NetworkSweep,
+    alpha: float,
+    theta: Array,
+    penalized: Array,
+    *,
+    tol: float = 1e-12,
+    max_iter: int = 2000,
+    warm: bool = False,
+) -> NewtonResult:
+    """A local minimum of L.
+
+    Parameters
+    ----------
+    sweep : NetworkSweep
+    alpha : float
+    theta, penalized : array (d,)
+        The start, and 1 for the entries that α shrinks.
+    tol : float
+        Bound on the gradient's norm relative to E |ℓ'| ‖(v, 1)‖.
+    max_iter : int
+        Of L-BFGS; Newton's method takes at most 100 of its own, and no more than that.
+    warm : bool
+        θ is near a minimum: no L-BFGS. Networks of more than `DENSE` parameters take no
+        Newton steps but L-BFGS alone, to whatever precision it reaches.
+
+    Returns
+    -------
+    NewtonResult
+    """
+    dense = theta.size <= DENSE
+    with streaming.single_threaded_blas():
+        x, n_iter = np.array(theta, dtype=float), 0
+        if not (warm and dense):
+            objective = NetworkObjective(sweep, alpha, penalized, GRADIENT)
+            x, n_iter = _descend(objective, x, max_iter, _ROUGH if dense else 1e-3 * tol)
+            if not dense:
+                local = objective(x)
+                return NewtonResult(x, local, n_iter, local.residual <= tol, False)
+        found = minimize_nonconvex(
+            NetworkObjective(sweep, alpha, penalized), x, tol=tol, max_iter=min(max_iter, 100)
+        )
+    return NewtonResult(
+        found.x, found.local, n_iter + found.n_iter, found.converged, found.singular
+    )
+
+
+def _descend(
+    objective: NetworkObjective, x: Array, max_iter: int, tol: float
+) -> tuple[Array, int]:
+    """L-BFGS until the gradient has fallen by `tol`."""
+    from scipy.optimize import minimize
+
+    def value_and_slope(theta: Array) -> tuple[float, Array]:
+        local = objective(theta)
+        return local.value, local.gradient
+
+    largest = float(np.abs(objective(x).gradient).max())
+    options: Any = {
+        "maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": 1e-15, "gtol": tol * largest,
+        "maxcor": 30,
+    }  # fmt: skip
+    found = minimize(value_and_slope, x, jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(found.x), int(found.nit)
+
+
+def random_start(
+    sweep: NetworkSweep, rng: np.random.RandomState, moments: tuple[Array, Array]
+) -> Array:
+    """θ to start from: units of unit spread over the data, outputs that sum to the targets'.
+
+    `moments` are the inputs' means and standard deviations, so that the start, unlike the
+    penalty, does not depend on their units.
+    """
+    mean, spread = moments
+    m, h = mean.size, sweep.hidden
+    inverse = 1.0 / np.where(spread > 0, spread, 1.0)
+    w1 = rng.normal(size=(m, h)) * inverse[:, None] / np.sqrt(m)
+    b1 = 0.5 * rng.normal(size=h) - mean @ w1
+    y = sweep.source.targets()
+    middle = sweep.source.mean(y)
+    size = 1.0
+    if sweep.loss.name == "squared_error":
+        size = float(np.sqrt(sweep.source.mean((y - middle) ** 2))) or 1.0
+    w2 = size * rng.normal(size=h) / np.sqrt(h)
+    return np.concatenate([w1.ravel(), b1, w2, [sweep.loss.null_prediction(middle)]])

@@ -1,0 +1,55 @@
+"""The description of a fitted network with one hidden layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._network_sums import NetworkSweep
+from .balls import Ball
+from .linear_model import LinearModel
+from .streaming import RowSource
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class NetworkModel(LinearModel):
+    """f = w2ᵀ σ(W1ᵀ u + b1) + b2, described by what a LinearModel has and its layer.
+
+    θ is W1 by rows of (m, hidden), b1, w2, b2, and its gradient (v, 1), as that of a
+    LinearModel, but with a v that depends on θ. `basis` is the scaler before the network.
+
+    Attributes
+    ----------
+    hidden : int
+    activation : {"tanh", "softplus", "gelu"}
+    """
+
+    hidden: int = 0
+    activation: str = "tanh"
+
+    def sweep(
+        self, source: RowSource, ball: Ball | None, n_threads: int | None
+    ) -> NetworkSweep:
+        """The pass over `source`."""
+        return NetworkSweep(
+            source, self.loss, self.basis, True, ball, n_threads, self.hidden, self.activation
+        )
+
+
+def penalized_entries(m: int, hidden: int) -> Array:
+    """1 for the entries of W1 and w2, 0 for the biases, shape (d,)."""
+    sizes = [m * hidden, hidden, hidden, 1]
+    return np.repeat([1.0, 0.0, 1.0, 0.0], sizes)
+
+
+def parameter_names(inputs: tuple[str, ...], hidden: int) -> tuple[str, ...]:
+    """A name for each entry of θ."""
+    units = range(hidden)
+    weights = tuple(f"W1[{name},{k}]" for name in inputs for k in units)
+    biases, outputs = (tuple(f"{what}[{k}]" for k in units) for what in ("b1", "w2"))
+    return (*weights, *biases, *outputs, "b2")

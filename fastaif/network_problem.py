@@ -1,0 +1,184 @@
+"""The influence problem of networks with one hidden layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import validity
+from ._compute import _types as c
+from ._compute import get
+from ._network_sums import LARGEST_BEND, NetworkSweep
+from .network_fit import DENSE, fit_network
+from .network_model import NetworkModel
+from .norms import lp_norm
+from .problems import number
+from .solvers.newton import NewtonResult
+from .streaming import RowSource, map_rows
+from .sum_problem import SumProblem, finite
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class NetworkProblem(SumProblem):
+    """A SumProblem whose v is ∇_θ f of a network, and so depends on θ.
+
+    Attributes
+    ----------
+    gauss_newton : bool
+        H without E ℓ' ∇²f: positive semi-definite, but not the curvature of L where
+        residuals are large.
+    """
+
+    gauss_newton: bool = False
+
+    def begin(self) -> None:
+        """Make the one pass."""
+        d = len(self.params)
+        if d > DENSE:
+            raise ValueError(
+                f"the network has {d} parameters, and the influence of a network needs their "
+                f"Hessian, which is formed for up to {DENSE}; use fewer hidden units or features"
+            )
+        super().begin()
+
+    @property
+    def layer(self) -> NetworkModel:
+        """The model."""
+        return cast(NetworkModel, self.model)
+
+    @property
+    def sweep(self) -> NetworkSweep:
+        """The pass over the training rows."""
+        return self.layer.sweep(self.source, self.ball, self.n_threads)
+
+    @property
+    def coordinates(self) -> None:
+        """Working coordinates are those of linear predictors."""
+        return
+
+    @property
+    def _needs(self) -> int:
+        needs = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED
+        return needs | c.NEED_GAUSS_NEWTON if self.gauss_newton else needs
+
+    def _refuse_separable(self) -> None:
+        """Whether there is a finite optimum is not read off a network's predictions."""
+
+    @property
+    def value_derivative(self) -> float:
+        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
+        return self.radius * self.sums.input_slope
+
+    @property
+    def ties(self) -> int:
+        """Ties of the directions of attack, over all samples."""
+        return self.sums.ties
+
+    @property
+    def zero_gradients(self) -> int:
+        """Samples of positive weight with ℓ' = 0 or ∇_x f = 0."""
+        return self.sums.zero_gradients
+
+    def mixed(self, weights: Array | None = None) -> Array:
+        """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q ∇_θ f + |ℓ'| ∇_θ⟨∇_x f, φ⟩)] (Theorem 4.1)."""
+        if weights is None:
+            return self.radius * self.sums.mixed
+        weighted = self.source._replace(weight=self._base_weights() * weights)
+        sweep = self.layer.sweep(weighted, self.ball, self.n_threads)
+        sums = finite(sweep.run(self.params, c.NEED_GRADIENT | c.NEED_MIXED))
+        # Per-sample budgets multiply the numerators only: E stays the data's mean.
+        return self.radius * (sums.weight / self.sums.weight) * sums.mixed
+
+    def per_sample(self) -> Array:
+        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        sweep, out = self.sweep, np.empty((self.source.n_rows, len(self.params)))
+        network, attack, operation = (
+            sweep.network(self.params), sweep.directions(), get("network_shares")
+        )  # fmt: skip
+
+        def work(start: int, stop: int) -> None:
+            rows = self.source.rows(start, stop)
+            operation(rows, network, attack, sweep.inner(), out[start:stop])
+
+        map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
+        return np.asarray(-self.radius * self.solve(out.T).T)
+
+    def kinks(self, influence: Array) -> validity.Kinks:
+        """Where along θ̂ + εI the expansion stops being smooth."""
+        sweep, ball = self.sweep, self.ball
+        speed, _ = sweep.moves(self.params, influence)
+        turns: list[tuple[float, int]] = []
+        gains: list[float] = []
+
+        def work(start: int, stop: int) -> None:
+            w = self.source.weights(start, stop)
+            kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
+            both = sweep.input_slopes(self.params, influence, start, stop)[:, kept]
+            slopes, speeds = ball.weights * both
+            turns.append(validity.direction_changes(slopes, speeds, ball.p, ball.scale > 0))
+            gains.append(float(np.min(lp_norm(slopes, ball.q), initial=np.inf)))
+
+        map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
+        when, place = min(turns)
+        alone = np.count_nonzero(ball.scale) == 1
+        verb = "becomes the largest" if ball.p == 1 and not alone else "changes sign"
+        event = f"the slope in {self.model.feature_names[place]} of a sample {verb}"
+        bend = self._bend()
+        reach = min(gains) / (self.radius * bend) if bend > 0.0 else np.inf
+        moves = (sweep.predictions(self.params), speed)
+        return validity.basis_kinks(sweep, moves, (when, event), reach)
+
+    def _bend(self) -> float:
+        """A Lipschitz constant of D∇_u f: max|σ''| Σ_h |w2_h| ‖D W1_h‖_q²."""
+        network = self.sweep.network(self.params)
+        columns = lp_norm(self.ball.weights[:, None] * network.w1, self.ball.q, axis=0)
+        return LARGEST_BEND[self.layer.activation] * float(np.abs(network.w2) @ columns**2)
+
+    def influence_raw(self, influence: Array) -> Array:
+        """The influence on W1 and b1 as they act on raw inputs, (d,)."""
+        m, h = self.model.n_features, self.layer.hidden
+        shift, scale = self.model.basis.arrays(m)
+        raw = influence.copy()
+        weights = influence[: m * h].reshape(m, h) / scale[:, None]
+        raw[: m * h] = weights.ravel()
+        raw[m * h : m * h + h] -= shift @ weights
+        return raw
+
+    # --- elsewhere ------------------------------------------------------------------------
+
+    def moves(
+        self, step: Array, source: RowSource | None = None
+    ) -> tuple[Array, Array, Array]:
+        """f(θ̂), f(θ̂ + step) − f(θ̂), and targets, each (n,), on these or other rows."""
+        sweep = self.layer.sweep(source or self.source, None, self.n_threads)
+        f = sweep.predictions(self.params)
+        return f, sweep.predictions(self.params + step) - f, sweep.source.targets()
+
+    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
+        """g_eᵀΔ and ΔᵀH_eΔ for a step Δ in θ: E ℓ' ḟ and E ℓ'' ḟ² + ℓ' f̈.
+
+        Natural loss, no penalty, at θ̂ on these or other rows. ḟ and f̈ are the derivatives
+        of f along Δ; H_e is the exact Hessian, whatever H is.
+        """
+        rows = source or self.source
+        sweep = self.layer.sweep(rows, None, self.n_threads)
+        f, (speed, bend) = sweep.predictions(self.params), sweep.moves(self.params, step)
+        y, loss = rows.targets(), self.model.loss
+        slope, curvature = loss.slope(f, y), loss.curvature(f, y)
+        bent = curvature * speed * speed + slope * bend
+        return number(rows.mean(slope * speed)), number(rows.mean(bent))
+
+    def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
+        """Newton's method from θ̂ on these data, to the local minimum nearby."""
+        source = self.source
+        if weights is not None:
+            source = source._replace(weight=self._base_weights() * weights)
+        sweep = self.layer.sweep(source, None, self.n_threads)
+        return fit_network(
+            sweep, self.alpha, self.params, self.penalized, max_iter=max_iter, warm=True
+        )
