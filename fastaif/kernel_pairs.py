@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import get
+from .layouts import read_only
 from .streaming import for_each, resolve_threads, single_threaded_blas
 
 Array = NDArray[Any]
@@ -58,8 +59,9 @@ class Pairs:
             centre = z.mean(axis=0)
             z = z - centre
             x = z if self.same else x - centre
-            object.__setattr__(self, "x", x)
-            object.__setattr__(self, "z", z)
+        # One compiled version for all: others might round their sums in another order.
+        object.__setattr__(self, "x", read_only(x))
+        object.__setattr__(self, "z", read_only(z))
         squares = np.einsum("ij,ij->i", x, x)
         object.__setattr__(self, "x_squares", squares)
         again = squares if self.same else np.einsum("ij,ij->i", z, z)
