@@ -42,8 +42,8 @@ def negative_log(u):
 
 
 @operation(fastmath=_CONTRACT, inline=True)
-def exp_of_negative(a):
-    """exp(−a) for a ≥ 0, and exp(−708) beyond: exp(−a) = 2ᵏ exp(r) with |r| ≤ ½ log 2."""
+def exp_and_rest_of_negative(a):
+    """exp(−a) and exp(−a) − 1 for a ≥ 0, of 708 beyond: exp(−a) = 2ᵏ exp(r), |r| ≤ ½ log 2."""
     x = -a if a < 708.0 else -708.0
     k = np.floor(x * _LOG2_E + 0.5)
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW
@@ -59,5 +59,12 @@ def exp_of_negative(a):
     total = total * r + 1.0 / 24.0
     total = total * r + 1.0 / 6.0
     total = total * r + 0.5
-    total = 1.0 + (r + r * r * total)
-    return total * np.int64((np.int64(k) + _BIAS) << _BITS).view(np.float64)
+    rest = r + r * r * total
+    power = np.int64((np.int64(k) + _BIAS) << _BITS).view(np.float64)
+    return power * (1.0 + rest), power * rest + (power - 1.0)
+
+
+@operation(fastmath=_CONTRACT, inline=True)
+def exp_of_negative(a):
+    """exp(−a) for a ≥ 0, and exp(−708) beyond."""
+    return exp_and_rest_of_negative(a)[0]

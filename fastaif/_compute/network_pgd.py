@@ -21,7 +21,8 @@ import numpy as np
 from ._blas import add_product
 from ._inline import point_loss, project_ball, row_direction
 from ._jit import FAST, STRICT, operation
-from .network_units import activation_at
+from ._types import TANH
+from .network_units import activation_at, tanh_units
 from .row_geometry import random_points
 
 _BLOCK_DOUBLES = 24576  # 192 KiB
@@ -45,13 +46,19 @@ def _evaluate(network, moves, base, t, z, f, sizes):
     """f at t, Σ|w2 σ| (what its rounding is relative to), and z = w2σ'."""
     z[:] = base
     add_product(t, False, moves, False, 1.0, z)
+    values, slopes = np.empty(z.shape[1]), np.empty(z.shape[1])
     for r in range(f.size):
+        if network.activation == TANH:
+            tanh_units(z[r], values, slopes)
+        else:
+            for i in range(z.shape[1]):
+                values[i], slopes[i], _ = activation_at(network.activation, z[r, i])
         total, size = network.b2, abs(network.b2)
         for i in range(z.shape[1]):
-            value, slope, _ = activation_at(network.activation, z[r, i])
-            total += network.w2[i] * value
-            size += abs(network.w2[i] * value)
-            z[r, i] = network.w2[i] * slope
+            total += network.w2[i] * values[i]
+            size += abs(network.w2[i] * values[i])
+        for i in range(z.shape[1]):
+            z[r, i] = network.w2[i] * slopes[i]
         f[r] = total
         sizes[r] = size
 

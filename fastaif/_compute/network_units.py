@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from ._blas import add_product
+from ._elementary import exp_and_rest_of_negative
 from ._jit import FAST, STRICT, operation
 from ._types import SOFTPLUS, TANH
 
@@ -17,19 +18,28 @@ _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 
 
 @operation(fastmath=STRICT, inline=True)
+def _tanh_at(z):
+    """Without a branch, so that loops vectorise; NaN where z is not finite."""
+    # 1 − t² would cancel where t is nearly ±1, and 1 − e where z is nearly 0.
+    e, rest = exp_and_rest_of_negative(2.0 * abs(z))
+    inverse = 1.0 / (1.0 + e)
+    t = math.copysign(-rest * inverse, z) + (z - z)
+    slope = 4.0 * e * inverse * inverse
+    return t, slope, -2.0 * t * slope
+
+
+@operation(fastmath=STRICT)
+def tanh_units(z, values, slopes):
+    """tanh(z) and its derivative for a row of units."""
+    for i in range(z.size):
+        values[i], slopes[i], _ = _tanh_at(z[i])
+
+
+@operation(fastmath=STRICT, inline=True)
 def activation_at(kind, z):
     """σ, σ' and σ'' at one point."""
     if kind == TANH:
-        # 1 − t² would cancel where t is nearly ±1, and 1 − e where z is nearly 0.
-        if abs(z) < 0.5:
-            u = math.expm1(-2.0 * abs(z))
-            e, t = 1.0 + u, -u / (2.0 + u)
-        else:
-            e = math.exp(-2.0 * abs(z))
-            t = (1.0 - e) / (1.0 + e)
-        t = math.copysign(t, z)
-        slope = 4.0 * e / ((1.0 + e) * (1.0 + e))
-        return t, slope, -2.0 * t * slope
+        return _tanh_at(z)
     if kind == SOFTPLUS:
         e = math.exp(-abs(z))
         inverse = 1.0 / (1.0 + e)
@@ -43,6 +53,11 @@ def activation_at(kind, z):
 @operation(fastmath=STRICT)
 def activate(kind, z, a, first, second):
     """a = σ(z), first = σ'(z), second = σ''(z); `second` may be z itself."""
+    if kind == TANH:
+        for i in range(z.shape[0]):
+            for r in range(z.shape[1]):
+                a[i, r], first[i, r], second[i, r] = _tanh_at(z[i, r])
+        return
     for i in range(z.shape[0]):
         for r in range(z.shape[1]):
             value, slope, bend = activation_at(kind, z[i, r])
