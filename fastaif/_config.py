@@ -24,13 +24,19 @@ def show_config() -> None:
             lines.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             lines.append(f"{package} not installed")
-    absent = "not part of this build; Numba runs everything"
-    built = "built" if _compute.native_available() else absent
-    lines += [f"native extension: {built}", f"machine: {platform.machine()}"]
+    lines += [_native_line(), f"machine: {platform.machine()}"]
     lines.append(f"threads: {default_threads()}")
     lines += [f"operation {name}: {_compute.backend_of(name)}" for name in _compute.OPERATIONS]
     lines += _blas_lines()
     print("\n".join(lines))
+
+
+def _native_line() -> str:
+    if not _compute.native_available():
+        return "native extension: not built; Numba runs everything"
+    extension = _compute.native()
+    others = ", ".join(extension.available_instruction_sets())
+    return f"native extension: built; instruction set {extension.instruction_set()} of {others}"
 
 
 def _blas_lines() -> list[str]:

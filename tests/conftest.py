@@ -50,3 +50,36 @@ def rng():
 def kind(request):
     """Each of the four linear-predictor models in turn."""
     return request.param
+
+
+ENGINES = ["numba", "avx512", "avx2", "baseline"]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    """Each backend and instruction set in turn, those that this machine has."""
+    from fastaif import _compute
+
+    before = _compute.chosen_backend()
+    if request.param == "numba":
+        _compute.set_backend("numba")
+        yield request.param
+    else:
+        extension = native_or_skip()
+        if request.param not in extension.available_instruction_sets():
+            pytest.skip(f"this machine has no {request.param}")
+        in_use = extension.instruction_set()
+        _compute.set_backend("native")
+        extension.choose_instruction_set(request.param)
+        yield request.param
+        extension.choose_instruction_set(in_use)
+    _compute.set_backend(before)
+
+
+def native_or_skip():
+    """The C extension."""
+    from fastaif import _compute
+
+    if not _compute.native_available():
+        pytest.skip("the C extension was not built")
+    return _compute.native()

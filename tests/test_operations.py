@@ -14,7 +14,9 @@ from fastaif._compute import get
 from fastaif.balls import make_ball
 from fastaif.bases import Linear
 
-# 1024 rows are a block up to 48 columns, 163 rows at 300.
+pytestmark = pytest.mark.usefixtures("engine")
+
+# In Numba 1024 rows are a block up to 48 columns, 163 rows at 300; in C 512 up to 64, 104 at 300.
 SHAPES = [
     (1, 1), (1, 5), (7, 1), (40, 3), (64, 8), (1023, 8), (1025, 13), (2049, 1), (2500, 17),
     (164, 300), (500, 300),

@@ -1,7 +1,8 @@
 """Machine code: the only package that imports Numba or the C extension.
 
-Each operation has a name; `get` finds the version of the chosen backend, call by
-call. The native backend is optional and, in this version, not part of the build.
+Each operation has a name; `get` finds the version of the chosen backend, call by call.
+Every operation has a Numba version. The hot ones have a C version too, in the extension
+`_native`, which is built where there is a compiler and never imports Numba.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +51,7 @@ OPERATIONS = {
     "ball_ascent": "trust_region",
     "smooth_ball_ascent": "smooth_trust_region",
 }
+NATIVE = frozenset({"linear_sums"})
 BACKENDS = ("auto", "numba", "native")
 
 _chosen = "auto"
@@ -71,17 +74,31 @@ def set_backend(name: str) -> None:
     _chosen = name
 
 
+def chosen_backend() -> str:
+    """What `set_backend` was last given."""
+    return _chosen
+
+
 def backend_of(name: str) -> str:
     """The backend that a call of the operation `name` would use now."""
-    return "native" if _chosen != "numba" and native_available() else "numba"
+    return "native" if name in NATIVE and _chosen != "numba" and native_available() else "numba"
 
 
 def get(name: str) -> Callable[..., Any]:
     """The compiled operation `name` on the chosen backend."""
-    package = "_native" if backend_of(name) == "native" else OPERATIONS[name]
-    return _operation(package, name)
+    if backend_of(name) == "native":
+        return getattr(native(), name)
+    return _numba_operation(name)
 
 
 @functools.cache
-def _operation(package: str, name: str) -> Callable[..., Any]:
-    return getattr(importlib.import_module(f"{__name__}.{package}"), name)
+def native() -> Any:
+    """The C extension, with the instruction set that FASTAIF_ISA asks for, or the widest."""
+    extension = importlib.import_module(f"{__name__}._native")
+    extension.choose_instruction_set(os.environ.get("FASTAIF_ISA") or None)
+    return extension
+
+
+@functools.cache
+def _numba_operation(name: str) -> Callable[..., Any]:
+    return getattr(importlib.import_module(f"{__name__}.{OPERATIONS[name]}"), name)

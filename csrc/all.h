@@ -1,0 +1,32 @@
+/* Included once by each isa_*.c: switches the compiler to its instruction set, and compiles
+   every operation. The headers of the C library come first: they are nobody's instruction set. */
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "operations.h"
+
+#ifdef FA_TARGET
+#define FA_PRAGMA(text) _Pragma(#text)
+#define FA_TEXT(...) FA_PRAGMA(__VA_ARGS__)
+#if defined(__clang__)
+FA_TEXT(clang attribute push(__attribute__((target(FA_TARGET))), apply_to = function))
+#else
+#pragma GCC push_options
+FA_TEXT(GCC target(FA_TARGET))
+#endif
+#endif
+
+#include "linear_sums.h"
+#include "column_gram.h"
+#include "tested_parts.h"
+
+#ifdef FA_TARGET
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

@@ -1,0 +1,196 @@
+/* Stage 1: rows into the panels of a block, with f = beta . v + b and the norm of each row.
+
+   A block is made strip by strip. A strip is so short that its rows are still in the first-level
+   cache when they have gone through their loss and are to be scaled; f, norms and derivatives
+   exist for one strip only. Rows are read a few at a time (as many as a vector has lanes), so that
+   their inner products end in one vector without a sum across lanes for each. Rows that fill up
+   the last vector are zeros of no weight. */
+#ifndef FASTAIF_BLOCKS_H
+#define FASTAIF_BLOCKS_H
+
+#include "operations.h"
+#include "vectors.h"
+
+typedef struct {
+    ptrdiff_t m, panels, capacity; /* rows that fit, a multiple of PANEL */
+    double *v;                     /* panels * capacity * PANEL */
+    double *beta, *shift, *inverse_scale; /* filled up with zeros; the last two may be null */
+    /* Of the strip that is being worked on, from row `top` of the block: */
+    ptrdiff_t top, rows_of_strip;
+    double *f, *y, *w, *norms, *d1, *d12, *d2;
+} fa_block;
+
+#define AHEAD 16 /* rows */
+
+enum { NO_MEASURE, MAGNITUDES, SQUARES, LARGEST };
+
+/* Where the strip's row and column stand. */
+static inline double *entry(const fa_block *b, ptrdiff_t row, ptrdiff_t column)
+{
+    return b->v + (column / PANEL * b->capacity + b->top + row) * PANEL + column % PANEL;
+}
+
+/* FA_LANES inputs from place `at` of the array on. */
+INLINE vd inputs(const void *x, ptrdiff_t at, int single)
+{
+    return single ? load_single((const float *)x + at) : load((const double *)x + at);
+}
+
+/* `count` of them, and zeros: near the array's end. */
+INLINE vd some_inputs(const void *x, ptrdiff_t at, ptrdiff_t count, int single)
+{
+    vd u = splat(0.0);
+    for (int l = 0; l < FA_LANES && l < count; l++)
+        u[l] = single ? (double)((const float *)x)[at + l] : ((const double *)x)[at + l];
+    return u;
+}
+
+/* What a row some way on will need: rows side by side are too many streams for the processor to
+   see each of them in time. Beyond the end nothing is fetched, and nothing goes wrong. */
+INLINE void fetch_ahead(const void *x, ptrdiff_t at, ptrdiff_t m, int single)
+{
+    uintptr_t width = single ? sizeof(float) : sizeof(double);
+    __builtin_prefetch((const void *)((uintptr_t)x + (uintptr_t)(at + AHEAD * m) * width));
+}
+
+INLINE vd measured(vd total, vd u, int measure)
+{
+    if (measure == SQUARES)
+        return total + u * u;
+    if (measure == MAGNITUDES)
+        return total + magnitude(u);
+    return measure == LARGEST ? larger(total, magnitude(u)) : total;
+}
+
+/* FA_LANES rows into the block; what is not a pointer or a place is a constant of the caller. */
+INLINE void load_rows(
+    const fa_rows *x, ptrdiff_t first, ptrdiff_t row, const fa_block *b, double intercept,
+    int single, int shifted, int measure, int at_end)
+{
+    /* Copies: the compiler cannot know that storing v changes none of them. */
+    const void *inputs_at = single ? (const void *)x->singles : (const void *)x->doubles;
+    const double *betas = b->beta, *shifts = b->shift, *inverses = b->inverse_scale;
+    ptrdiff_t m = x->m, n = x->n, width = b->panels * PANEL, start = first + row;
+    ptrdiff_t stride = b->capacity * PANEL;
+    double *panel = entry(b, row, 0);
+    vd dots[FA_LANES] = {{0.0}}, totals[FA_LANES] = {{0.0}};
+    vl lane;
+    for (int l = 0; l < FA_LANES; l++)
+        lane[l] = l;
+    for (ptrdiff_t j = 0; j < width; j += FA_LANES) {
+        vl inside = lane < (int64_t)(m - j);
+        vd beta = load(betas + j), shift = splat(0.0), inverse = splat(0.0);
+        if (shifted) {
+            shift = load(shifts + j);
+            inverse = load(inverses + j);
+        }
+        double *out = panel + j / PANEL * stride + j % PANEL;
+#pragma GCC unroll 8
+        for (int l = 0; l < FA_LANES; l++) {
+            ptrdiff_t at = (start + l) * m + j;
+            vd u;
+            if (at_end) {
+                u = some_inputs(inputs_at, at, start + l < n ? m - j : 0, single);
+            } else {
+                fetch_ahead(inputs_at, at, m, single);
+                u = keep(inside, inputs(inputs_at, at, single));
+            }
+            if (shifted)
+                u = (u - shift) * inverse;
+            store(out + l * PANEL, u);
+            dots[l] += u * beta;
+            totals[l] = measured(totals[l], u, measure);
+        }
+    }
+    store(b->f + row, sums_of_rows(dots) + intercept);
+    if (measure == SQUARES || measure == MAGNITUDES)
+        store(b->norms + row, sums_of_rows(totals));
+    if (measure == LARGEST)
+#pragma GCC unroll 8
+        for (int l = 0; l < FA_LANES; l++)
+            b->norms[row + l] = largest_lane(totals[l]);
+}
+
+INLINE void load_all(
+    const fa_rows *x, ptrdiff_t first, ptrdiff_t k, const fa_block *b, double intercept,
+    int single, int shifted, int measure)
+{
+    ptrdiff_t row = 0;
+    /* Whole panels are read, beyond the end of a row into the next: not so at the array's end. */
+    ptrdiff_t safe = x->n * x->m - b->panels * PANEL;
+    for (; row + FA_LANES <= k && (first + row + FA_LANES - 1) * x->m <= safe; row += FA_LANES)
+        load_rows(x, first, row, b, intercept, single, shifted, measure, 0);
+    for (; row < k; row += FA_LANES)
+        load_rows(x, first, row, b, intercept, single, shifted, measure, 1);
+}
+
+/* The lp norm of values, scaled by the largest where powers could over- or underflow. */
+static double row_norm(const double *v, ptrdiff_t m, double p)
+{
+    double largest = 0.0, total = 0.0;
+    for (ptrdiff_t k = 0; k < m; k++)
+        if (!(fabs(v[k]) <= largest))
+            largest = fabs(v[k]);
+    if (p == 1.0) {
+        for (ptrdiff_t k = 0; k < m; k++)
+            total += fabs(v[k]);
+        return total;
+    }
+    if (isinf(p) || largest == 0.0 || !(largest < INFINITY))
+        return largest;
+    for (ptrdiff_t k = 0; k < m; k++) {
+        double u = v[k] / largest;
+        total += p == 2.0 ? u * u : pow(fabs(u), p);
+    }
+    return largest * (p == 2.0 ? sqrt(total) : pow(total, 1.0 / p));
+}
+
+/* Norms that the sweep did not give: of any p, in other units, or of extreme squares. */
+static void norms_apart(
+    const fa_rows *x, ptrdiff_t first, ptrdiff_t row, const fa_norm_of *norm_of, fa_block *b,
+    double *buffer)
+{
+    for (ptrdiff_t j = 0; j < x->m; j++) {
+        ptrdiff_t at = (first + row) * x->m + j;
+        if (norm_of->inverse_scale)
+            buffer[j] = ((x->doubles ? x->doubles[at] : (double)x->singles[at])
+                         - norm_of->shift[j]) * norm_of->inverse_scale[j];
+        else
+            buffer[j] = *entry(b, row, j);
+    }
+    b->norms[row] = row_norm(buffer, x->m, norm_of->p);
+}
+
+static void predict(
+    const fa_rows *x, ptrdiff_t first, ptrdiff_t k, double intercept, const fa_norm_of *norm_of,
+    int wanted, fa_block *b, double *buffer)
+{
+    int measure = NO_MEASURE, single = x->singles != NULL, shifted = b->shift != NULL;
+    if (wanted && !norm_of->inverse_scale)
+        measure = norm_of->p == 2.0 ? SQUARES
+            : norm_of->p == 1.0     ? MAGNITUDES
+            : isinf(norm_of->p)     ? LARGEST
+                                    : NO_MEASURE;
+    int version = (single * 2 + shifted) * 4 + measure;
+#define VERSION(single, shifted, measure)                                                          \
+    case (single * 2 + shifted) * 4 + measure:                                                     \
+        load_all(x, first, k, b, intercept, single, shifted, measure);                             \
+        break;
+#define VERSIONS(measure)                                                                          \
+    VERSION(0, 0, measure) VERSION(0, 1, measure) VERSION(1, 0, measure) VERSION(1, 1, measure)
+    switch (version) {
+        VERSIONS(NO_MEASURE) VERSIONS(MAGNITUDES) VERSIONS(SQUARES) VERSIONS(LARGEST)
+    }
+    if (measure == SQUARES)
+        for (ptrdiff_t i = 0; i < k; i++) {
+            double square = b->norms[i];
+            b->norms[i] = sqrt(square);
+            if (!(1e-290 < square && square < 1e290))
+                norms_apart(x, first, i, norm_of, b, buffer);
+        }
+    if (wanted && measure == NO_MEASURE)
+        for (ptrdiff_t i = 0; i < k; i++)
+            norms_apart(x, first, i, norm_of, b, buffer);
+}
+
+#endif

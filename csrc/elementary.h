@@ -1,0 +1,72 @@
+/* exp and log1p of vectors, at most 2 units in the last place from the true values.
+
+   exp: x = n ln 2 + r with |r| <= ln(2)/2, e^r by its Taylor polynomial of degree 13 (remainder
+   4e-18 of the value), and 2^n in two factors, so that results may be subnormal. NaN stays NaN.
+
+   log1p, for arguments from 0 to 1 only: above sqrt(2) - 1, 1 + e = 2 (1 + z) with z = (e - 1)/2;
+   log(1 + z) = 2 artanh(s), s = z / (2 + z), |s| <= .172, by the series up to s^23. */
+#ifndef FASTAIF_ELEMENTARY_H
+#define FASTAIF_ELEMENTARY_H
+
+#include "vectors.h"
+
+/* 2^n for whole numbers n from -1022 to 1023. */
+INLINE vd power_of_two(vd n)
+{
+    /* Adding 1.5 * 2^52 leaves n in the low bits; what is above them is shifted out. */
+    vl bits = (vl)(n + 6755399441055744.0);
+    return (vd)((bits + 1023) << 52);
+}
+
+INLINE vd rounded(vd a)
+{
+    const double shifter = 6755399441055744.0; /* 1.5 * 2^52 */
+    return (a + shifter) - shifter;
+}
+
+INLINE vd exp_vector(vd x)
+{
+    /* Beyond these bounds the result is 0 or infinite, and n would leave its range. */
+    vd y = choose(x < -746.0, splat(-746.0), choose(x > 710.0, splat(710.0), x));
+    vd n = rounded(y * 1.4426950408889634);
+    /* ln 2 in two parts; the first has 21 zero bits at its end: multiples are exact. */
+    vd r = (y - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
+    vd s = r * r;
+    vd even = s * (1.0 / 479001600.0) + 1.0 / 3628800.0;
+    even = even * s + 1.0 / 40320.0;
+    even = even * s + 1.0 / 720.0;
+    even = even * s + 1.0 / 24.0;
+    even = even * s + 0.5;
+    vd odd = s * (1.0 / 6227020800.0) + 1.0 / 39916800.0;
+    odd = odd * s + 1.0 / 362880.0;
+    odd = odd * s + 1.0 / 5040.0;
+    odd = odd * s + 1.0 / 120.0;
+    odd = odd * s + 1.0 / 6.0;
+    vd series = 1.0 + (r + s * (even + r * odd));
+    vd half = rounded(0.5 * n);
+    return series * power_of_two(half) * power_of_two(n - half);
+}
+
+INLINE vd log1p_of_unit(vd e)
+{
+    vl large = e > 0.41421356237309503;
+    vd z = choose(large, 0.5 * (e - 1.0), e);
+    vd s = z / (2.0 + z);
+    vd q = s * s;
+    vd series = q * (1.0 / 23.0) + 1.0 / 21.0;
+    series = series * q + 1.0 / 19.0;
+    series = series * q + 1.0 / 17.0;
+    series = series * q + 1.0 / 15.0;
+    series = series * q + 1.0 / 13.0;
+    series = series * q + 1.0 / 11.0;
+    series = series * q + 1.0 / 9.0;
+    series = series * q + 1.0 / 7.0;
+    series = series * q + 1.0 / 5.0;
+    series = series * q + 1.0 / 3.0;
+    /* 2 s = z - s z, so that 2 artanh(s) = 2 s + 2 s q series is z, which is exact, less a
+       small term. */
+    vd value = z - s * (z - 2.0 * q * series);
+    return choose(large, 0.69314718055994531 + value, value);
+}
+
+#endif

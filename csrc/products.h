@@ -1,0 +1,136 @@
+/* Stage 3: the symmetric product of a block in panels, V'V, a register tile at a time.
+
+   H is kept while rows are read as tiles of 8 x 8 doubles, tile (I, J) with J <= I at
+   I (I + 1) / 2 + J: a tile is eight cache lines, and the tiles of one row of tiles follow one
+   another. Its last rows and columns are those of the zeros that fill up the last panel.
+
+   The innermost loop takes a row of the block: FA_TILE_ROWS numbers of panel I, each spread over a
+   vector, times FA_TILE_PANELS panels J, J + 1, ... All sums stay in registers for as many rows as
+   the block has. Both panels are read straight through, a cache line a row. */
+#ifndef FASTAIF_PRODUCTS_H
+#define FASTAIF_PRODUCTS_H
+
+#include "vectors.h"
+
+#define TILE (PANEL * PANEL)
+
+/* What the next block will read, fetched into the second-level cache a line for each row of a
+   tile, while this block's product keeps the arithmetic busy. */
+#define LINE 64
+typedef struct {
+    const char *next;
+    ptrdiff_t lines;
+} fa_ahead;
+
+INLINE void tile(
+    const double *a, const double *b, ptrdiff_t stride, ptrdiff_t k, double *h, int panels, int top,
+    fa_ahead *ahead)
+{
+    enum { ROWS = FA_TILE_ROWS, MOST = FA_TILE_PANELS * VECTORS_OF_PANEL };
+    const int width = panels * VECTORS_OF_PANEL;
+    vd sums[ROWS][MOST];
+#pragma GCC unroll 8
+    for (int t = 0; t < ROWS; t++)
+#pragma GCC unroll 8
+        for (int c = 0; c < width; c++)
+            sums[t][c] = splat(0.0);
+    const char *fetch = (const char *)a; /* where nothing is left: lines that are there already */
+    if (k <= ahead->lines) {
+        fetch = ahead->next;
+        ahead->next += LINE * k;
+        ahead->lines -= k;
+    }
+    for (ptrdiff_t r = 0; r < k; r++) {
+        __builtin_prefetch(fetch + LINE * r, 0, 2);
+        vd right[MOST];
+#pragma GCC unroll 8
+        for (int c = 0; c < width; c++)
+            right[c] = load(
+                b + c / VECTORS_OF_PANEL * stride + r * PANEL + c % VECTORS_OF_PANEL * FA_LANES);
+#pragma GCC unroll 8
+        for (int t = 0; t < ROWS; t++) {
+            vd left = splat(a[r * PANEL + top + t]);
+#pragma GCC unroll 8
+            for (int c = 0; c < width; c++)
+                sums[t][c] += left * right[c];
+        }
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < ROWS; t++)
+#pragma GCC unroll 8
+        for (int c = 0; c < width; c++) {
+            double *out = h + c / VECTORS_OF_PANEL * TILE + (top + t) * PANEL
+                + c % VECTORS_OF_PANEL * FA_LANES;
+            store(out, load(out) + sums[t][c]);
+        }
+}
+
+#define TILES(panels)                                                                              \
+    static __attribute__((noinline)) void tiles_of_##panels(                                       \
+        const double *a, const double *b, ptrdiff_t stride, ptrdiff_t k, double *h,                \
+        fa_ahead *ahead)                                                                           \
+    {                                                                                              \
+        for (int top = 0; top < PANEL; top += FA_TILE_ROWS)                                        \
+            tile(a, b, stride, k, h, panels, top, ahead);                                          \
+    }
+
+TILES(1)
+#if FA_TILE_PANELS >= 3
+TILES(2)
+TILES(3)
+#endif
+
+/* H's row of tiles I, columns J to `stop`: threes, and no single one where two twos will do. */
+static void row_of_tiles(
+    const double *v, ptrdiff_t I, ptrdiff_t J, ptrdiff_t stop, ptrdiff_t stride, ptrdiff_t k,
+    double *h, fa_ahead *ahead)
+{
+    const double *a = v + I * stride;
+    double *row = h + I * (I + 1) / 2 * TILE;
+    while (J < stop) {
+        const double *b = v + J * stride;
+        double *out = row + J * TILE;
+#if FA_TILE_PANELS >= 3
+        ptrdiff_t left = stop - J;
+        if (left >= 3 && left != 4) {
+            tiles_of_3(a, b, stride, k, out, ahead);
+            J += 3;
+        } else if (left >= 2) {
+            tiles_of_2(a, b, stride, k, out, ahead);
+            J += 2;
+        } else {
+            tiles_of_1(a, b, stride, k, out, ahead);
+            J += 1;
+        }
+#else
+        tiles_of_1(a, b, stride, k, out, ahead);
+        J += 1;
+#endif
+    }
+}
+
+/* h += V'V for a block of `panels` panels, `stride` doubles apart, of k rows each. */
+static void add_product(
+    const double *v, ptrdiff_t panels, ptrdiff_t stride, ptrdiff_t k, double *h, fa_ahead ahead)
+{
+    for (ptrdiff_t I = 0; I < panels; I++)
+        row_of_tiles(v, I, 0, I + 1, stride, k, h, &ahead);
+}
+
+static ptrdiff_t size_of_tiles(ptrdiff_t panels)
+{
+    return panels * (panels + 1) / 2 * TILE;
+}
+
+/* Add the tiles to the lower triangle of an (m, m) array. */
+static void add_tiles(const double *h, ptrdiff_t m, double *hessian)
+{
+    for (ptrdiff_t i = 0; i < m; i++) {
+        ptrdiff_t I = i / PANEL;
+        const double *row = h + I * (I + 1) / 2 * TILE + i % PANEL * PANEL;
+        for (ptrdiff_t j = 0; j <= i; j++)
+            hessian[i * m + j] += row[j / PANEL * TILE + j % PANEL];
+    }
+}
+
+#endif
