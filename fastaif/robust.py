@@ -29,7 +29,7 @@ from .linear_problem import LinearProblem
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .shared_attacks import refuse_shared
-from .solvers import robust_linear
+from .solvers import screening
 from .solvers.pgd import minimize_adversarial
 from .solvers.robust_problem import RobustProblem
 from .streaming import single_threaded_blas
@@ -170,7 +170,7 @@ def _solve_linear(
         eps * problem.radius, 1000 if max_iter is None else max_iter,
     )  # fmt: skip
     with single_threaded_blas():
-        found = robust_linear.solve(inner, problem.enter(problem.params), tol)
+        found = screening.solve(inner, problem.enter(problem.params), tol)
     theta = found.theta if work is None else work.leave(found.theta)
     return RobustSolution(
         theta, eps, found.objective, found.residual, found.gap, found.n_passes,

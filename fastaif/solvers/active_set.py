@@ -161,8 +161,8 @@ def _kink_rows(
     along_f, along_k = 0.5 * (plus - minus) / kappa, 0.5 * (plus + minus) / kappa
     slopes = along_f[:, None] * rows + np.outer(along_k, problem.rho * k)
     w = source.weights()
-    share = w[samples.kink] / w.sum() if w.size else np.full(len(rows), 1.0 / source.n_rows)
-    return slopes, loss.end_gap(f, y, kappa), kappa * share
+    share = w[samples.kink] if w.size else np.ones(len(rows))
+    return slopes, loss.end_gap(f, y, kappa), kappa * share / problem.total_weight
 
 
 def _solve_kkt(hessian: Array, columns: Array, first: Array, second: Array) -> tuple[Array, Array]:

@@ -12,8 +12,10 @@ when the one before did not reach the tolerance:
 from __future__ import annotations
 
 import contextlib
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,9 @@ from .newton import Local, minimize
 from .robust_problem import Hint, PassLimit, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
+KINKS_SHOW = 2e-3  # at smaller widths it pays to look for them
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,18 @@ class RobustOptimum:
     converged: bool
 
 
+def silent(search: Callable[P, T]) -> Callable[P, T]:
+    """A trial step may overflow the loss; the values then say so and it is not taken."""
+
+    @functools.wraps(search)
+    def quietly(*arguments: P.args, **named: P.kwargs) -> T:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return search(*arguments, **named)
+
+    return quietly
+
+
+@silent
 def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOptimum:
     """Minimise J from θ̂.
 
@@ -51,33 +68,66 @@ def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOpt
     tol : float
         Bound on the least subgradient's norm relative to ``E |ψ_f| ‖(v, 1)‖``.
     """
-    # A trial step may overflow the loss; the values then say so and it is not taken.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        with contextlib.suppress(PassLimit):
-            _search(problem, theta, tol)
-        n_passes, problem.limit = problem.n_passes, problem.n_passes + 10
-        best = problem.best if problem.solved(tol) else _lowest(problem, theta)
-        assert best is not None
-        return RobustOptimum(
-            best.theta, problem.objective(best.theta), best.residual, _gap(best), n_passes,
-            problem.solved(tol),
-        )  # fmt: skip
+    with contextlib.suppress(PassLimit):
+        polish(problem, theta, None, tol, 12)
+        stage = None if problem.solved(tol) else approach(problem, theta, tol)
+        if stage is not None:
+            narrow(problem, stage, tol)
+    return report(problem, theta, tol)
 
 
-def _search(problem: RobustProblem, theta: Array, tol: float) -> None:
-    """The three stages; the best point is left in `problem.best`."""
-    polish(problem, theta, None, tol, 12)
-    if problem.solved(tol):
-        return
+@silent
+def report(problem: RobustProblem, theta: Array, tol: float) -> RobustOptimum:
+    """The best point that a search has left in `problem`, or where none met the tolerance
+    the lowest."""
+    n_passes, problem.limit = problem.n_passes, problem.n_passes + 10
+    best = problem.best if problem.solved(tol) else _lowest(problem, theta)
+    assert best is not None
+    return RobustOptimum(
+        best.theta, problem.objective(best.theta), best.residual, _gap(best), n_passes,
+        problem.solved(tol),
+    )  # fmt: skip
+
+
+@dataclass
+class Stage:
+    """Where the path of smoothed problems has got to.
+
+    Attributes
+    ----------
+    x : array (d,)
+        The last minimiser, or the start.
+    zero : array (d,)
+        The best point with Dβ = 0.
+    slope : float
+        The loss's: with ρ the unit of the width of |c|.
+    width : float
+        That of the norm, for the next problem.
+    """
+
+    x: Array
+    zero: Array
+    slope: float
+    width: float
+
+
+def approach(problem: RobustProblem, theta: Array, tol: float) -> Stage | None:
+    """Stage 2, and where stage 3 is to start; None where there is nothing left to do."""
     zero = _at_zero(problem, theta, tol)
     problem.offer(zero)
-    if not problem.solved(tol):
-        better = problem.objective(theta) <= problem.objective(zero.theta)
-        problem.size = problem.norm(theta)
-        # A natural fit that interpolates has no slope left: without predictors there is some.
-        slope = max(problem.sums(point, 0.0).gain for point in (theta, zero.theta))
-        if problem.size > 0.0 and slope > 0.0:
-            _continuation(problem, theta if better else zero.theta, zero.theta, slope, tol)
+    if problem.solved(tol):
+        return None
+    better = problem.objective(theta) <= problem.objective(zero.theta)
+    problem.size = size = problem.norm(theta)
+    # A natural fit that interpolates has no slope left: without predictors there is some.
+    slope = max(problem.sums(point, 0.0).gain for point in (theta, zero.theta))
+    if not (size > 0.0 and slope > 0.0):
+        return None
+    # So narrow that smoothing the norm moves κ by little on the scale of the loss's curvature.
+    spread = problem.rho * np.count_nonzero(problem.weights) ** (1.0 / problem.q)
+    curved = problem.sweep.loss.name in ("logistic", "poisson")
+    width = min(0.1 * size, 0.5 / spread) if curved else 0.1 * size
+    return Stage(theta if better else zero.theta, zero.theta, slope, width)
 
 
 def _lowest(problem: RobustProblem, theta: Array) -> Point:
@@ -160,33 +210,33 @@ def _zero_start(problem: RobustProblem, theta: Array, kept: Array) -> Array:
     return start[kept]
 
 
-def _continuation(
-    problem: RobustProblem, x: Array, zero: Array, slope: float, tol: float
-) -> None:
-    """Smoothed problems of falling width, each followed by a try on its kinks.
+def descend(problem: RobustProblem, stage: Stage, tol: float) -> Hint:
+    """The smoothed problem of the stage's width, which then falls; its widths are returned.
 
-    Widths are relative to the norm at θ̂ and to `slope`, of the loss. The first is small
-    enough that smoothing the norm moves κ by little on the scale of the loss's curvature.
+    They are relative to the norm at θ̂ and to the slope of the loss.
     """
-    size = problem.size
-    spread = problem.rho * np.count_nonzero(problem.weights) ** (1.0 / problem.q)
-    curved = problem.sweep.loss.name in ("logistic", "poisson")
-    width = min(0.1 * size, 0.5 / spread) if curved else 0.1 * size
-    while width > 1e-14 * size:
-        smoothing = problem.rho * width * slope
+    width, smoothing = stage.width, problem.rho * stage.width * stage.slope
 
-        def evaluate(point: Array, w: float = width, s: float = smoothing) -> Local:
-            return problem.smoothed(point, w, s)
+    def evaluate(point: Array) -> Local:
+        return problem.smoothed(point, width, smoothing)
 
-        if problem.smooth_optimum is None and evaluate(zero).value < evaluate(x).value:
-            x = zero
-        x = minimize(evaluate, x, tol=max(1e-2 * width / size, tol), max_iter=40).x
-        problem.smooth_optimum = x
-        if width <= 2e-3 * size:
-            # Kinks whose multiplier is near its bound lie many widths away: the narrower
-            # the widths, the more of them can be told from samples that are merely close.
-            reach = min(max(10.0, 1e-3 * size / width), 1000.0)
-            polish(problem, x, Hint(width, smoothing, reach), tol, 25)
+    first = problem.smooth_optimum is None
+    if first and evaluate(stage.zero).value < evaluate(stage.x).value:
+        stage.x = stage.zero
+    relative = width / problem.size
+    stage.x = minimize(evaluate, stage.x, tol=max(1e-2 * relative, tol), max_iter=40).x
+    problem.smooth_optimum = stage.x
+    stage.width *= 0.1
+    # Kinks whose multiplier is near its bound lie many widths away: the narrower the widths,
+    # the more of them can be told from samples that are merely close.
+    return Hint(width, smoothing, min(max(10.0, 1e-3 / relative), 1000.0))
+
+
+def narrow(problem: RobustProblem, stage: Stage, tol: float) -> None:
+    """Smoothed problems of falling width, each followed by a try on its kinks."""
+    while stage.width > 1e-14 * problem.size:
+        hint = descend(problem, stage, tol)
+        if hint.width <= KINKS_SHOW * problem.size:
+            polish(problem, stage.x, hint, tol, 25)
             if problem.solved(tol):
                 return
-        width *= 0.1

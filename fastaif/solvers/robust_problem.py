@@ -20,7 +20,7 @@ from ..norms import lp_norm, smooth_norm
 from .newton import Local
 
 Array = NDArray[Any]
-_NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
+NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,12 @@ class RobustProblem:
         """The number of coefficients."""
         return self.weights.size
 
+    @property
+    def total_weight(self) -> float:
+        """Σ w."""
+        w = self.sweep.source.weights()
+        return float(w.sum()) if w.size else float(self.sweep.source.n_rows)
+
     def norm(self, theta: Array) -> float:
         """‖Dβ‖_q."""
         return float(lp_norm(self.weights * theta[: self.m], self.q))
@@ -112,7 +118,7 @@ class RobustProblem:
             raise PassLimit
         self.n_passes += 1
         return self.sweep.run(
-            theta, _NEED, kappa=kappa, smoothing=smoothing, multiplier=multiplier
+            theta, NEED, kappa=kappa, smoothing=smoothing, multiplier=multiplier
         )
 
     def offer(self, point: Point) -> None:
