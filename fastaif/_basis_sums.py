@@ -11,12 +11,14 @@ from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
 from .balls import Ball
-from .bases import Linear
+from .bases import Linear, Quadratic
 from .expansion import Expansion
 from .layouts import columns_of, read_only
 from .losses import Loss
+from .moments import n_moments
 from .norms import lp_norm
 
+_FEWEST_INPUTS = 20  # with fewer the moments' products are too thin to be faster
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time
 
 
@@ -52,16 +54,26 @@ class BasisSweep(Sweep):
             exponent, *(array.tobytes() for array in arrays),
         )  # fmt: skip
 
+        shape = (d, d) if need & c.NEED_HESSIAN else (0, 0)
+        by_moments, asked = bool(need & c.NEED_HESSIAN) and self._repeats_moments(), need
+        if by_moments:
+            shape, asked = (1, n_moments(self.basis.m)), need | c.NEED_MOMENTS
+
         def work(start: int, stop: int) -> InfluenceSums:
-            hess = np.zeros((d, d) if need & c.NEED_HESSIAN else (0, 0))
+            hess = np.zeros(shape)
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
-            add(self.source.rows(start, stop), theta, need, self._inner(exponent), raw)
-            return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent)
+            add(self.source.rows(start, stop), theta, asked, self._inner(exponent), raw)
+            return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent, by_moments)
 
         threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * d)
         return streaming.reduce_chunks(
             self.source.chunks(columns=d), work, InfluenceSums.merge, threads
         )
+
+    def _repeats_moments(self) -> bool:
+        """Whether so many entries of H are equal that each of them is computed once."""
+        plain = isinstance(self.basis.basis, Quadratic) and self.basis.out_scale is None
+        return plain and self.basis.m >= _FEWEST_INPUTS
 
     def _inner(self, exponent: float) -> c.Inner:
         return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY, exponent)
@@ -103,12 +115,12 @@ class BasisSweep(Sweep):
                 moves, directions = self.basis.moves_at(U, P), c.Directions(gains, ties)
             norms = self._norms(x, U, V, need)
             columns = np.array(V.T, order="C")  # used up
-            block, weights = c.Block(columns, V @ beta + intercept, norms), np.empty(len(y))
+            block, rates = c.Block(columns, V @ beta + intercept, norms), np.empty((2, len(y)))
             get("block_sums")(
-                block, directions, np.array(y), np.array(w), inner, need, weights, raw
+                block, directions, np.array(y), np.array(w), inner, need, rates, raw
             )
             if moves is not None:
-                raw.vectors[c.V_MIXED] += weights @ moves
+                raw.vectors[c.V_MIXED] += rates[0] @ moves
 
     def _norms(self, x: Array, U: Array, V: Array, need: int) -> Array:
         if need & c.NEED_YARDSTICK:

@@ -14,6 +14,7 @@ from ._compute import get
 from .balls import Ball
 from .layouts import read_only
 from .losses import Loss
+from .moments import expanded
 
 Array = NDArray[Any]
 
@@ -31,6 +32,7 @@ class InfluenceSums:
     raw: c.Sums
     fit_intercept: bool
     exponent: float = 0.0
+    by_moments: bool = False
 
     def merge(self, other: InfluenceSums) -> InfluenceSums:
         """Add another part's totals to these; both must be sums of the same thing."""
@@ -132,11 +134,14 @@ class InfluenceSums:
     @property
     def hessian(self) -> Array:
         """E ψ_ff (v, 1)(v, 1)ᵀ, shape (d, d), symmetric."""
-        m = self.raw.hessian.shape[0]
+        m = self.raw.vectors.shape[1]
         d = m + self.fit_intercept
         full = np.empty((d, d))
-        lower = np.tril(self.raw.hessian)
-        full[:m, :m] = lower + np.tril(lower, -1).T
+        if self.by_moments:
+            full[:m, :m] = expanded(self.raw.hessian[0], m)
+        else:
+            lower = np.tril(self.raw.hessian)
+            full[:m, :m] = lower + np.tril(lower, -1).T
         if self.fit_intercept:
             full[m, :m] = full[:m, m] = self.raw.vectors[c.V_FF]
             full[m, m] = self.raw.scalars[c.S_FF]

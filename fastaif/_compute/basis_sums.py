@@ -23,6 +23,7 @@ from ._types import (
     NEED_GRADIENT,
     NEED_HESSIAN,
     NEED_MIXED,
+    NEED_MOMENTS,
     NEED_NORM,
     NEED_YARDSTICK,
     S_MIXED,
@@ -36,6 +37,7 @@ from ._types import (
     Directions,
 )
 from .basis_features import add_moves, basis_features, basis_gradients
+from .quadratic_moments import add_quadratic_moments
 from .row_geometry import attack_directions
 from .shared_budgets import share_budgets
 from .stages import add_row_scalars, slopes
@@ -148,7 +150,7 @@ def add_gains(directions, w, derivatives, shares, gained, scalars):
 
 
 @operation(fastmath=STRICT)
-def block_sums(block, directions, y, w, inner, need, magnitudes, sums):
+def block_sums(block, directions, y, w, inner, need, rates, sums):
     """Add the sums over one block of given features, which are used up.
 
     Parameters
@@ -160,9 +162,9 @@ def block_sums(block, directions, y, w, inner, need, magnitudes, sums):
     inner : Inner
         With κ = 0.
     need : int
-    magnitudes : array (k,)
-        w |ℓ'| times shares of the budget, written: the weights of Jφ, which the caller adds
-        to V_MIXED.
+    rates : array (2, k)
+        Written: w |ℓ'| times shares of the budget, the weights of Jφ, which the caller adds to
+        V_MIXED; and w ℓ''.
     sums : Sums
 
     Returns
@@ -174,7 +176,8 @@ def block_sums(block, directions, y, w, inner, need, magnitudes, sums):
     derivatives, gained = np.empty((3, k)), np.empty(k if need & NEED_MIXED else 0)
     slopes(block.f, y, inner, 0, w, need, derivatives, sums.scalars)
     for i in range(k):
-        magnitudes[i] = abs(derivatives[0, i])
+        rates[0, i] = abs(derivatives[0, i])
+        rates[1, i] = derivatives[2, i]
     add_row_scalars(w, derivatives[0], block.norms, need, sums.scalars)
     if need & NEED_MIXED:
         shares = np.empty(k if inner.exponent > 0.0 else 0)
@@ -183,7 +186,7 @@ def block_sums(block, directions, y, w, inner, need, magnitudes, sums):
                 derivatives[0], directions.gains, w, inner.exponent, shares, sums
             )
             for i in range(k):
-                magnitudes[i] *= shares[i]
+                rates[0, i] *= shares[i]
         add_gains(directions, w, derivatives, shares, gained, sums.scalars)
     if need & (NEED_GRADIENT | NEED_HESSIAN | NEED_MIXED):
         _add_vectors(block.v, derivatives, gained, need, sums.vectors)
@@ -209,6 +212,7 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     inner : Inner
         With κ = 0.
     need : int
+        NEED_MOMENTS: the features are not scaled.
     sums : Sums
     """
     n, m = rows.x.shape
@@ -218,15 +222,20 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     fewest = _FEWEST_ROWS if need & NEED_HESSIAN else _FEWEST_WITHOUT_HESSIAN
     size = min(n, max(fewest, min(_MOST_ROWS, _BLOCK_DOUBLES // max(d, 1))))
     few = size if need & NEED_MIXED else 0
-    space_u, space_v = np.empty(m * size), np.empty(d * size)
+    # A row of ones comes before the features: with it they are all products of two inputs.
+    space_u, space_v = np.empty(m * size), np.empty((1 + d) * size)
+    by_moments = need & NEED_MOMENTS
+    space_left = np.empty((1 + d) * size if by_moments else 0)
+    if by_moments:
+        need &= ~NEED_HESSIAN
     space_g, space_p = np.empty(m * few), np.empty(m * few)
-    f, norms, ones, magnitudes = np.empty(size), np.empty(size), np.ones(size), np.empty(size)
+    f, norms, ones, rates = np.empty(size), np.empty(size), np.ones(size), np.empty((2, size))
     gains, ties, moved = np.empty(few), np.empty(few), np.zeros(d)
     slope = beta * basis.out_inverse_scale if scaled else beta
     for start in range(0, n, size):
         k = min(size, n - start)
         kept = min(k, few)
-        u, v = space_u[: m * k].reshape(m, k), space_v[: d * k].reshape(d, k)
+        u, v = space_u[: m * k].reshape(m, k), space_v[k : (1 + d) * k].reshape(d, k)
         g, p = space_g[: m * kept].reshape(m, kept), space_p[: m * kept].reshape(m, kept)
         load_columns(rows.x, start, basis.shift, basis.inverse_scale, u)
         basis_features(u, basis, v)
@@ -243,9 +252,15 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
         w = rows.weight[start : start + k] if rows.weight.size else ones[:k]
         block, directions = Block(v, f[:k], norms[:k]), Directions(gains[:kept], ties[:kept])
         y = rows.y[start : start + k]
-        factor = block_sums(block, directions, y, w, inner, need, magnitudes[:k], sums)
+        part = rates.ravel()[: 2 * k].reshape(2, k)
+        factor = block_sums(block, directions, y, w, inner, need, part, sums)
         if need & NEED_MIXED:
             moved *= factor
-            add_moves(u, basis, p, magnitudes[:k], moved)
+            add_moves(u, basis, p, part[0], moved)
+        if by_moments:
+            space_v[:k] = 1.0
+            right = space_v[: (1 + d) * k].reshape(1 + d, k)
+            left = space_left[: (1 + d) * k].reshape(1 + d, k)
+            add_quadratic_moments(u, right, part[1], left, sums.hessian[0])
     for h in range(d):
         sums.vectors[V_MIXED, h] += moved[h] * basis.out_inverse_scale[h] if scaled else moved[h]
