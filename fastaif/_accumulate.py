@@ -12,14 +12,7 @@ from numpy.typing import NDArray
 
 from . import _validate
 from ._aif import conclude
-from ._arguments import (
-    assemble,
-    at_weights,
-    evened,
-    locating,
-    refuse_zero_radius,
-    rows_of,
-)
+from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
 from ._smoothing import RandomizedSmoothing
 from .accumulated import Totals, add_rows, needs_rows, without_rows
 from .differentiable import DifferentiableModel
@@ -150,13 +143,9 @@ class InfluenceAccumulator:
             raise ValueError("X is an empty block (0 rows): leave it out")
         array, columns = _validate.matrix(X)
         problem = self._named(columns)
-        source, unit = evened(
-            rows_of(problem.model, array, y, sample_weight, weightless=True)
-        )
+        source, unit = evened(rows_of(problem.model, array, y, sample_weight, weightless=True))
         with locating(source):
-            self._totals = add_rows(
-                self._totals, dataclasses.replace(problem, source=source), unit
-            )
+            self._totals = add_rows(self._totals, dataclasses.replace(problem, source=source), unit)
         self._problem = problem
         return self
 

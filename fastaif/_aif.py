@@ -119,6 +119,10 @@ def aif(
         Some gradients are zero, the attack direction is not unique, θ̂ is not
         stationary on (X, y), or an iterative solver stopped early.
 
+    See Also
+    --------
+    InfluenceAccumulator : the same for rows that come in blocks.
+
     Examples
     --------
     >>> import fastaif as fa

@@ -142,7 +142,8 @@ def _scaled(sums: InfluenceSums, factor: float) -> InfluenceSums:
     """A copy, for weights times a factor."""
     hessian, vectors, scalars = (factor * part for part in sums.raw)
     scalars[c.S_W2] *= factor
-    scalars[_UNWEIGHTED] = sums.raw.scalars[_UNWEIGHTED]
+    if factor > 0.0:  # else these rows have no weight beside the others
+        scalars[_UNWEIGHTED] = sums.raw.scalars[_UNWEIGHTED]
     return dataclasses.replace(sums, raw=c.Sums(hessian, vectors, scalars))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -62,4 +64,8 @@ def _by_value(part: Any) -> Any:
     if dataclasses.is_dataclass(part):
         fields = [f.name for f in dataclasses.fields(part) if f.name != "random_state"]
         return type(part).__name__, *(_by_value(getattr(part, name)) for name in fields)
+    if isinstance(part, MethodType):  # of a Custom basis, whose object has been copied
+        return part.__func__, _by_value(tuple(vars(part.__self__).items()))
+    if isinstance(part, partial):
+        return part.func, _by_value(part.args), _by_value(tuple(part.keywords.items()))
     return part
