@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ._compute import _types as c
 from ._sums import InfluenceSums
 from .basis_problem import BasisProblem
-from .coordinates import Coordinates, are_needed, even_units, measure
+from .coordinates import Coordinates, are_needed, measure
 from .linear_problem import LinearProblem
 from .network_problem import NetworkProblem
 from .streaming import RowSource
@@ -57,11 +57,11 @@ class Totals:
     work: Coordinates | Whitening | None = None
     working: InfluenceSums | None = None
 
-    def merge(self, other: Totals) -> Totals:
+    def merge(self, other: Totals, work: Coordinates | None = None) -> Totals:
         """The totals of both sets of rows; neither is changed.
 
-        A column that is far from zero in a part need not be so in the whole: there working
-        coordinates are given up.
+        Working coordinates are those given, or the heavier part's. A column that is far from
+        zero in a part need not be so in the whole: there they are given up.
         """
         unit = max(self.unit, other.unit)
         both = self, other
@@ -72,17 +72,24 @@ class Totals:
             max(self.target_size, other.target_size),
             self.kinked_pairs + other.kinked_pairs,
         )
-        work = other.work if self.work is None else self.work
-        if work is None or not (isinstance(work, Whitening) or total.asks_for_coordinates):
+        chosen = work or self._work_with(other)
+        if chosen is None or not (isinstance(chosen, Whitening) or total.asks_for_coordinates):
             return total
-        working = _added(*(_scaled(part.natural(work), part.unit / unit) for part in both))
-        return dataclasses.replace(total, work=work, working=working)
+        parts = (_scaled(part.natural(chosen), part.unit / unit) for part in both)
+        return dataclasses.replace(total, work=chosen, working=_added(*parts))
+
+    def _work_with(self, other: Totals) -> Coordinates | Whitening | None:
+        """The heavier part's working coordinates, where it has any."""
+        mine, theirs = (part.unit * part.sums.weight for part in (self, other))
+        if self.work is None or other.work is None:
+            return other.work if self.work is None else self.work
+        return self.work if mine >= theirs else other.work
 
     @property
     def asks_for_coordinates(self) -> bool:
-        """Whether columns are far from zero, or of extreme scales."""
-        m = self.sums.raw.hessian.shape[0]
-        return self.sums.weight > 0.0 and are_needed(self.sums.hessian, m)
+        """Whether columns, as they are summed, are far from zero or of extreme scales."""
+        sums = self.sums if self.working is None else self.working
+        return sums.weight > 0.0 and are_needed(sums.hessian, sums.raw.hessian.shape[0])
 
     def natural(self, work: Coordinates | Whitening) -> InfluenceSums:
         """The natural loss's sums in these working coordinates."""
@@ -121,12 +128,13 @@ def add_rows(totals: Totals | None, problem: SumProblem, unit: float) -> Totals:
     if work is not None:
         found = _in_coordinates(found, problem, work)
     total = found if totals is None else totals.merge(found)
-    if total.work is not None or isinstance(problem, NetworkProblem):
+    if isinstance(total.work, Whitening) or isinstance(problem, NetworkProblem):
         return total
     if not (found.sums.weight > 0.0 and total.asks_for_coordinates):
         return total
-    found = _in_coordinates(found, problem, measure(source, model.basis, model.fit_intercept))
-    return found if totals is None else totals.merge(found)
+    fresh = measure(source, model.basis, model.fit_intercept)
+    found = _in_coordinates(found, problem, fresh)
+    return found if totals is None else totals.merge(found, fresh)
 
 
 def _in_coordinates(
@@ -167,21 +175,6 @@ def _moved(
     for row, total in ((c.V_F, c.S_F), (c.V_FF, c.S_FF)):
         vectors[row] += raw.scalars[total] * b
     return dataclasses.replace(sums, raw=c.Sums(hessian, vectors, raw.scalars), exponent=0.0)
-
-
-def _centred(totals: Totals, fit_intercept: bool) -> Totals:
-    """The totals with working coordinates of all rows, not of those that came first."""
-    work, working = totals.work, totals.working
-    if work is None or working is None or isinstance(work, Whitening):
-        return totals
-    raw = working.raw
-    if not raw.scalars[c.S_FF] > 0.0:
-        return totals
-    shift = raw.vectors[c.V_FF] / raw.scalars[c.S_FF] if fit_intercept else np.zeros(work.m)
-    square = np.diagonal(raw.hessian) / raw.scalars[c.S_FF] - shift**2
-    spread = work.units * np.sqrt(np.maximum(square, 0.0))
-    fresh = Coordinates(work.means + work.units * shift, even_units(spread))
-    return dataclasses.replace(totals, work=fresh, working=totals.natural(fresh))
 
 
 def needs_rows(what: str) -> ValueError:
@@ -231,18 +224,13 @@ class Accumulated(SumProblem):
         return self.sums.mean_norm if self.ball.radius is None else self.ball.radius
 
     @cached_property
-    def _placed(self) -> Totals:
-        return _centred(self.totals, self.model.fit_intercept)
-
-    @cached_property
     def coordinates(self) -> Coordinates | Whitening | None:
         """Working coordinates where the penalty, or the columns' scales, ask for them."""
-        return self._placed.work
+        return self.totals.work
 
     def working_sums(self) -> InfluenceSums:
         """The natural loss's gradient and Hessian at θ̂ in working coordinates."""
-        found = self._placed
-        return found.sums if found.working is None else found.working
+        return self.sums if self.totals.working is None else self.totals.working
 
     def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
         """gᵀΔ and ΔᵀHΔ for a step Δ in θ, natural loss, no penalty; on given rows as ever."""

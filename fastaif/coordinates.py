@@ -154,12 +154,12 @@ def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinate
     mean, ratio = total / weight, squares / weight
     if centre:
         spread = largest * np.sqrt(np.maximum(ratio - (mean / largest) ** 2, 0.0))
-        return Coordinates(origin + mean, even_units(spread))
+        return Coordinates(origin + mean, _units(spread))
     size_of = np.hypot(origin + mean, largest * np.sqrt(ratio))
-    return Coordinates(np.zeros(mean.size), even_units(size_of))
+    return Coordinates(np.zeros(mean.size), _units(size_of))
 
 
-def even_units(spread: Array) -> Array:
+def _units(spread: Array) -> Array:
     """The power of two nearest each extreme spread; 1 for ordinary and constant columns."""
     extreme = (spread > 0) & ((spread > _EXTREME) | (spread < 1.0 / _EXTREME))
     exponents = np.round(np.log2(np.where(extreme, spread, 1.0)))

@@ -277,6 +277,32 @@ def test_columns_far_from_zero(name):
             assert cost == pytest.approx(1.0, rel=1e-7)
 
 
+def far_away(n=150):
+    """A model, its rows near zero, and the same rows 2^20 away, of the same influence."""
+    X, y, _ = make("linear", n, 3)
+    X = np.round(X * 256) / 256
+    near = estimator("linear").fit(X, y)
+    far, offset = copy.deepcopy(near), np.full(3, 2.0**20)
+    far.intercept_ = float(near.intercept_ - far.coef_ @ offset)
+    return far, X + offset, y, fa.aif(near, X, y, radius=1.0).influence[:3]
+
+
+@pytest.mark.parametrize("first", [[[2.0**30] * 3], [[0.0] * 3, [2.0**20] * 3, [2.0**21] * 3]])
+def test_rows_that_are_nowhere_near_the_others(first):
+    """Coordinates of the first block, or of one part, are not those of all: the weights say so."""
+    model, X, y, wanted = far_away()
+    first = np.array(first)
+    targets, light = model.predict(first) + 1.0, np.full(len(first), 1e-30)
+    early = fa.InfluenceAccumulator(model, radius=1.0).update(first, targets, light)
+    rest = accumulated(model, X, y, edges=[0, 60, 150], radius=1.0)
+    totals = [early.merge(rest), rest.merge(early)]
+    for start, stop in ((0, 60), (60, 150)):
+        early.update(X[start:stop], y[start:stop])
+    for total in (*totals, early):
+        found = quietly(total.result).influence[:3]
+        assert relative_error(found, wanted) <= 2e-9
+
+
 def test_coordinates_are_given_up_where_the_whole_needs_none():
     """A block in which a column hardly varies does not slow down all that follow."""
     X, y, _ = data("linear")
@@ -341,12 +367,18 @@ def test_extreme_weights(unit, order):
     wanted = quietly(fa.aif, fitted("ridge", True), X, y, sample_weight=w, order=order)
     found = quietly(accumulated(model, X, y, w * unit, order=order).result)
     assert relative_error(found.influence, wanted.influence) <= 1e-10
-    assert np.isfinite(found.diagnostics["newton_step"])
+    part = quietly(accumulated(model, X, y, w * unit, [0, 40], order=order).result)
+    whole = quietly(fa.aif, model, X[:40], y[:40], sample_weight=w[:40] * unit, order=order)
+    step = part.diagnostics["newton_step"]
+    assert step == pytest.approx(whole.diagnostics["newton_step"], rel=1e-9)
+    assert step > 0.01
     light = np.where(np.arange(len(y)) < 20, unit if unit < 1 else 1.0, 1.0 if unit < 1 else unit)
-    rest = estimator("linear", alpha=0.0).fit(X[20:], y[20:])
+    rest = estimator("linear", alpha=0.0).fit(X[:50], y[:50])
     found = quietly(accumulated(rest, X, y, light, order=order).result)
     wanted = quietly(fa.aif, rest, X, y, sample_weight=light, order=order)
     assert relative_error(found.influence, wanted.influence) <= 1e-11
+    step = found.diagnostics["newton_step"]
+    assert step == pytest.approx(wanted.diagnostics["newton_step"], rel=1e-9)
 
 
 @pytest.mark.parametrize("order", [1.0, 2.0])
@@ -379,7 +411,10 @@ def test_the_estimator_is_copied():
     wanted = fa.aif(model, X, y)
     total = fa.InfluenceAccumulator(model).update(X[:70], y[:70])
     model.fit(X, -y)
-    assert_same(total.update(X[70:], y[70:]).result(), wanted)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    found = total.update(frame[70:], y[70:]).result()
+    np.testing.assert_array_equal(found.params, wanted.params)
+    assert relative_error(found.influence, wanted.influence) <= 1e-12
 
 
 # --- what is refused ----------------------------------------------------------------------
@@ -586,6 +621,11 @@ def test_warnings_and_refusals_of_the_whole():
     exact = model.predict(X)
     with pytest.raises(ValueError, match="every sample's input gradient is zero"):
         accumulated(model, X, exact).result()
+    small = fa.InfluenceAccumulator(model).update(X[:50] * 1e-9, model.predict(X[:50] * 1e-9))
+    large = fa.InfluenceAccumulator(model).update(X * 1e9, model.predict(X * 1e9) * (1 + 1e-15))
+    for merged in (small.merge(large), large.merge(small)):
+        with pytest.raises(ValueError, match="every sample's input gradient is zero"):
+            merged.result()
     few = fa.LinearRegression()
     few.coef_, few.intercept_, few.n_features_in_ = np.ones(3), 0.0, 3
     with pytest.raises(np.linalg.LinAlgError, match="damping > 0"):
