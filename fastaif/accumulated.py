@@ -57,11 +57,11 @@ class Totals:
     work: Coordinates | Whitening | None = None
     working: InfluenceSums | None = None
 
-    def merge(self, other: Totals, work: Coordinates | None = None) -> Totals:
+    def merge(self, other: Totals) -> Totals:
         """The totals of both sets of rows; neither is changed.
 
-        Working coordinates are those given, or the heavier part's. A column that is far from
-        zero in a part need not be so in the whole: there they are given up.
+        Working coordinates are the heavier part's. A column that is far from zero in a part
+        need not be so in the whole: there they are given up.
         """
         unit = max(self.unit, other.unit)
         both = self, other
@@ -72,17 +72,17 @@ class Totals:
             max(self.target_size, other.target_size),
             self.kinked_pairs + other.kinked_pairs,
         )
-        chosen = work or self._work_with(other)
-        if chosen is None or not (isinstance(chosen, Whitening) or total.asks_for_coordinates):
+        work = self._work_with(other)
+        if work is None or not (isinstance(work, Whitening) or total.asks_for_coordinates):
             return total
-        parts = (_scaled(part.natural(chosen), part.unit / unit) for part in both)
-        return dataclasses.replace(total, work=chosen, working=_added(*parts))
+        parts = (_scaled(part.natural(work), part.unit / unit) for part in both)
+        return dataclasses.replace(total, work=work, working=_added(*parts))
 
     def _work_with(self, other: Totals) -> Coordinates | Whitening | None:
         """The heavier part's working coordinates, where it has any."""
-        mine, theirs = (part.unit * part.sums.weight for part in (self, other))
         if self.work is None or other.work is None:
             return other.work if self.work is None else self.work
+        mine, theirs = (part.unit * part.sums.raw.scalars[c.S_FF] for part in (self, other))
         return self.work if mine >= theirs else other.work
 
     @property
@@ -132,9 +132,8 @@ def add_rows(totals: Totals | None, problem: SumProblem, unit: float) -> Totals:
         return total
     if not (found.sums.weight > 0.0 and total.asks_for_coordinates):
         return total
-    fresh = measure(source, model.basis, model.fit_intercept)
-    found = _in_coordinates(found, problem, fresh)
-    return found if totals is None else totals.merge(found, fresh)
+    found = _in_coordinates(found, problem, measure(source, model.basis, model.fit_intercept))
+    return found if totals is None else totals.merge(found)
 
 
 def _in_coordinates(

@@ -24,6 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import fastaif as fa
+from fastaif import accumulated as accumulated_module
+from fastaif.coordinates import measure
 
 EDGES = [0, 1, 3, 20, 21, 90, 150]
 KERNEL = {"centers": "fixed", "n_centers": 8, "random_state": 5}
@@ -287,7 +289,14 @@ def far_away(n=150):
     return far, X + offset, y, fa.aif(near, X, y, radius=1.0).influence[:3]
 
 
-@pytest.mark.parametrize("first", [[[2.0**30] * 3], [[0.0] * 3, [2.0**20] * 3, [2.0**21] * 3]])
+NOWHERE = {
+    "one row": [[2.0**30] * 3],
+    "wide": [[0.0] * 3, [2.0**20] * 3, [2.0**21] * 3],
+    "near zero": [[0.0, 1.0, 2.0], [1.0, -1.0, 0.0], [-1.0, 0.5, -2.0], [0.25, -1.0, 1.0]],
+}
+
+
+@pytest.mark.parametrize("first", NOWHERE.values(), ids=NOWHERE)
 def test_rows_that_are_nowhere_near_the_others(first):
     """Coordinates of the first block, or of one part, are not those of all: the weights say so."""
     model, X, y, wanted = far_away()
@@ -301,6 +310,17 @@ def test_rows_that_are_nowhere_near_the_others(first):
     for total in (*totals, early):
         found = quietly(total.result).influence[:3]
         assert relative_error(found, wanted) <= 2e-9
+
+
+def test_columns_are_measured_once(monkeypatch):
+    """Blocks after the first that asks for coordinates take the same ones."""
+    model, X, y, _ = far_away()
+    calls = []
+    monkeypatch.setattr(
+        accumulated_module, "measure", lambda *args: calls.append(args) or measure(*args)
+    )
+    accumulated(model, X, y, edges=[0, 50, 70, 150])
+    assert len(calls) == 1
 
 
 def test_coordinates_are_given_up_where_the_whole_needs_none():
@@ -379,6 +399,22 @@ def test_extreme_weights(unit, order):
     assert relative_error(found.influence, wanted.influence) <= 1e-11
     step = found.diagnostics["newton_step"]
     assert step == pytest.approx(wanted.diagnostics["newton_step"], rel=1e-9)
+
+
+def test_weights_on_both_sides_of_extreme():
+    """Blocks whose weights were divided by different units: their squares as well."""
+    X, y, _ = data("linear")
+    model = estimator("linear", alpha=0.0).fit(X[:50], y[:50])
+    w = np.where(np.arange(150) < 90, 1e-61, 3e-60)
+    found, wanted = (
+        quietly(call) for call in (
+            accumulated(model, X, y, w).result,
+            lambda: fa.aif(model, X, y, sample_weight=w),
+        )
+    )  # fmt: skip
+    assert_same(found, wanted)
+    step = wanted.diagnostics["newton_step"]
+    assert found.diagnostics["newton_step"] == pytest.approx(step, rel=1e-9)
 
 
 @pytest.mark.parametrize("order", [1.0, 2.0])
