@@ -178,10 +178,7 @@ class InfluenceAccumulator:
         merged = copy.copy(self)
         merged._problem = self._named(other._problem.model.columns)
         mine, theirs = self._totals, other._totals
-        if mine is None or theirs is None:
-            merged._totals = theirs if mine is None else mine
-        else:
-            merged._totals = mine.merge(theirs)
+        merged._totals = mine.merge(theirs) if mine and theirs else mine or theirs
         return merged
 
     def result(self) -> InfluenceResult:

@@ -86,7 +86,6 @@ class InfluenceProblem(ABC):
     clean: RowSource | None = None
     sharing: Sharing = OWN_BUDGETS
     clean_ball: Ball | None = None
-
     keeps_rows: ClassVar[bool] = True  # False: only sums over them are left
 
     @property
