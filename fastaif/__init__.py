@@ -21,6 +21,7 @@ _WHERE = {
     "sensitivity": "_sensitivity",
     "ComplexityCurve": "_complexity",
     "complexity_curve": "_complexity",
+    "InfluenceAccumulator": "_accumulate",
     "WithInfluence": "_selection",
     "sensitivity_scorer": "_selection",
     "BootstrapDraws": "intervals",

@@ -5,6 +5,7 @@ from . import losses as losses
 from . import norms as norms
 from . import plotting as plotting
 from . import theory as theory
+from ._accumulate import InfluenceAccumulator as InfluenceAccumulator
 from ._aif import aif as aif
 from ._attack import adversarial_loss as adversarial_loss
 from ._attack import attack as attack

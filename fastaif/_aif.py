@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from .streaming import blas_for_solves
 
 _STATIONARITY = 0.01  # of a standard error
 _KINKED = 0.2  # of the samples
+
+Result = TypeVar("Result", bound=InfluenceResult)
 
 
 def aif(
@@ -117,6 +119,10 @@ def aif(
         Some gradients are zero, the attack direction is not unique, θ̂ is not
         stationary on (X, y), or an iterative solver stopped early.
 
+    See Also
+    --------
+    InfluenceAccumulator : the same for rows that come in blocks.
+
     Examples
     --------
     >>> import fastaif as fa
@@ -140,13 +146,18 @@ def aif(
     _refuse_gauss_newton(problem, hessian)
     if refine:
         problem = _refined(problem)
+    return conclude(problem, InfluenceResult)
+
+
+def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
+    """Solve, with the refusals and warnings that only the sums can tell."""
     _refuse_zero_gradients(problem)
     _refuse_kinks(problem)
     with blas_for_solves(len(problem.params)):
         influence = problem.influence()
         _warn(problem)
-    return InfluenceResult(
-        influence=influence, problem=problem, p=problem.ball.p, order=float(order)
+    return kind(
+        influence=influence, problem=problem, p=problem.ball.p, order=problem.sharing.order
     )
 
 
@@ -180,7 +191,7 @@ def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
 
 def _refuse_kinks(problem: InfluenceProblem) -> None:
     """Fixed centres that are attacked inputs themselves make the influence wrong by their share."""
-    share = problem.kinked_pairs / problem.source.n_rows
+    share = problem.kinked_pairs / problem.n_rows
     if isinstance(problem, BasisProblem) and share > _KINKED:
         raise ValueError(
             f"{share:.0%} of the samples are centres of the NTK themselves, where it has kinks: "
@@ -193,7 +204,7 @@ def _rounding(problem: InfluenceProblem) -> float:
     """How large |ℓ'| is where a regression fits its targets to the last digits."""
     if problem.model.loss.name not in ("squared_error", "huber"):
         return 0.0
-    return 1e-13 * float(np.abs(problem.source.targets(0, 4096)).max())
+    return 1e-13 * problem.target_size()
 
 
 def _warn(problem: InfluenceProblem) -> None:
@@ -206,7 +217,7 @@ def _warn(problem: InfluenceProblem) -> None:
     zero, ties = problem.zero_gradients, problem.ties
     if zero:
         warn(
-            f"{zero} of {problem.source.n_rows} samples have a zero input gradient; Theorem 4.1 "
+            f"{zero} of {problem.n_rows} samples have a zero input gradient; Theorem 4.1 "
             "assumes there are none, and counts them as unattacked",
             ZeroGradientWarning,
         )
@@ -226,9 +237,13 @@ def _warn(problem: InfluenceProblem) -> None:
         )
     step = problem.newton_step(below=_STATIONARITY)
     if step > _STATIONARITY:
+        advice = (
+            "Pass the data of the fit, in its order, tighten the fit's tol, or pass refine=True"
+            if problem.keeps_rows
+            else "Add up all of the data of the fit and no others, or tighten the fit's tol"
+        )
         warn(
             f"the model is not stationary on (X, y): a Newton step moves it by {step:.2g} standard "
-            "errors. Pass the data of the fit, in its order, tighten the fit's tol, or pass "
-            "refine=True",
+            f"errors. {advice}",
             StationarityWarning,
         )

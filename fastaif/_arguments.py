@@ -45,14 +45,23 @@ def evaluation_rows(model: Model, X: Any, y: Any, name: str = "X") -> RowSource:
 
 
 def rows_of(
-    model: Model, X: Array, y: Any, sample_weight: Any = None, name: str = "y"
+    model: Model,
+    X: Array,
+    y: Any,
+    sample_weight: Any = None,
+    name: str = "y",
+    *,
+    weightless: bool = False,
 ) -> RowSource:
-    """Checked rows for a model; X has passed `_validate.matrix`, `name` is that of y."""
+    """Checked rows for a model; X has passed `_validate.matrix`, `name` is that of y.
+
+    `weightless` rows may all have a weight of zero.
+    """
     m = model.n_features
     if X.shape[1] != m:
         raise ValueError(f"X has {X.shape[1]} features, but the model was fitted to {m}")
     targets = _validate.column(y, X.shape[0], name)
-    weight = _validate.weights(sample_weight, X.shape[0])
+    weight = _validate.weights(sample_weight, X.shape[0], weightless=weightless)
     return RowSource(X, targets, weight, model.encode)
 
 
@@ -80,18 +89,47 @@ def prepare(
 
     `only_radius` leaves the pass for H and Φ until something asks for it.
     """
+    array, columns = _validate.matrix(X)
+    model, smoothing = _describe(estimator, array.shape[1], columns)
+    source, factor = evened(rows_of(model, array, y, sample_weight))
+    problem = assemble(
+        at_weights(model, factor), source, p=p, order=order, radius=radius,
+        feature_scale=feature_scale, attackable=attackable, attack_space=attack_space,
+        formula=formula, damping=damping, solver=solver, random_state=random_state,
+        n_threads=n_threads, hessian=hessian,
+    )  # fmt: skip
+    with locating(source):
+        if not only_radius and smoothing is None:
+            problem.begin()
+        refuse_zero_radius(problem)
+        if smoothing is not None and not only_radius:
+            problem = _on_copies(problem, smoothing)
+    return problem
+
+
+def assemble(
+    model: Model,
+    source: RowSource,
+    *,
+    p: Any,
+    order: Any,
+    radius: Any,
+    feature_scale: Any,
+    attackable: Any,
+    attack_space: Any,
+    formula: str = "exact",
+    damping: float | str = 0.0,
+    solver: str = "auto",
+    random_state: Any = None,
+    n_threads: Any = None,
+    hessian: str = "exact",
+) -> InfluenceProblem:
+    """The problem of a model, its rows and the arguments, which are checked here."""
     p = _validate.number(p, "p", low=1.0, infinite=True)
     sharing = Sharing(_validate.number(order, "order", low=1.0, infinite=True), formula)
     _validate.option(attack_space, "attack_space", ["scaled", "raw"])
     s = _validate.radius(radius)
     threads = _validate.threads(n_threads)
-    array, columns = _validate.matrix(X)
-    model, smoothing = _describe(estimator, array.shape[1], columns)
-    source = rows_of(model, array, y, sample_weight)
-    factor = _validate.weight_factor(source.weight)
-    if factor != 1.0:  # extreme weights would overflow; α of the true total stays
-        source = source._replace(weight=np.asarray(source.weight) / factor)
-        model = dataclasses.replace(model, alpha=partial(_alpha_of, model.alpha, factor))
     m = model.n_features
     ball = make_ball(
         model.basis, m, p=p, radius=s,
@@ -111,16 +149,33 @@ def prepare(
                 "implemented for networks; use order=inf"
             )
         problem = dataclasses.replace(problem, gauss_newton=hessian == "gauss_newton")
-    with locating(source):
-        if not only_radius and smoothing is None:
-            problem.begin()
-        if problem.radius == 0.0:
-            raise ValueError(
-                "every row of X is zero, so that radius='mean_norm' is zero; give a radius"
-            )
-        if smoothing is not None and not only_radius:
-            problem = _on_copies(problem, smoothing)
     return problem
+
+
+def evened(source: RowSource) -> tuple[RowSource, float]:
+    """The rows with weights of about 1, and what they were divided by.
+
+    That is 1 but for extreme weights, whose sums would overflow.
+    """
+    factor = _validate.weight_factor(source.weight)
+    if factor != 1.0:
+        source = source._replace(weight=np.asarray(source.weight) / factor)
+    return source, factor
+
+
+def at_weights(model: Model, factor: float) -> Model:
+    """The model for rows whose weights were divided by `factor`: α is that of the true total."""
+    if factor == 1.0:
+        return model
+    return dataclasses.replace(model, alpha=partial(_alpha_of, model.alpha, factor))
+
+
+def refuse_zero_radius(problem: InfluenceProblem) -> None:
+    """Rows of zeros give an attack no length."""
+    if problem.radius == 0.0:
+        raise ValueError(
+            "every row of X is zero, so that radius='mean_norm' is zero; give a radius"
+        )
 
 
 def _problem(

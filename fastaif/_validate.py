@@ -92,8 +92,8 @@ def column(y: Any, n: int, name: str = "y") -> Array:
     return array
 
 
-def weights(sample_weight: Any, n: int) -> Array | None:
-    """Non-negative finite weights, not all zero, or None."""
+def weights(sample_weight: Any, n: int, weightless: bool = False) -> Array | None:
+    """Non-negative finite weights, not all zero unless `weightless`, or None."""
     if sample_weight is None:
         return None
     w = column(sample_weight, n, "sample_weight")
@@ -103,7 +103,7 @@ def weights(sample_weight: Any, n: int) -> Array | None:
         raise ValueError("sample_weight contains NaN or infinity")
     if w.min() < 0:
         raise ValueError(f"sample_weight has a negative entry ({w.min():g})")
-    if not w.any():
+    if not (weightless or w.any()):
         raise ValueError("sample_weight is zero for every sample")
     return w
 
@@ -111,7 +111,9 @@ def weights(sample_weight: Any, n: int) -> Array | None:
 def weight_factor(w: Array | None) -> float:
     """A power of two that brings extreme weights to about 1; 1 for ordinary ones."""
     largest = 1.0 if w is None else float(w.max())
-    return 1.0 if 1e-60 < largest < 1e60 else float(np.exp2(np.round(np.log2(largest))))
+    if largest == 0.0 or 1e-60 < largest < 1e60:
+        return 1.0
+    return float(np.exp2(np.round(np.log2(largest))))
 
 
 def number(

@@ -12,6 +12,7 @@ from . import validity
 from ._compute import _types as c
 from ._compute import get
 from ._network_sums import LARGEST_BEND, NetworkSweep
+from .coordinates import Coordinates
 from .network_fit import DENSE, fit_network
 from .network_model import NetworkModel
 from .norms import lp_norm
@@ -19,6 +20,7 @@ from .problems import number
 from .solvers.newton import NewtonResult
 from .streaming import RowSource, map_rows
 from .sum_problem import SumProblem, finite
+from .whitening import Whitening
 
 Array = NDArray[Any]
 
@@ -38,13 +40,17 @@ class NetworkProblem(SumProblem):
 
     def begin(self) -> None:
         """Make the one pass."""
+        self.refuse_size()
+        super().begin()
+
+    def refuse_size(self) -> None:
+        """Refuse a network whose Hessian has no room."""
         d = len(self.params)
         if d > DENSE:
             raise ValueError(
                 f"the network has {d} parameters, and the influence of a network needs their "
                 f"Hessian, which is formed for up to {DENSE}; use fewer hidden units or features"
             )
-        super().begin()
 
     @property
     def layer(self) -> NetworkModel:
@@ -57,9 +63,9 @@ class NetworkProblem(SumProblem):
         return self.layer.sweep(self.source, self.ball, self.n_threads)
 
     @property
-    def coordinates(self) -> None:
-        """Working coordinates are those of linear predictors."""
-        return
+    def coordinates(self) -> Coordinates | Whitening | None:
+        """None: working coordinates are those of linear predictors."""
+        return None
 
     @property
     def _needs(self) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,7 @@ class InfluenceProblem(ABC):
     clean: RowSource | None = None
     sharing: Sharing = OWN_BUDGETS
     clean_ball: Ball | None = None
+    keeps_rows: ClassVar[bool] = True  # False: only sums over them are left
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,6 +102,15 @@ class InfluenceProblem(ABC):
     def evaluation(self) -> RowSource:
         """The rows on which sensitivities are evaluated by default."""
         return self.source if self.clean is None else self.clean
+
+    @property
+    def n_rows(self) -> int:
+        """n."""
+        return self.source.n_rows
+
+    def target_size(self) -> float:
+        """How large targets are, from the first of them."""
+        return float(np.abs(self.source.targets(0, 4096)).max())
 
     # --- at θ̂ -----------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ def summary(result: InfluenceResult, eps: Array) -> str:
         "Adversarial influence".center(_WIDTH),
         "=" * _WIDTH,
         _pair("Model", problem.model.kind, "Attack norm p", norm_name(result.p)),
-        _pair("Samples", str(problem.source.n_rows), "Attack radius s", f"{result.radius:.6g}"),
+        _pair("Samples", str(problem.n_rows), "Attack radius s", f"{result.radius:.6g}"),
         _pair("Features", str(problem.model.n_features), "Order", norm_name(result.order)),
         _pair(
             "S/eps^2", f"{result.sensitivity_coefficient:.6g}",
@@ -70,19 +70,20 @@ def summary(result: InfluenceResult, eps: Array) -> str:
     hidden = len(result.params) - len(rows)
     if hidden:
         lines.append(f"{'':>20} ({hidden} more coefficients move less)")
-    lines += ["-" * _WIDTH, f"{'eps':>20} {'S (eq. 4)':>14} {'flipped':>14}"]
+    flips = f" {'flipped':>14}" if problem.keeps_rows else ""
+    lines += ["-" * _WIDTH, f"{'eps':>20} {'S (eq. 4)':>14}{flips}"]
     for e in eps:
         cost = e**2 * result.sensitivity_coefficient
-        lines.append(f"{e:>20g} {cost:>14.6g} {result.flip_fraction(float(e)):>14.1%}")
+        flipped = f" {result.flip_fraction(float(e)):>14.1%}" if problem.keeps_rows else ""
+        lines.append(f"{e:>20g} {cost:>14.6g}{flipped}")
     if problem.alpha > 0:
         lines.append(
             "With alpha > 0, S leaves out a term of first order: see expansion='taylor'."
         )
-    lines += [
-        "-" * _WIDTH,
-        f"Validity radius {radius_text(result)} ({result.validity_reason})",
-        diagnostics_line(result.diagnostics),
-    ]
+    lines.append("-" * _WIDTH)
+    if problem.keeps_rows:
+        lines.append(f"Validity radius {radius_text(result)} ({result.validity_reason})")
+    lines.append(diagnostics_line(result.diagnostics))
     return "\n".join(lines)
 
 

@@ -165,6 +165,8 @@ class InfluenceResult(Intervals):
         return float(fraction) if np.ndim(eps) == 0 else fraction
 
     def _warn_about_flips(self, radii: Array) -> None:
+        if not self.problem.keeps_rows:
+            return
         largest = float(np.max(radii, initial=0.0))
         fraction = float(self._kinks.flip_fraction(np.asarray(largest)))
         if fraction > 0.05:

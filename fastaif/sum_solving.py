@@ -127,11 +127,15 @@ class SumSolving(InfluenceProblem):
         work = self.coordinates
         if work is None:
             return factorize(self._local.hessian + damping * np.eye(len(self.params)))
-        sweep = self.working_sweep()
-        H = sweep.run(self.enter(self.params), c.NEED_GRADIENT | c.NEED_HESSIAN).hessian
+        H = self.working_sums().hessian
         H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
         factor = factorize(H + damping * work.damping(len(H)))
         return None if factor is None else WorkingFactor(factor, work)
+
+    def working_sums(self) -> InfluenceSums:
+        """The natural loss's gradient and Hessian at θ̂ in working coordinates."""
+        need = c.NEED_GRADIENT | c.NEED_HESSIAN
+        return self.working_sweep().run(self.enter(self.params), need)
 
     @cached_property
     def operator(self) -> WorkingHessian:

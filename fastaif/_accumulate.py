@@ -1,0 +1,297 @@
+"""`InfluenceAccumulator`: the influence from blocks of rows that nobody keeps."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _validate
+from ._aif import conclude
+from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
+from ._smoothing import RandomizedSmoothing
+from .accumulated import Totals, add_rows, needs_rows, without_rows
+from .differentiable import DifferentiableModel
+from .intervals import BootstrapDraws
+from .kernel_model import KernelModel
+from .likeness import refuse_unlike
+from .linear_model import LinearModel
+from .models.adapters import describe, refuse_other_columns
+from .network_problem import NetworkProblem
+from .results import InfluenceResult
+from .solvers.choice import cholesky_fits
+from .streaming import RowSource
+from .sum_problem import SumProblem
+from .verification import Verification
+
+Array = NDArray[Any]
+
+
+class InfluenceAccumulator:
+    """`aif` for data in parts: the sums of its one pass, block by block.
+
+    H, Φ, s and all else that `aif` needs are sums over samples (or a running maximum), so
+    that blocks of rows can come one after the other, from other machines, or from yesterday:
+    `update` adds a block, `merge` puts two accumulators together, `result` solves. The result
+    is that of `aif` on all rows at once, to rounding, in whatever order they came.
+
+    Parameters
+    ----------
+    estimator
+        A fitted model that `aif` accepts and whose objective is a mean over samples: all but
+        kernel regressions with moving centres, RandomizedSmoothing and DifferentiableModel. It
+        is copied: fitting it again changes nothing here.
+    p, order, radius, feature_scale, attackable, attack_space, formula, damping
+        As in `aif`. Names in `attackable` are those of the fit.
+    n_threads : int, optional
+        For the sums over a block; all cores by default.
+
+    Attributes
+    ----------
+    n_rows : int
+        How many rows have been added up.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        For what is wrong with the arguments; the message names it.
+
+    Notes
+    -----
+    Memory is that of a few d × d matrices, however many rows there are. Accumulators can be
+    pickled, if the estimator can. α is that of the total weight, whose mean is taken at the end.
+
+    Examples
+    --------
+    >>> import fastaif as fa
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = fa.LinearRegression().fit(X, y)
+    >>> monday = fa.InfluenceAccumulator(model, p=2).update(X[:200], y[:200])
+    >>> tuesday = fa.InfluenceAccumulator(model, p=2).update(X[200:], y[200:])
+    >>> monday.merge(tuesday).result().influence.shape
+    (11,)
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        p: float = 2,
+        order: float = math.inf,
+        radius: str | float = "mean_norm",
+        feature_scale: Any = None,
+        attackable: Any = None,
+        attack_space: str = "scaled",
+        formula: str = "exact",
+        damping: float | str = 0.0,
+        n_threads: int | None = None,
+    ) -> None:
+        _validate.option(formula, "formula", ["exact", "paper"])
+        if damping != "auto":
+            damping = _validate.number(damping, "damping", low=0.0)
+        self._estimator = copy.deepcopy(estimator)
+        model = _describe(self._estimator)
+        problem = assemble(
+            model, _no_rows(model), p=p, order=order, radius=radius, feature_scale=feature_scale,
+            attackable=attackable, attack_space=attack_space, formula=formula, damping=damping,
+            solver="cholesky", n_threads=n_threads,
+        )  # fmt: skip
+        assert isinstance(problem, SumProblem)
+        _refuse_size(problem)
+        self._problem = problem
+        self._totals: Totals | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows have been added up."""
+        return 0 if self._totals is None else self._totals.n_rows
+
+    def __repr__(self) -> str:
+        order, ball = self._problem.sharing.order, self._problem.ball
+        return (
+            f"InfluenceAccumulator({self._estimator!r}, p={ball.p:g}, order={order:g}) of "
+            f"{self.n_rows} rows"
+        )
+
+    def update(self, X: Any, y: Any, sample_weight: Any = None) -> InfluenceAccumulator:
+        """Add a block of rows.
+
+        Parameters
+        ----------
+        X : array (k, m)
+            Of any size: a few thousand rows or more make good use of the machine.
+        y : array (k,)
+        sample_weight : array (k,), optional
+            1 by default. Here, unlike in `aif`, all weights of a block may be zero.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            As of `aif`; a NaN is located by its row in this block. The accumulator is then as it
+            was before.
+        """
+        if np.ndim(X) == 2 and np.shape(X)[0] == 0:
+            raise ValueError("X is an empty block (0 rows): leave it out")
+        array, columns = _validate.matrix(X)
+        problem = self._named(columns)
+        source, unit = evened(rows_of(problem.model, array, y, sample_weight, weightless=True))
+        with locating(source):
+            self._totals = add_rows(self._totals, dataclasses.replace(problem, source=source), unit)
+        self._problem = problem
+        return self
+
+    def merge(self, other: InfluenceAccumulator) -> InfluenceAccumulator:
+        """The accumulator of both sets of rows, a new one; neither of the two is changed.
+
+        That makes it safe in a tree reduction, such as Dask's, which may use a part twice.
+
+        Parameters
+        ----------
+        other : InfluenceAccumulator
+            Of the same model, θ̂ included, and the same attack.
+
+        Returns
+        -------
+        InfluenceAccumulator
+
+        Raises
+        ------
+        TypeError
+            `other` is no InfluenceAccumulator.
+        ValueError
+            The two do not sum the same thing; the message says what differs.
+        """
+        if not isinstance(other, InfluenceAccumulator):
+            raise TypeError(
+                f"merge takes another InfluenceAccumulator, but was given {type(other).__name__}"
+            )
+        refuse_unlike(self._problem, other._problem)
+        merged = copy.copy(self)
+        merged._problem = self._named(other._problem.model.columns)
+        mine, theirs = self._totals, other._totals
+        merged._totals = mine.merge(theirs) if mine and theirs else mine or theirs
+        return merged
+
+    def result(self) -> InfluenceResult:
+        """The influence on all rows so far; more may be added afterwards.
+
+        Returns
+        -------
+        InfluenceResult
+            As of `aif` on all rows, but for what needs the rows themselves: per_sample,
+            bootstrap, std_error, conf_int, validity_radius, flip_fraction and verify raise a
+            ValueError. So `sensitivity` and `predict_params` cannot warn about flips.
+
+        Raises
+        ------
+        ValueError
+            No rows yet, or none with a positive weight; and as of `aif`.
+        numpy.linalg.LinAlgError
+            The Hessian is singular or indefinite.
+
+        Warns
+        -----
+        InfluenceWarning
+            As `aif`.
+        """
+        totals = self._totals
+        if totals is None:
+            raise ValueError("no rows have been added yet: call update(X, y) first")
+        if totals.sums.weight == 0.0:
+            raise ValueError(
+                f"sample_weight is zero for all of the {totals.n_rows} rows added so far"
+            )
+        model = at_weights(self._problem.model, totals.unit)
+        assert isinstance(model, LinearModel)
+        problem = without_rows(dataclasses.replace(self._problem, model=model), totals)
+        refuse_zero_radius(problem)
+        return conclude(problem, _ResultWithoutRows)
+
+    def _named(self, columns: tuple[str, ...] | None) -> SumProblem:
+        """The problem with the inputs' names, if it has none and these have."""
+        model = self._problem.model
+        if columns is None or model.columns is not None:
+            refuse_other_columns(columns, model.columns)
+            return self._problem
+        return dataclasses.replace(self._problem, model=_describe(self._estimator, columns))
+
+
+def _describe(estimator: Any, columns: tuple[str, ...] | None = None) -> LinearModel:
+    """The model of an estimator, if its influence is made of sums over samples."""
+    advice = "call aif(estimator, X, y) with all of the data"
+    if isinstance(estimator, (RandomizedSmoothing, DifferentiableModel)):
+        raise TypeError(
+            f"an InfluenceAccumulator does not take a {type(estimator).__name__}: {advice}"
+        )
+    model = describe(estimator, columns)
+    if not isinstance(model, KernelModel):
+        return model
+    if model.moving:
+        raise ValueError(
+            "a kernel regression with centers='moving' is no mean over samples, for every sample "
+            f"is a centre of all others: use centers='fixed', or {advice}"
+        )
+    return model.at_fixed_centers()
+
+
+def _no_rows(model: LinearModel) -> RowSource:
+    """Rows of which there are none."""
+    return RowSource(np.empty((0, model.n_features)), np.empty(0), None, model.encode)
+
+
+def _refuse_size(problem: SumProblem) -> None:
+    if isinstance(problem, NetworkProblem):
+        problem.refuse_size()
+    d = len(problem.params)
+    if not cholesky_fits(d):
+        raise ValueError(
+            f"the model has {d} parameters, too many for an InfluenceAccumulator, which sums the "
+            "Hessian: call aif(estimator, X, y, solver='cg') with the data"
+        )
+
+
+class _ResultWithoutRows(InfluenceResult):
+    """An `InfluenceResult` of sums alone: what needs the rows themselves is refused."""
+
+    def per_sample(self) -> Array:
+        """Refused: it needs the rows."""
+        raise needs_rows("per_sample")
+
+    def bootstrap(self, n_draws: int = 200, random_state: Any = None) -> BootstrapDraws:
+        """Refused: it needs the rows."""
+        raise needs_rows("bootstrap")
+
+    def std_error(self, method: str = "bootstrap", **options: Any) -> Any:
+        """Refused: it needs the rows."""
+        raise needs_rows("std_error")
+
+    def conf_int(self, *arguments: Any, **options: Any) -> Array:
+        """Refused: it needs the rows."""
+        raise needs_rows("conf_int")
+
+    @property
+    def validity_radius(self) -> float:
+        """Refused: it needs the rows."""
+        raise needs_rows("validity_radius")
+
+    @property
+    def validity_reason(self) -> str:
+        """Refused: it needs the rows."""
+        raise needs_rows("validity_reason")
+
+    def flip_fraction(self, eps: Any) -> Any:
+        """Refused: it needs the rows."""
+        raise needs_rows("flip_fraction")
+
+    def verify(self, eps: float) -> Verification:
+        """Refused: it needs the rows."""
+        raise needs_rows("verify")

@@ -1,0 +1,275 @@
+"""Sums over rows that are not kept, and the influence problems that they make."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import _types as c
+from ._sums import InfluenceSums
+from .basis_problem import BasisProblem
+from .coordinates import Coordinates, are_needed, measure
+from .linear_problem import LinearProblem
+from .network_problem import NetworkProblem
+from .streaming import RowSource
+from .sum_problem import SumProblem, finite
+from .validity import Kinks
+from .whitening import Whitening
+
+Array = NDArray[Any]
+
+_NATURAL = c.NEED_GRADIENT | c.NEED_HESSIAN
+# Scalar sums that count rows or hold a maximum, whatever the unit of the weights.
+_UNWEIGHTED = [c.S_ZERO, c.S_WRONG, c.S_TIES, c.S_PEAK]
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """What one pass over some rows leaves of them.
+
+    Attributes
+    ----------
+    sums : InfluenceSums
+        Of the model's own coordinates.
+    unit : float
+        A power of two by which the weights were divided.
+    n_rows : int
+    target_size : float
+        The largest |y|.
+    kinked_pairs : int
+        Pairs of a row and a centre at which the model has a kink.
+    work : Coordinates, Whitening or None
+        Working coordinates, where some of the rows asked for them.
+    working : InfluenceSums or None
+        The natural loss's gradient and Hessian there.
+    """
+
+    sums: InfluenceSums
+    unit: float
+    n_rows: int
+    target_size: float
+    kinked_pairs: int
+    work: Coordinates | Whitening | None = None
+    working: InfluenceSums | None = None
+
+    def merge(self, other: Totals) -> Totals:
+        """The totals of both sets of rows; neither is changed.
+
+        Working coordinates are the heavier part's. A column that is far from zero in a part
+        need not be so in the whole: there they are given up.
+        """
+        unit = max(self.unit, other.unit)
+        both = self, other
+        total = Totals(
+            _added(*(_scaled(part.sums, part.unit / unit) for part in both)),
+            unit,
+            self.n_rows + other.n_rows,
+            max(self.target_size, other.target_size),
+            self.kinked_pairs + other.kinked_pairs,
+        )
+        work = self._work_with(other)
+        if work is None or not (isinstance(work, Whitening) or total.asks_for_coordinates):
+            return total
+        parts = (_scaled(part.natural(work), part.unit / unit) for part in both)
+        return dataclasses.replace(total, work=work, working=_added(*parts))
+
+    def _work_with(self, other: Totals) -> Coordinates | Whitening | None:
+        """The heavier part's working coordinates, where it has any."""
+        if self.work is None or other.work is None:
+            return other.work if self.work is None else self.work
+        mine, theirs = (part.unit * part.sums.raw.scalars[c.S_FF] for part in (self, other))
+        return self.work if mine >= theirs else other.work
+
+    @property
+    def asks_for_coordinates(self) -> bool:
+        """Whether columns, as they are summed, are far from zero or of extreme scales."""
+        sums = self.sums if self.working is None else self.working
+        return sums.weight > 0.0 and are_needed(sums.hessian, sums.raw.hessian.shape[0])
+
+    def natural(self, work: Coordinates | Whitening) -> InfluenceSums:
+        """The natural loss's sums in these working coordinates."""
+        if self.working is None:
+            assert isinstance(work, Coordinates)  # whitening is the model's: all parts have it
+            return _moved(self.sums, None, work)
+        if self.work is work or isinstance(work, Whitening):
+            return self.working
+        assert isinstance(self.work, Coordinates)
+        return _moved(self.working, self.work, work)
+
+
+def add_rows(totals: Totals | None, problem: SumProblem, unit: float) -> Totals:
+    """Totals with those of a problem's rows, in one pass over these.
+
+    Where columns are far from zero, or the penalty asks for other coordinates, a second pass
+    over them sums the Hessian in working coordinates.
+
+    Parameters
+    ----------
+    totals : Totals or None
+        Of earlier rows; they are not changed.
+    problem : SumProblem
+    unit : float
+        What the weights of its rows were divided by.
+
+    Raises
+    ------
+    FloatingPointError
+        Some sum is not finite.
+    """
+    model, source = problem.model, problem.source
+    size = float(np.abs(source.targets()).max())
+    found = Totals(problem.sums, unit, problem.n_rows, size, problem.kinked_pairs)
+    work = model.whitening if totals is None else totals.work
+    if work is not None:
+        found = _in_coordinates(found, problem, work)
+    total = found if totals is None else totals.merge(found)
+    if isinstance(total.work, Whitening) or isinstance(problem, NetworkProblem):
+        return total
+    if not (found.sums.weight > 0.0 and total.asks_for_coordinates):
+        return total
+    found = _in_coordinates(found, problem, measure(source, model.basis, model.fit_intercept))
+    return found if totals is None else totals.merge(found)
+
+
+def _in_coordinates(
+    found: Totals, problem: SumProblem, work: Coordinates | Whitening
+) -> Totals:
+    plain = problem.model.sweep(problem.source, None, problem.n_threads)
+    sweep = dataclasses.replace(plain, basis=work.basis(plain.basis))
+    working = finite(sweep.run(work.enter(problem.params), _NATURAL))
+    return dataclasses.replace(found, work=work, working=working)
+
+
+def _scaled(sums: InfluenceSums, factor: float) -> InfluenceSums:
+    """A copy, for weights times a factor."""
+    hessian, vectors, scalars = (factor * part for part in sums.raw)
+    scalars[c.S_W2] *= factor
+    if factor > 0.0:  # else these rows have no weight beside the others
+        scalars[_UNWEIGHTED] = sums.raw.scalars[_UNWEIGHTED]
+    return dataclasses.replace(sums, raw=c.Sums(hessian, vectors, scalars))
+
+
+def _added(mine: InfluenceSums, theirs: InfluenceSums) -> InfluenceSums:
+    """The sum of two copies of sums that are known to be alike."""
+    return mine.merge(dataclasses.replace(theirs, fingerprint=mine.fingerprint))
+
+
+def _moved(
+    sums: InfluenceSums, before: Coordinates | None, after: Coordinates
+) -> InfluenceSums:
+    """Natural sums of u = (v − μ)/ς as those of u' = (v − μ')/ς' = a ∘ u + b."""
+    means, units = (0.0, 1.0) if before is None else (before.means, before.units)
+    a, b = units / after.units, (means - after.means) / after.units
+    raw = sums.raw
+    lower, h, curvature = np.tril(raw.hessian), raw.vectors[c.V_FF], raw.scalars[c.S_FF]
+    cross = np.multiply.outer(a * h, b)
+    hessian = np.multiply.outer(a, a) * lower + cross + cross.T
+    hessian += curvature * np.multiply.outer(b, b)
+    vectors = a * raw.vectors
+    for row, total in ((c.V_F, c.S_F), (c.V_FF, c.S_FF)):
+        vectors[row] += raw.scalars[total] * b
+    return dataclasses.replace(sums, raw=c.Sums(hessian, vectors, raw.scalars), exponent=0.0)
+
+
+def needs_rows(what: str) -> ValueError:
+    """The error of what sums alone cannot tell."""
+    return ValueError(
+        f"{what} needs the rows themselves, and an InfluenceAccumulator keeps nothing but sums "
+        "over them: call aif(estimator, X, y) with the data"
+    )
+
+
+@dataclass(frozen=True)
+class Accumulated(SumProblem):
+    """A SumProblem whose rows are gone.
+
+    Attributes
+    ----------
+    totals : Totals
+        What is left of them; `source` has no rows.
+    """
+
+    totals: Totals = field(kw_only=True)
+
+    keeps_rows: ClassVar[bool] = False
+
+    @property
+    def n_rows(self) -> int:
+        """n."""
+        return self.totals.n_rows
+
+    def target_size(self) -> float:
+        """The largest |y|."""
+        return self.totals.target_size
+
+    @property
+    def kinked_pairs(self) -> int:
+        """Pairs of a row and a centre at which the model has a kink."""
+        return self.totals.kinked_pairs
+
+    @cached_property
+    def sums(self) -> InfluenceSums:
+        """The sums over all rows."""
+        return self.totals.sums
+
+    @cached_property
+    def radius(self) -> float:
+        """s: given, or E ‖x/c‖_p."""
+        return self.sums.mean_norm if self.ball.radius is None else self.ball.radius
+
+    @cached_property
+    def coordinates(self) -> Coordinates | Whitening | None:
+        """Working coordinates where the penalty, or the columns' scales, ask for them."""
+        return self.totals.work
+
+    def working_sums(self) -> InfluenceSums:
+        """The natural loss's gradient and Hessian at θ̂ in working coordinates."""
+        return self.sums if self.totals.working is None else self.totals.working
+
+    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
+        """gᵀΔ and ΔᵀHΔ for a step Δ in θ, natural loss, no penalty; on given rows as ever."""
+        if source is not None and source is not self.source:
+            return super().along(step, source)
+        sums, inner = self.working_sums(), self.enter(step)
+        return float(sums.gradient @ inner), float(inner @ (sums.hessian @ inner))
+
+    def per_sample(self) -> Array:
+        """Refused."""
+        raise needs_rows("per_sample")
+
+    def kinks(self, influence: Array) -> Kinks:
+        """Refused."""
+        raise needs_rows("validity_radius")
+
+
+@dataclass(frozen=True)
+class _AccumulatedLinear(Accumulated, LinearProblem):
+    """A LinearProblem whose rows are gone."""
+
+
+@dataclass(frozen=True)
+class _AccumulatedBasis(Accumulated, BasisProblem):
+    """A BasisProblem whose rows are gone."""
+
+
+@dataclass(frozen=True)
+class _AccumulatedNetwork(Accumulated, NetworkProblem):
+    """A NetworkProblem whose rows are gone."""
+
+
+_KINDS: dict[type, type[Accumulated]] = {
+    LinearProblem: _AccumulatedLinear,
+    BasisProblem: _AccumulatedBasis,
+    NetworkProblem: _AccumulatedNetwork,
+}
+
+
+def without_rows(problem: SumProblem, totals: Totals) -> Accumulated:
+    """A problem of the same kind, model and attack, of which only totals are left."""
+    parts = {f.name: getattr(problem, f.name) for f in dataclasses.fields(problem)}
+    return _KINDS[type(problem)](**parts, totals=totals)
