@@ -22,7 +22,13 @@ from .streaming import single_threaded_blas
 from .whitening import Whitening
 
 Array = NDArray[Any]
+Operator = Callable[[Array], Array]
+Sample = Callable[[int, Array], Array]
 
+# Relative residuals with which solvers may end, for lack of digits or of patience.
+ENOUGH = {"cg": 1e-8, "lissa": 1e-3}
+
+_CG_TOL = 1e-12
 _COLUMNS = 32  # right-hand sides that share products
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 1024
 _PROBE = 1e-4  # below the share of a random vector that a single direction has
@@ -112,26 +118,88 @@ def solve(
     return Solution(H.work.leave(out).reshape(b.shape), iterations, worst)
 
 
-def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
-    """Conjugate gradients; a random column in company finds out whether H is singular."""
+def by_cg(
+    multiply: Operator,
+    g: Array,
+    precondition: Operator,
+    tol: Any = None,
+    probe: Array | None = None,
+) -> Solution:
+    """Conjugate gradients on g (d, k); a random column, `probe`, finds out whether H is singular.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        H is singular or indefinite.
+    """
     d, k = g.shape
-    goals = np.full(k, 1e-12 if tol is None else tol)
-    if not H.is_definite:
-        probe = np.random.default_rng(0).choice([-1.0, 1.0], size=(d, 1))
-        g, goals = np.hstack([g, probe * np.sqrt(H.diagonal)[:, None]]), np.append(goals, _PROBE)
-    inverse = 1.0 / H.diagonal[:, None]
+    goals = np.empty(k)
+    goals[:] = _CG_TOL if tol is None else tol
+    if probe is not None:
+        g, goals = np.column_stack([g, probe]), np.append(goals, _PROBE)
     found = conjugate_gradients(
-        H, g, lambda R: inverse * R, tol=goals, max_iter=most_products(d)
+        multiply, g, precondition, tol=goals, max_iter=most_products(d)
     )
     if found.curvature is not None and found.flat:
         raise singular_hessian(found.curvature)
     if found.curvature is not None:
-        raise np.linalg.LinAlgError(
-            f"conjugate gradients met negative curvature ({found.curvature:.3g}): the Hessian is "
-            "indefinite and the influence is not defined; pass damping > "
-            f"{-found.curvature:.3g}, or damping='auto'"
+        raise negative_curvature(found.curvature)
+    strict = goals[:k] == goals[:k].min()  # the others were asked for less
+    return Solution(found.x[:, :k], found.iterations, float(found.residual[:k][strict].max()))
+
+
+def negative_curvature(curvature: float) -> np.linalg.LinAlgError:
+    """The error of an H that curves downwards somewhere."""
+    return np.linalg.LinAlgError(
+        f"conjugate gradients met negative curvature ({curvature:.3g}): the Hessian is "
+        "indefinite and the influence is not defined; pass damping='auto', or a damping above "
+        f"{-curvature:.3g} (more where the least eigenvalue is lower than what was met)"
+    )
+
+
+def random_signs(d: int) -> Array:
+    """A fixed random vector (d,) of ±1, which has a share of every direction."""
+    return np.random.default_rng(0).choice([-1.0, 1.0], size=d)
+
+
+def by_lissa(
+    multiply: Operator, sample: Sample, g: Array, scale: float, tol: Any = None
+) -> Solution:
+    """The stochastic series, and what to do where it does not settle.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        It diverges, or gets nowhere.
+    """
+    try:
+        found = lissa(
+            multiply, sample, g, scale=scale, tol=1e-4 if tol is None else max(tol, 1e-4)
         )
-    return Solution(found.x[:, :k], found.iterations, float(found.residual[:k].max()))
+    except DivergenceError as error:
+        raise np.linalg.LinAlgError(
+            f"solver='lissa' diverges ({error}): a few rows dominate the Hessian, so that samples "
+            "of it vary too much; use solver='cg', or pass damping > 0"
+        ) from error
+    if found.residual > _USELESS:
+        raise np.linalg.LinAlgError(
+            f"solver='lissa' got no further than a relative residual of {found.residual:.2g} in "
+            f"{found.iterations} steps: the Hessian is too badly conditioned for it; use "
+            "solver='cg', or pass damping > 0"
+        )
+    return Solution(found.x, found.iterations, found.residual)
+
+
+def batch_rows(trace: float, top: float) -> int:
+    """How many rows a step of LiSSA draws: samples vary by about trace / rows."""
+    return int(np.clip(np.ceil(trace / top), _SMALLEST_BATCH, _LARGEST_BATCH))
+
+
+def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
+    """Conjugate gradients with the diagonal as preconditioner."""
+    inverse = 1.0 / H.diagonal[:, None]
+    probe = None if H.is_definite else random_signs(len(g)) * np.sqrt(H.diagonal)
+    return by_cg(H, g, lambda R: inverse * R, tol, probe)
 
 
 def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
@@ -144,29 +212,15 @@ def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solu
         return np.asarray(units * H(units * U))
 
     top = 1.1 * largest_eigenvalue(len(g), lambda u: multiply(u[:, None])[:, 0], tol=1e-2)
-    batch = int(np.clip(np.ceil(len(g) / top), _SMALLEST_BATCH, _LARGEST_BATCH))
-    try:
-        found = lissa(
-            multiply, _sampler(H, units, batch, seed), units * g,
-            scale=top + len(g) / batch, tol=1e-4 if tol is None else max(tol, 1e-4),
-        )  # fmt: skip
-    except DivergenceError as error:
-        raise np.linalg.LinAlgError(
-            f"solver='lissa' diverges ({error}): a few rows dominate the Hessian, so that samples "
-            "of it vary too much; use solver='cg', or pass damping > 0"
-        ) from error
-    if found.residual > _USELESS:
-        raise np.linalg.LinAlgError(
-            f"solver='lissa' got no further than a relative residual of {found.residual:.2g} in "
-            f"{found.iterations} steps: the Hessian is too badly conditioned for it; use "
-            "solver='cg', or pass damping > 0"
-        )
-    return Solution(units * found.x, found.iterations, found.residual)
+    batch = batch_rows(len(g), top)
+    sample = _sampler(H, units, batch, seed)
+    found = by_lissa(multiply, sample, units * g, top + len(g) / batch, tol)
+    return found._replace(x=units * found.x)
 
 
 def _sampler(
     H: WorkingHessian, units: Array, batch: int, seed: int
-) -> Callable[[int, Array], Array]:
+) -> Sample:
     """Products with H of `batch` rows, drawn afresh in every step."""
     products = H.products
     source, tail = products.sweep.source, int(products.sweep.fit_intercept)

@@ -15,9 +15,15 @@ from ._compute import _types as c
 from ._products import HessianProducts, hessian_products
 from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, WorkingFactor
-from .iterative import Solution, WorkingHessian, inverse_diagonal, solve
+from .iterative import ENOUGH, Solution, WorkingHessian, inverse_diagonal, solve
 from .linear_model import LinearModel
-from .problems import InfluenceProblem, SolverReport, lift, singular_hessian
+from .problems import (
+    InfluenceProblem,
+    SolverReport,
+    lift,
+    singular_hessian,
+    too_many_parameters,
+)
 from .solvers.choice import cholesky_fits
 from .solvers.cholesky import Factor, factorize
 from .solvers.newton import Local
@@ -26,9 +32,6 @@ from .streaming import RowSource, single_threaded_blas
 from .whitening import Whitening
 
 Array = NDArray[Any]
-
-# Relative residuals with which solvers may end, for lack of digits or of patience.
-_ENOUGH = {"cg": 1e-8, "lissa": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -84,20 +87,11 @@ class SumSolving(InfluenceProblem):
         return self.solver != "cholesky"
 
     def with_hessian(self) -> Self:
-        """The same with H formed, as robust fits ask for it.
-
-        Raises
-        ------
-        ValueError
-            There are too many parameters for that.
-        """
+        """The same with H formed, as robust fits ask for it."""
         if not self.is_iterative:
             return self
         if not cholesky_fits(len(self.params)):
-            raise ValueError(
-                f"a robust fit forms the Hessian, for which {len(self.params)} parameters are too "
-                "many: the influence and its sensitivity are what can be had here"
-            )
+            raise too_many_parameters(len(self.params))
         return dataclasses.replace(self, solver="cholesky")
 
     @cached_property
@@ -197,7 +191,7 @@ class SumSolving(InfluenceProblem):
         if not self.is_iterative:
             return None
         residual = self._solved.residual
-        return residual if residual > _ENOUGH[self.solver] else None
+        return residual if residual > ENOUGH[self.solver] else None
 
     def share_out(self, z: Array) -> None:
         """Replace a block of rows z_i by −s H⁻¹ z_i, unless all rows wait for `share_all`."""
