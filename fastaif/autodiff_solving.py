@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ._compute import get
 from .autodiff_rows import AutodiffRows
 from .iterative import (
+    CG_TOL,
     ENOUGH,
     Solution,
     batch_rows,
@@ -172,7 +173,7 @@ class AutodiffSolving(AutodiffRows):
         columns = [-self.mixed(), self.gradient, *self._gradient_noise()]
         b = np.stack(columns, axis=1)
         goals = np.full(b.shape[1], _ROUGH)
-        goals[0] = 1e-12
+        goals[0] = CG_TOL
         if self.solver == "lissa":
             first = self._by_lissa(b[:, :1])
             rest = self._by_cg(b[:, 1:], goals[1:])

@@ -28,7 +28,7 @@ Sample = Callable[[int, Array], Array]
 # Relative residuals with which solvers may end, for lack of digits or of patience.
 ENOUGH = {"cg": 1e-8, "lissa": 1e-3}
 
-_CG_TOL = 1e-12
+CG_TOL = 1e-12
 _COLUMNS = 32  # right-hand sides that share products
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 1024
 _PROBE = 1e-4  # below the share of a random vector that a single direction has
@@ -95,9 +95,9 @@ class WorkingHessian:
 
 
 def solve(
-    H: WorkingHessian, b: Array, method: str, seed: int, tol: float | None = None
+    H: WorkingHessian, b: Array, method: str, seed: int, tol: Any = None
 ) -> Solution:
-    """(H + damping)⁻¹ b for b (d,) or (d, k), in θ.
+    """(H + damping)⁻¹ b for b (d,) or (d, k), in θ; `tol` is one for all, or (k,).
 
     Raises
     ------
@@ -112,7 +112,8 @@ def solve(
     with single_threaded_blas():
         for k in range(0, g.shape[1], _COLUMNS):
             part = g[:, k : k + _COLUMNS]
-            x, count, residual = run(H, part, seed, tol)
+            goals = tol if np.ndim(tol) == 0 else tol[k : k + _COLUMNS]
+            x, count, residual = run(H, part, seed, goals)
             out[:, k : k + _COLUMNS] = x
             iterations, worst = iterations + count, max(worst, residual)
     return Solution(H.work.leave(out).reshape(b.shape), iterations, worst)
@@ -134,7 +135,7 @@ def by_cg(
     """
     d, k = g.shape
     goals = np.empty(k)
-    goals[:] = _CG_TOL if tol is None else tol
+    goals[:] = CG_TOL if tol is None else tol
     if probe is not None:
         g, goals = np.column_stack([g, probe]), np.append(goals, _PROBE)
     found = conjugate_gradients(
@@ -195,14 +196,14 @@ def batch_rows(trace: float, top: float) -> int:
     return int(np.clip(np.ceil(trace / top), _SMALLEST_BATCH, _LARGEST_BATCH))
 
 
-def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
+def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
     """Conjugate gradients with the diagonal as preconditioner."""
     inverse = 1.0 / H.diagonal[:, None]
     probe = None if H.is_definite else random_signs(len(g)) * np.sqrt(H.diagonal)
     return by_cg(H, g, lambda R: inverse * R, tol, probe)
 
 
-def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
+def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
     """LiSSA in units in which H has a diagonal of ones."""
     if not H.is_definite:  # the series would not tell
         _by_cg(H, np.zeros((len(g), 1)), seed, None)

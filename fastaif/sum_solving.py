@@ -15,7 +15,7 @@ from ._compute import _types as c
 from ._products import HessianProducts, hessian_products
 from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, WorkingFactor
-from .iterative import ENOUGH, Solution, WorkingHessian, inverse_diagonal, solve
+from .iterative import CG_TOL, ENOUGH, Solution, WorkingHessian, inverse_diagonal, solve
 from .linear_model import LinearModel
 from .problems import (
     InfluenceProblem,
@@ -32,6 +32,8 @@ from .streaming import RowSource, single_threaded_blas
 from .whitening import Whitening
 
 Array = NDArray[Any]
+
+_STEP_TOL = 1e-4  # relative residual of the Newton step left at θ̂
 
 
 @dataclass(frozen=True)
@@ -172,18 +174,25 @@ class SumSolving(InfluenceProblem):
         """(H + damping)⁻¹ b."""
         return self._solution(b).x if self.is_iterative else self.factor.solve(b)
 
-    def _solution(self, b: Array) -> Solution:
+    def _solution(self, b: Array, tol: Any = None) -> Solution:
         if self.added_damping == 0.0:
             self._refuse_separable()
-        return solve(self.operator, b, self.solver, self.seed)
+        return solve(self.operator, b, self.solver, self.seed, tol)
 
     @cached_property
     def _solved(self) -> Solution:
-        return self._solution(-self.mixed())
+        """H⁻¹ of −Φ and, by conjugate gradients, of the gradient: both share the products.
+
+        How large the Newton step is needs few digits.
+        """
+        if self.solver == "lissa":
+            return self._solution(-self.mixed()[:, None])
+        b = np.stack([-self.mixed(), self.gradient], axis=1)
+        return self._solution(b, np.array([CG_TOL, _STEP_TOL]))
 
     def influence(self) -> Array:
         """I = −H⁻¹Φ, shape (d,)."""
-        return self._solved.x if self.is_iterative else super().influence()
+        return self._solved.x[:, 0].copy() if self.is_iterative else super().influence()
 
     @property
     def stopped_at(self) -> float | None:
@@ -232,7 +241,7 @@ class SumSolving(InfluenceProblem):
 
         Without H's factor first a bound: |step_j| ≤ √(gᵀH⁻¹g · (H⁻¹)_jj).
         """
-        step = self.solve(self.gradient)
+        step = self._solved.x[:, 1] if self.solver == "cg" else self.solve(self.gradient)
         if self.is_iterative:
             decrement = max(float(self.gradient @ step), 0.0)
             bound = np.sqrt(decrement * self.sums.effective_size / self._dispersion)

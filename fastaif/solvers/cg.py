@@ -66,6 +66,8 @@ def conjugate_gradients(
     max_iter : int
         Products, over all restarts.
     """
+    sizes = column_sizes(b)
+    b = b / sizes
     norms = _norms(b, precondition(b))
     goals = np.broadcast_to(np.asarray(tol, dtype=float), norms.shape)
     x = np.zeros(b.shape)
@@ -87,9 +89,15 @@ def conjugate_gradients(
         r[:, left[better]] = anew[:, better]
         residual[left] = np.where(better, found, residual[left])
         if run.curvature is not None:
-            return Solved(x, used, residual, run.curvature, run.flat, run.steepest)
+            return Solved(x * sizes, used, residual, run.curvature, run.flat, run.steepest)
         left = left[(residual[left] > goals[left]) & gained]
-    return Solved(x, used, residual)
+    return Solved(x * sizes, used, residual)
+
+
+def column_sizes(b: Array) -> Array:
+    """Powers of two about as large as the columns (k,): their squares may not be numbers."""
+    exponents = np.frexp(np.abs(b).max(axis=0, initial=0.0))[1]
+    return np.ldexp(1.0, np.where(np.any(b, axis=0), exponents - 1, 0))
 
 
 def _norms(r: Array, z: Array) -> Array:
