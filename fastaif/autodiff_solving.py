@@ -133,7 +133,8 @@ class AutodiffSolving(AutodiffRows):
             part = columns[:, start : start + _COLUMNS]
             goals = tol if np.ndim(tol) == 0 else tol[start : start + _COLUMNS]
             run = self._by_lissa if self.solver == "lissa" else self._by_cg
-            out[:, start : start + _COLUMNS], steps, residual = run(part, goals)
+            x, steps, residual, _ = run(part, goals)
+            out[:, start : start + _COLUMNS] = x
             count, worst = count + steps, max(worst, residual)
         return Solution(out.reshape(b.shape), count, worst)
 

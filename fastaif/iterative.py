@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,10 @@ from ._products import HessianProducts
 from .coordinates import Coordinates
 from .problems import singular_hessian
 from .solvers.cg import conjugate_gradients
-from .solvers.choice import most_products
+from .solvers.choice import fits, most_products
 from .solvers.lissa import DivergenceError, lissa
 from .solvers.spectrum import largest_eigenvalue
+from .solvers.woodbury import Woodbury, woodbury
 from .streaming import single_threaded_blas
 from .whitening import Whitening
 
@@ -31,16 +33,19 @@ ENOUGH = {"cg": 1e-8, "lissa": 1e-3}
 CG_TOL = 1e-12
 _COLUMNS = 32  # right-hand sides that share products
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 1024
+_MOST_DUAL_ROWS = 4096
+_LEAST_RIDGE = 1e-3  # of the diagonal
 _PROBE = 1e-4  # below the share of a random vector that a single direction has
 _USELESS = 0.1  # a relative residual at which an estimate says nothing
 
 
 class Solution(NamedTuple):
-    """x (d,) or (d, k); iterations of the solver, and the largest relative residual it saw."""
+    """x (d,) or (d, k), iterations, the largest relative residual, whether tolerances are met."""
 
     x: Array
     iterations: int
     residual: float
+    met: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +87,24 @@ class WorkingHessian:
         return np.where(found > 0.0, found, 1.0)
 
     @property
+    def dual_rows(self) -> int:
+        """How many rows have curvature, where they are few beside the parameters; else 0."""
+        n = self.products.curved.size
+        return n if n <= min(_MOST_DUAL_ROWS, len(self.ridge) // 2) else 0
+
+    @cached_property
+    def dual(self) -> Woodbury | None:
+        """Nearly H⁻¹ by the Gram matrix of the rows; None where that is too ill-conditioned.
+
+        What has no penalty gets a small one: conjugate gradients make good for it.
+        """
+        d = len(self.diagonal)
+        R = self.ridge + self.damping * self.work.damping_diagonal(d)
+        R = np.maximum(R, _LEAST_RIDGE * self.diagonal)
+        products = dataclasses.replace(self.products, keeps_rows=fits(self.dual_rows * d))
+        return woodbury(products.forward, products.backward, products.gram(1.0 / R), R)
+
+    @property
     def is_definite(self) -> bool:
         """Whether penalty or damping alone make sure of it."""
         m = self.products.sweep.n_coefs
@@ -113,7 +136,7 @@ def solve(
         for k in range(0, g.shape[1], _COLUMNS):
             part = g[:, k : k + _COLUMNS]
             goals = tol if np.ndim(tol) == 0 else tol[k : k + _COLUMNS]
-            x, count, residual = run(H, part, seed, goals)
+            x, count, residual, _ = run(H, part, seed, goals)
             out[:, k : k + _COLUMNS] = x
             iterations, worst = iterations + count, max(worst, residual)
     return Solution(H.work.leave(out).reshape(b.shape), iterations, worst)
@@ -125,6 +148,7 @@ def by_cg(
     precondition: Operator,
     tol: Any = None,
     probe: Array | None = None,
+    max_iter: int | None = None,
 ) -> Solution:
     """Conjugate gradients on g (d, k); a random column, `probe`, finds out whether H is singular.
 
@@ -139,14 +163,15 @@ def by_cg(
     if probe is not None:
         g, goals = np.column_stack([g, probe]), np.append(goals, _PROBE)
     found = conjugate_gradients(
-        multiply, g, precondition, tol=goals, max_iter=most_products(d)
+        multiply, g, precondition, tol=goals, max_iter=max_iter or most_products(d)
     )
     if found.curvature is not None and found.flat:
         raise singular_hessian(found.curvature)
     if found.curvature is not None:
         raise negative_curvature(found.curvature)
     strict = goals[:k] == goals[:k].min()  # the others were asked for less
-    return Solution(found.x[:, :k], found.iterations, float(found.residual[:k][strict].max()))
+    worst, met = float(found.residual[:k][strict].max()), bool(np.all(found.residual <= goals))
+    return Solution(found.x[:, :k], found.iterations, worst, met)
 
 
 def negative_curvature(curvature: float) -> np.linalg.LinAlgError:
@@ -197,9 +222,21 @@ def batch_rows(trace: float, top: float) -> int:
 
 
 def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
-    """Conjugate gradients with the diagonal as preconditioner."""
+    """Conjugate gradients with the diagonal as preconditioner, or one of few rows if it is slow."""
     inverse = 1.0 / H.diagonal[:, None]
     probe = None if H.is_definite else random_signs(len(g)) * np.sqrt(H.diagonal)
+    spent = 0
+    if H.dual_rows:
+        # The Gram matrix of the rows costs as much as so many products.
+        patience = 32 + H.dual_rows // 32
+        if "dual" not in H.__dict__:
+            found = by_cg(H, g, lambda R: inverse * R, tol, probe, patience)
+            if found.met:
+                return found
+            spent = found.iterations
+        if H.dual is not None:
+            found = by_cg(H, g, H.dual, tol, probe)
+            return found._replace(iterations=spent + found.iterations)
     return by_cg(H, g, lambda R: inverse * R, tol, probe)
 
 

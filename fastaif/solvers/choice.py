@@ -16,6 +16,11 @@ def cholesky_fits(d: int, largest: int | None = None) -> bool:
     return d <= limit and 8.0 * _COPIES * d * d <= _SHARE * _memory()
 
 
+def fits(doubles: int) -> bool:
+    """Whether so many numbers may be kept to save time."""
+    return 8.0 * doubles <= 0.5 * _SHARE * _memory()
+
+
 def most_products(d: int) -> int:
     """How many products with H conjugate gradients may take."""
     return min(max(1000, 2 * d), 10_000)
