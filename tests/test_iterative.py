@@ -248,6 +248,10 @@ def test_damping_is_the_same_for_both():
     direct, found = pair(model, (X, y, None), damping=0.3)
     assert_close(found.influence, direct.influence, 1e-8)
     assert found.diagnostics["damping"] == 0.3
+    assert "Damping 0.3" in direct.summary()
+    assert "Solver" not in direct.summary()
+    count = found.diagnostics["solver_iterations"]
+    assert f"Solver cg: {count} iterations, relative residual" in found.summary()
 
 
 def test_the_stationarity_check_needs_no_factor():
