@@ -91,7 +91,9 @@ def aif(
         gradients, passes over the rows for every product with H and never forms it.
         "lissa", a stochastic Neumann series over sampled rows, is an estimate with a relative
         residual of 1e-4, for well-conditioned H. "auto" is "cholesky" up to 10,000 parameters
-        where memory allows, then "cg"; ``diagnostics["solver"]`` says which.
+        (4,000 of a DifferentiableModel) where memory allows, then "cg";
+        ``diagnostics["solver"]`` says which. Kernel regression with moving centres and
+        networks of fastaif's own have one way only, and take "auto" or "cholesky".
     hessian : {"exact", "gauss_newton"}, default "exact"
         Of networks "gauss_newton" leaves out ``E ℓ' ∇²_θ f``: what is left is never
         indefinite. The same for models that are linear in θ.
@@ -167,7 +169,7 @@ def _refined(problem: InfluenceProblem) -> InfluenceProblem:
     if not found.converged:
         raise np.linalg.LinAlgError(
             f"refine=True did not reach a stationary point in {found.n_iter} Newton steps; "
-            "use alpha > 0"
+            "use alpha > 0, or a model that is fitted more closely"
         )
     model = dataclasses.replace(problem.model, theta=found.x)
     return dataclasses.replace(problem, model=model)

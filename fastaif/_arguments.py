@@ -29,7 +29,7 @@ from .network_model import NetworkModel
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .sharing import Sharing
-from .solvers.choice import cholesky_fits
+from .solvers.choice import LARGEST_AUTODIFF, cholesky_fits
 from .streaming import RowSource
 from .sum_problem import SumProblem
 
@@ -218,6 +218,11 @@ def _with_solver(
     if isinstance(problem, SumProblem) and not isinstance(problem, NetworkProblem):
         if solver == "auto":
             solver = "cholesky" if cholesky_fits(len(problem.params)) else "cg"
+        return dataclasses.replace(problem, solver=solver, seed=seed)
+    if isinstance(problem, AutodiffProblem):
+        if solver == "auto":
+            fits = cholesky_fits(len(problem.params), LARGEST_AUTODIFF)
+            solver = "cholesky" if fits else "cg"
         return dataclasses.replace(problem, solver=solver, seed=seed)
     if solver in ("cg", "lissa"):
         raise ValueError(

@@ -56,7 +56,8 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
     lines += [*_coefficient_lines(result, largest), ""]
     radius = report.radius_text(result, 5)
     reason = f"Validity radius {radius} ({result.validity_reason})."
-    return "\n".join([*lines, _wrap(reason), _wrap(report.diagnostics_line(result.diagnostics))])
+    solved = report.diagnostics_line(result.diagnostics).splitlines()
+    return "\n".join([*lines, _wrap(reason), *map(_wrap, solved)])
 
 
 def _meaning(result: InfluenceResult, largest: Verification, how: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from .expansion import Expansion
 from .layouts import read_only
 
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time
+_ROOT_DOUBLES = 1 << 23  # the same where every block meets every other
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +29,13 @@ class HessianProducts:
         The rows and the basis.
     curvatures : array (n,)
         w ℓ'' / Σ w of each row.
+    keeps_rows : bool
+        Whether `forward` and its like compute the features once, and keep them.
     """
 
     sweep: Sweep
     curvatures: Array
+    keeps_rows: bool = False
 
     @property
     def d(self) -> int:
@@ -68,6 +73,54 @@ class HessianProducts:
             return out
 
         return self._reduce(work, d)
+
+    # --- W = diag(√c) (V, 1), with H = WᵀW, without the rows of c = 0 ---------------------------
+
+    @cached_property
+    def curved(self) -> Array:
+        """Which rows have curvature."""
+        return np.flatnonzero(self.curvatures)
+
+    @cached_property
+    def _stored_blocks(self) -> list[tuple[slice, Array]] | None:
+        """W, where it is to be kept."""
+        return list(self._made_blocks()) if self.keeps_rows else None
+
+    def _root_blocks(self) -> Iterable[tuple[slice, Array]]:
+        """Blocks of rows of W: where they are, and (k, d)."""
+        return self._stored_blocks or self._made_blocks()
+
+    def _made_blocks(self) -> Iterator[tuple[slice, Array]]:
+        size = max(16, _ROOT_DOUBLES // max(self.d, 1))
+        for start in range(0, self.curved.size, size):
+            rows = self.curved[start : start + size]
+            W = self.features(np.asarray(self.sweep.source.x[rows]))
+            if self.sweep.fit_intercept:
+                W = np.column_stack([W, np.ones(len(W))])
+            yield slice(start, start + len(rows)), np.sqrt(self.curvatures[rows])[:, None] * W
+
+    def forward(self, U: Array) -> Array:
+        """W U for U (d, k)."""
+        return np.concatenate([W @ U for _, W in self._root_blocks()])
+
+    def backward(self, Z: Array) -> Array:
+        """Wᵀ Z for Z (n, k)."""
+        out = np.zeros((self.d, Z.shape[1]))
+        for rows, W in self._root_blocks():
+            out += W.T @ Z[rows]
+        return out
+
+    def gram(self, inverse: Array) -> Array:
+        """W diag(inverse) Wᵀ, (n, n)."""
+        out = np.empty((self.curved.size, self.curved.size))
+        for rows, W in self._root_blocks():
+            scaled = W * inverse
+            for others, other in self._root_blocks():
+                if others.start > rows.start:
+                    break
+                out[rows, others] = scaled @ other.T
+                out[others, rows] = out[rows, others].T
+        return out
 
     def features(self, x: Array) -> Array:
         """v of some rows, (k, m)."""

@@ -3,8 +3,7 @@
     I = −H⁻¹Φ,   H = E ∇²ℓ_i + α∇²P,   Φ = s E t_i ∇_θ⟨∇_x ℓ_i, φ_i⟩,   φ_i = φ_c(∇_x ℓ_i)
 
 (Theorem 4.1; t_i = 1 unless samples share a budget), all derivatives by automatic
-differentiation, in batches of rows. H is formed, from Hessian-vector products of the
-identity.
+differentiation, in batches of rows. `autodiff_solving` has H and its inverse.
 """
 
 from __future__ import annotations
@@ -17,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import autodiff_fit, autodiff_kinks
-from .autodiff_rows import AutodiffRows, Batch
+from .autodiff_rows import Batch
+from .autodiff_solving import AutodiffSolving
 from .gram_attack import directions
-from .problems import Evaluation, SolverReport, lift, number, singular_hessian
-from .solvers.cholesky import Factor, factorize
+from .problems import Evaluation, number
 from .solvers.newton import NewtonResult
 from .streaming import RowSource
 from .validity import Kinks
 
 Array = NDArray[Any]
+
+_TOGETHER = 4096  # rows whose shares are solved for at once
 
 
 class _Pass(NamedTuple):
@@ -38,7 +39,7 @@ class _Pass(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AutodiffProblem(AutodiffRows):
+class AutodiffProblem(AutodiffSolving):
     """The InfluenceProblem of an AutodiffModel."""
 
     # --- at θ̂ -----------------------------------------------------------------------------
@@ -89,12 +90,6 @@ class AutodiffProblem(AutodiffRows):
         """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
         return self._first.gradient + self.penalty_gradient(self.params)
 
-    @cached_property
-    def hessian(self) -> Array:
-        """∇²L(θ̂), penalty included, damping not."""
-        natural = self.sum_hessian(self.params)
-        return natural + self.penalty_hessian(self.params)
-
     @property
     def loss_slope(self) -> float:
         """E‖c ∘ ∇_x ℓ‖_q: there is no prediction f whose ℓ' could be named."""
@@ -122,75 +117,18 @@ class AutodiffProblem(AutodiffRows):
         """
         return self.radius * (self._mixed if weights is None else self._run(weights).mixed)
 
-    def missing_damping(self) -> float:
-        """What makes H positive definite, to working precision: 0 where it is."""
-        if factorize(self.hessian) is not None:
-            return 0.0
-        values = np.linalg.eigvalsh(self.hessian)
-        return lift(float(values[0]), float(values[-1]))
-
-    @cached_property
-    def factor(self) -> Factor:
-        """The Cholesky factor of H + damping · 1.
-
-        Raises
-        ------
-        numpy.linalg.LinAlgError
-            H is singular or indefinite.
-        """
-        H = self.hessian + self.added_damping * np.eye(len(self.params))
-        if not np.isfinite(H).all():
-            raise FloatingPointError("the Hessian is not finite")
-        factor = factorize(H)
-        if factor is None:
-            raise singular_hessian(float(np.linalg.eigvalsh(H)[0]))
-        return factor
-
-    def solve(self, b: Array) -> Array:
-        """(H + damping)⁻¹ b."""
-        return self.factor.solve(b)
-
-    def hess_vec(self, v: Array) -> Array:
-        """H v."""
-        return np.asarray(self.hessian @ v)
-
-    def newton_step(self, below: float = 0.0) -> float:
-        """The largest entry of H⁻¹∇L(θ̂) in standard errors of θ̂.
-
-        Standard errors are the sandwich's, from H⁻¹ (Σ ω_i² ∇ℓ_i ∇ℓ_iᵀ) H⁻¹.
-        """
-        d = len(self.params)
-        inner = np.zeros((d, d))
-        for batch in self.batches():
-            rows = self.derivatives("row_gradients", self.params, batch.X, batch.y)
-            weighted = batch.shares[:, None] * (rows - self._first.gradient)
-            inner += weighted.T @ weighted
-        left = self.solve(inner)
-        variance = np.diagonal(self.solve(left.T))
-        errors = np.sqrt(np.maximum(variance, 0.0))
-        step = np.abs(self.solve(self.gradient))
-        return float(np.max(step / np.maximum(errors, np.finfo(float).tiny)))
-
-    def spectrum(self) -> tuple[float, float]:
-        """The least and the largest eigenvalue of H + damping."""
-        values = np.linalg.eigvalsh(self.hessian + self.added_damping * np.eye(len(self.params)))
-        return float(values[0]), float(values[-1])
-
-    def solver_report(self, influence: Array) -> SolverReport:
-        """Cholesky, and the relative residual of (H + damping) I = −Φ."""
-        mixed = self.mixed()
-        residual = self.hess_vec(influence) + self.added_damping * influence + mixed
-        scale = float(np.linalg.norm(mixed)) or 1.0
-        return SolverReport("cholesky", 0, float(np.linalg.norm(residual)) / scale)
-
     def per_sample(self) -> Array:
         """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
         out = np.empty((self.source.n_rows, len(self.params)))
         for batch in self.batches(every=True):
             steps, _, _ = self.attack(self.params, batch)
             steps *= self.budgets[batch.rows, None]
-            rows = self.derivatives("row_mixed", self.params, batch.X, batch.y, steps)
-            out[batch.rows] = -self.radius * self.solve(rows.T).T
+            out[batch.rows] = self.derivatives(
+                "row_mixed", self.params, batch.X, batch.y, steps
+            )
+        for start in range(0, len(out), _TOGETHER):
+            part = out[start : start + _TOGETHER]
+            part[:] = -self.radius * self.solve(part.T).T
         return out
 
     def kinks(self, influence: Array) -> Kinks:
@@ -211,7 +149,7 @@ class AutodiffProblem(AutodiffRows):
 
     def shrinkage(self, step: Array) -> Array:
         """½ α∇²P(θ̂) step, P the penalty."""
-        return 0.5 * self.penalty_hessian(self.params) @ step
+        return 0.5 * self.penalty_products(self.params, step[:, None])[:, 0]
 
     def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
         """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
@@ -236,7 +174,7 @@ class AutodiffProblem(AutodiffRows):
         gradient = self.sum_gradient(theta, source)
         return Evaluation(self.mean_loss(theta, source), gradient, self.sum_hessian(theta, source))
 
-    def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
+    def fit_result(self, weights: Array | None = None, max_iter: int = 500) -> NewtonResult:
         """Newton's method from θ̂ to a stationary point nearby, in float64."""
         shares = self.shares if weights is None else self.shares * weights
         return autodiff_fit.fit_at(self, shares / shares.sum(), max_iter)

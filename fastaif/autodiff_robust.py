@@ -137,8 +137,9 @@ def _steps(
 
 def _metric(problem: AutodiffProblem) -> Array:
     """A Cholesky factor of H + damping, its curvature turned up where that is indefinite."""
+    d = len(problem.params)
     return np.linalg.cholesky(
-        curved_up(problem.hessian + problem.added_damping * np.eye(len(problem.params)))
+        curved_up(np.asarray(problem.hessian) + problem.added_damping * np.eye(d))
     )
 
 

@@ -70,6 +70,11 @@ class AutodiffRows(InfluenceProblem):
             X = np.asarray(source.x[chosen], dtype=np.float64)
             yield Batch(part, X, source.encode(source.y[chosen]), shares[chosen])
 
+    def some_rows(self, rows: Array) -> Batch:
+        """Rows by their places, which may occur more than once."""
+        X = np.asarray(self.source.x[rows], dtype=np.float64)
+        return Batch(rows, X, self.source.encode(self.source.y[rows]), self.shares[rows])
+
     def refuse_mixing(self) -> None:
         """A sample's loss must not depend on what else is in its batch, nor on chance.
 
@@ -124,15 +129,22 @@ class AutodiffRows(InfluenceProblem):
     def sum_hessian(
         self, theta: Array, source: RowSource | None = None, shares: Array | None = None
     ) -> Array:
-        """Σ ω_i ∇²ℓ_i(θ), (d, d): Hessian-vector products of the identity, a few at a time."""
-        d = len(theta)
-        H, identity = np.zeros((d, d)), np.eye(d)
-        parts = np.array_split(np.arange(d), -(-d // _TOGETHER))
+        """Σ ω_i ∇²ℓ_i(θ), (d, d): Hessian-vector products of the identity."""
+        H = self.sum_products(theta, np.eye(len(theta)), source, shares)
+        return 0.5 * (H + H.T)
+
+    def sum_products(
+        self, theta: Array, U: Array, source: RowSource | None = None, shares: Array | None = None
+    ) -> Array:
+        """Σ ω_i ∇²ℓ_i(θ) U for U (d, k), a few columns at a time."""
+        k = U.shape[1]
+        out, rows = np.zeros((k, len(theta))), np.ascontiguousarray(U.T)
+        parts = np.array_split(np.arange(k), -(-k // _TOGETHER))
         for batch in self.batches(source, shares=shares):
             data = (theta, batch.X, batch.y, batch.shares)
-            for rows in parts:
-                H[rows] += self.derivatives("hess_vecs", *data, identity[rows])
-        return 0.5 * (H + H.T)
+            for part in parts:
+                out[part] += self.derivatives.hess_vecs(*data, rows[part])
+        return out.T
 
     # --- the penalty ----------------------------------------------------------------------
 
@@ -149,10 +161,14 @@ class AutodiffRows(InfluenceProblem):
         return self.alpha * self.derivatives.penalty_gradient(theta)
 
     def penalty_hessian(self, theta: Array) -> Array:
-        d = len(theta)
+        """α∇²P(θ), (d, d)."""
+        return self.penalty_products(theta, np.eye(len(theta)))
+
+    def penalty_products(self, theta: Array, U: Array) -> Array:
+        """α∇²P(θ) U for U (d, k)."""
         if self.alpha == 0.0:
-            return np.zeros((d, d))
-        return self.alpha * self.derivatives.penalty_hess_vecs(theta, np.eye(d))
+            return np.zeros(U.shape)
+        return np.asarray(self.alpha * self.derivatives.penalty_hess_vecs(theta, U.T).T)
 
     def penalty_change(self, theta: Array) -> float:
         """The penalty at θ less that at θ̂."""

@@ -25,13 +25,16 @@ class DifferentiableModel:
 
     θ̂ minimises ``E ℓ(θ, x, y) + α ‖θ‖²`` (or ``+ penalty(θ)``). The influence is
     ``I = −H⁻¹Φ`` with ``Φ = s E ∇_θ⟨∇_x ℓ_i, φ_i⟩`` (Theorem 4.1) and the exact Hessian H;
-    all derivatives come from the framework, in float64. H is formed, d² numbers, so that
-    some thousands of parameters are the limit. A network fitted in float32, or stopped
-    early, is rarely at a stationary point: ``aif(..., refine=True)`` first brings it to
-    one. Of a network the Hessian may be indefinite even there: then add ``damping``.
+    all derivatives come from the framework, in float64. Up to 4,000 parameters H is formed
+    and factored; beyond (or with ``solver="cg"``) conjugate gradients take Hessian-vector
+    products of the framework, with a randomised Nyström preconditioner of rank 64, and
+    standard errors are estimates. A network fitted in float32, or stopped early, is rarely
+    at a stationary point: ``aif(..., refine=True)`` first brings it to one. Of a network the
+    Hessian may be indefinite even there: then add ``damping``.
 
     `robust_fit`, `attack`, `sensitivity` and a result's `verify` work as for other models;
-    attacks are found by gradient steps, and robust optima are local ones, near θ̂.
+    attacks are found by gradient steps, and robust optima are local ones, near θ̂. Robust
+    fits form H.
 
     Parameters
     ----------

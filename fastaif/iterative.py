@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,26 +16,36 @@ from ._products import HessianProducts
 from .coordinates import Coordinates
 from .problems import singular_hessian
 from .solvers.cg import conjugate_gradients
-from .solvers.choice import most_products
+from .solvers.choice import fits, most_products
 from .solvers.lissa import DivergenceError, lissa
 from .solvers.spectrum import largest_eigenvalue
+from .solvers.woodbury import Woodbury, woodbury
 from .streaming import single_threaded_blas
 from .whitening import Whitening
 
 Array = NDArray[Any]
+Operator = Callable[[Array], Array]
+Sample = Callable[[int, Array], Array]
 
+# Relative residuals with which solvers may end, for lack of digits or of patience.
+ENOUGH = {"cg": 1e-8, "lissa": 1e-3}
+
+CG_TOL = 1e-12
 _COLUMNS = 32  # right-hand sides that share products
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 1024
+_MOST_DUAL_ROWS = 4096
+_LEAST_RIDGE = 1e-3  # of the diagonal
 _PROBE = 1e-4  # below the share of a random vector that a single direction has
 _USELESS = 0.1  # a relative residual at which an estimate says nothing
 
 
 class Solution(NamedTuple):
-    """x (d,) or (d, k); iterations of the solver, and the largest relative residual it saw."""
+    """x (d,) or (d, k), iterations, the largest relative residual, whether tolerances are met."""
 
     x: Array
     iterations: int
     residual: float
+    met: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +87,24 @@ class WorkingHessian:
         return np.where(found > 0.0, found, 1.0)
 
     @property
+    def dual_rows(self) -> int:
+        """How many rows have curvature, where they are few beside the parameters; else 0."""
+        n = self.products.curved.size
+        return n if n <= min(_MOST_DUAL_ROWS, len(self.ridge) // 2) else 0
+
+    @cached_property
+    def dual(self) -> Woodbury | None:
+        """Nearly H⁻¹ by the Gram matrix of the rows; None where that is too ill-conditioned.
+
+        What has no penalty gets a small one: conjugate gradients make good for it.
+        """
+        d = len(self.diagonal)
+        R = self.ridge + self.damping * self.work.damping_diagonal(d)
+        R = np.maximum(R, _LEAST_RIDGE * self.diagonal)
+        products = dataclasses.replace(self.products, keeps_rows=fits(self.dual_rows * d))
+        return woodbury(products.forward, products.backward, products.gram(1.0 / R), R)
+
+    @property
     def is_definite(self) -> bool:
         """Whether penalty or damping alone make sure of it."""
         m = self.products.sweep.n_coefs
@@ -89,9 +118,9 @@ class WorkingHessian:
 
 
 def solve(
-    H: WorkingHessian, b: Array, method: str, seed: int, tol: float | None = None
+    H: WorkingHessian, b: Array, method: str, seed: int, tol: Any = None
 ) -> Solution:
-    """(H + damping)⁻¹ b for b (d,) or (d, k), in θ.
+    """(H + damping)⁻¹ b for b (d,) or (d, k), in θ; `tol` is one for all, or (k,).
 
     Raises
     ------
@@ -106,50 +135,73 @@ def solve(
     with single_threaded_blas():
         for k in range(0, g.shape[1], _COLUMNS):
             part = g[:, k : k + _COLUMNS]
-            x, count, residual = run(H, part, seed, tol)
+            goals = tol if np.ndim(tol) == 0 else tol[k : k + _COLUMNS]
+            x, count, residual, _ = run(H, part, seed, goals)
             out[:, k : k + _COLUMNS] = x
             iterations, worst = iterations + count, max(worst, residual)
     return Solution(H.work.leave(out).reshape(b.shape), iterations, worst)
 
 
-def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
-    """Conjugate gradients; a random column in company finds out whether H is singular."""
+def by_cg(
+    multiply: Operator,
+    g: Array,
+    precondition: Operator,
+    tol: Any = None,
+    probe: Array | None = None,
+    max_iter: int | None = None,
+) -> Solution:
+    """Conjugate gradients on g (d, k); a random column, `probe`, finds out whether H is singular.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        H is singular or indefinite.
+    """
     d, k = g.shape
-    goals = np.full(k, 1e-12 if tol is None else tol)
-    if not H.is_definite:
-        probe = np.random.default_rng(0).choice([-1.0, 1.0], size=(d, 1))
-        g, goals = np.hstack([g, probe * np.sqrt(H.diagonal)[:, None]]), np.append(goals, _PROBE)
-    inverse = 1.0 / H.diagonal[:, None]
+    goals = np.empty(k)
+    goals[:] = CG_TOL if tol is None else tol
+    if probe is not None:
+        g, goals = np.column_stack([g, probe]), np.append(goals, _PROBE)
     found = conjugate_gradients(
-        H, g, lambda R: inverse * R, tol=goals, max_iter=most_products(d)
+        multiply, g, precondition, tol=goals, max_iter=max_iter or most_products(d)
     )
     if found.curvature is not None and found.flat:
         raise singular_hessian(found.curvature)
     if found.curvature is not None:
-        raise np.linalg.LinAlgError(
-            f"conjugate gradients met negative curvature ({found.curvature:.3g}): the Hessian is "
-            "indefinite and the influence is not defined; pass damping > "
-            f"{-found.curvature:.3g}, or damping='auto'"
-        )
-    return Solution(found.x[:, :k], found.iterations, float(found.residual[:k].max()))
+        raise negative_curvature(found.curvature)
+    strict = goals[:k] == goals[:k].min()  # the others were asked for less
+    worst, met = float(found.residual[:k][strict].max()), bool(np.all(found.residual <= goals))
+    return Solution(found.x[:, :k], found.iterations, worst, met)
 
 
-def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solution:
-    """LiSSA in units in which H has a diagonal of ones."""
-    if not H.is_definite:  # the series would not tell
-        _by_cg(H, np.zeros((len(g), 1)), seed, None)
-    units = 1.0 / np.sqrt(H.diagonal)[:, None]
+def negative_curvature(curvature: float) -> np.linalg.LinAlgError:
+    """The error of an H that curves downwards somewhere."""
+    return np.linalg.LinAlgError(
+        f"conjugate gradients met negative curvature ({curvature:.3g}): the Hessian is "
+        "indefinite and the influence is not defined; pass damping='auto', or a damping above "
+        f"{-curvature:.3g} (more where the least eigenvalue is lower than what was met)"
+    )
 
-    def multiply(U: Array) -> Array:
-        return np.asarray(units * H(units * U))
 
-    top = 1.1 * largest_eigenvalue(len(g), lambda u: multiply(u[:, None])[:, 0], tol=1e-2)
-    batch = int(np.clip(np.ceil(len(g) / top), _SMALLEST_BATCH, _LARGEST_BATCH))
+def random_signs(d: int) -> Array:
+    """A fixed random vector (d,) of ±1, which has a share of every direction."""
+    return np.random.default_rng(0).choice([-1.0, 1.0], size=d)
+
+
+def by_lissa(
+    multiply: Operator, sample: Sample, g: Array, scale: float, tol: Any = None
+) -> Solution:
+    """The stochastic series, and what to do where it does not settle.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        It diverges, or gets nowhere.
+    """
     try:
         found = lissa(
-            multiply, _sampler(H, units, batch, seed), units * g,
-            scale=top + len(g) / batch, tol=1e-4 if tol is None else max(tol, 1e-4),
-        )  # fmt: skip
+            multiply, sample, g, scale=scale, tol=1e-4 if tol is None else max(tol, 1e-4)
+        )
     except DivergenceError as error:
         raise np.linalg.LinAlgError(
             f"solver='lissa' diverges ({error}): a few rows dominate the Hessian, so that samples "
@@ -161,12 +213,52 @@ def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: float | None) -> Solu
             f"{found.iterations} steps: the Hessian is too badly conditioned for it; use "
             "solver='cg', or pass damping > 0"
         )
-    return Solution(units * found.x, found.iterations, found.residual)
+    return Solution(found.x, found.iterations, found.residual)
+
+
+def batch_rows(trace: float, top: float) -> int:
+    """How many rows a step of LiSSA draws: samples vary by about trace / rows."""
+    return int(np.clip(np.ceil(trace / top), _SMALLEST_BATCH, _LARGEST_BATCH))
+
+
+def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
+    """Conjugate gradients with the diagonal as preconditioner, or one of few rows if it is slow."""
+    inverse = 1.0 / H.diagonal[:, None]
+    probe = None if H.is_definite else random_signs(len(g)) * np.sqrt(H.diagonal)
+    spent = 0
+    if H.dual_rows:
+        # The Gram matrix of the rows costs as much as so many products.
+        patience = 32 + H.dual_rows // 32
+        if "dual" not in H.__dict__:
+            found = by_cg(H, g, lambda R: inverse * R, tol, probe, patience)
+            if found.met:
+                return found
+            spent = found.iterations
+        if H.dual is not None:
+            found = by_cg(H, g, H.dual, tol, probe)
+            return found._replace(iterations=spent + found.iterations)
+    return by_cg(H, g, lambda R: inverse * R, tol, probe)
+
+
+def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
+    """LiSSA in units in which H has a diagonal of ones."""
+    if not H.is_definite:  # the series would not tell
+        _by_cg(H, np.zeros((len(g), 1)), seed, None)
+    units = 1.0 / np.sqrt(H.diagonal)[:, None]
+
+    def multiply(U: Array) -> Array:
+        return np.asarray(units * H(units * U))
+
+    top = 1.1 * largest_eigenvalue(len(g), lambda u: multiply(u[:, None])[:, 0], tol=1e-2)
+    batch = batch_rows(len(g), top)
+    sample = _sampler(H, units, batch, seed)
+    found = by_lissa(multiply, sample, units * g, top + len(g) / batch, tol)
+    return found._replace(x=units * found.x)
 
 
 def _sampler(
     H: WorkingHessian, units: Array, batch: int, seed: int
-) -> Callable[[int, Array], Array]:
+) -> Sample:
     """Products with H of `batch` rows, drawn afresh in every step."""
     products = H.products
     source, tail = products.sweep.source, int(products.sweep.fit_intercept)

@@ -150,5 +150,10 @@ class NewtonSteps:
 
 
 def _cg_tolerance(loss: str, residual: float) -> float:
-    """Quadratic objectives in one step; others to the accuracy that Newton's step has."""
-    return 1e-13 if loss == "squared_error" else min(1e-2, max(residual, 1e-13))
+    """Quadratic objectives in one step, which later ones refine; others as precisely as Newton's.
+
+    A later step repairs what rounding left of the first: few digits of it count.
+    """
+    if loss == "squared_error":
+        return float(np.clip(1e-15 / max(residual, 1e-15), 1e-13, 1e-4))
+    return min(1e-2, max(residual, 1e-13))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,6 +153,16 @@ class InfluenceProblem(ABC):
     def missing_damping(self) -> float:
         """What makes H positive definite, to working precision: 0 where it is."""
 
+    def with_hessian(self) -> Self:
+        """The same with H formed, as robust fits ask for it.
+
+        Raises
+        ------
+        ValueError
+            There are too many parameters for that.
+        """
+        return self
+
     @property
     def stopped_at(self) -> float | None:
         """The relative residual of a solver that stopped before its tolerance; else None."""
@@ -287,6 +297,14 @@ def singular_hessian(least: float) -> np.linalg.LinAlgError:
     return np.linalg.LinAlgError(
         f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
         "influence is not defined; pass damping > 0 or 'auto', or fit with a larger alpha"
+    )
+
+
+def too_many_parameters(d: int) -> ValueError:
+    """The error of a robust fit whose Hessian has no room."""
+    return ValueError(
+        f"a robust fit forms the Hessian, for which {d} parameters are too many: the influence and "
+        "its sensitivity are what can be had here"
     )
 
 

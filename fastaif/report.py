@@ -88,12 +88,21 @@ def summary(result: InfluenceResult, eps: Array) -> str:
 
 
 def diagnostics_line(diagnostics: dict[str, Any]) -> str:
-    """The diagnostics that matter, in one line."""
-    return (
+    """The diagnostics that matter, in a line; one more for an iterative solver, and for damping."""
+    line = (
         f"Condition number {diagnostics['condition_number']:.3g}, "
         f"Newton step {diagnostics['newton_step']:.1e} s.e., "
         f"zero gradients {diagnostics['zero_gradients']}, ties {diagnostics['ties']}"
     )
+    solved = []
+    if diagnostics["solver_iterations"]:
+        solved.append(
+            f"Solver {diagnostics['solver']}: {diagnostics['solver_iterations']} iterations, "
+            f"relative residual {diagnostics['solver_residual']:.1e}"
+        )
+    if diagnostics["damping"] > 0.0:
+        solved.append(f"Damping {diagnostics['damping']:.3g}")
+    return "\n".join([line, *solved])
 
 
 def _pair(left: str, left_value: str, right: str, right_value: str) -> str:

@@ -83,8 +83,7 @@ def solve_robust(
     if eps == 0.0:
         return _natural(problem, max_iter)
     refuse_shared(problem)
-    if isinstance(problem, SumProblem):
-        problem = problem.with_hessian()
+    problem = problem.with_hessian()
     if isinstance(problem, LinearProblem):
         if problem.sharing.is_shared:
             return _solve_shared(problem, eps, tol, max_iter)
@@ -226,8 +225,7 @@ def solve_by_pgd(
     problem: InfluenceProblem, eps: float, settings: PgdSettings, max_iter: int | None = None
 ) -> RobustSolution:
     """The robust optimum by projected gradient ascent and Danskin's theorem."""
-    if isinstance(problem, SumProblem):
-        problem = problem.with_hessian()
+    problem = problem.with_hessian()
     if isinstance(problem, LinearProblem) and problem.sharing.is_shared:
         return _solve_shared(problem, eps, 1e-12, max_iter, ascent=True)
     refuse_shared(problem)

@@ -15,9 +15,15 @@ from ._compute import _types as c
 from ._products import HessianProducts, hessian_products
 from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, WorkingFactor
-from .iterative import Solution, WorkingHessian, inverse_diagonal, solve
+from .iterative import CG_TOL, ENOUGH, Solution, WorkingHessian, inverse_diagonal, solve
 from .linear_model import LinearModel
-from .problems import InfluenceProblem, SolverReport, lift, singular_hessian
+from .problems import (
+    InfluenceProblem,
+    SolverReport,
+    lift,
+    singular_hessian,
+    too_many_parameters,
+)
 from .solvers.choice import cholesky_fits
 from .solvers.cholesky import Factor, factorize
 from .solvers.newton import Local
@@ -27,8 +33,7 @@ from .whitening import Whitening
 
 Array = NDArray[Any]
 
-# Relative residuals with which solvers may end, for lack of digits or of patience.
-_ENOUGH = {"cg": 1e-8, "lissa": 1e-3}
+_STEP_TOL = 1e-4  # relative residual of the Newton step left at θ̂
 
 
 @dataclass(frozen=True)
@@ -84,20 +89,11 @@ class SumSolving(InfluenceProblem):
         return self.solver != "cholesky"
 
     def with_hessian(self) -> Self:
-        """The same with H formed, as robust fits ask for it.
-
-        Raises
-        ------
-        ValueError
-            There are too many parameters for that.
-        """
+        """The same with H formed, as robust fits ask for it."""
         if not self.is_iterative:
             return self
         if not cholesky_fits(len(self.params)):
-            raise ValueError(
-                f"a robust fit forms the Hessian, for which {len(self.params)} parameters are too "
-                "many: the influence and its sensitivity are what can be had here"
-            )
+            raise too_many_parameters(len(self.params))
         return dataclasses.replace(self, solver="cholesky")
 
     @cached_property
@@ -182,18 +178,25 @@ class SumSolving(InfluenceProblem):
         """(H + damping)⁻¹ b."""
         return self._solution(b).x if self.is_iterative else self.factor.solve(b)
 
-    def _solution(self, b: Array) -> Solution:
+    def _solution(self, b: Array, tol: Any = None) -> Solution:
         if self.added_damping == 0.0:
             self._refuse_separable()
-        return solve(self.operator, b, self.solver, self.seed)
+        return solve(self.operator, b, self.solver, self.seed, tol)
 
     @cached_property
     def _solved(self) -> Solution:
-        return self._solution(-self.mixed())
+        """H⁻¹ of −Φ and, by conjugate gradients, of the gradient: both share the products.
+
+        How large the Newton step is needs few digits.
+        """
+        if self.solver == "lissa":
+            return self._solution(-self.mixed()[:, None])
+        b = np.stack([-self.mixed(), self.gradient], axis=1)
+        return self._solution(b, np.array([CG_TOL, _STEP_TOL]))
 
     def influence(self) -> Array:
         """I = −H⁻¹Φ, shape (d,)."""
-        return self._solved.x if self.is_iterative else super().influence()
+        return self._solved.x[:, 0].copy() if self.is_iterative else super().influence()
 
     @property
     def stopped_at(self) -> float | None:
@@ -201,7 +204,7 @@ class SumSolving(InfluenceProblem):
         if not self.is_iterative:
             return None
         residual = self._solved.residual
-        return residual if residual > _ENOUGH[self.solver] else None
+        return residual if residual > ENOUGH[self.solver] else None
 
     def share_out(self, z: Array) -> None:
         """Replace a block of rows z_i by −s H⁻¹ z_i, unless all rows wait for `share_all`."""
@@ -242,7 +245,7 @@ class SumSolving(InfluenceProblem):
 
         Without H's factor first a bound: |step_j| ≤ √(gᵀH⁻¹g · (H⁻¹)_jj).
         """
-        step = self.solve(self.gradient)
+        step = self._solved.x[:, 1] if self.solver == "cg" else self.solve(self.gradient)
         if self.is_iterative:
             decrement = max(float(self.gradient @ step), 0.0)
             bound = np.sqrt(decrement * self.sums.effective_size / self._dispersion)

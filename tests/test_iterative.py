@@ -114,6 +114,18 @@ def test_cg_solves_several_columns_and_reports_their_true_residuals(rng):
     assert np.all(found.x[:, 2] == 0.0)
 
 
+def test_right_hand_sides_of_very_different_scale(rng):
+    A, b = spread(rng, condition=10.0), rng.normal(size=(60, 5))
+    scale = np.array([1e-300, 1e-160, 1.0, 1e160, 1e300])
+    wanted = np.linalg.solve(A, b)
+    for found in (
+        conjugate_gradients(lambda U: A @ U, scale * b, lambda r: r),
+        lissa(lambda U: A @ U, lambda _, U: A @ U, scale * b, scale=2.0, tol=1e-12),
+    ):
+        assert_close(found.x / scale, wanted, 1e-10)
+        assert np.all(found.residual <= 1e-11)
+
+
 def test_cg_finds_negative_and_zero_curvature(rng):
     Q = np.linalg.qr(rng.normal(size=(20, 20)))[0]
     values = np.linspace(1.0, 2.0, 20)
@@ -236,6 +248,10 @@ def test_damping_is_the_same_for_both():
     direct, found = pair(model, (X, y, None), damping=0.3)
     assert_close(found.influence, direct.influence, 1e-8)
     assert found.diagnostics["damping"] == 0.3
+    assert "Damping 0.3" in direct.summary()
+    assert "Solver" not in direct.summary()
+    count = found.diagnostics["solver_iterations"]
+    assert f"Solver cg: {count} iterations, relative residual" in found.summary()
 
 
 def test_the_stationarity_check_needs_no_factor():

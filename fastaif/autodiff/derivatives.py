@@ -133,7 +133,20 @@ class Derivatives:
             self._functions[key] = self._framework.compiled(self._functions[name])
         return self._functions[key]
 
+    def hess_vecs(self, theta: Array, X: Array, y: Array, w: Array, V: Array) -> Array:
+        """Σ w_i ∇²ℓ_i(θ) v for each row v of V (k, d)."""
+        k = len(V)
+        if self._framework.name == "jax":  # which compiles anew for every k: let there be few
+            rest = (1 << (k - 1).bit_length()) - k
+            V = np.concatenate([V, np.zeros((rest, V.shape[1]))])
+        return self("hess_vecs", theta, X, y, w, V)[:k]
+
     # --- the penalty: the user's, or ‖θ‖² ---------------------------------------------------
+
+    @property
+    def has_own_penalty(self) -> bool:
+        """Whether the penalty is the user's."""
+        return self._penalty is not None
 
     def penalty(self, theta: Array) -> float:
         """P(θ)."""

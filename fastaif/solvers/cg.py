@@ -28,6 +28,8 @@ class Solved:
         pᵀAp / pᵀp of a direction that is flat or curved downwards, where one was met.
     flat : bool
         Whether that curvature is zero to working precision rather than negative.
+    steepest : float
+        The largest |pᵀAp| / pᵀMp that was met.
     """
 
     x: Array
@@ -35,6 +37,7 @@ class Solved:
     residual: Array
     curvature: float | None = None
     flat: bool = False
+    steepest: float = 0.0
 
 
 def conjugate_gradients(
@@ -63,6 +66,8 @@ def conjugate_gradients(
     max_iter : int
         Products, over all restarts.
     """
+    sizes = column_sizes(b)
+    b = b / sizes
     norms = _norms(b, precondition(b))
     goals = np.broadcast_to(np.asarray(tol, dtype=float), norms.shape)
     x = np.zeros(b.shape)
@@ -84,9 +89,15 @@ def conjugate_gradients(
         r[:, left[better]] = anew[:, better]
         residual[left] = np.where(better, found, residual[left])
         if run.curvature is not None:
-            return Solved(x, used, residual, run.curvature, run.flat)
+            return Solved(x * sizes, used, residual, run.curvature, run.flat, run.steepest)
         left = left[(residual[left] > goals[left]) & gained]
-    return Solved(x, used, residual)
+    return Solved(x * sizes, used, residual)
+
+
+def column_sizes(b: Array) -> Array:
+    """Powers of two about as large as the columns (k,): their squares may not be numbers."""
+    exponents = np.frexp(np.abs(b).max(axis=0, initial=0.0))[1]
+    return np.ldexp(1.0, np.where(np.any(b, axis=0), exponents - 1, 0))
 
 
 def _norms(r: Array, z: Array) -> Array:
@@ -100,7 +111,7 @@ class _Run:
         self.multiply, self.precondition, self.goals = multiply, precondition, goals
         self.curvature: float | None = None
         self.flat = False
-        self._steepest = 0.0
+        self.steepest = 0.0
 
     def start(self, r: Array, limit: int) -> tuple[Array, int]:
         """Steps for the residuals r (d, k), and the number of products."""
@@ -135,9 +146,9 @@ class _Run:
         if not np.isfinite(bend).all():
             raise FloatingPointError("a product with the Hessian is not finite")
         quotients = bend / size
-        self._steepest = max(self._steepest, float(np.abs(quotients).max()))
+        self.steepest = max(self.steepest, float(np.abs(quotients).max()))
         worst = int(np.argmin(quotients))
-        rounding = 8 * len(p) * np.finfo(float).eps * self._steepest
+        rounding = 8 * len(p) * np.finfo(float).eps * self.steepest
         if quotients[worst] > rounding:
             return False
         self.flat = bool(quotients[worst] >= -rounding)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 
 LARGEST = 10_000  # beyond it d³ operations take minutes
+LARGEST_AUTODIFF = 4000  # where every column of H costs a pass of a framework's
 _COPIES = 6  # partial sums of H, H itself and its factor, all alive at once
 _SHARE = 0.25  # of the machine's memory
 
 
-def cholesky_fits(d: int) -> bool:
+def cholesky_fits(d: int, largest: int | None = None) -> bool:
     """Whether H (d, d), its partial sums and its factor fit comfortably."""
-    return d <= LARGEST and 8.0 * _COPIES * d * d <= _SHARE * _memory()
+    limit = LARGEST if largest is None else largest
+    return d <= limit and 8.0 * _COPIES * d * d <= _SHARE * _memory()
+
+
+def fits(doubles: int) -> bool:
+    """Whether so many numbers may be kept to save time."""
+    return 8.0 * doubles <= 0.5 * _SHARE * _memory()
 
 
 def most_products(d: int) -> int:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .cg import column_sizes
+
 Array = NDArray[np.float64]
 
 _FIRST_DEPTH = 64
@@ -72,6 +74,8 @@ def lissa(
     DivergenceError
         The series grows without bound, or a round leaves more than it found.
     """
+    units = column_sizes(b)
+    b = b / units
     sizes = np.linalg.norm(b, axis=0)
     sizes[sizes == 0.0] = 1.0
     x, r, used, depth = np.zeros(b.shape), b, 0, _FIRST_DEPTH
@@ -86,7 +90,7 @@ def lissa(
         if found > 0.3 * left:
             depth *= 2
         left = found
-    return Estimate(x, used, left)
+    return Estimate(x * units, used, left)
 
 
 def _series(
