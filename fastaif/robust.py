@@ -36,6 +36,10 @@ from .streaming import single_threaded_blas
 from .sum_problem import SumProblem
 
 Array = NDArray[Any]
+_Optimum = (
+    basis_robust.BasisOptimum | gram_robust.GramOptimum | network_robust.NetworkOptimum
+    | shared_robust.SharedOptimum | autodiff_robust.Found
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,14 +95,11 @@ def solve_robust(
     if isinstance(problem, GramProblem):
         return _solve_gram(problem, eps, tol, max_iter)
     if isinstance(problem, AutodiffProblem):
-        return _solve_autodiff(problem, eps, tol, max_iter)
+        return _solution(autodiff_robust.solve(problem, eps, tol, max_iter), eps)
     if isinstance(problem, NetworkProblem):
-        return _by_ascent(network_robust.solve(problem, eps, tol, max_iter), eps)
-    found = basis_robust.solve(_basis(problem), eps, has_exact_attacks(problem), tol, max_iter)
-    return RobustSolution(
-        found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
-        found.converged, "exact" if has_exact_attacks(problem) else "pgd",
-    )  # fmt: skip
+        return _solution(network_robust.solve(problem, eps, tol, max_iter), eps)
+    exact = has_exact_attacks(problem)
+    return _solution(basis_robust.solve(_basis(problem), eps, exact, tol, max_iter), eps, exact)
 
 
 def _solve_shared(
@@ -107,21 +108,7 @@ def _solve_shared(
     """Samples share the attack's budget."""
     found = shared_robust.solve(problem, eps, tol, max_iter, ascent)
     exact = shared_robust.is_exact(problem) and not ascent
-    return RobustSolution(
-        found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
-        found.converged, "exact" if exact else "pgd",
-    )  # fmt: skip
-
-
-def _solve_autodiff(
-    problem: AutodiffProblem, eps: float, tol: float, max_iter: int | None,
-    settings: PgdSettings | None = None,
-) -> RobustSolution:  # fmt: skip
-    found = autodiff_robust.solve(problem, eps, tol, max_iter, settings)
-    return RobustSolution(
-        found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
-        found.converged, "pgd",
-    )  # fmt: skip
+    return _solution(found, eps, exact)
 
 
 def _solve_gram(
@@ -130,15 +117,14 @@ def _solve_gram(
     """All inputs attacked at once where the centres move; each by itself where they do not."""
     if not problem.model.moving:
         return solve_robust(by_rows(problem), eps, tol, max_iter)
-    return _by_ascent(gram_robust.solve(problem, eps, tol, max_iter), eps)
+    return _solution(gram_robust.solve(problem, eps, tol, max_iter), eps)
 
 
-def _by_ascent(
-    found: gram_robust.GramOptimum | network_robust.NetworkOptimum, eps: float
-) -> RobustSolution:
+def _solution(found: _Optimum, eps: float, exact: bool = False) -> RobustSolution:
+    """What a solver found, with the ε it was for and how the inner maximum was known."""
     return RobustSolution(
         found.theta, eps, found.objective, found.residual, found.gap, found.n_iter,
-        found.converged, "pgd",
+        found.converged, "exact" if exact else "pgd",
     )  # fmt: skip
 
 
@@ -234,7 +220,7 @@ def solve_by_pgd(
             return _solve_gram(problem, eps, 1e-12, max_iter)
         return solve_by_pgd(by_rows(problem), eps, settings, max_iter)
     if isinstance(problem, AutodiffProblem):
-        return _solve_autodiff(problem, eps, 1e-12, max_iter, settings)
+        return _solution(autodiff_robust.solve(problem, eps, 1e-12, max_iter, settings), eps)
     if isinstance(problem, NetworkProblem):
         return solve_robust(problem, eps, 1e-12, max_iter)
     adversarial = np.empty((problem.source.n_rows, problem.source.n_columns))
