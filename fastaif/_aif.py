@@ -66,7 +66,7 @@ def aif(
     order : float, default inf
         u of a budget that the samples share, ``(E ‖δ_i/c‖_p^u)^{1/u} ≤ ε s`` (Wasserstein
         attacks, section 6.2); inf: each sample has its own, εs; 1: what is best for the
-        attack goes to the sample of the steepest loss. Networks take inf only.
+        attack goes to the sample of the steepest loss.
     radius : "mean_norm" or float, default "mean_norm"
         s. "mean_norm" is the paper's ``E‖x/c‖_p``; 1.0 makes ε absolute.
     feature_scale : array (m,), optional

@@ -143,11 +143,6 @@ def assemble(
     problem = dataclasses.replace(problem, sharing=sharing)
     problem = _with_solver(problem, solver, random_state)
     if isinstance(problem, NetworkProblem):
-        if sharing.is_shared:
-            raise ValueError(
-                f"order={sharing.order:g}: attacks whose budget is shared between samples are not "
-                "implemented for networks; use order=inf"
-            )
         problem = dataclasses.replace(problem, gauss_newton=hessian == "gauss_newton")
     return problem
 

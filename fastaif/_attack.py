@@ -25,7 +25,7 @@ from .network_attacks import ascend
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem, number
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
-from .shared_ascent import attack_autodiff, attack_basis, attack_gram, loss_gram
+from .shared_ascent import attack_autodiff, attack_basis, attack_gram, attack_network, loss_gram
 from .shared_attacks import attack_shared, shared_loss
 from .sum_problem import SumProblem
 
@@ -136,7 +136,7 @@ def adversarial_loss(
         if settings is None and isinstance(problem, LinearProblem):
             kappa = eps * problem.radius * problem.gain
             sums = problem.sweep.run(problem.params, c.NEED_LOSS, kappa=kappa)
-        elif isinstance(problem, NetworkProblem):
+        elif isinstance(problem, NetworkProblem) and not problem.sharing.is_shared:
             assert settings is not None
             f = ascend(problem, problem.params, eps, settings).f
             y = problem.source.targets()
@@ -229,6 +229,8 @@ def _write_shared(
     assert settings is not None
     if isinstance(problem, BasisProblem):
         attack_basis(problem, eps, settings.n_steps, out)
+    elif isinstance(problem, NetworkProblem):
+        attack_network(problem, eps, settings.n_steps, out)
     elif isinstance(problem, GramProblem):
         attack_gram(problem, eps, settings.n_steps, out)
     elif isinstance(problem, AutodiffProblem):

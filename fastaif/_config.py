@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 
@@ -88,3 +89,19 @@ def warmup() -> None:
                 result.bootstrap(2, 0)
         attack(model, X, y, 0.1)
         attack(model, X, y, 0.1, method="pgd", n_restarts=3, random_state=0)
+    _warm_up_networks(X, y)
+
+
+def _warm_up_networks(X: Any, y: Any) -> None:
+    """A fit, its influence with shares and kinks, and attacks: every operation of networks."""
+    from ._aif import aif
+    from ._attack import attack
+    from .models.network import MLPRegression
+
+    model = MLPRegression(hidden=2, alpha=0.1, random_state=0).fit(X, y)
+    for dtype in (np.float64, np.float32):
+        inputs = X.astype(dtype)
+        result = aif(model, inputs, y, order=2, damping="auto", refine=True)
+        result.per_sample()
+        result.flip_fraction(1e-6)
+        attack(model, inputs, y, 0.1, n_restarts=3, random_state=0)

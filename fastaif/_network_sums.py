@@ -57,16 +57,14 @@ class NetworkSweep(Sweep):
         multiplier: Array = c.EMPTY,
         exponent: float = 0.0,
     ) -> InfluenceSums:
-        """The sums at θ over all rows, of the natural loss (κ must be 0), budgets not shared."""
+        """The sums at θ over all rows, of the natural loss (κ must be 0)."""
         if kappa != 0.0:
             raise ValueError("the inner maximum is closed for linear predictors only")
-        if exponent != 0.0:
-            raise ValueError("budgets that samples share are not implemented for networks")
         network, norm_of, attack = self.network(theta), self._norm_of(need), self.directions()
         d = self.n_coefs
         arrays = (*network[1:4], network.shift, network.inverse_scale, attack.weights)
         fingerprint = (
-            self.loss, self.activation, network.b2, need, attack.p, norm_of.p,
+            self.loss, self.activation, network.b2, need, attack.p, norm_of.p, exponent,
             *(array.tobytes() for array in (*arrays, norm_of.shift, norm_of.inverse_scale)),
         )  # fmt: skip
         operation = get("network_sums")
@@ -75,17 +73,17 @@ class NetworkSweep(Sweep):
             hess = np.zeros((d, d) if need & c.NEED_HESSIAN else (0, 0))
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
             rows = self.source.rows(start, stop)
-            operation(rows, network, norm_of, attack, self.inner(), need, raw)
-            return InfluenceSums(fingerprint, raw, True)
+            operation(rows, network, norm_of, attack, self.inner(exponent), need, raw)
+            return InfluenceSums(fingerprint, raw, True, exponent)
 
         threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * d)
         return streaming.reduce_chunks(
             self.source.chunks(columns=d), work, InfluenceSums.merge, threads
         )
 
-    def inner(self) -> c.Inner:
-        """The loss as compiled operations take it."""
-        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY, 0.0)
+    def inner(self, exponent: float = 0.0) -> c.Inner:
+        """The loss, and e of shared budgets, as compiled operations take them."""
+        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY, exponent)
 
     def directions(self) -> c.Attack:
         """The attack's norm and D as compiled operations take them."""

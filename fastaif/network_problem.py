@@ -77,8 +77,23 @@ class NetworkProblem(SumProblem):
 
     @property
     def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E‖∇_x ℓ‖_q."""
-        return self.radius * self.sums.input_slope
+        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
+        sums = self.sums
+        if self.sharing.is_shared:
+            return self.radius * self.sharing.value(sums.peak, sums.power)
+        return self.radius * sums.input_slope
+
+    def input_gains(self) -> Array:
+        """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
+        f, still = self.sweep.predictions(self.params), np.zeros(len(self.params))
+        out = np.abs(self.model.loss.slope(f, self.source.targets()))
+
+        def work(start: int, stop: int) -> None:
+            slopes, _ = self.sweep.input_slopes(self.params, still, start, stop)
+            out[start:stop] *= lp_norm(self.ball.weights * slopes, self.ball.q)
+
+        map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
+        return out
 
     @property
     def ties(self) -> int:
@@ -93,7 +108,8 @@ class NetworkProblem(SumProblem):
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q ∇_θ f + |ℓ'| ∇_θ⟨∇_x f, φ⟩)] (Theorem 4.1)."""
         if weights is None:
-            return self.radius * self.sums.mixed
+            scale = self.sharing.scale(self.sums.power) if self.sharing.is_shared else 1.0
+            return self.radius * scale * self.sums.mixed
         weighted = self.source._replace(weight=self._base_weights() * weights)
         sweep = self.layer.sweep(weighted, self.ball, self.n_threads)
         sums = finite(sweep.run(self.params, c.NEED_GRADIENT | c.NEED_MIXED))
@@ -101,22 +117,24 @@ class NetworkProblem(SumProblem):
         return self.radius * (sums.weight / self.sums.weight) * sums.mixed
 
     def per_sample(self) -> Array:
-        """ζ_i = −s H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
         sweep, out = self.sweep, np.empty((self.source.n_rows, len(self.params)))
         network, attack, operation = (
             sweep.network(self.params), sweep.directions(), get("network_shares")
         )  # fmt: skip
+        budgets = self.budgets
 
         def work(start: int, stop: int) -> None:
             rows = self.source.rows(start, stop)
             operation(rows, network, attack, sweep.inner(), out[start:stop])
+            out[start:stop] *= budgets[start:stop, None]
 
         map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
         return np.asarray(-self.radius * self.solve(out.T).T)
 
     def kinks(self, influence: Array) -> validity.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
-        sweep, ball = self.sweep, self.ball
+        sweep, ball, budgets = self.sweep, self.ball, self.budgets
         speed, _ = sweep.moves(self.params, influence)
         turns: list[tuple[float, int]] = []
         gains: list[float] = []
@@ -127,7 +145,11 @@ class NetworkProblem(SumProblem):
             both = sweep.input_slopes(self.params, influence, start, stop)[:, kept]
             slopes, speeds = ball.weights * both
             turns.append(validity.direction_changes(slopes, speeds, ball.p, ball.scale > 0))
-            gains.append(float(np.min(lp_norm(slopes, ball.q), initial=np.inf)))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                # Samples without a share of the budget stay.
+                shares = budgets[start:stop][kept]
+                lengths = np.where(shares > 0.0, lp_norm(slopes, ball.q) / shares, np.inf)
+            gains.append(float(np.min(lengths, initial=np.inf)))
 
         map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
         when, place = min(turns)
@@ -137,7 +159,8 @@ class NetworkProblem(SumProblem):
         bend = self._bend()
         reach = min(gains) / (self.radius * bend) if bend > 0.0 else np.inf
         moves = (sweep.predictions(self.params), speed)
-        return validity.basis_kinks(sweep, moves, (when, event), reach)
+        shared = validity.Event(np.inf, "") if self.sharing.is_shared else None
+        return validity.basis_kinks(sweep, moves, (when, event), reach, shared)
 
     def _bend(self) -> float:
         """A Lipschitz constant of D∇_u f: max|σ''| Σ_h |w2_h| ‖D W1_h‖_q²."""

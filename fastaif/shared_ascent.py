@@ -20,6 +20,7 @@ from .extremes import Extremes
 from .gram_ascent import gradient_at, objective
 from .gram_problem import GramProblem
 from .kernel_pairs import Gram, make_gram
+from .network_problem import NetworkProblem
 from .norms import conjugate, dual_direction, lp_norm
 from .shared_attacks import normalised
 from .sharing import Sharing
@@ -146,6 +147,26 @@ def attack_autodiff(problem: AutodiffProblem, eps: float, n_steps: int, out: Arr
     budget, p = eps * problem.radius, problem.ball.p
     t = ascend(at, (X.shape[0], X.shape[1]), problem.shares, p, problem.sharing, budget, n_steps)
     out[...] = X + scale * t
+
+
+def attack_network(problem: NetworkProblem, eps: float, n_steps: int, out: Array) -> None:
+    """Write x_i + δ_i."""
+    ball, theta = problem.ball, problem.params
+    loss, y = problem.model.loss, problem.source.targets()
+    X, omega = np.array(problem.source.x, dtype=np.float64), normalised(problem)
+    still = np.zeros(len(theta))
+
+    def at(t: Array) -> Place:
+        attacked = problem.source._replace(x=X + ball.scale * t)
+        sweep = problem.layer.sweep(attacked, None, problem.n_threads)
+        f, (slopes, _) = sweep.predictions(theta), sweep.input_slopes(theta, still, 0, len(y))
+        with np.errstate(over="ignore"):
+            value = float(omega @ loss.value(f, y))
+        return Place(value, loss.slope(f, y)[:, None] * ball.weights * slopes)
+
+    budget = eps * problem.radius
+    t = ascend(at, (X.shape[0], X.shape[1]), omega, ball.p, problem.sharing, budget, n_steps)
+    out[...] = X + ball.scale * t
 
 
 def attack_gram(problem: GramProblem, eps: float, n_steps: int, out: Array) -> None:

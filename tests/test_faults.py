@@ -192,3 +192,27 @@ def test_results_can_be_pickled(problem):
     again = pickle.loads(pickle.dumps(result))
     np.testing.assert_array_equal(again.influence, result.influence)
     assert again.sensitivity_coefficient == result.sensitivity_coefficient
+
+
+def test_warming_up_leaves_nothing_of_networks_to_compile():
+    code = """
+        import importlib
+        import numpy as np
+        import fastaif as fa
+        from fastaif._compute import OPERATIONS
+
+        def compiled():
+            parts = {n: importlib.import_module(f"fastaif._compute.{m}")
+                     for n, m in OPERATIONS.items() if n.startswith("network")}
+            return {n: len(getattr(part, n).signatures) for n, part in parts.items()}
+
+        fa.warmup()
+        before = compiled()
+        X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+        model = fa.MLPClassification(hidden=2, alpha=0.1, random_state=0).fit(X, X[:, 0] > 0)
+        result = fa.aif(model, X, X[:, 0] > 0, damping="auto", sample_weight=np.ones(40))
+        result.per_sample(), result.validity_radius
+        fa.attack(model, X, X[:, 0] > 0, 0.1)
+        print(min(before.values()) > 0, compiled() == before)
+    """
+    assert _run(code) == "True True"

@@ -33,6 +33,7 @@ from ._types import (
 from .basis_sums import add_gains, load_columns, norms_of_columns
 from .network_units import activate, add_row_totals, output, preactivate, weigh
 from .row_geometry import attack_directions
+from .shared_budgets import share_budgets
 from .stages import add_row_scalars, slopes
 
 _BLOCK_DOUBLES = 49152  # 384 KiB
@@ -122,29 +123,30 @@ def _lengths_of_gradients(u, units, w2, lengths):
 
 
 @operation(fastmath=STRICT)
-def _add_mixed(u, network, units, attack, w, derivatives, t, sums):
-    """Φ/s and the scalar sums that go with it."""
+def _add_mixed(u, network, units, attack, w, derivatives, exponent, sums):
+    """Φ/s and the scalar sums that go with it; an exponent above 0 shares the budget."""
     m, k = u.shape
-    g, p = np.empty((m, k)), np.empty((m, k))
+    g, p, t = np.empty((m, k)), np.empty((m, k)), np.empty(units[0].shape)
     gains, ties, gained = np.empty(k), np.empty(k), np.empty(k)
     weigh(network.w2, units[1], np.ones(k), t)
     add_product(network.w1, False, t, False, 0.0, g)
     attack_directions(g, attack, p, gains, ties)
-    unshared = np.empty(0)
-    add_gains(Directions(gains, ties), w, derivatives, unshared, gained, sums.scalars)
+    shares, magnitudes = np.empty(k if exponent > 0.0 else 0), np.abs(derivatives[0])
+    if shares.size:
+        share_budgets(derivatives[0], gains, w, exponent, shares, sums)
+        magnitudes *= shares
+    add_gains(Directions(gains, ties), w, derivatives, shares, gained, sums.scalars)
     _backpropagate(u, units, network.w2, gained, t, sums.vectors[V_MIXED])
-    _add_turns(u, p, network, units, np.abs(derivatives[0]), t, sums.vectors[V_MIXED])
+    _add_turns(u, p, network, units, magnitudes, t, sums.vectors[V_MIXED])
 
 
 @operation(fastmath=STRICT)
-def _add_block(u, network, units, attack, w, derivatives, need, sums):
-    """The sums over one block, after its loss stage."""
+def _add_block(u, network, units, derivatives, need, sums):
+    """Gradient and Hessian over one block, after its loss stage."""
     d1, d2 = derivatives[0], derivatives[2]
     t = np.empty(units[0].shape)
     if need & (NEED_GRADIENT | NEED_HESSIAN):
         _backpropagate(u, units, network.w2, d1, t, sums.vectors[V_F])
-    if need & NEED_MIXED:
-        _add_mixed(u, network, units, attack, w, derivatives, t, sums)
     if need & NEED_HESSIAN:
         _backpropagate(u, units, network.w2, d2, t, sums.vectors[V_FF])
         v = np.empty((sums.hessian.shape[0], u.shape[1]))
@@ -199,4 +201,6 @@ def network_sums(rows, network, norm_of, attack, inner, need, sums):
         y = rows.y[start : start + k]
         slopes(f, y, inner, start, w, need, derivatives, sums.scalars)
         add_row_scalars(w, derivatives[0], norms, need, sums.scalars)
-        _add_block(u, network, units, attack, w, derivatives, need, sums)
+        _add_block(u, network, units, derivatives, need, sums)
+        if need & NEED_MIXED:
+            _add_mixed(u, network, units, attack, w, derivatives, inner.exponent, sums)

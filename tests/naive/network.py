@@ -15,6 +15,7 @@ from scipy.special import erf, expit
 from .linear import Vector, attack_scale, normalised_weights, shift_and_scale
 from .losses import loss as pointwise_loss
 from .norms import Array, dual_order, norm, scaled_direction
+from .order import shares as budgets_of
 
 
 def activation(name: str, z: Array) -> tuple[Array, Array, Array]:
@@ -76,6 +77,8 @@ def everything(
     sample_weight: Vector = None,
     shift: Vector = None,
     scale: Vector = None,
+    order: float = np.inf,
+    formula: str = "exact",
     **attack: Any,
 ) -> dict[str, Any]:
     """Objective, gradient, both Hessians, Phi, its shares by sample, and the value derivative."""
@@ -92,7 +95,7 @@ def everything(
     pen = penalised(m, h)
     value, gradient = alpha * float(pen @ theta**2), 2.0 * alpha * pen * theta
     gauss_newton, exact = 2.0 * alpha * np.diag(pen), 2.0 * alpha * np.diag(pen)
-    shares, slope_of_value = np.zeros((n, d)), 0.0
+    shares, gains = np.zeros((n, d)), np.zeros(n)
     for i in range(n):
         at = prediction(theta, (X[i] - mu) / sigma, name)
         v, l1, l2 = (float(t) for t in pointwise_loss(loss, np.array(at["f"]), y[i], 1.0))
@@ -104,8 +107,11 @@ def everything(
         gauss_newton = gauss_newton + outer
         exact = exact + outer + w[i] * l1 * at["hessian"]
         shares[i] = s * (l2 * (inputs @ phi) * at["gradient"] + l1 * (phi / sigma) @ at["cross"])
-        slope_of_value += w[i] * s * float(norm(c * l1 * inputs, dual_order(p)))
+        gains[i] = norm(c * l1 * inputs, dual_order(p))
+    t = budgets_of(gains, w, order, formula)
+    shares, slope_of_value = t[:, None] * shares, s * float(w @ (t * gains))
     return {
         "value": value, "gradient": gradient, "hessian": exact, "gauss_newton": gauss_newton,
         "shares": shares, "mixed": w @ shares, "value_derivative": slope_of_value, "radius": s,
+        "budgets": t,
     }  # fmt: skip
