@@ -11,6 +11,7 @@ Size = tuple[int, int]
 FULL_SIZES: tuple[Size, ...] = (
     (1_000_000, 16),
     (1_000_000, 64),
+    (500_000, 100),
     (500_000, 128),
     (300_000, 256),
     (100_000, 512),
@@ -31,6 +32,16 @@ def logistic(n: int, m: int, seed: int = 0) -> tuple[Array, Array]:
     beta = rng.standard_normal(m) / np.sqrt(m)
     probability = 1.0 / (1.0 + np.exp(-(X @ beta + 0.25)))
     return X, np.where(rng.random(n) < probability, 1.0, -1.0)
+
+
+def linear_predictor(n: int, m: int, loss: str, seed: int = 0) -> tuple[Array, Array]:
+    """X (n, m), standard normal, and targets of a linear model with that loss."""
+    if loss == "logistic":
+        return logistic(n, m, seed)
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, m))
+    f = X @ (rng.standard_normal(m) / np.sqrt(m))
+    return X, rng.poisson(np.exp(0.5 * f)) * 1.0 if loss == "poisson" else f + rng.normal(size=n)
 
 
 def quadratic(n: int, m: int, seed: int = 0) -> tuple[Array, Array]:

@@ -26,10 +26,15 @@ READ_COLUMNS = 4096
 class Floor:
     gemm: float  # flops per second of dgemm at GEMM_ORDER^3, all threads
     bandwidth: float  # bytes per second read from memory, all threads
+    gemm_alone: float  # flops per second of dgemm, one thread
 
     def __str__(self) -> str:
         rate, bandwidth = self.gemm / 1e9, self.bandwidth / 1e9
-        return f"dgemm {rate:.0f} Gflop/s at {GEMM_ORDER}³, read {bandwidth:.1f} GB/s"
+        scaling = self.gemm / self.gemm_alone
+        return (
+            f"dgemm {rate:.0f} Gflop/s at {GEMM_ORDER}³ ({scaling:.2f} times one thread's), "
+            f"read {bandwidth:.1f} GB/s"
+        )
 
     def seconds(self, n: int, m: int, features: int | None = None) -> float:
         """One read of X (n, m) and a multiply-add for each entry of one triangle of X^T X.
@@ -43,7 +48,9 @@ class Floor:
 
 def measure(repeat: int = 7) -> Floor:
     """Medians of `repeat` runs; about three seconds."""
-    return Floor(gemm=_gemm_rate(repeat), bandwidth=_read_bandwidth(repeat))
+    with threadpool_limits(1, user_api="blas"):
+        alone = _gemm_rate(repeat)
+    return Floor(_gemm_rate(repeat), _read_bandwidth(repeat), alone)
 
 
 def _gemm_rate(repeat: int) -> float:

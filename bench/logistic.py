@@ -1,4 +1,7 @@
-"""The logistic influence as a workload: one problem, and whoever can solve it."""
+"""The influence of linear predictors as a workload: one problem, and whoever can solve it.
+
+The peers know the logistic loss alone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from bench.peers import jax_expert, numpy_expert
 Array = NDArray[np.float64]
 Run = Callable[[], Array]
 
-OURS, WHOLE, BLOCKED, JAX = "fastaif", "NumPy whole", "NumPy blocked", "JAX"
+OURS, ALONE, NUMBA = "fastaif", "on one thread", "on Numba"
+WHOLE, BLOCKED, JAX = "NumPy whole", "NumPy blocked", "JAX"
 TOLERANCE = 1e-8
 
 
@@ -38,13 +42,21 @@ class Problem:
         return float(np.ravel(self.model.intercept_)[0])
 
 
-def problem(size: data.Size, p: float = 2.0) -> Problem:
-    X, y = data.logistic(*size)
-    return Problem(X, y, ours.fitted(X, y, Problem.alpha), p=p)
+def problem(size: data.Size, p: float = 2.0, loss: str = "logistic") -> Problem:
+    X, y = data.linear_predictor(*size, loss)
+    return Problem(X, y, ours.fitted(X, y, Problem.alpha, loss), p=p)
 
 
 def _ours(q: Problem) -> Run:
     return lambda: ours.influence(q.model, q.X, q.y, q.p)
+
+
+def _alone(q: Problem) -> Run:
+    return lambda: ours.influence(q.model, q.X, q.y, q.p, n_threads=1)
+
+
+def _numba(q: Problem) -> Run:
+    return lambda: ours.on_numba(_ours(q))
 
 
 def _whole(q: Problem) -> Run:
@@ -62,14 +74,18 @@ def _jax(q: Problem) -> Run:
 
 CONTESTANTS: dict[str, Callable[[Problem], Run]] = {
     OURS: _ours,
+    ALONE: _alone,
+    NUMBA: _numba,
     WHOLE: _whole,
     BLOCKED: _blocked,
     JAX: _jax,
 }
 
 
-def missing() -> dict[str, str]:
+def missing(loss: str = "logistic") -> dict[str, str]:
     """Contestants that cannot run here, each with the reason."""
+    if loss != "logistic":
+        return dict.fromkeys((WHOLE, BLOCKED, JAX), "written for the logistic loss only")
     reason = jax_expert.missing()
     return {JAX: reason} if reason else {}
 

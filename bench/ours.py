@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 FIT_ROWS = 20_000
 
 
-def fitted(X: Array, y: Array, alpha: float) -> Any:
+def fitted(X: Array, y: Array, alpha: float, loss: str = "logistic") -> Any:
     """A model fitted on the first rows only: the fit is not what is timed."""
     import fastaif as fa
 
-    return fa.LogisticRegression(alpha=alpha).fit(X[:FIT_ROWS], y[:FIT_ROWS])
+    models = {
+        "logistic": fa.LogisticRegression,
+        "squared_error": fa.LinearRegression,
+        "poisson": fa.PoissonRegression,
+    }
+    return models[loss](alpha=alpha).fit(X[:FIT_ROWS], y[:FIT_ROWS])
 
 
-def influence(model: Any, X: Array, y: Array, p: float = 2.0) -> Array:
+def influence(
+    model: Any, X: Array, y: Array, p: float = 2.0, n_threads: int | None = None
+) -> Array:
     """The influence, shape (m + 1,): coefficients, then the intercept."""
     import fastaif as fa
 
     with warnings.catch_warnings():  # a fit on some rows is not stationary on all of them
         warnings.simplefilter("ignore", fa.InfluenceWarning)
-        return np.asarray(fa.aif(model, X, y, p=p).influence)
+        return np.asarray(fa.aif(model, X, y, p=p, n_threads=n_threads).influence)
+
+
+def on_numba(run: Callable[[], T]) -> T:
+    """Run something without the C extension."""
+    from fastaif import _compute
+
+    before = _compute.chosen_backend()
+    _compute.set_backend("numba")
+    try:
+        return run()
+    finally:
+        _compute.set_backend(before)
 
 
 def set_backend(name: str) -> None:

@@ -12,13 +12,15 @@ Array = npt.NDArray[np.float64]
 _DUAL = {1.0: np.inf, 2.0: 2.0, np.inf: 1.0}
 
 
-def robust_fit(X: Array, y: Array, rho: float, p: float, kind: str) -> tuple[Array, float]:
+def robust_fit(
+    X: Array, y: Array, rho: float, p: float, kind: str, intercept: bool = True
+) -> tuple[Array, float]:
     """θ = (β, b) and the objective; attacks ‖δ‖_p ≤ rho, kind "linear" or "logistic"."""
     import cvxpy as cp
 
     n, m = X.shape
     beta, b, size = cp.Variable(m), cp.Variable(), cp.Variable(nonneg=True)
-    f = X @ beta + b
+    f = X @ beta + b if intercept else X @ beta
     if kind == "linear":
         loss: Any = cp.sum_squares(cp.abs(f - y) + size) / n
     else:
@@ -26,4 +28,4 @@ def robust_fit(X: Array, y: Array, rho: float, p: float, kind: str) -> tuple[Arr
     norm = cp.norm(beta, "inf" if np.isinf(_DUAL[p]) else int(_DUAL[p]))
     problem = cp.Problem(cp.Minimize(loss), [size >= rho * norm])
     problem.solve(solver=cp.CLARABEL)
-    return np.append(beta.value, b.value), float(problem.value)
+    return np.append(beta.value, b.value if intercept else 0.0), float(problem.value)
