@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import os
@@ -52,27 +53,41 @@ def kind(request):
     return request.param
 
 
-ENGINES = ["numba", "avx512", "avx2", "baseline"]
+INSTRUCTION_SETS = ["avx512", "avx2", "baseline"]
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=["numba", *INSTRUCTION_SETS])
 def engine(request):
     """Each backend and instruction set in turn, those that this machine has."""
+    with using(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=INSTRUCTION_SETS)
+def extension(request):
+    """The C extension with each instruction set in turn."""
+    with using(request.param):
+        yield native_or_skip()
+
+
+@contextlib.contextmanager
+def using(name):
+    """Numba, or C with an instruction set."""
     from fastaif import _compute
 
     before = _compute.chosen_backend()
-    if request.param == "numba":
+    if name == "numba":
         _compute.set_backend("numba")
-        yield request.param
+        yield
     else:
-        extension = native_or_skip()
-        if request.param not in extension.available_instruction_sets():
-            pytest.skip(f"this machine has no {request.param}")
-        in_use = extension.instruction_set()
+        native = native_or_skip()
+        if name not in native.available_instruction_sets():
+            pytest.skip(f"this machine has no {name}")
+        in_use = native.instruction_set()
         _compute.set_backend("native")
-        extension.choose_instruction_set(request.param)
-        yield request.param
-        extension.choose_instruction_set(in_use)
+        native.choose_instruction_set(name)
+        yield
+        native.choose_instruction_set(in_use)
     _compute.set_backend(before)
 
 

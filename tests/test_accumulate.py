@@ -120,10 +120,10 @@ def test_blocks_make_the_whole(name, order, weighted):
 @pytest.mark.parametrize("loss", ["squared_error", "logistic"])
 def test_networks(loss):
     model, (X, y, w) = fitted_network(loss, "tanh", True), make_network(loss, n=200)
-    total = accumulated(model, X, y, w, [0, 50, 51, 200], p=np.inf)
-    assert_same(quietly(total.result), quietly(fa.aif, model, X, y, p=np.inf, sample_weight=w))
-    with pytest.raises(ValueError, match="order=2"):
-        fa.InfluenceAccumulator(model, order=2)
+    for attack in ({"p": np.inf}, {"p": 2, "order": 2}, {"p": 2, "order": 1}):
+        total = accumulated(model, X, y, w, [0, 50, 51, 200], **attack)
+        wanted = quietly(fa.aif, model, X, y, sample_weight=w, **attack)
+        assert_same(quietly(total.result), wanted)
 
 
 @pytest.mark.parametrize("order", [1.0, 1.0001, 1.5, 2.0, np.inf])

@@ -62,7 +62,8 @@ def test_importing_leaves_the_floating_point_environment_alone():
 
 def test_the_second_process_compiles_nothing(tmp_path):
     code = (
-        ANSWER
+        "    import fastaif as fa; fa.set_backend('numba')\n"
+        + ANSWER
         + """
     from fastaif._compute.linear_sums import linear_sums
     print(sum(linear_sums.stats.cache_misses.values()))

@@ -42,13 +42,6 @@ def ulps(found, x, function):
         )
 
 
-@pytest.fixture
-def extension(engine):
-    if engine == "numba":
-        pytest.skip("of the C extension only")
-    return native_or_skip()
-
-
 def test_exp_to_two_units_in_the_last_place(extension, rng):
     x = np.concatenate([rng.uniform(-745, 709.7, 400), rng.normal(size=400), [0.0, 1e-300, 709.78]])
     out = np.empty_like(x)
