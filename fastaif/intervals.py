@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _validate, inference
+from .layouts import read_only
 from .problems import InfluenceProblem
 
 Array = NDArray[Any]
@@ -21,7 +23,7 @@ _QUANTITIES = ["influence", "sensitivity_coefficient"]
 
 @dataclass(frozen=True, eq=False)
 class BootstrapDraws:
-    """What the draws of the Bayesian bootstrap gave.
+    """What the draws of the Bayesian bootstrap gave, in read-only arrays.
 
     Attributes
     ----------
@@ -58,6 +60,16 @@ class Intervals:
     def per_sample(self) -> Array:
         """ζ (n, d)."""
 
+    @cached_property
+    def _own_seed(self) -> int:
+        """The seed of draws for which the user names none."""
+        return _validate.seed(None)
+
+    @cached_property
+    def _kept_draws(self) -> dict[tuple[int, int], BootstrapDraws]:
+        """Draws by their number and seed."""
+        return {}
+
     def bootstrap(self, n_draws: int = 200, random_state: Any = None) -> BootstrapDraws:
         """Draw from the Bayesian bootstrap (Rubin, 1981).
 
@@ -67,6 +79,9 @@ class Intervals:
         sample (`RandomizedSmoothing`) share its weight. Draw b is the same, to rounding, whatever
         `n_draws`.
 
+        The result keeps its draws: asked again for as many of the same `random_state`, here, in
+        `std_error` or in `conf_int`, it does not compute them again.
+
         Linear predictors compute all draws together; other models, and attacks whose budget
         samples share (finite orders), go draw by draw.
 
@@ -74,6 +89,8 @@ class Intervals:
         ----------
         n_draws : int of at least 2, default 200
         random_state : int, RandomState, Generator or None
+            None is one seed for the life of the result, different for every result; a
+            RandomState or Generator moves on, and gives new draws in every call.
 
         Returns
         -------
@@ -89,8 +106,12 @@ class Intervals:
             The Hessian of a draw is singular; the message says what to do.
         """
         draws = _validate.count(n_draws, "n_draws", 2)
-        found = inference.bootstrap(self.problem, draws, _validate.seed(random_state))
-        return BootstrapDraws(*found)
+        seed = self._own_seed if random_state is None else _validate.seed(random_state)
+        kept, key = self._kept_draws, (draws, seed)
+        if key not in kept:
+            found = inference.bootstrap(self.problem, draws, seed)
+            kept[key] = BootstrapDraws(*map(read_only, found))
+        return kept[key]
 
     def std_error(
         self,
@@ -154,7 +175,7 @@ class Intervals:
             The nominal coverage, of each parameter by itself.
         method : {"bootstrap", "clt"}, default "bootstrap"
         n_draws, random_state
-            Of the bootstrap (see `bootstrap`); None draws anew in every call.
+            Of the bootstrap (see `bootstrap`), whose draws `std_error` shares.
         of : {"influence", "sensitivity_coefficient"}, default "influence"
             The coefficient S/ε² = ½ IᵀH_eI is a square: in a sample it exceeds the
             population's by about ½ tr(H_e Var I), and where I is not large against its

@@ -20,8 +20,9 @@ _LABELS = {"bootstrap": "Bayesian bootstrap", "clt": "Remark 2 (clt)"}
 def plot_coverage(result: CoverageResult, figure: Any = None) -> Any:
     """Draw measured coverage beside the nominal, and the intervals' lengths.
 
-    Two panels: the share of intervals that cover, with two standard errors; and their mean
-    half-length over z times the estimates' own standard deviation (1 is right).
+    Two panels: the share of intervals that cover, with its score interval at two standard errors
+    (which stays within 0 and 1); and their mean half-length over z times the estimates' own
+    standard deviation (1 is right).
 
     Parameters
     ----------
@@ -43,17 +44,17 @@ def plot_coverage(result: CoverageResult, figure: Any = None) -> Any:
     left, right = figure.subplots(1, 2)
     place = np.arange(len(result.names), dtype=float)
     z = NormalDist().inv_cdf(0.5 + 0.5 * result.level)
+    lower, upper = score_interval(result.coverage, result.n_repetitions)
     for row, method in enumerate(result.methods):
         style = {"color": (_BLUE, _ORANGE)[row], "label": _LABELS[method]}
         x = place + 0.16 * (row - 0.5)
-        left.errorbar(
-            x, result.coverage[row], 2.0 * result.standard_error[row], fmt="os"[row], capsize=3,
-            **style,
-        )  # fmt: skip
+        share = result.coverage[row]
+        bars = np.maximum([share - lower[row], upper[row] - share], 0.0)  # but for rounding
+        left.errorbar(x, share, bars, fmt="os"[row], capsize=3, **style)
         right.plot(x, result.half_width[row] / (z * result.scatter), "os"[row], **style)
     left.axhline(result.level, color="0.6", linestyle=":", label=f"nominal {result.level:.4g}")
     right.axhline(1.0, color="0.6", linestyle=":", label="as the estimates scatter")
-    low = min(result.level, float(result.coverage.min()))
+    low = min(result.level, float(lower.min()))
     # Room for the legend below what is shown.
     left.set(ylabel="share of intervals that cover", ylim=(low - 0.4 * (1.01 - low), 1.01))
     right.set(ylabel="length of the intervals / what it should be", ylim=(0.0, None))
@@ -67,3 +68,10 @@ def plot_coverage(result: CoverageResult, figure: Any = None) -> Any:
         f"{result.n_repetitions} samples, {result.n_draws} draws"
     )
     return figure
+
+
+def score_interval(share: Any, n: int, z: float = 2.0) -> tuple[Any, Any]:
+    """Wilson's interval of a share of n: the q with |share − q| ≤ z √(q (1 − q)/n)."""
+    center = share + z**2 / (2.0 * n)
+    reach = z * np.sqrt(share * (1.0 - share) / n + (z / (2.0 * n)) ** 2)
+    return (center - reach) / (1.0 + z**2 / n), (center + reach) / (1.0 + z**2 / n)

@@ -9,6 +9,7 @@ import pytest
 
 from fastaif import experiments
 from fastaif.experiments._coverage import population_influence
+from fastaif.plotting_intervals import score_interval
 
 
 def test_population_influence_by_simulation() -> None:
@@ -36,6 +37,21 @@ def test_the_bootstrap_covers() -> None:
     assert list(frame["method"]) == ["bootstrap"] * 3 + ["clt"] * 3
     np.testing.assert_array_equal(frame["coverage"], found.coverage.ravel())
     assert max(len(line) for line in found.summary().splitlines()) <= 80
+
+
+def test_bars_of_the_figure_stay_within_its_axes() -> None:
+    n = 50
+    share = np.array([0.0, 0.3, 0.96, 1.0])
+    for end, side in zip(score_interval(share, n), (1.0, -1.0), strict=True):
+        np.testing.assert_allclose(share - end, side * 2 * np.sqrt(end * (1 - end) / n), atol=1e-15)
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    found = experiments.coverage(40, 20, 20, progress=False)
+    found.plot(figure=figure)
+    left = figure.axes[0]
+    low, high = left.get_ylim()
+    bars = [segment[:, 1] for lines in left.collections for segment in lines.get_segments()]
+    assert len(bars) == 6
+    assert all(low < bar.min() < bar.max() <= 1.0 + 1e-12 < high for bar in bars)
 
 
 def test_one_seed_one_result() -> None:

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
-from fastaif import _validate, linear_bootstrap, streaming
+from fastaif import _validate, inference, linear_bootstrap, streaming
 from fastaif._compute import _elementary, get
 
 ALPHA = 0.02
@@ -345,7 +345,37 @@ def test_one_random_state_one_answer() -> None:
     first = result.conf_int(random_state=3)
     np.testing.assert_array_equal(first, result.conf_int(random_state=3))
     assert not np.array_equal(first, result.conf_int(random_state=4))
-    assert not np.array_equal(result.std_error(), result.std_error())
+    again, _ = inspected("linear")
+    np.testing.assert_array_equal(first, again.conf_int(random_state=3))
+    assert not np.array_equal(result.std_error(), again.std_error())  # None: a seed of its own
+    generator = np.random.default_rng(0)
+    errors = [result.std_error(random_state=generator) for _ in range(2)]
+    assert not np.array_equal(*errors)
+
+
+def test_draws_are_computed_once(monkeypatch: Any) -> None:
+    """Standard errors and intervals of all quantities and levels share them."""
+    result, _ = inspected("linear")
+    calls: list[tuple[int, int]] = []
+    compute = inference.bootstrap
+
+    def counted(problem: Any, n_draws: int, seed: int) -> Any:
+        calls.append((n_draws, seed))
+        return compute(problem, n_draws, seed)
+
+    monkeypatch.setattr(inference, "bootstrap", counted)
+    errors = result.std_error()
+    reach = NormalDist().inv_cdf(0.975) * errors
+    assert_close(result.conf_int()[:, 1], result.influence + reach, 1e-15)
+    result.conf_int(0.5, of="sensitivity_coefficient")
+    draws = result.bootstrap()
+    assert len(calls) == 1
+    with pytest.raises(ValueError, match="read-only"):
+        draws.influence[0] = 0.0
+    result.std_error(n_draws=50)
+    result.std_error(random_state=1)
+    result.conf_int(random_state=1)
+    assert len(calls) == len(set(calls)) == 3
 
 
 def test_bootstrap_covers_where_remark_2_does_not() -> None:
