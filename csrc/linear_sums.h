@@ -224,7 +224,8 @@ int FA_NAME(fa_linear_sums)(
     const fa_inner *inner, int need, const fa_sums *sums)
 {
     fa_pass pass = {rows, predictor, norm_of, inner, need, sums};
-    fa_totals totals = {{0.0}};
+    fa_totals totals;
+    memset(&totals, 0, sizeof totals);
     fa_space space;
     if (make_space(&space, rows->n, rows->m, need))
         return -1;
