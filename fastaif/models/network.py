@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -20,7 +20,7 @@ from ..network_fit import fit_network, random_start
 from ..network_model import penalized_entries
 from ..streaming import Encoder, RowSource
 from .base import LinearPredictor
-from .labels import check_two_classes, sign_encoder
+from .binary import BinaryClassifier
 
 Array = NDArray[Any]
 
@@ -174,7 +174,7 @@ class MLPRegression(RegressorMixin, Network):
         return self._decision(X)
 
 
-class MLPClassification(ClassifierMixin, Network):
+class MLPClassification(BinaryClassifier, Network):
     """Binary classification by a network with one hidden layer.
 
     ``f = w2ᵀ σ(W1ᵀ x + b1) + b2`` minimises
@@ -201,32 +201,3 @@ class MLPClassification(ClassifierMixin, Network):
     """
 
     _loss_name = "logistic"
-
-    def _has_numbers(self) -> bool:
-        return False
-
-    def _prepare_targets(self, y: Array) -> Array:
-        self.classes_ = check_two_classes(y)
-        self._encode = sign_encoder(self.classes_)
-        return y
-
-    def decision_function(self, X: Any) -> Array:
-        """f(X), the log-odds of the second class, shape (n,)."""
-        return self._decision(X)
-
-    def predict_proba(self, X: Any) -> Array:
-        """The probabilities of both classes, shape (n, 2)."""
-        from scipy.special import expit
-
-        f = self._decision(X)
-        return np.column_stack([expit(-f), expit(f)])
-
-    def predict(self, X: Any) -> Array:
-        """The likelier label of each row, shape (n,)."""
-        f = self._decision(X)
-        return np.asarray(self.classes_[(f > 0).astype(int)])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
