@@ -62,9 +62,16 @@ class Network(LinearPredictor):
         sweep = NetworkSweep(
             source, self._loss(), Linear(), True, hidden=hidden, activation=self.activation
         )
-        start = random_start(sweep, check_random_state(self.random_state), _moments(source))
+        with np.errstate(over="ignore", invalid="ignore"):
+            rng = check_random_state(self.random_state)
+            start = random_start(sweep, rng, _moments(source))
         penalized = penalized_entries(source.n_columns, hidden)
         found = fit_network(sweep, alpha, start, penalized, tol=tol, max_iter=max_iter)
+        if not np.isfinite(found.local.value):
+            raise FloatingPointError(
+                "the loss overflows on these data although X and y are finite; rescale the "
+                "features or the targets"
+            )
         self.n_iter_ = found.n_iter
         self.set_parameters(found.x, source.n_columns)
         if not found.converged:
@@ -107,13 +114,21 @@ class Network(LinearPredictor):
 
 
 def _moments(source: RowSource) -> tuple[Array, Array]:
-    """Weighted means and standard deviations of the inputs, (m,) each."""
+    """Weighted means and standard deviations of the inputs, (m,) each.
+
+    Rows of weight zero are left out: however large, they must not cost digits.
+    """
     first, second, total = 0.0, 0.0, 0.0
-    middle = np.asarray(source.inputs(0, 1), dtype=float)[0]
+    middle: Array | None = None
     for start, stop in source.chunks():
         w = source.weights(start, stop)
         w = w if w.size else np.ones(stop - start)
-        X = source.inputs(start, stop) - middle
+        X, w = source.inputs(start, stop)[w > 0.0], w[w > 0.0]
+        if w.size == 0:
+            continue
+        if middle is None:
+            middle = np.array(X[0], dtype=float)
+        X = X - middle
         first, second, total = first + w @ X, second + w @ X**2, total + w.sum()
     mean = np.asarray(first / total)
     return middle + mean, np.sqrt(np.maximum(second / total - mean**2, 0.0))
