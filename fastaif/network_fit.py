@@ -71,10 +71,6 @@ def fit_network(
     warm : bool
         θ is near a minimum: no L-BFGS. Networks of more than `DENSE` parameters take no
         Newton steps but L-BFGS alone, to whatever precision it reaches.
-
-    Returns
-    -------
-    NewtonResult
     """
     x, n_iter = np.array(theta, dtype=float), 0
     slopes = NetworkObjective(sweep, alpha, penalized, GRADIENT)

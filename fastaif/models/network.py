@@ -118,15 +118,15 @@ def _moments(source: RowSource) -> tuple[Array, Array]:
 
     Rows of weight zero are left out: however large, they must not cost digits.
     """
-    first, second, total = 0.0, 0.0, 0.0
-    middle: Array | None = None
+    first, second, middle = np.zeros((3, source.n_columns))
+    total = 0.0
     for start, stop in source.chunks():
         w = source.weights(start, stop)
         w = w if w.size else np.ones(stop - start)
         X, w = source.inputs(start, stop)[w > 0.0], w[w > 0.0]
         if w.size == 0:
             continue
-        if middle is None:
+        if total == 0.0:
             middle = np.array(X[0], dtype=float)
         X = X - middle
         first, second, total = first + w @ X, second + w @ X**2, total + w.sum()
