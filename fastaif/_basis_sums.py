@@ -13,7 +13,7 @@ from ._sums import Array, InfluenceSums, Sweep
 from .balls import Ball
 from .bases import Linear, Quadratic
 from .expansion import Expansion
-from .layouts import columns_of, read_only
+from .layouts import columns_of
 from .losses import Loss
 from .moments import n_moments
 from .norms import lp_norm
@@ -47,10 +47,10 @@ class BasisSweep(Sweep):
         norm_of = self._norm_of(need)
         arrays = (
             theta, *self.basis.arrays(self.basis.m), *self.basis.out_arrays(),
-            self._attack().weights, norm_of.shift, norm_of.inverse_scale,
+            self.attack().weights, norm_of.shift, norm_of.inverse_scale,
         )  # fmt: skip
         fingerprint = (
-            self.loss, self.fit_intercept, self.basis.basis, need, self._attack().p, norm_of.p,
+            self.loss, self.fit_intercept, self.basis.basis, need, self.attack().p, norm_of.p,
             exponent, *(array.tobytes() for array in arrays),
         )  # fmt: skip
 
@@ -62,7 +62,7 @@ class BasisSweep(Sweep):
         def work(start: int, stop: int) -> InfluenceSums:
             hess = np.zeros(shape)
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
-            add(self.source.rows(start, stop), theta, asked, self._inner(exponent), raw)
+            add(self.source.rows(start, stop), theta, asked, self.inner(exponent), raw)
             return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent, by_moments)
 
         threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * d)
@@ -75,14 +75,6 @@ class BasisSweep(Sweep):
         plain = isinstance(self.basis.basis, Quadratic) and self.basis.out_scale is None
         return plain and self.basis.m >= _FEWEST_INPUTS
 
-    def _inner(self, exponent: float) -> c.Inner:
-        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY, exponent)
-
-    def _attack(self) -> c.Attack:
-        if self.ball is None:
-            return c.Attack(2.0, read_only(np.ones(self.basis.m)))
-        return c.Attack(float(self.ball.p), read_only(self.ball.weights))
-
     def _parameters(self, theta: Array) -> tuple[Array, float]:
         d = self.n_coefs
         return theta[:d].copy(), float(theta[d]) if self.fit_intercept else 0.0
@@ -94,7 +86,7 @@ class BasisSweep(Sweep):
         beta, intercept = self._parameters(theta)
         predictor = c.Predictor(beta, intercept, c.EMPTY, c.EMPTY)
         get("basis_sums")(
-            rows, self.basis.compiled(), predictor, self._norm_of(need), self._attack(),
+            rows, self.basis.compiled(), predictor, self._norm_of(need), self.attack(),
             inner, need, raw,
         )  # fmt: skip
 
@@ -134,7 +126,7 @@ class BasisSweep(Sweep):
         """Directions Dφ(D∇f) in scaled inputs (k, m), gains ‖D∇f‖_q (k,) and ties (k,)."""
         g = columns_of(self.basis.gradients_at(U, beta))
         out, gains, ties = np.empty(g.shape), np.empty(len(U)), np.empty(len(U))
-        get("attack_directions")(g, self._attack(), out, gains, ties)
+        get("attack_directions")(g, self.attack(), out, gains, ties)
         return out.T, gains, ties
 
     def predictions(self, theta: Array) -> Array:

@@ -60,7 +60,7 @@ class NetworkSweep(Sweep):
         """The sums at θ over all rows, of the natural loss (κ must be 0)."""
         if kappa != 0.0:
             raise ValueError("the inner maximum is closed for linear predictors only")
-        network, norm_of, attack = self.network(theta), self._norm_of(need), self.directions()
+        network, norm_of, attack = self.network(theta), self._norm_of(need), self.attack()
         d = self.n_coefs
         arrays = (*network[1:4], network.shift, network.inverse_scale, attack.weights)
         fingerprint = (
@@ -80,16 +80,6 @@ class NetworkSweep(Sweep):
         return streaming.reduce_chunks(
             self.source.chunks(columns=d), work, InfluenceSums.merge, threads
         )
-
-    def inner(self, exponent: float = 0.0) -> c.Inner:
-        """The loss, and e of shared budgets, as compiled operations take them."""
-        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY, exponent)
-
-    def directions(self) -> c.Attack:
-        """The attack's norm and D as compiled operations take them."""
-        if self.ball is None:
-            return c.Attack(2.0, read_only(np.ones(self.source.n_columns)))
-        return c.Attack(float(self.ball.p), read_only(self.ball.weights))
 
     def predictions(self, theta: Array) -> Array:
         """f_i for all rows, shape (n,)."""

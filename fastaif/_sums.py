@@ -242,6 +242,16 @@ class Sweep:
             float(ball.p), read_only(ball.norm_shift), read_only(ball.norm_inverse_scale)
         )
 
+    def inner(self, exponent: float = 0.0) -> c.Inner:
+        """The natural loss, and e of shared budgets, as compiled operations take them."""
+        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY, exponent)
+
+    def attack(self) -> c.Attack:
+        """The attack's norm and D as compiled operations take them."""
+        if self.ball is None:
+            return c.Attack(2.0, read_only(np.ones(self.source.n_columns)))
+        return c.Attack(float(self.ball.p), read_only(self.ball.weights))
+
     def predictions(self, theta: Array) -> Array:
         """f_i = βᵀv(x_i) + b for all rows, shape (n,)."""
         m = self.source.n_columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,26 +71,19 @@ def fit_network(
     warm : bool
         θ is near a minimum: no L-BFGS. Networks of more than `DENSE` parameters take no
         Newton steps but L-BFGS alone, to whatever precision it reaches.
-
-    Returns
-    -------
-    NewtonResult
     """
-    dense = theta.size <= DENSE
+    x, n_iter = np.array(theta, dtype=float), 0
+    slopes = NetworkObjective(sweep, alpha, penalized, GRADIENT)
     with streaming.single_threaded_blas():
-        x, n_iter = np.array(theta, dtype=float), 0
-        if not (warm and dense):
-            objective = NetworkObjective(sweep, alpha, penalized, GRADIENT)
-            x, n_iter = _descend(objective, x, max_iter, _ROUGH if dense else 1e-3 * tol)
-            if not dense:
-                local = objective(x)
-                return NewtonResult(x, local, n_iter, local.residual <= tol, False)
-        found = minimize_nonconvex(
-            NetworkObjective(sweep, alpha, penalized), x, tol=tol, max_iter=min(max_iter, 100)
-        )
-    return NewtonResult(
-        found.x, found.local, n_iter + found.n_iter, found.converged, found.singular
-    )
+        if x.size > DENSE:
+            x, n_iter = _descend(slopes, x, max_iter, 1e-3 * tol)
+            local = slopes(x)
+            return NewtonResult(x, local, n_iter, local.residual <= tol, False)
+        if not warm:
+            x, n_iter = _descend(slopes, x, max_iter, _ROUGH)
+        objective = NetworkObjective(sweep, alpha, penalized)
+        found = minimize_nonconvex(objective, x, tol=tol, max_iter=min(max_iter, 100))
+    return replace(found, n_iter=n_iter + found.n_iter)
 
 
 def _descend(

@@ -223,3 +223,32 @@ def test_refusals():
     wide = with_parameters("squared_error", 200, 30, "tanh")
     with pytest.raises(ValueError, match="6061 parameters"):
         fa.aif(wide, np.ones((4, 200)), np.arange(4.0))
+
+
+@pytest.mark.filterwarnings("ignore::fastaif._warnings.ZeroGradientWarning")
+def test_arguments_whose_squares_overflow():
+    X, y, _ = make("logistic", n=40)
+    model = with_parameters("logistic", 3, 4, "gelu")
+    result = fa.aif(model, 1e155 * X, y, hessian="gauss_newton", damping=1.0)
+    assert np.isfinite(result.problem.gradient).all()
+    # Units are 0 or the identity there, so that f is linear along each ray.
+    relu = np.maximum(X @ model.coefs_[0], 0.0) @ model.coefs_[1]
+    assert_close(model.decision_function(1e155 * X) / 1e155, relu, 1e-12)
+
+
+@pytest.mark.parametrize("size", [1e9, 1e150])
+def test_rows_of_weight_zero_leave_the_fit_alone(size):
+    X, y, _ = make("squared_error")
+    known = fa.MLPRegression(hidden=3, alpha=1e-2, random_state=1).fit(X[1:], y[1:])
+    X[0] *= size
+    weights = np.ones(len(y))
+    weights[0] = 0.0
+    model = fa.MLPRegression(hidden=3, alpha=1e-2, random_state=1).fit(X, y, weights)
+    assert_close(model.parameters(), known.parameters(), 1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_targets_whose_squares_overflow_are_refused():
+    X, y, _ = make("squared_error")
+    with pytest.raises(FloatingPointError, match="rescale the features or the targets"):
+        fa.MLPRegression(hidden=3, random_state=0).fit(X, 1e200 * y)

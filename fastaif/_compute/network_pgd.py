@@ -16,6 +16,8 @@ along g / ‖g‖₂ follow, projected, whose length grows while they do.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ._blas import add_product
@@ -28,6 +30,15 @@ from .row_geometry import random_points
 _BLOCK_DOUBLES = 24576  # 192 KiB
 _ROUNDING = 4e-16
 _STILL = 1e-15  # of the radius
+
+
+class _Pace(NamedTuple):
+    """How each row of a block climbs, (k,) each."""
+
+    active: np.ndarray
+    step: np.ndarray  # the length of the next step; ∞ stands for a leap
+    change: np.ndarray  # the largest change of a coordinate that is proposed
+    last: np.ndarray  # and that was last accepted
 
 
 @operation(fastmath=FAST)
@@ -84,6 +95,42 @@ def _propose(t, g, side, step, ball, trial):
 
 
 @operation(fastmath=STRICT)
+def _propose_rows(t, g, side, pace, ball, trial):
+    """The next point of each active row; whether there is any."""
+    moving = False
+    for r in range(side.size):
+        if pace.active[r]:
+            pace.change[r] = _propose(t[r], g[r], side[r], pace.step[r], ball, trial[r])
+            pace.active[r] = pace.change[r] > _STILL * ball[0]
+            moving |= pace.active[r]
+        if not pace.active[r]:
+            trial[r] = t[r]
+    return moving
+
+
+@operation(fastmath=STRICT)
+def _accept_rows(ahead, here, side, sizes, pace, radius):
+    """Go on to where f rose, and adapt the steps; `ahead` and `here` are (t, ∇f, f)."""
+    (trial, following, there), (t, g, f) = ahead, here
+    for r in range(side.size):
+        if not pace.active[r]:
+            continue
+        rise, rounding = side[r] * (there[r] - f[r]), _ROUNDING * sizes[r]
+        # Where f cannot tell, steps that shrink still converge to the maximum.
+        shrinks = rise >= -rounding and pace.change[r] < 0.9 * pace.last[r]
+        if rise > rounding or shrinks:
+            t[r], g[r] = trial[r], following[r]
+            f[r] = there[r]
+            pace.last[r] = pace.change[r]
+            if rise > rounding:
+                pace.step[r] *= 2.0
+        elif pace.step[r] == np.inf:
+            pace.step[r], pace.last[r] = 0.5 * radius, np.inf
+        else:
+            pace.step[r] *= 0.25
+
+
+@operation(fastmath=STRICT)
 def _climb(network, moves, base, side, steps, first, t, f):
     """Raise side · f from t, in place, each row for itself; f is written.
 
@@ -94,38 +141,15 @@ def _climb(network, moves, base, side, steps, first, t, f):
     z, trial = np.empty(base.shape), np.empty(t.shape)
     g, following = np.empty(t.shape), np.empty(t.shape)
     there, sizes = np.empty(k), np.empty(k)
-    step, last, change = np.full(k, first), np.full(k, np.inf), np.zeros(k)
+    pace = _Pace(np.ones(k, np.bool_), np.full(k, first), np.zeros(k), np.full(k, np.inf))
     _evaluate(network, moves, base, t, z, f, sizes)
     add_product(z, False, moves, True, 0.0, g)
-    active = np.ones(k, np.bool_)
     for _ in range(steps.n_steps):
-        moving = False
-        for r in range(k):
-            if active[r]:
-                change[r] = _propose(t[r], g[r], side[r], step[r], ball, trial[r])
-                active[r] = change[r] > _STILL * steps.radius
-                moving |= active[r]
-            if not active[r]:
-                trial[r] = t[r]
-        if not moving:
+        if not _propose_rows(t, g, side, pace, ball, trial):
             break
         _evaluate(network, moves, base, trial, z, there, sizes)
         add_product(z, False, moves, True, 0.0, following)
-        for r in range(k):
-            if not active[r]:
-                continue
-            rise, rounding = side[r] * (there[r] - f[r]), _ROUNDING * sizes[r]
-            # Where f cannot tell, steps that shrink still converge to the maximum.
-            if rise > rounding or (rise >= -rounding and change[r] < 0.9 * last[r]):
-                t[r], g[r] = trial[r], following[r]
-                f[r] = there[r]
-                last[r] = change[r]
-                if rise > rounding:
-                    step[r] *= 2.0
-            elif step[r] == np.inf:
-                step[r], last[r] = 0.5 * steps.radius, np.inf
-            else:
-                step[r] *= 0.25
+        _accept_rows((trial, following, there), (t, g, f), side, sizes, pace, steps.radius)
 
 
 @operation(fastmath=STRICT)
@@ -163,6 +187,32 @@ def _first_step(steps, draw):
 
 
 @operation(fastmath=STRICT)
+def _attack_block(rows, start, network, moves, inner, steps, out, f):
+    """The best end of all starts, for as many rows from `start` on as `f` has."""
+    k, h = f.size, moves.shape[1]
+    u, base, t = np.empty((k, rows.x.shape[1])), np.empty((k, h)), np.zeros(out.shape)
+    here, side, best = np.empty(k), np.empty(k), np.empty(k)
+    _load_rows(rows.x, start, network, u)
+    base[:] = network.b1
+    add_product(u, False, network.w1, False, 1.0, base)
+    _evaluate(network, moves, base, t, np.empty((k, h)), here, np.empty(k))
+    out[:] = 0.0
+    for r in range(k):
+        best[r], side[r] = _worth(inner, here[r], rows.y[start + r], start + r)
+        f[r] = here[r]
+    for draw in range(steps.draws):
+        _start(steps, draw, steps.first_row + start, side, t)
+        _climb(network, moves, base, side, steps, _first_step(steps, draw), t, here)
+        for r in range(k):
+            value, _ = _worth(inner, here[r], rows.y[start + r], start + r)
+            # NaN must not be hidden: it is found in the result.
+            if not value <= best[r]:
+                best[r] = value
+                f[r] = here[r]
+                out[r] = t[r]
+
+
+@operation(fastmath=STRICT)
 def network_ascent(rows, network, moves, inner, steps, out, f):
     """The best attack found for each sample.
 
@@ -185,24 +235,5 @@ def network_ascent(rows, network, moves, inner, steps, out, f):
     free, h = moves.shape
     size = max(1, min(n, max(16, min(256, _BLOCK_DOUBLES // (m + 3 * free + 2 * h)))))
     for start in range(0, n, size):
-        k = min(size, n - start)
-        u, base = np.empty((k, m)), np.empty((k, h))
-        t, here, side, best = np.zeros((k, free)), np.empty(k), np.empty(k), np.empty(k)
-        _load_rows(rows.x, start, network, u)
-        base[:] = network.b1
-        add_product(u, False, network.w1, False, 1.0, base)
-        _evaluate(network, moves, base, t, np.empty((k, h)), here, np.empty(k))
-        for r in range(k):
-            best[r], side[r] = _worth(inner, here[r], rows.y[start + r], start + r)
-            f[start + r] = here[r]
-            out[start + r] = 0.0
-        for draw in range(steps.draws):
-            _start(steps, draw, steps.first_row + start, side, t)
-            _climb(network, moves, base, side, steps, _first_step(steps, draw), t, here)
-            for r in range(k):
-                value, _ = _worth(inner, here[r], rows.y[start + r], start + r)
-                # NaN must not be hidden: it is found in the result.
-                if not value <= best[r]:
-                    best[r] = value
-                    f[start + r] = here[r]
-                    out[start + r] = t[r]
+        block = slice(start, min(start + size, n))
+        _attack_block(rows, start, network, moves, inner, steps, out[block], f[block])

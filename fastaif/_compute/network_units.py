@@ -47,7 +47,9 @@ def activation_at(kind, z):
         return max(z, 0.0) + math.log1p(e), slope, e * inverse * inverse
     share = 0.5 * math.erfc(-_ROOT_HALF * z)
     density = _DENSITY * math.exp(-0.5 * z * z)
-    return z * share, share + z * density, density * (2.0 - z * z)
+    # Not density (2 − z²): z² may overflow where the density is zero.
+    bent = z * density
+    return z * share, share + bent, 2.0 * density - bent * z
 
 
 @operation(fastmath=STRICT)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import RegressorMixin
 
 from .. import _validate
 from ..losses import Loss
 from .base import LinearPredictor
-from .labels import as_nonnegative, check_two_classes, sign_encoder
+from .binary import BinaryClassifier
+from .labels import as_nonnegative
 
 Array = NDArray[Any]
 
@@ -130,7 +131,7 @@ class PoissonRegression(RegressorMixin, LinearPredictor):
         return tags
 
 
-class LogisticRegression(ClassifierMixin, LinearPredictor):
+class LogisticRegression(BinaryClassifier, LinearPredictor):
     """Binary logistic regression: ``E log(1 + exp(−y f)) + alpha ‖β‖²``, y = ±1.
 
     scikit-learn's ``LogisticRegression(C=c)`` is ``alpha = 1 / (2 c Σw)`` here.
@@ -153,41 +154,13 @@ class LogisticRegression(ClassifierMixin, LinearPredictor):
     """
 
     _loss_name = "logistic"
+
     def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
-
-    def _has_numbers(self) -> bool:
-        return False
-
-    def _prepare_targets(self, y: Array) -> Array:
-        self.classes_ = check_two_classes(y)
-        self._encode = sign_encoder(self.classes_)
-        return y
 
     def _why_not(self) -> str:
         return (
             ": the classes look linearly separable, so that there is no finite optimum; "
             "use alpha > 0"
         )
-
-    def decision_function(self, X: Any) -> Array:
-        """f(X), the log-odds of the second class, shape (n,)."""
-        return self._decision(X)
-
-    def predict_proba(self, X: Any) -> Array:
-        """The probabilities of both classes, shape (n, 2)."""
-        from scipy.special import expit
-
-        f = self._decision(X)
-        return np.column_stack([expit(-f), expit(f)])
-
-    def predict(self, X: Any) -> Array:
-        """The likelier label of each row, shape (n,)."""
-        f = self._decision(X)
-        return np.asarray(self.classes_[(f > 0).astype(int)])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -20,7 +20,7 @@ from ..network_fit import fit_network, random_start
 from ..network_model import penalized_entries
 from ..streaming import Encoder, RowSource
 from .base import LinearPredictor
-from .labels import check_two_classes, sign_encoder
+from .binary import BinaryClassifier
 
 Array = NDArray[Any]
 
@@ -62,9 +62,16 @@ class Network(LinearPredictor):
         sweep = NetworkSweep(
             source, self._loss(), Linear(), True, hidden=hidden, activation=self.activation
         )
-        start = random_start(sweep, check_random_state(self.random_state), _moments(source))
+        with np.errstate(over="ignore", invalid="ignore"):
+            rng = check_random_state(self.random_state)
+            start = random_start(sweep, rng, _moments(source))
         penalized = penalized_entries(source.n_columns, hidden)
         found = fit_network(sweep, alpha, start, penalized, tol=tol, max_iter=max_iter)
+        if not np.isfinite(found.local.value):
+            raise FloatingPointError(
+                "the loss overflows on these data although X and y are finite; rescale the "
+                "features or the targets"
+            )
         self.n_iter_ = found.n_iter
         self.set_parameters(found.x, source.n_columns)
         if not found.converged:
@@ -107,13 +114,21 @@ class Network(LinearPredictor):
 
 
 def _moments(source: RowSource) -> tuple[Array, Array]:
-    """Weighted means and standard deviations of the inputs, (m,) each."""
-    first, second, total = 0.0, 0.0, 0.0
-    middle = np.asarray(source.inputs(0, 1), dtype=float)[0]
+    """Weighted means and standard deviations of the inputs, (m,) each.
+
+    Rows of weight zero are left out: however large, they must not cost digits.
+    """
+    first, second, middle = np.zeros((3, source.n_columns))
+    total = 0.0
     for start, stop in source.chunks():
         w = source.weights(start, stop)
         w = w if w.size else np.ones(stop - start)
-        X = source.inputs(start, stop) - middle
+        X, w = source.inputs(start, stop)[w > 0.0], w[w > 0.0]
+        if w.size == 0:
+            continue
+        if total == 0.0:
+            middle = np.array(X[0], dtype=float)
+        X = X - middle
         first, second, total = first + w @ X, second + w @ X**2, total + w.sum()
     mean = np.asarray(first / total)
     return middle + mean, np.sqrt(np.maximum(second / total - mean**2, 0.0))
@@ -174,7 +189,7 @@ class MLPRegression(RegressorMixin, Network):
         return self._decision(X)
 
 
-class MLPClassification(ClassifierMixin, Network):
+class MLPClassification(BinaryClassifier, Network):
     """Binary classification by a network with one hidden layer.
 
     ``f = w2ᵀ σ(W1ᵀ x + b1) + b2`` minimises
@@ -201,32 +216,3 @@ class MLPClassification(ClassifierMixin, Network):
     """
 
     _loss_name = "logistic"
-
-    def _has_numbers(self) -> bool:
-        return False
-
-    def _prepare_targets(self, y: Array) -> Array:
-        self.classes_ = check_two_classes(y)
-        self._encode = sign_encoder(self.classes_)
-        return y
-
-    def decision_function(self, X: Any) -> Array:
-        """f(X), the log-odds of the second class, shape (n,)."""
-        return self._decision(X)
-
-    def predict_proba(self, X: Any) -> Array:
-        """The probabilities of both classes, shape (n, 2)."""
-        from scipy.special import expit
-
-        f = self._decision(X)
-        return np.column_stack([expit(-f), expit(f)])
-
-    def predict(self, X: Any) -> Array:
-        """The likelier label of each row, shape (n,)."""
-        f = self._decision(X)
-        return np.asarray(self.classes_[(f > 0).astype(int)])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags

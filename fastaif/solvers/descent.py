@@ -41,6 +41,15 @@ def minimize_nonconvex(
     NewtonResult
         `singular`: H is not positive definite there.
     """
+    x, here, n_iter = _descend(evaluate, x, tol, max_iter)
+    met = bool(np.isfinite(here.value) and here.residual <= tol)
+    return NewtonResult(x, here, n_iter, met, factorize(here.hessian) is None)
+
+
+def _descend(
+    evaluate: Callable[[Array], Local], x: Array, tol: float, max_iter: int
+) -> tuple[Array, Local, int]:
+    """Where the steps led, what is known there, and their number."""
     here, damping, met, n_iter = evaluate(x), 0.0, False, 0
     while n_iter < max_iter and np.isfinite(here.value) and here.residual > 0.0:
         factor, damping = _damped_factor(here.hessian, damping)
@@ -64,8 +73,7 @@ def minimize_nonconvex(
         damping = _next_damping(damping, ratio, _scale(here.hessian))
         if was_met or damping > _MOST * _scale(here.hessian):
             break
-    met = bool(np.isfinite(here.value) and here.residual <= tol)
-    return NewtonResult(x, here, n_iter, met, factorize(here.hessian) is None)
+    return x, here, n_iter
 
 
 def _scale(H: Array) -> float:
