@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 import fastaif as fa
 from fastaif.cli import main
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(fa.__file__).parent.parent  # the package that is tested, installed or not
 KEYS = [
     "model", "n_samples", "n_features", "names", "p", "order", "radius", "params", "influence",
     "sensitivity_coefficient", "value_derivative", "validity_radius", "eps", "diagnostics",
@@ -310,5 +310,5 @@ def test_help_imports_nothing_heavy() -> None:
         "heavy = {'numpy', 'sklearn', 'pandas', 'matplotlib', 'numba'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)

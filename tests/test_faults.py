@@ -31,7 +31,7 @@ ANSWER = """
 
 
 def _run(code, **environment):
-    env = {**os.environ, "PYTHONPATH": str(SOURCE.parent), **environment}
+    env = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PYTHONSAFEPATH": "1", **environment}
     done = subprocess.run(
         [sys.executable, "-W", "error::RuntimeWarning", "-c", textwrap.dedent(code)],
         capture_output=True, text=True, env=env, timeout=300, check=False,
@@ -164,7 +164,7 @@ def test_an_interrupt_ends_a_long_run(tmp_path):
             fa.aif(model, X, y)  # the threads are free again
             print("interrupted", flush=True)
     """
-    env = {**os.environ, "PYTHONPATH": str(SOURCE.parent)}
+    env = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PYTHONSAFEPATH": "1"}
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, env=env
     )

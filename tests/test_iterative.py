@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from makers import assert_close, estimator, make, relative_error
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -18,7 +19,6 @@ from fastaif.solvers.cg import conjugate_gradients
 from fastaif.solvers.lissa import DivergenceError, lissa
 from fastaif.solvers.spectrum import lanczos
 from fastaif.streaming import RowSource
-from tests.makers import assert_close, estimator, make, relative_error
 
 
 def pair(model, data, **options):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+# Not the checkout before the package that is installed.
+ENVIRONMENT = os.environ | {"PYTHONSAFEPATH": "1"}
 
 CHILD = """
 import resource
@@ -33,7 +37,7 @@ print(fitted - before, peak() - before)
 def test_quadratic_fit_of_100_000_rows_and_528_products():
     """The design matrix alone would be 448 MB."""
     child = subprocess.run(
-        [sys.executable, "-c", CHILD], capture_output=True, text=True, check=True
+        [sys.executable, "-c", CHILD], capture_output=True, text=True, check=True, env=ENVIRONMENT
     )
     fit, influence = map(float, child.stdout.split())
     assert fit < 100.0
@@ -73,7 +77,7 @@ print(linear - before, peak() - linear)
 @pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
 def test_wide_models_form_no_hessian():
     """H would be 3,200 MB for 20,000 columns, and 896 MB for the products of 144."""
-    child = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, text=True, check=True)
+    child = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, text=True, check=True, env=ENVIRONMENT)
     linear, quadratic = map(float, child.stdout.split())
     assert linear < 200.0
     assert quadratic < 200.0

@@ -148,8 +148,8 @@ def test_instruction_sets_agree(rng):
 
 def run(code, **variables):
     return subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **variables}, capture_output=True,
-        text=True, check=False,
+        [sys.executable, "-c", code], env={**os.environ, **variables, "PYTHONSAFEPATH": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
