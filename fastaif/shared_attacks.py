@@ -7,7 +7,8 @@ E ψ(f_i, κ_i), ψ = max ℓ(f ± κ_i). ψ is convex in κ_i:
 - u = 1: a vertex, all of it to one sample, which moves by κ/ω_j;
 - u = 2 and the squared error: κ_i = κ |r_i| / √(E r²);
 - else repeated maximisation of ψ's linear part, κ_i ∝ ψ_κ^{v−1}, which never descends, from
-  the best first step and from the best vertices. It ends at a stationary point.
+  the best first step, the best vertices, and the moves that a price on budget singles out.
+  It ends at a stationary point, which as a rule is the maximum but is not proven to be.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ Array = NDArray[Any]
 
 _MAX_STEPS = 1000
 _VERTICES = 3
+_PARTS = 40  # moves that a sample is offered at a price
+_HALVINGS = 40
 _STILL = 1e-14
 
 
@@ -76,35 +79,93 @@ def worst_moves(
     if kappa == 0.0:
         return np.zeros(len(f))
     if sharing.order == 1.0:
-        return _vertex(vertex_gains(loss, f, y, omega, kappa), omega, kappa, 0)
+        best = np.argmax(vertex_gains(loss, f, y, omega, sharing, kappa))
+        return _vertex(omega, sharing, kappa, int(best))
     if sharing.order == 2.0 and loss.name == "squared_error":
         r = np.abs(f - y)
         size = np.sqrt(omega @ r**2)
         return kappa * (r / size if size > 0.0 else np.ones(len(r)))
     exact = dataclasses.replace(sharing, formula="exact")
     starts = [kappa * exact.budgets(np.abs(loss.slope(f, y)), omega)]
-    gains = vertex_gains(loss, f, y, omega, kappa)
-    for rank in range(min(_VERTICES, len(f))):
-        place = np.argsort(-gains, kind="stable")[rank]
-        starts.append(np.zeros(len(f)))
-        starts[-1][place] = kappa * omega[place] ** (-1.0 / sharing.order)
+    gains = vertex_gains(loss, f, y, omega, sharing, kappa)
+    for place in np.argsort(-gains, kind="stable")[: min(_VERTICES, np.count_nonzero(omega))]:
+        starts.append(_vertex(omega, sharing, kappa, place))
+    starts.extend(_priced(loss, f, y, omega, sharing, kappa))
     ends = [_climb(loss, f, y, omega, exact, kappa, start) for start in starts]
     return max(ends, key=lambda moves: _gain(loss, f, y, omega, moves))
 
 
-def vertex_gains(loss: Loss, f: Array, y: Array, omega: Array, kappa: float) -> Array:
-    """ω_j [max ℓ(f_j ± κ/ω_j) − ℓ(f_j)], shape (n,)."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        far = np.where(omega > 0.0, kappa / omega, 0.0)
-        rise = np.maximum(loss.change(f, far, y), loss.change(f, -far, y))
-    return omega * np.maximum(rise, 0.0)
+def vertex_gains(
+    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float
+) -> Array:
+    """ω_j [max ℓ(f_j ± κ ω_j^{−1/u}) − ℓ(f_j)], shape (n,); −1 where there is no weight."""
+    counted = omega > 0.0
+    far = kappa * np.where(counted, omega, 1.0) ** (-1.0 / sharing.order)
+    rise = np.maximum(loss.change(f, far, y), loss.change(f, -far, y))
+    return np.where(counted, omega * np.maximum(rise, 0.0), -1.0)
 
 
-def _vertex(gains: Array, omega: Array, kappa: float, rank: int) -> Array:
-    place = np.argsort(-gains, kind="stable")[rank]
-    moves = np.zeros(len(gains))
-    moves[place] = kappa / omega[place]
+def _vertex(omega: Array, sharing: Sharing, kappa: float, place: int) -> Array:
+    """All of the budget to one sample."""
+    moves = np.zeros(len(omega))
+    moves[place] = kappa * omega[place] ** (-1.0 / sharing.order)
     return moves
+
+
+def _priced(
+    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float
+) -> list[Array]:
+    """Starts from the Lagrangian dual: each sample's best move where budget has a price.
+
+    Without concavity the moves jump as the price falls: those on both sides of the price at
+    which the budget is spent, scaled to spend it, and those where one sample takes the rest.
+    """
+    top = kappa * np.where(omega > 0.0, omega, 1.0) ** (-1.0 / sharing.order)
+    parts = np.append(0.0, np.geomspace(1e-4, 1.0, _PARTS))
+    moves = np.where(omega > 0.0, top, 0.0)[:, None] * parts
+    there, targets = f[:, None], y[:, None]
+    rise = np.maximum(loss.change(there, moves, targets), loss.change(there, -moves, targets))
+    cost = (moves / kappa) ** sharing.order
+    if not np.isfinite(rise).all():
+        return []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = rise / cost
+    rates = rates[(cost > 0.0) & (rates > 0.0) & np.isfinite(rates)]
+    if rates.size == 0:
+        return []
+    rows, low, high = np.arange(len(f)), np.log(rates.min()) - 1.0, np.log(rates.max())
+    ends: dict[bool, Array] = {}
+    for _ in range(_HALVINGS):
+        price = 0.5 * (low + high)
+        best = moves[rows, np.argmax(rise - np.exp(price) * cost, axis=1)]
+        over = bool(omega @ (best / kappa) ** sharing.order > 1.0)
+        ends[over] = best
+        low, high = (price, high) if over else (low, price)
+    starts = [end / _spent(end, omega, sharing, kappa) for end in ends.values() if end.any()]
+    if len(ends) == 2:
+        starts.extend(_filled(loss, f, y, omega, sharing, kappa, ends[False]))
+    return starts
+
+
+def _spent(moves: Array, omega: Array, sharing: Sharing, kappa: float) -> float:
+    """(E κ_i^u)^{1/u} / κ."""
+    return float(omega @ (moves / kappa) ** sharing.order) ** (1.0 / sharing.order)
+
+
+def _filled(
+    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float, under: Array
+) -> list[Array]:
+    """Moves under the budget, and its rest to each of the samples that gain most by it."""
+    u = sharing.order
+    rest = max(1.0 - float(omega @ (under / kappa) ** u), 0.0)
+    counted = omega > 0.0
+    share = rest / np.where(counted, omega, 1.0)
+    far = kappa * ((under / kappa) ** u + share) ** (1.0 / u)
+    up, down = (loss.change(f, side * far, y) for side in (1.0, -1.0))
+    before = np.maximum(loss.change(f, under, y), loss.change(f, -under, y))
+    gains = np.where(counted, omega * (np.maximum(up, down) - before), -1.0)
+    best = np.argsort(-gains, kind="stable")[: min(_VERTICES, np.count_nonzero(counted))]
+    return [np.where(np.arange(len(f)) == place, far, under) for place in best]
 
 
 def _gain(loss: Loss, f: Array, y: Array, omega: Array, moves: Array) -> float:

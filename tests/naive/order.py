@@ -172,6 +172,21 @@ def at_best_vertex(
     return float(w @ value + best)
 
 
+def best_of_divided(f, y, w, size, *, loss, order, delta=1.0, parts=600):
+    """The best mean loss where each sample spends a whole number of parts of the budget.
+
+    By dynamic programming over samples and parts: right to the width of a part, from below.
+    """
+    moves = size * np.linspace(0.0, 1.0, parts + 1)
+    best = np.zeros(parts + 1)
+    for fi, yi, wi in zip(f, y, w, strict=True):
+        far = moves if wi == 0 else size * (np.arange(parts + 1) / (parts * wi)) ** (1.0 / order)
+        ends = (pointwise_loss(loss, fi + side * far, yi, delta)[0] for side in (1.0, -1.0))
+        worth = wi * np.maximum(*ends)
+        best = np.array([np.max(best[: k + 1] + worth[k::-1]) for k in range(parts + 1)])
+    return float(best[-1])
+
+
 def adversarial_loss(
     X, y, theta, eps, *, loss, order, fit_intercept=True, sample_weight=None, **options
 ):  # fmt: skip
