@@ -77,7 +77,9 @@ print(linear - before, peak() - linear)
 @pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
 def test_wide_models_form_no_hessian():
     """H would be 3,200 MB for 20,000 columns, and 896 MB for the products of 144."""
-    child = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    child = subprocess.run(
+        [sys.executable, "-c", WIDE], capture_output=True, text=True, check=True, env=ENVIRONMENT
+    )
     linear, quadratic = map(float, child.stdout.split())
     assert linear < 200.0
     assert quadratic < 200.0

@@ -35,7 +35,6 @@ _STILL = 1e-15  # of the radius
 class _Pace(NamedTuple):
     """How each row of a block climbs, (k,) each."""
 
-    active: np.ndarray
     step: np.ndarray  # the length of the next step; ∞ stands for a leap
     change: np.ndarray  # the largest change of a coordinate that is proposed
     last: np.ndarray  # and that was last accepted
@@ -52,30 +51,43 @@ def _load_rows(x, start, network, u):
                 u[r, j] = (u[r, j] - network.shift[j]) * network.inverse_scale[j]
 
 
+@operation(fastmath=FAST)
+def _output(w2, b2, values):
+    """f, and Σ|w2 σ|, which its rounding is relative to."""
+    total, size = b2, abs(b2)
+    for i in range(values.size):
+        term = w2[i] * values[i]
+        total += term
+        size += abs(term)
+    return total, size
+
+
+@operation(fastmath=FAST)
+def _times(w2, slopes, z):
+    for i in range(z.size):
+        z[i] = w2[i] * slopes[i]
+
+
 @operation(fastmath=STRICT)
-def _evaluate(network, moves, base, t, z, f, sizes):
-    """f at t, Σ|w2 σ| (what its rounding is relative to), and z = w2σ'."""
-    z[:] = base
+def _evaluate(network, moves, base, live, t, z, f, sizes):
+    """f at t of the rows `live`, the sizes of its terms, and z = w2σ'; all but `base` are of
+    these rows alone."""
+    for i in range(live.size):
+        z[i] = base[live[i]]
     add_product(t, False, moves, False, 1.0, z)
     values, slopes = np.empty(z.shape[1]), np.empty(z.shape[1])
-    for r in range(f.size):
+    for i in range(live.size):
         if network.activation == TANH:
-            tanh_units(z[r], values, slopes)
+            tanh_units(z[i], values, slopes)
         else:
-            for i in range(z.shape[1]):
-                values[i], slopes[i], _ = activation_at(network.activation, z[r, i])
-        total, size = network.b2, abs(network.b2)
-        for i in range(z.shape[1]):
-            total += network.w2[i] * values[i]
-            size += abs(network.w2[i] * values[i])
-        for i in range(z.shape[1]):
-            z[r, i] = network.w2[i] * slopes[i]
-        f[r] = total
-        sizes[r] = size
+            for j in range(z.shape[1]):
+                values[j], slopes[j], _ = activation_at(network.activation, z[i, j])
+        f[i], sizes[i] = _output(network.w2, network.b2, values)
+        _times(network.w2, slopes, z[i])
 
 
 @operation(fastmath=STRICT)
-def _propose(t, g, side, step, ball, trial):
+def _propose(t, g, side, step, ball, ahead, trial):
     """A leap (step = ∞), or a projected step along the gradient; the largest change."""
     radius, p = ball
     leap = step == np.inf
@@ -85,7 +97,6 @@ def _propose(t, g, side, step, ball, trial):
         for j in range(t.size):
             trial[j] *= side * radius
     else:
-        ahead = np.empty(t.size)
         for j in range(t.size):
             ahead[j] = t[j] + side * step * trial[j]
         project_ball(ahead, radius, p, trial)
@@ -95,32 +106,32 @@ def _propose(t, g, side, step, ball, trial):
 
 
 @operation(fastmath=STRICT)
-def _propose_rows(t, g, side, pace, ball, trial):
-    """The next point of each active row; whether there is any."""
-    moving = False
-    for r in range(side.size):
-        if pace.active[r]:
-            pace.change[r] = _propose(t[r], g[r], side[r], pace.step[r], ball, trial[r])
-            pace.active[r] = pace.change[r] > _STILL * ball[0]
-            moving |= pace.active[r]
-        if not pace.active[r]:
-            trial[r] = t[r]
-    return moving
+def _propose_rows(t, g, side, pace, ball, live, trial):
+    """The next points of the live rows; those that would not move live no longer.
+
+    The rest keep their order at the beginning of `live`, and so do their points in `trial`.
+    """
+    count, ahead = 0, np.empty(t.shape[1])
+    for r in live:
+        pace.change[r] = _propose(t[r], g[r], side[r], pace.step[r], ball, ahead, trial[count])
+        if pace.change[r] > _STILL * ball[0]:
+            live[count] = r
+            count += 1
+    return count
 
 
 @operation(fastmath=STRICT)
-def _accept_rows(ahead, here, side, sizes, pace, radius):
+def _accept_rows(ahead, here, live, side, sizes, pace, radius):
     """Go on to where f rose, and adapt the steps; `ahead` and `here` are (t, ∇f, f)."""
     (trial, following, there), (t, g, f) = ahead, here
-    for r in range(side.size):
-        if not pace.active[r]:
-            continue
-        rise, rounding = side[r] * (there[r] - f[r]), _ROUNDING * sizes[r]
+    for i in range(live.size):
+        r = live[i]
+        rise, rounding = side[r] * (there[i] - f[r]), _ROUNDING * sizes[i]
         # Where f cannot tell, steps that shrink still converge to the maximum.
         shrinks = rise >= -rounding and pace.change[r] < 0.9 * pace.last[r]
         if rise > rounding or shrinks:
-            t[r], g[r] = trial[r], following[r]
-            f[r] = there[r]
+            t[r], g[r] = trial[i], following[i]
+            f[r] = there[i]
             pace.last[r] = pace.change[r]
             if rise > rounding:
                 pace.step[r] *= 2.0
@@ -130,26 +141,36 @@ def _accept_rows(ahead, here, side, sizes, pace, radius):
             pace.step[r] *= 0.25
 
 
+@operation(fastmath=STRICT, inline=True)
+def _first(space, count):
+    """The first rows of a C-ordered array, as one."""
+    return space.ravel()[: count * space.shape[1]].reshape(count, space.shape[1])
+
+
 @operation(fastmath=STRICT)
 def _climb(network, moves, base, side, steps, first, t, f):
     """Raise side · f from t, in place, each row for itself; f is written.
 
-    `first` is the length of the first step; ∞ stands for leaps.
+    `first` is the length of the first step; ∞ stands for leaps. Most rows arrive long before
+    the last one: only those that still move are evaluated.
     """
     k = t.shape[0]
     ball = (steps.radius, steps.p)
     z, trial = np.empty(base.shape), np.empty(t.shape)
     g, following = np.empty(t.shape), np.empty(t.shape)
-    there, sizes = np.empty(k), np.empty(k)
-    pace = _Pace(np.ones(k, np.bool_), np.full(k, first), np.zeros(k), np.full(k, np.inf))
-    _evaluate(network, moves, base, t, z, f, sizes)
+    there, sizes, live = np.empty(k), np.empty(k), np.arange(k)
+    pace = _Pace(np.full(k, first), np.zeros(k), np.full(k, np.inf))
+    _evaluate(network, moves, base, live, t, z, f, sizes)
     add_product(z, False, moves, True, 0.0, g)
     for _ in range(steps.n_steps):
-        if not _propose_rows(t, g, side, pace, ball, trial):
+        count = _propose_rows(t, g, side, pace, ball, live, trial)
+        if count == 0:
             break
-        _evaluate(network, moves, base, trial, z, there, sizes)
-        add_product(z, False, moves, True, 0.0, following)
-        _accept_rows((trial, following, there), (t, g, f), side, sizes, pace, steps.radius)
+        live = live[:count]
+        points, units, slopes = _first(trial, count), _first(z, count), _first(following, count)
+        _evaluate(network, moves, base, live, points, units, there, sizes)
+        add_product(units, False, moves, True, 0.0, slopes)
+        _accept_rows((points, slopes, there), (t, g, f), live, side, sizes, pace, steps.radius)
 
 
 @operation(fastmath=STRICT)
@@ -195,7 +216,7 @@ def _attack_block(rows, start, network, moves, inner, steps, out, f):
     _load_rows(rows.x, start, network, u)
     base[:] = network.b1
     add_product(u, False, network.w1, False, 1.0, base)
-    _evaluate(network, moves, base, t, np.empty((k, h)), here, np.empty(k))
+    _evaluate(network, moves, base, np.arange(k), t, np.empty((k, h)), here, np.empty(k))
     out[:] = 0.0
     for r in range(k):
         best[r], side[r] = _worth(inner, here[r], rows.y[start + r], start + r)
