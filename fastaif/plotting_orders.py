@@ -48,9 +48,11 @@ def plot_wasserstein(result: WassersteinResult, figure: Any = None) -> Any:
     places, names = np.arange(len(result.orders)), [report.norm_name(u) for u in result.orders]
     smallest = int(np.argmin(result.eps))
     first.semilogy(places, result.error[:, smallest], "o-", color=_BLUE, label="corrected")
+    finite = np.isfinite(result.orders)  # at u = inf there is one formula only
     first.semilogy(
-        places, result.error_paper[:, smallest], "s--", color=_ORANGE, label="as printed"
-    )
+        places[finite], result.error_paper[finite, smallest], "s--", color=_ORANGE,
+        label="as printed",
+    )  # fmt: skip
     first.set(ylabel=f"{_RELATIVE} at ε = {result.eps[smallest]:g}")
     first.set_title("Theorem 6.1, corrected and as printed", fontsize="medium")
     for order, mark in zip(_SHOWN, "os^", strict=True):

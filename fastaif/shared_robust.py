@@ -13,6 +13,8 @@ from .solvers.pgd import minimize_adversarial
 from .solvers.shared_budget import RootProblem
 from .streaming import single_threaded_blas
 
+_SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged
+
 
 class SharedOptimum(NamedTuple):
     """θ_ε and how well it is known."""
@@ -122,10 +124,11 @@ def _by_ascent(
     metric = np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))
     found = minimize_adversarial(evaluate, problem.params, metric, max_iter)
     decrement = np.linalg.solve(metric, found.gradient)
+    gap = 0.5 * float(decrement @ decrement) / (abs(found.objective) or 1.0)
+    # At a kink descent ends as well, wherever on it that is: then nothing is known.
     return SharedOptimum(
         found.theta, found.objective, float(np.linalg.norm(found.gradient)) / (yardstick or 1.0),
-        0.5 * float(decrement @ decrement) / (abs(found.objective) or 1.0), found.n_iter,
-        found.converged,
+        gap, found.n_iter, found.converged and gap <= _SMALL_GAP,
     )  # fmt: skip
 
 

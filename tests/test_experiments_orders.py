@@ -50,6 +50,9 @@ def test_figure(found):
     figures = pytest.importorskip("matplotlib.figure")
     figure = found.plot(figures.Figure())
     assert len(figure.axes) == 4
+    corrected, printed = figure.axes[0].lines
+    assert len(corrected.get_xdata()) == found.orders.size
+    assert len(printed.get_xdata()) == np.isfinite(found.orders).sum()  # no formula for inf
 
 
 @pytest.mark.parametrize(

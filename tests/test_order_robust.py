@@ -15,6 +15,7 @@ from naive import order as twin
 from naive.norms import norm
 
 import fastaif as fa
+from fastaif._warnings import SolverWarning
 from fastaif.losses import Loss
 from fastaif.shared_attacks import worst_moves
 from fastaif.sharing import Sharing
@@ -139,6 +140,17 @@ def test_the_error_has_slope_one(kind, u, p):
             assert misses == pytest.approx(errors, rel=1e-6)
         else:
             assert min(misses) >= 0.5 * np.linalg.norm(result.influence)
+
+
+def test_an_ascent_that_ends_on_a_kink_is_not_converged():
+    """Its gradient is that of one side: the residual says nothing, and lower points were found."""
+    model, X, y, w = fitted("linear")
+    options = {"order": 1.1, "p": np.inf, "sample_weight": w}
+    assert fa.robust_fit(model, X, y, 1e-4, **options).converged
+    with pytest.warns(SolverWarning, match="kinks"):
+        found = fa.robust_fit(model, X, y, 0.3, **options)
+    assert not found.converged
+    assert found.gap > 1e-9
 
 
 @pytest.mark.parametrize(("kind", "u"), CLOSED)
