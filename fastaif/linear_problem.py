@@ -108,7 +108,7 @@ class LinearProblem(SumProblem):
         """Of order 1: where ω_j [ℓ(f_j ± εs‖Dβ‖_q/ω_j) − ℓ(f_j)] becomes another's largest.
 
         Over εs‖Dβ‖_q and to first order that is |ℓ'_j| + ε ℓ''_j (t_j sgn ℓ'_j + ½s‖Dβ‖_q/ω_j),
-        t_j the speed of f_j: for squares all there is; other losses may bend much within a move
+        t_j the speed of f_j: for squares nearly all there is; others may bend much within a move
         of εs‖Dβ‖_q/ω_j, and the first kink then lies elsewhere.
         """
         when = np.inf

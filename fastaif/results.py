@@ -147,7 +147,7 @@ class InfluenceResult(Intervals):
         """The least ε at which the predicted robust path has a kink; see its reason.
 
         It bounds smoothness, not accuracy: `verify` measures accuracy. At order 1 it is from
-        slopes at ε = 0: exact for squares, but a Poisson loss may have its kink much earlier.
+        slopes at ε = 0: good for squares, but a Poisson loss may have its kink much earlier.
         """
         return self._kinks.first
 
