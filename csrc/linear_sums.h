@@ -59,14 +59,14 @@ static int make_space(fa_space *space, ptrdiff_t n, ptrdiff_t m, int need)
     space->memory = aligned_alloc(LINE, bytes);
     if (!space->memory)
         return -1;
-    memset(space->memory, 0, bytes);
     double *at = space->memory;
     fa_block *b = &space->block;
     b->m = m;
     b->panels = panels;
     b->capacity = rows;
     b->rows_of_strip = strip;
-    b->v = take(&at, rows * width);
+    b->v = take(&at, rows * width); /* written before it is read; the rest begins at zero */
+    memset(at, 0, bytes - (size_t)(rows * width) * sizeof(double));
     double **columns[] = {&b->f, &b->y, &b->w, &b->norms, &b->d1, &b->d12, &b->d2, &space->roots};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         *columns[i] = take(&at, strip);

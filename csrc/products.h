@@ -127,9 +127,13 @@ static void add_tiles(const double *h, ptrdiff_t m, double *hessian)
 {
     for (ptrdiff_t i = 0; i < m; i++) {
         ptrdiff_t I = i / PANEL;
-        const double *row = h + I * (I + 1) / 2 * TILE + i % PANEL * PANEL;
-        for (ptrdiff_t j = 0; j <= i; j++)
-            hessian[i * m + j] += row[j / PANEL * TILE + j % PANEL];
+        const double *from = h + I * (I + 1) / 2 * TILE + i % PANEL * PANEL;
+        double *to = hessian + i * m;
+        for (ptrdiff_t j = 0; j < I * PANEL; j += PANEL, from += TILE)
+            for (ptrdiff_t c = 0; c < PANEL; c += FA_LANES)
+                store(to + j + c, load(to + j + c) + load(from + c));
+        for (ptrdiff_t j = I * PANEL; j <= i; j++)
+            to[j] += from[j - I * PANEL];
     }
 }
 

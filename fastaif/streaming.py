@@ -86,7 +86,7 @@ class RowSource(NamedTuple):
         `columns` is the number of columns that the work sees, where it is not the inputs'.
         """
         n, m = self.n_rows, max(self.n_columns if columns is None else columns, 1)
-        size = max(_CHUNK_ENTRIES // m, 4 * m, 1024) // cost
+        size = max(_CHUNK_ENTRIES // m, 8 * m, 1024) // cost
         size = max(size, 1, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))
         edges = [n * i // count for i in range(count + 1)]
