@@ -20,7 +20,7 @@ typedef struct {
     double *f, *y, *w, *norms, *d1, *d12, *d2;
 } fa_block;
 
-#define AHEAD 16 /* rows */
+#define AHEAD 8 /* rows */
 
 enum { NO_MEASURE, MAGNITUDES, SQUARES, LARGEST };
 

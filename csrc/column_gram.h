@@ -30,7 +30,7 @@ int FA_NAME(fa_add_gram_of_columns)(const double *v, ptrdiff_t d, ptrdiff_t k, d
         return -1;
     memset(block, 0, bytes);
     double *tiles = block + capacity * panels * PANEL;
-    fa_ahead nothing = {NULL, 0};
+    fa_ahead nothing = {NULL, 0, LINE};
     for (ptrdiff_t first = 0; first < k; first += capacity) {
         ptrdiff_t rows = k - first < capacity ? k - first : capacity;
         turn(v, d, k, first, rows, capacity, block);

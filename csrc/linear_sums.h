@@ -199,12 +199,12 @@ static void fill_block(
 }
 
 /* The inputs of the block after `rows` rows from `first` on, to be fetched meanwhile. */
-static fa_ahead next_block(const fa_rows *x, ptrdiff_t first, ptrdiff_t rows)
+static fa_ahead next_block(const fa_rows *x, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t panels)
 {
     ptrdiff_t after = first + rows, left = x->n - after < rows ? x->n - after : rows;
     ptrdiff_t bytes = x->m * (ptrdiff_t)(x->singles ? sizeof(float) : sizeof(double));
     const char *start = x->singles ? (const char *)x->singles : (const char *)x->doubles;
-    return (fa_ahead){start + after * bytes, left * bytes / LINE};
+    return paced(start + after * bytes, left * bytes, panels, rows);
 }
 
 static void finish(const fa_space *space, ptrdiff_t m, int need, const fa_sums *sums)
@@ -235,8 +235,8 @@ int FA_NAME(fa_linear_sums)(
         ptrdiff_t k = rows->n - first < b->capacity ? rows->n - first : b->capacity;
         fill_block(&pass, first, k, &space, &totals);
         if (need & NEED_HESSIAN)
-            add_product(
-                b->v, b->panels, b->capacity * PANEL, k, space.tiles, next_block(rows, first, k));
+            add_product(b->v, b->panels, b->capacity * PANEL, k, space.tiles,
+                        next_block(rows, first, k, b->panels));
     }
     add_totals(&totals, inner, need, sums->scalars);
     finish(&space, rows->m, need, sums);

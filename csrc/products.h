@@ -14,13 +14,29 @@
 
 #define TILE (PANEL * PANEL)
 
-/* What the next block will read, fetched into the second-level cache a line for each row of a
-   tile, while this block's product keeps the arithmetic busy. */
+/* What the next block will read, fetched into the second-level cache while this block's product
+   keeps the arithmetic busy: `pace` bytes for each row of a tile, at most a cache line, so that
+   memory is read all the time and not all at once. */
 #define LINE 64
 typedef struct {
     const char *next;
-    ptrdiff_t lines;
+    ptrdiff_t bytes, pace;
 } fa_ahead;
+
+/* The number of tiles that `add_product` goes through. */
+static ptrdiff_t count_tiles(ptrdiff_t panels)
+{
+    ptrdiff_t count = 0;
+    for (ptrdiff_t I = 0; I < panels; I++)
+        count += (I + FA_TILE_PANELS) / FA_TILE_PANELS * (PANEL / FA_TILE_ROWS);
+    return count;
+}
+
+static fa_ahead paced(const char *next, ptrdiff_t bytes, ptrdiff_t panels, ptrdiff_t k)
+{
+    ptrdiff_t pace = bytes / (count_tiles(panels) * k) + 1;
+    return (fa_ahead){next, bytes, pace < LINE ? pace : LINE};
+}
 
 INLINE void tile(
     const double *a, const double *b, ptrdiff_t stride, ptrdiff_t k, double *h, int panels, int top,
@@ -34,14 +50,15 @@ INLINE void tile(
 #pragma GCC unroll 8
         for (int c = 0; c < width; c++)
             sums[t][c] = splat(0.0);
-    const char *fetch = (const char *)a; /* where nothing is left: lines that are there already */
-    if (k <= ahead->lines) {
+    const char *fetch = (const char *)a; /* where nothing is left: what is there already */
+    const ptrdiff_t pace = ahead->pace;
+    if (pace * k <= ahead->bytes) {
         fetch = ahead->next;
-        ahead->next += LINE * k;
-        ahead->lines -= k;
+        ahead->next += pace * k;
+        ahead->bytes -= pace * k;
     }
     for (ptrdiff_t r = 0; r < k; r++) {
-        __builtin_prefetch(fetch + LINE * r, 0, 2);
+        __builtin_prefetch(fetch + pace * r, 0, 3);
         vd right[MOST];
 #pragma GCC unroll 8
         for (int c = 0; c < width; c++)

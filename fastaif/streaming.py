@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 _MAX_CHUNKS = 1024
 _CHUNK_ENTRIES = 1 << 18
+_LARGEST_CHUNK = 1 << 20  # entries: enough for Python's part to be small beside the operation's
+_PLENTY = 64  # chunks that keep the threads of a small machine busy to the end
 _SERIAL_ENTRIES = 1 << 16  # below this a thread costs more than it brings
 
 
@@ -86,7 +88,8 @@ class RowSource(NamedTuple):
         `columns` is the number of columns that the work sees, where it is not the inputs'.
         """
         n, m = self.n_rows, max(self.n_columns if columns is None else columns, 1)
-        size = max(_CHUNK_ENTRIES // m, 8 * m, 1024) // cost
+        entries = max(_CHUNK_ENTRIES, min(n * m // _PLENTY, _LARGEST_CHUNK))
+        size = max(entries // m, 8 * m, 1024) // cost
         size = max(size, 1, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))
         edges = [n * i // count for i in range(count + 1)]
