@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+DEFAULT = 100  # iterations, where the caller does not say
 _TRIALS = (5, 10, 15, 20, 30, 50, 75, 100, 200, 400)
 
 

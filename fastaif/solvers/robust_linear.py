@@ -237,6 +237,6 @@ def narrow(problem: RobustProblem, stage: Stage, tol: float) -> None:
     while stage.width > 1e-14 * problem.size:
         hint = descend(problem, stage, tol)
         if hint.width <= KINKS_SHOW * problem.size:
-            polish(problem, stage.x, hint, tol, 25)
+            polish(problem, stage.x, hint, tol, 12)
             if problem.solved(tol):
                 return
