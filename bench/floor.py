@@ -49,11 +49,12 @@ class Floor:
 def measure(repeat: int = 7) -> Floor:
     """Medians of `repeat` runs; about three seconds."""
     with threadpool_limits(1, user_api="blas"):
-        alone = _gemm_rate(repeat)
-    return Floor(_gemm_rate(repeat), _read_bandwidth(repeat), alone)
+        alone = gemm_rate(repeat)
+    return Floor(gemm_rate(repeat), _read_bandwidth(repeat), alone)
 
 
-def _gemm_rate(repeat: int) -> float:
+def gemm_rate(repeat: int) -> float:
+    """Flops per second of dgemm at GEMM_ORDER³, on as many threads as BLAS may use."""
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, GEMM_ORDER, GEMM_ORDER))
     out = np.empty_like(a)

@@ -29,7 +29,9 @@ from .solvers.cholesky import factorize
 Array = NDArray[Any]
 
 _MAX_STEPS = 15
-_MET, _GOOD = 1e-13, 1e-10  # relative gradients: to go on to, and to take where no step helps
+# Relative gradients: at which the sums of a pass will do, though θ takes one more step from there;
+# at which that step is lost in rounding; and which to take where no step helps.
+_MET, _EXACT, _GOOD = 1e-12, 1e-15, 1e-10
 _DOUBTFUL = 1e-10  # pivots of a Hessian that asks for a closer look
 _KEPT = 1 << 21  # weights of a chunk that are kept from pass to pass
 _FEWEST, _MOST, _ENTRIES = 32, 128, 1 << 22  # draws in a chunk; entries of its Hessians
@@ -182,15 +184,16 @@ class LinearBootstrap:
             stalled = (residual <= _GOOD) & (residual >= 0.5 * best[active])
             best[active] = residual
             going = ~((residual <= _MET) | stalled) | (step == 0)
-            active, gradient = active[going], gradient[going]
-            if not active.size or step == _MAX_STEPS:
+            moving = going | ((residual > _EXACT) & ~stalled)
+            if not moving.any() or step == _MAX_STEPS:
                 break
-            H = totals.hessian[active] / weight[going, None, None] + np.diag(self.penalty)
-            moves, pivots = self._solve(H, gradient)
+            places = active[moving]
+            H = totals.hessian[places] / weight[moving, None, None] + np.diag(self.penalty)
+            moves, pivots = self._solve(H, gradient[moving])
             sound = (pivots > 0.0) & np.isfinite(moves).all(axis=1)
-            best[active[~sound]] = np.nan
-            active = active[sound]
-            theta[active] -= moves[sound]
+            best[places[~sound & going[moving]]] = np.nan
+            theta[places[sound]] -= moves[sound]
+            active = places[sound & going[moving]]
             if not active.size:
                 break
         late = np.flatnonzero(~(best <= _GOOD))
