@@ -132,16 +132,21 @@ class InfluenceSums:
         return int(self.raw.scalars[c.S_WRONG])
 
     @property
+    def lower(self) -> Array:
+        """The lower triangle of Σ w ψ_ff v vᵀ, without the intercept's row; not divided by W."""
+        raw = self.raw
+        return np.tril(
+            expanded(raw.hessian[0], raw.vectors.shape[1]) if self.by_moments else raw.hessian
+        )
+
+    @property
     def hessian(self) -> Array:
         """E ψ_ff (v, 1)(v, 1)ᵀ, shape (d, d), symmetric."""
         m = self.raw.vectors.shape[1]
         d = m + self.fit_intercept
         full = np.empty((d, d))
-        if self.by_moments:
-            full[:m, :m] = expanded(self.raw.hessian[0], m)
-        else:
-            lower = np.tril(self.raw.hessian)
-            full[:m, :m] = lower + np.tril(lower, -1).T
+        lower = self.lower
+        full[:m, :m] = lower + np.tril(lower, -1).T
         if self.fit_intercept:
             full[m, :m] = full[:m, m] = self.raw.vectors[c.V_FF]
             full[m, m] = self.raw.scalars[c.S_FF]

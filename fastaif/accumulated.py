@@ -89,7 +89,7 @@ class Totals:
     def asks_for_coordinates(self) -> bool:
         """Whether columns, as they are summed, are far from zero or of extreme scales."""
         sums = self.sums if self.working is None else self.working
-        return sums.weight > 0.0 and are_needed(sums.hessian, sums.raw.hessian.shape[0])
+        return sums.weight > 0.0 and are_needed(sums.hessian, sums.raw.vectors.shape[1])
 
     def natural(self, work: Coordinates | Whitening) -> InfluenceSums:
         """The natural loss's sums in these working coordinates."""
@@ -166,14 +166,15 @@ def _moved(
     means, units = (0.0, 1.0) if before is None else (before.means, before.units)
     a, b = units / after.units, (means - after.means) / after.units
     raw = sums.raw
-    lower, h, curvature = np.tril(raw.hessian), raw.vectors[c.V_FF], raw.scalars[c.S_FF]
+    lower, h, curvature = sums.lower, raw.vectors[c.V_FF], raw.scalars[c.S_FF]
     cross = np.multiply.outer(a * h, b)
     hessian = np.multiply.outer(a, a) * lower + cross + cross.T
     hessian += curvature * np.multiply.outer(b, b)
     vectors = a * raw.vectors
     for row, total in ((c.V_F, c.S_F), (c.V_FF, c.S_FF)):
         vectors[row] += raw.scalars[total] * b
-    return dataclasses.replace(sums, raw=c.Sums(hessian, vectors, raw.scalars), exponent=0.0)
+    moved = c.Sums(hessian, vectors, raw.scalars)
+    return dataclasses.replace(sums, raw=moved, exponent=0.0, by_moments=False)
 
 
 def needs_rows(what: str) -> ValueError:

@@ -687,3 +687,20 @@ def test_a_basis_of_bound_methods():
     unlike = fa.BasisRegression(other, alpha=0.02).fit(X, y)
     with pytest.raises(ValueError, match="the basis"):
         parts[0].merge(accumulated(unlike, X, y))
+
+
+@pytest.mark.parametrize("offset", [0.0, 300.0])
+def test_quadratic_models_whose_hessian_is_made_of_moments(offset, rng):
+    """20 inputs and more; a column far from zero asks for working coordinates as well."""
+    X = rng.normal(size=(900, 20))
+    y = X[:, 0] * X[:, 1] + X[:, 2] + rng.normal(size=900)
+    X[:, 3] += offset
+    model = fa.QuadraticRegression(alpha=0.1).fit(X, y)
+    wanted = quietly(fa.aif, model, X, y)
+    assert wanted.problem.sums.by_moments
+    total = accumulated(model, X, y, None, [0, 400, 401, 900])
+    found = quietly(total.result)
+    scale = np.abs(wanted.influence).max()
+    np.testing.assert_allclose(
+        found.influence, wanted.influence, rtol=0, atol=(1e-12 if offset == 0.0 else 1e-7) * scale
+    )
