@@ -70,7 +70,7 @@ static void run(ptrdiff_t m)
         fill_block(&pass, 0, k, &space, &totals);
         TIMED(0, predict(&rows, b->top, rows_of, 0.1, &norm_of, 1, b, space.buffer));
         TIMED(1, slopes(b, b->top, rows_of, &inner, need, &totals, scalars));
-        TIMED(2, use_strip(&space, filled_up(rows_of), need));
+        TIMED(2, use_strip(&space, &rows, b->top, filled_up(rows_of), need));
         double begin = now();
         fill_block(&pass, 0, k, &space, &totals);
         double filled = now();

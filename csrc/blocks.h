@@ -1,10 +1,10 @@
-/* Stage 1: rows into the panels of a block, with f = beta . v + b and the norm of each row.
+/* Stage 1: f = beta . v + b and the norm of each row of a strip.
 
-   A block is made strip by strip. A strip is so short that its rows are still in the first-level
-   cache when they have gone through their loss and are to be scaled; f, norms and derivatives
-   exist for one strip only. Rows are read a few at a time (as many as a vector has lanes), so that
-   their inner products end in one vector without a sum across lanes for each. Rows that fill up
-   the last vector are zeros of no weight. */
+   A block is made strip by strip. A strip is so short that its inputs are still in the first-level
+   cache when its rows have gone through their loss and are read again, to be scaled; f, norms and
+   derivatives exist for one strip only. Rows are read a few at a time (as many as a vector has
+   lanes), so that their inner products end in one vector without a sum across lanes for each. Rows
+   that fill up the last vector are zeros of no weight. */
 #ifndef FASTAIF_BLOCKS_H
 #define FASTAIF_BLOCKS_H
 
@@ -62,42 +62,63 @@ INLINE vd measured(vd total, vd u, int measure)
     return measure == LARGEST ? larger(total, magnitude(u)) : total;
 }
 
-/* FA_LANES rows into the block; what is not a pointer or a place is a constant of the caller. */
-INLINE void load_rows(
-    const fa_rows *x, ptrdiff_t first, ptrdiff_t row, const fa_block *b, double intercept,
-    int single, int shifted, int measure, int at_end)
+/* The inputs of a matrix as vectors of the predictor's, and where they may be read. */
+typedef struct {
+    const void *inputs;
+    ptrdiff_t n, m;
+    const double *shift, *inverse_scale;
+} fa_reader;
+
+static fa_reader reader(const fa_rows *x, const fa_block *b)
 {
-    /* Copies: the compiler cannot know that storing v changes none of them. */
-    const void *inputs_at = single ? (const void *)x->singles : (const void *)x->doubles;
-    const double *betas = b->beta, *shifts = b->shift, *inverses = b->inverse_scale;
-    ptrdiff_t m = x->m, n = x->n, width = b->panels * PANEL, start = first + row;
-    ptrdiff_t stride = b->capacity * PANEL;
-    double *panel = entry(b, row, 0);
-    vd dots[FA_LANES] = {{0.0}}, totals[FA_LANES] = {{0.0}};
+    const void *inputs = x->singles ? (const void *)x->singles : (const void *)x->doubles;
+    return (fa_reader){inputs, x->n, x->m, b->shift, b->inverse_scale};
+}
+
+/* Rows before this one can be read by whole panels, beyond their end into the next row. */
+static ptrdiff_t safe_rows(const fa_rows *x, const fa_block *b)
+{
+    ptrdiff_t width = b->panels * PANEL, safe = (x->n * x->m - width) / x->m + 1;
+    return x->n * x->m < width ? 0 : safe;
+}
+
+INLINE vl lanes_inside(ptrdiff_t m, ptrdiff_t j)
+{
     vl lane;
     for (int l = 0; l < FA_LANES; l++)
         lane[l] = l;
+    return lane < (int64_t)(m - j);
+}
+
+/* v of one row from column j on. */
+INLINE vd model_inputs(
+    const fa_reader *r, ptrdiff_t row, ptrdiff_t j, vl inside, int single, int shifted, int at_end)
+{
+    ptrdiff_t at = row * r->m + j;
+    vd u = at_end ? some_inputs(r->inputs, at, row < r->n ? r->m - j : 0, single)
+                  : keep(inside, inputs(r->inputs, at, single));
+    if (shifted)
+        u = keep(inside, (u - load(r->shift + j)) * load(r->inverse_scale + j));
+    return u;
+}
+
+/* FA_LANES rows; what is not a pointer or a place is a constant of the caller. */
+INLINE void predict_rows(
+    const fa_rows *x, ptrdiff_t first, ptrdiff_t row, const fa_block *b, double intercept,
+    int single, int shifted, int measure, int at_end)
+{
+    fa_reader r = reader(x, b);
+    const double *betas = b->beta;
+    ptrdiff_t width = b->panels * PANEL, start = first + row;
+    vd dots[FA_LANES] = {{0.0}}, totals[FA_LANES] = {{0.0}};
     for (ptrdiff_t j = 0; j < width; j += FA_LANES) {
-        vl inside = lane < (int64_t)(m - j);
-        vd beta = load(betas + j), shift = splat(0.0), inverse = splat(0.0);
-        if (shifted) {
-            shift = load(shifts + j);
-            inverse = load(inverses + j);
-        }
-        double *out = panel + j / PANEL * stride + j % PANEL;
+        vl inside = lanes_inside(r.m, j);
+        vd beta = load(betas + j);
 #pragma GCC unroll 8
         for (int l = 0; l < FA_LANES; l++) {
-            ptrdiff_t at = (start + l) * m + j;
-            vd u;
-            if (at_end) {
-                u = some_inputs(inputs_at, at, start + l < n ? m - j : 0, single);
-            } else {
-                fetch_ahead(inputs_at, at, m, single);
-                u = keep(inside, inputs(inputs_at, at, single));
-            }
-            if (shifted)
-                u = (u - shift) * inverse;
-            store(out + l * PANEL, u);
+            if (!at_end)
+                fetch_ahead(r.inputs, (start + l) * r.m + j, r.m, single);
+            vd u = model_inputs(&r, start + l, j, inside, single, shifted, at_end);
             dots[l] += u * beta;
             totals[l] = measured(totals[l], u, measure);
         }
@@ -111,17 +132,15 @@ INLINE void load_rows(
             b->norms[row + l] = largest_lane(totals[l]);
 }
 
-INLINE void load_all(
+INLINE void predict_all(
     const fa_rows *x, ptrdiff_t first, ptrdiff_t k, const fa_block *b, double intercept,
     int single, int shifted, int measure)
 {
-    ptrdiff_t row = 0;
-    /* Whole panels are read, beyond the end of a row into the next: not so at the array's end. */
-    ptrdiff_t safe = x->n * x->m - b->panels * PANEL;
-    for (; row + FA_LANES <= k && (first + row + FA_LANES - 1) * x->m <= safe; row += FA_LANES)
-        load_rows(x, first, row, b, intercept, single, shifted, measure, 0);
+    ptrdiff_t row = 0, safe = safe_rows(x, b);
+    for (; row + FA_LANES <= k && first + row + FA_LANES <= safe; row += FA_LANES)
+        predict_rows(x, first, row, b, intercept, single, shifted, measure, 0);
     for (; row < k; row += FA_LANES)
-        load_rows(x, first, row, b, intercept, single, shifted, measure, 1);
+        predict_rows(x, first, row, b, intercept, single, shifted, measure, 1);
 }
 
 /* The lp norm of values, scaled by the largest where powers could over- or underflow. */
@@ -150,13 +169,12 @@ static void norms_apart(
     const fa_rows *x, ptrdiff_t first, ptrdiff_t row, const fa_norm_of *norm_of, fa_block *b,
     double *buffer)
 {
+    const double *shift = norm_of->inverse_scale ? norm_of->shift : b->shift;
+    const double *inverse = norm_of->inverse_scale ? norm_of->inverse_scale : b->inverse_scale;
     for (ptrdiff_t j = 0; j < x->m; j++) {
         ptrdiff_t at = (first + row) * x->m + j;
-        if (norm_of->inverse_scale)
-            buffer[j] = ((x->doubles ? x->doubles[at] : (double)x->singles[at])
-                         - norm_of->shift[j]) * norm_of->inverse_scale[j];
-        else
-            buffer[j] = *entry(b, row, j);
+        double input = x->doubles ? x->doubles[at] : (double)x->singles[at];
+        buffer[j] = inverse ? (input - shift[j]) * inverse[j] : input;
     }
     b->norms[row] = row_norm(buffer, x->m, norm_of->p);
 }
@@ -174,13 +192,15 @@ static void predict(
     int version = (single * 2 + shifted) * 4 + measure;
 #define VERSION(single, shifted, measure)                                                          \
     case (single * 2 + shifted) * 4 + measure:                                                     \
-        load_all(x, first, k, b, intercept, single, shifted, measure);                             \
+        predict_all(x, first, k, b, intercept, single, shifted, measure);                            \
         break;
 #define VERSIONS(measure)                                                                          \
     VERSION(0, 0, measure) VERSION(0, 1, measure) VERSION(1, 0, measure) VERSION(1, 1, measure)
     switch (version) {
         VERSIONS(NO_MEASURE) VERSIONS(MAGNITUDES) VERSIONS(SQUARES) VERSIONS(LARGEST)
     }
+#undef VERSIONS
+#undef VERSION
     if (measure == SQUARES)
         for (ptrdiff_t i = 0; i < k; i++) {
             double square = b->norms[i];

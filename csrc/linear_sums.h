@@ -1,8 +1,8 @@
 /* The one-pass sums of linear-predictor models: the counterpart of _compute/linear_sums.py.
 
-   Rows are read once. A strip of them goes into panels (blocks.h), through its loss (losses.h) and
-   is multiplied by sqrt(w psi_ff) where it lies, while the three vectors of sums are taken: all of
-   that in the first-level cache. A block of strips is then multiplied with itself (products.h) out
+   A strip of rows is predicted (blocks.h), goes through its loss (losses.h), and is read again out
+   of the first-level cache: multiplied by sqrt(w psi_ff) it goes into panels, while the three
+   vectors of sums are taken. A block of strips is then multiplied with itself (products.h) out
    of the second-level cache, while the inputs of the next block are fetched into it. */
 #ifndef FASTAIF_LINEAR_SUMS_H
 #define FASTAIF_LINEAR_SUMS_H
@@ -102,9 +102,12 @@ static void load_targets(const fa_rows *rows, ptrdiff_t first, ptrdiff_t k, fa_b
         b->y[i] = b->w[i] = b->norms[i] = b->d1[i] = b->d12[i] = b->d2[i] = 0.0;
 }
 
-/* The vectors' sums over a strip for `group` panels at once (a constant of the caller), which
-   share the numbers of each row; the panels are scaled where they lie. */
-INLINE void scale_and_add(fa_space *space, ptrdiff_t first, ptrdiff_t k, int scale, int group)
+/* The vectors' sums over a strip for `group` panels at once, which share the numbers of each row;
+   the rows go into their panels, scaled. What is not a pointer or a place is a constant of the
+   caller. Rows from `safe` on are near the array's end. */
+INLINE void scale_and_add(
+    fa_space *space, const fa_reader *r, ptrdiff_t start, ptrdiff_t safe, ptrdiff_t first,
+    ptrdiff_t k, int scale, int group, int single, int shifted)
 {
     enum { MOST = 4 * VECTORS_OF_PANEL };
     const fa_block *b = &space->block;
@@ -112,27 +115,37 @@ INLINE void scale_and_add(fa_space *space, ptrdiff_t first, ptrdiff_t k, int sca
     ptrdiff_t stride = b->capacity * PANEL;
     double *v = entry(b, 0, first * PANEL);
     const int width = group * VECTORS_OF_PANEL;
+    fa_reader from = *r;
     vd total[3][MOST];
-#pragma GCC unroll 3
-    for (int part = 0; part < 3; part++)
+    vl inside[MOST];
 #pragma GCC unroll 16
-        for (int c = 0; c < width; c++)
-            total[part][c] = splat(0.0);
-    for (ptrdiff_t i = 0; i < k; i++) {
-        vd c1 = splat(d1[i]), c2 = splat(d12[i]), c3 = splat(d2[i]), by = splat(roots[i]);
-#pragma GCC unroll 16
-        for (int c = 0; c < width; c++) {
-            double *at = v + c / VECTORS_OF_PANEL * stride + i * PANEL
-                + c % VECTORS_OF_PANEL * FA_LANES;
-            vd u = load(at);
-            total[0][c] += c1 * u;
-            total[1][c] += c2 * u;
-            if (scale) {
-                total[2][c] += c3 * u;
-                store(at, by * u);
-            }
-        }
+    for (int c = 0; c < width; c++) {
+        inside[c] = lanes_inside(from.m, first * PANEL + c * FA_LANES);
+        total[0][c] = total[1][c] = total[2][c] = splat(0.0);
     }
+#define ROW(at_end)                                                                                \
+    do {                                                                                           \
+        vd c1 = splat(d1[i]), c2 = splat(d12[i]), c3 = splat(d2[i]), by = splat(roots[i]);         \
+        _Pragma("GCC unroll 16") for (int c = 0; c < width; c++)                                   \
+        {                                                                                          \
+            vd u = model_inputs(&from, start + i, first * PANEL + c * FA_LANES, inside[c], single, \
+                                shifted, at_end);                                                  \
+            total[0][c] += c1 * u;                                                                 \
+            total[1][c] += c2 * u;                                                                 \
+            if (scale) {                                                                           \
+                total[2][c] += c3 * u;                                                             \
+                store(v + c / VECTORS_OF_PANEL * stride + i * PANEL                                \
+                          + c % VECTORS_OF_PANEL * FA_LANES,                                       \
+                      by * u);                                                                     \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+    ptrdiff_t i = 0;
+    for (; i < k && start + i < safe; i++)
+        ROW(0);
+    for (; i < k; i++)
+        ROW(1);
+#undef ROW
 #pragma GCC unroll 3
     for (int part = 0; part < 3; part++)
 #pragma GCC unroll 16
@@ -142,29 +155,43 @@ INLINE void scale_and_add(fa_space *space, ptrdiff_t first, ptrdiff_t k, int sca
         }
 }
 
-INLINE void scale_and_add_all(fa_space *space, ptrdiff_t k, int scale)
-{
-    ptrdiff_t panel = 0, panels = space->block.panels;
-#if FA_TILE_PANELS >= 3 /* as many registers as sums for four panels take */
-    for (; panel + 4 <= panels; panel += 4)
-        scale_and_add(space, panel, k, scale, 4);
-    for (; panel + 2 <= panels; panel += 2)
-        scale_and_add(space, panel, k, scale, 2);
-#endif
-    for (; panel < panels; panel++)
-        scale_and_add(space, panel, k, scale, 1);
-}
-
-static void use_strip(fa_space *space, ptrdiff_t k, int need)
+INLINE void scale_and_add_all(
+    fa_space *space, const fa_rows *x, ptrdiff_t start, ptrdiff_t k, int scale, int single,
+    int shifted)
 {
     const fa_block *b = &space->block;
-    if (need & NEED_HESSIAN) {
-        for (ptrdiff_t i = 0; i < k; i += FA_LANES)
-            store(space->roots + i, root(load(b->d2 + i)));
-        scale_and_add_all(space, k, 1);
-    } else if (need & (NEED_MIXED | NEED_GRADIENT)) {
-        scale_and_add_all(space, k, 0);
+    fa_reader r = reader(x, b);
+    ptrdiff_t panel = 0, panels = b->panels, safe = safe_rows(x, b);
+#if FA_TILE_PANELS >= 3 /* as many registers as sums for four panels take */
+    for (; panel + 4 <= panels; panel += 4)
+        scale_and_add(space, &r, start, safe, panel, k, scale, 4, single, shifted);
+    for (; panel + 2 <= panels; panel += 2)
+        scale_and_add(space, &r, start, safe, panel, k, scale, 2, single, shifted);
+#endif
+    for (; panel < panels; panel++)
+        scale_and_add(space, &r, start, safe, panel, k, scale, 1, single, shifted);
+}
+
+/* The strip's rows, k with those that fill up the last vector, from `start` of the inputs on. */
+static void use_strip(
+    fa_space *space, const fa_rows *x, ptrdiff_t start, ptrdiff_t k, int need)
+{
+    const fa_block *b = &space->block;
+    int single = x->singles != NULL, shifted = b->shift != NULL;
+    int scale = (need & NEED_HESSIAN) != 0;
+    if (!(need & (NEED_HESSIAN | NEED_MIXED | NEED_GRADIENT)))
+        return;
+    for (ptrdiff_t i = 0; i < k; i += FA_LANES)
+        store(space->roots + i, root(load(b->d2 + i)));
+#define VERSION(scale, single, shifted)                                                            \
+    case (scale) * 4 + (single) * 2 + (shifted):                                                   \
+        scale_and_add_all(space, x, start, k, scale, single, shifted);                             \
+        break;
+    switch (scale * 4 + single * 2 + shifted) {
+        VERSION(0, 0, 0) VERSION(0, 0, 1) VERSION(0, 1, 0) VERSION(0, 1, 1)
+        VERSION(1, 0, 0) VERSION(1, 0, 1) VERSION(1, 1, 0) VERSION(1, 1, 1)
     }
+#undef VERSION
 }
 
 /* What a pass over a range of rows is given. */
@@ -194,7 +221,7 @@ static void fill_block(
         add_rows(b, filled_up(k), need, totals);
         if (pass->inner->exponent > 0.0)
             share(b, k, pass->inner->exponent, pass->sums, mixed);
-        use_strip(space, filled_up(k), need);
+        use_strip(space, pass->rows, start, filled_up(k), need);
     }
 }
 

@@ -58,7 +58,7 @@ INLINE void tile(
         ahead->bytes -= pace * k;
     }
     for (ptrdiff_t r = 0; r < k; r++) {
-        __builtin_prefetch(fetch + pace * r, 0, 3);
+        __builtin_prefetch(fetch + pace * r, 0, 2);
         vd right[MOST];
 #pragma GCC unroll 8
         for (int c = 0; c < width; c++)
