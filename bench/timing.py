@@ -10,6 +10,9 @@ from typing import Any
 # OpenBLAS's threads spin for some 25 ms after a product before they sleep: the next contestant
 # must not pay for them.
 SETTLE_SECONDS = 0.05
+# While it sleeps the processor slows down: for some 20 ms afterwards everybody takes up to twice
+# as long. So each contestant finds a processor that has been busy for a moment.
+BUSY_SECONDS = 0.03
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -24,6 +27,14 @@ def median_seconds(run: Callable[[], Any], repeat: int) -> float:
     return median(seconds(run) for _ in range(repeat))
 
 
+def settle() -> None:
+    """Let other threads fall asleep, and the processor wake up."""
+    time.sleep(SETTLE_SECONDS)
+    start = time.perf_counter()
+    while time.perf_counter() - start < BUSY_SECONDS:
+        pass
+
+
 def interleaved(runs: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, float]:
     """Median seconds of each, in rounds, so that a slow spell of the machine hits them all.
 
@@ -35,6 +46,6 @@ def interleaved(runs: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str,
     for turn in range(repeat):
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
-            time.sleep(SETTLE_SECONDS)
+            settle()
             samples[name].append(seconds(runs[name]))
     return {name: median(values) for name, values in samples.items()}

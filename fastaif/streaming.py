@@ -13,7 +13,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar
 
@@ -200,22 +200,29 @@ def for_each(n_tasks: int, work: Callable[[int], None], n_threads: int) -> None:
     stop = threading.Event()
 
     def worker() -> None:
-        while not stop.is_set():
-            with ticket_lock:
-                task = next(tickets, None)
-            if task is None:
-                return
-            work(task)
+        try:
+            while not stop.is_set():
+                with ticket_lock:
+                    task = next(tickets, None)
+                if task is None:
+                    return
+                work(task)
+        except BaseException:
+            stop.set()
+            raise
 
-    pool = _executor(n_threads)
-    futures = [pool.submit(worker) for _ in range(min(n_threads, n_tasks))]
+    # The calling thread works too: another one is then woken on another core at once, and a
+    # call from within a task never waits for threads that are all busy.
+    pool = _executor(n_threads - 1)
+    futures = [pool.submit(worker) for _ in range(min(n_threads, n_tasks) - 1)]
     try:
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
+        worker()
     finally:
         stop.set()
-        wait(futures)
+        started = [future for future in futures if not future.cancel()]
+        wait(started)
+    for future in started:
+        future.result()
 
 
 class _Tree:
