@@ -189,7 +189,8 @@ class InfluenceAccumulator:
         InfluenceResult
             As of `aif` on all rows, but for what needs the rows themselves: per_sample,
             bootstrap, std_error, conf_int, validity_radius, flip_fraction and verify raise a
-            ValueError. So `sensitivity` and `predict_params` cannot warn about flips.
+            ValueError. So `sensitivity` and `predict_params` cannot warn about samples whose
+            attacks turn round.
 
         Raises
         ------

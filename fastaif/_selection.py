@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _validate
 from ._aif import aif
 from ._arguments import evaluation_rows, locating
-from ._warnings import FlipWarning
+from ._warnings import RangeWarning
 from .models.delegation import Delegating, weights_for
 from .results import InfluenceResult
 
@@ -114,8 +114,8 @@ def sensitivity_scorer(
 
     S ranks models and does not forecast their loss after robust training: beyond the first
     kinks of the robust path eq. 4 overstates the cost, and most for the models that it ranks
-    last (``result_.verify(eps)``). FlipWarning, which each candidate and fold would raise, is
-    silenced in here; ``result_.flip_fraction(eps)`` has its number.
+    last (``result_.verify(eps)``). RangeWarning, which each candidate and fold would raise, is
+    silenced in here; ``result_.rough_at(eps)`` says why it would come.
 
     Parameters
     ----------
@@ -212,5 +212,5 @@ def priced(
     with locating(source):
         loss = float(result.problem.mean_loss(result.params, source))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FlipWarning)
+        warnings.simplefilter("ignore", RangeWarning)
         return loss, result.sensitivity(eps, X, y, expansion=expansion)

@@ -25,8 +25,12 @@ class StationarityWarning(InfluenceWarning):
     """θ̂ does not minimise the objective on the data given."""
 
 
-class FlipWarning(InfluenceWarning):
-    """At this ε more than 5 % of the samples have left the smooth part of the path."""
+class RangeWarning(InfluenceWarning):
+    """At this ε the expansion is rough."""
+
+
+class FlipWarning(RangeWarning):
+    """The same: the attacks of more than 5 % of the samples have turned round."""
 
 
 class SolverWarning(InfluenceWarning):

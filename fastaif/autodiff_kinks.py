@@ -3,9 +3,9 @@
 A sample's attack turns round where its input gradient vanishes on its way to the other
 side: for a loss ℓ(f(x), y) where ℓ' changes sign. For p = ∞ and p = 1 directions of
 attack also jump: the first place is bisected for, from where a first order predicts it.
-Where samples share a budget those whose gradients vanish have no part of it.
-How far a ball may grow before an
-input gradient vanishes within it is not known of a loss that is a black box.
+Where samples share a budget those whose gradients vanish have no part of it, which is no
+kink. How far a ball may grow before an input gradient vanishes within it is not known of
+a loss that is a black box.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ _WIDTH = 1e-9
 def find(problem: AutodiffProblem, influence: Array) -> Kinks:
     """The kinks that can be predicted."""
     when = np.full(problem.source.n_rows, np.inf)
-    for batch in () if problem.sharing.is_shared else problem.batches():
+    for batch in problem.batches():
         when[batch.rows] = _reversals(problem, influence, batch)
     kept = np.isfinite(when)
     order = np.argsort(when[kept], kind="stable")
     flips, shares = when[kept][order], problem.shares[kept][order]
-    first = float(flips[0]) if flips.size else np.inf
+    own = flips.size > 0 and not problem.sharing.is_shared
+    first = float(flips[0]) if own else np.inf
     jump = _first_jump(problem, influence)
     reason = "a sample's input gradient vanishes and turns round"
     if jump < first:
@@ -55,28 +56,44 @@ def find(problem: AutodiffProblem, influence: Array) -> Kinks:
 def _reversals(problem: AutodiffProblem, influence: Array, batch: Batch) -> Array:
     """The ε > 0 at which ∇_x ℓ_i(θ̂ + εI) vanishes, (k,); inf where none is found.
 
-    Newton's method on ⟨c² ∘ ∇_x ℓ_i(θ̂), ∇_x ℓ_i(θ̂ + εI)⟩ from ε = 0, every sample by
-    itself. Where that settles the gradient may also have turned by a right angle alone.
+    Newton's method from ε = 0, every sample by itself, on two functions that vanish with
+    it: the slope of ℓ_i along the path, ⟨∇_θ ℓ_i, I⟩, which passes zero nowhere else where
+    a convex loss has predictions linear in θ; and ⟨c² ∘ ∇_x ℓ_i(θ̂), ∇_x ℓ_i(θ̂ + εI)⟩.
+    Where either settles, the prediction may have stopped, the gradient have turned by a right
+    angle alone, or the loss have become flat: the gradient itself decides.
     """
-    weights = problem.ball.weights
+    weights, n = problem.ball.weights, len(batch.X)
     slopes = weights * _slopes(problem, problem.params, batch)
     largest = np.abs(slopes).max(axis=1, keepdims=True)
     slopes = slopes / np.where(largest > 0, largest, 1.0)
     path = (problem.params, influence, batch.X, batch.y)
-    rest = (*path, weights * slopes)
-    start = problem.derivatives("overlaps", np.zeros(len(slopes)), *rest)
-    eps = np.zeros(len(slopes))
+    first = np.full(n, np.inf)
+    for name, rest in (("path_slopes", path), ("overlaps", (*path, weights * slopes))):
+        eps = _first_zero(problem, name, rest, n)
+        at = np.where(np.isfinite(eps), eps, 0.0)
+        before, end, after = (
+            weights * problem.derivatives("row_slopes", scale * at, *path)
+            for scale in (1.0 - _SMALL, 1.0, 1.0 + _SMALL)
+        )
+        vanishes = np.abs(end).max(axis=1) <= _SMALL * largest[:, 0]
+        turns = vanishes & (np.einsum("ij,ij->i", before, after) < 0) & (eps > 0)
+        first = np.where(turns, np.minimum(first, eps), first)
+    return first
+
+
+def _first_zero(problem: AutodiffProblem, name: str, rest: tuple[Array, ...], n: int) -> Array:
+    """Where Newton's method from ε = 0 finds a zero of each row's function; inf elsewhere."""
+    eps, settled = np.zeros(n), np.zeros(n, dtype=bool)
+    start = np.abs(problem.derivatives(name, eps, *rest))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for _ in range(_STEPS):
-            value = problem.derivatives("overlaps", eps, *rest)
-            step = -value / problem.derivatives("overlap_slopes", eps, *rest)
-            settled = (np.abs(value) <= _CLOSE * np.abs(start)) & (start > 0)
+            value = problem.derivatives(name, eps, *rest)
+            step = -value / problem.derivatives(f"{name}_in_eps", eps, *rest)
+            settled = (np.abs(value) <= _CLOSE * start) & (start > 0)
             if np.all(settled | ~np.isfinite(step) | (eps < 0)):
                 break
             eps = np.where(settled, eps, eps + step)
-    end = weights * problem.derivatives("row_slopes", np.where(settled, eps, 0.0), *path)
-    vanishes = np.abs(end).max(axis=1) <= _SMALL * largest[:, 0]
-    return np.where(settled & vanishes & (eps > 0), eps, np.inf)
+    return np.where(settled, eps, np.inf)
 
 
 def _slopes(problem: AutodiffProblem, theta: Array, batch: Batch) -> Array:

@@ -133,9 +133,9 @@ class AutodiffSolving(AutodiffRows):
             part = columns[:, start : start + _COLUMNS]
             goals = tol if np.ndim(tol) == 0 else tol[start : start + _COLUMNS]
             run = self._by_lissa if self.solver == "lissa" else self._by_cg
-            x, steps, residual, _ = run(part, goals)
-            out[:, start : start + _COLUMNS] = x
-            count, worst = count + steps, max(worst, residual)
+            found = run(part, goals)
+            out[:, start : start + _COLUMNS] = found.x
+            count, worst = count + found.iterations, max(worst, found.residual)
         return Solution(out.reshape(b.shape), count, worst)
 
     def _by_cg(self, b: Array, tol: Any = None) -> Solution:

@@ -29,7 +29,8 @@ def find(problem: GramProblem, influence: Array) -> Kinks:
     ∞ its direction changes before.
     """
     flips, shared = _flips(problem, influence)
-    events = [(float(flips[0]) if flips.size else np.inf, _turns(problem))]
+    own = flips.size > 0 and not problem.sharing.is_shared
+    events = [(float(flips[0]) if own else np.inf, _turns(problem))]
     ball, free = problem.ball, problem.ball.scale > 0
     bend = None
     if not problem.model.moving:
@@ -84,7 +85,7 @@ def _turns(problem: GramProblem) -> str:
 
 def _flips(problem: GramProblem, influence: Array) -> tuple[Array, Array]:
     """The ε at which samples' attacks turn round, sorted, and their shares of the weight."""
-    if problem.sharing.is_shared or (problem.model.moving and not problem.is_rkhs):
+    if problem.model.moving and not problem.is_rkhs:
         return np.empty(0), np.empty(0)
     if problem.model.moving:
         value, speed = problem.params, influence

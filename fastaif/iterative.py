@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import get
-from ._products import HessianProducts
-from .coordinates import Coordinates
 from .problems import singular_hessian
 from .solvers.cg import conjugate_gradients
-from .solvers.choice import fits, most_products
+from .solvers.choice import most_products
 from .solvers.lissa import DivergenceError, lissa
 from .solvers.spectrum import largest_eigenvalue
-from .solvers.woodbury import Woodbury, woodbury
 from .streaming import single_threaded_blas
-from .whitening import Whitening
+from .working_hessian import WorkingHessian
 
 Array = NDArray[Any]
 Operator = Callable[[Array], Array]
@@ -33,88 +27,21 @@ ENOUGH = {"cg": 1e-8, "lissa": 1e-3}
 CG_TOL = 1e-12
 _COLUMNS = 32  # right-hand sides that share products
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 1024
-_MOST_DUAL_ROWS = 4096
-_LEAST_RIDGE = 1e-3  # of the diagonal
 _PROBE = 1e-4  # below the share of a random vector that a single direction has
 _USELESS = 0.1  # a relative residual at which an estimate says nothing
 
 
 class Solution(NamedTuple):
-    """x (d,) or (d, k), iterations, the largest relative residual, whether tolerances are met."""
+    """x (d,) or (d, k), iterations, the largest relative residual, whether tolerances are met.
+
+    `probed` is the x of a probe, (d, 1), where there was one.
+    """
 
     x: Array
     iterations: int
     residual: float
     met: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class WorkingHessian:
-    """H + damping in working coordinates, as an operator.
-
-    Attributes
-    ----------
-    products : HessianProducts
-        The mean loss's part, in working coordinates.
-    work : Coordinates or Whitening
-    ridge : array (r,)
-        2α P, which is diagonal in working coordinates.
-    damping : float
-        Of the identity on θ.
-    """
-
-    products: HessianProducts
-    work: Coordinates | Whitening
-    ridge: Array
-    damping: float
-
-    def __call__(self, U: Array) -> Array:
-        """(H + damping) U for U (r, k)."""
-        return self.products(U) + self.rest(U)
-
-    def rest(self, U: Array) -> Array:
-        """The part that is no mean over rows: penalty and damping."""
-        out = self.ridge[:, None] * U
-        if self.damping > 0.0:
-            out += self.damping * self.work.gradient(self.work.leave(U))
-        return np.asarray(out)
-
-    @cached_property
-    def diagonal(self) -> Array:
-        """diag(H + damping), shape (r,), 1 where it is zero."""
-        found = self.products.diagonal() + self.ridge
-        found += self.damping * self.work.damping_diagonal(found.size)
-        return np.where(found > 0.0, found, 1.0)
-
-    @property
-    def dual_rows(self) -> int:
-        """How many rows have curvature, where they are few beside the parameters; else 0."""
-        n = self.products.curved.size
-        return n if n <= min(_MOST_DUAL_ROWS, len(self.ridge) // 2) else 0
-
-    @cached_property
-    def dual(self) -> Woodbury | None:
-        """Nearly H⁻¹ by the Gram matrix of the rows; None where that is too ill-conditioned.
-
-        What has no penalty gets a small one: conjugate gradients make good for it.
-        """
-        d = len(self.diagonal)
-        R = self.ridge + self.damping * self.work.damping_diagonal(d)
-        R = np.maximum(R, _LEAST_RIDGE * self.diagonal)
-        products = dataclasses.replace(self.products, keeps_rows=fits(self.dual_rows * d))
-        return woodbury(products.forward, products.backward, products.gram(1.0 / R), R)
-
-    @property
-    def is_definite(self) -> bool:
-        """Whether penalty or damping alone make sure of it."""
-        m = self.products.sweep.n_coefs
-        return self.damping > 0.0 or bool(np.all(self.ridge[:m] > 0.0))
-
-    @property
-    def rank_bound(self) -> int:
-        """A bound on the rank: the rows and the penalised entries."""
-        rows = int(np.count_nonzero(self.products.curvatures))
-        return rows + int(np.count_nonzero(self.ridge))
+    probed: Array | None = None
 
 
 def solve(
@@ -136,9 +63,9 @@ def solve(
         for k in range(0, g.shape[1], _COLUMNS):
             part = g[:, k : k + _COLUMNS]
             goals = tol if np.ndim(tol) == 0 else tol[k : k + _COLUMNS]
-            x, count, residual, _ = run(H, part, seed, goals)
-            out[:, k : k + _COLUMNS] = x
-            iterations, worst = iterations + count, max(worst, residual)
+            found = run(H, part, seed, goals)
+            out[:, k : k + _COLUMNS] = found.x
+            iterations, worst = iterations + found.iterations, max(worst, found.residual)
     return Solution(H.work.leave(out).reshape(b.shape), iterations, worst)
 
 
@@ -171,7 +98,7 @@ def by_cg(
         raise negative_curvature(found.curvature)
     strict = goals[:k] == goals[:k].min()  # the others were asked for less
     worst, met = float(found.residual[:k][strict].max()), bool(np.all(found.residual <= goals))
-    return Solution(found.x[:, :k], found.iterations, worst, met)
+    return Solution(found.x[:, :k], found.iterations, worst, met, found.x[:, k:])
 
 
 def negative_curvature(curvature: float) -> np.linalg.LinAlgError:
@@ -222,7 +149,14 @@ def batch_rows(trace: float, top: float) -> int:
 
 
 def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
-    """Conjugate gradients with the diagonal as preconditioner, or one of few rows if it is slow."""
+    """Conjugate gradients, and a look at how soft H is along what they found."""
+    found = _preconditioned(H, g, tol)
+    H.refuse_flat(found.x if found.probed is None else np.hstack([found.x, found.probed]))
+    return found
+
+
+def _preconditioned(H: WorkingHessian, g: Array, tol: Any) -> Solution:
+    """By the diagonal, or by one of few rows where that is slow."""
     inverse = 1.0 / H.diagonal[:, None]
     probe = None if H.is_definite else random_signs(len(g)) * np.sqrt(H.diagonal)
     spent = 0

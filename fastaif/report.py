@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,17 +73,23 @@ def summary(result: InfluenceResult, eps: Array) -> str:
         lines.append(f"{'':>20} ({hidden} more coefficients move less)")
     flips = f" {'flipped':>14}" if problem.keeps_rows else ""
     lines += ["-" * _WIDTH, f"{'eps':>20} {'S (eq. 4)':>14}{flips}"]
-    for e in eps:
+    rough = ""
+    for e in map(float, eps):
         cost = e**2 * result.sensitivity_coefficient
-        flipped = f" {result.flip_fraction(float(e)):>14.1%}" if problem.keeps_rows else ""
-        lines.append(f"{e:>20g} {cost:>14.6g}{flipped}")
+        flipped = f" {result.flip_fraction(e):>14.1%}" if problem.keeps_rows else ""
+        why = result.rough_at(e)
+        rough = rough or why
+        lines.append(f"{e:>20g} {cost:>14.6g}{flipped}{' *' if why else ''}")
+    if rough:
+        lines.append(textwrap.fill(f"* Rough ({rough}): verify(eps) tells how rough.", _WIDTH))
     if problem.alpha > 0:
         lines.append(
             "With alpha > 0, S leaves out a term of first order: see expansion='taylor'."
         )
     lines.append("-" * _WIDTH)
     if problem.keeps_rows:
-        lines.append(f"Validity radius {radius_text(result)} ({result.validity_reason})")
+        radius = f"Validity radius {radius_text(result)} ({result.validity_reason})"
+        lines.append(textwrap.fill(radius, _WIDTH))
     lines.append(diagnostics_line(result.diagnostics))
     return "\n".join(lines)
 

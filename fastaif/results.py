@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import _validate, report
 from ._arguments import evaluation_rows, locating
-from ._warnings import FlipWarning, warn
+from ._warnings import FlipWarning, RangeWarning, warn
 from .intervals import Intervals
 from .problems import InfluenceProblem
 from .validity import Kinks
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[Any]
+
+_FLIPPED = 0.05  # of the weight
+_FADED = 0.25  # of s E‖∇_x ℓ‖: predicted costs are then too high by half where nothing flips
+
 
 @dataclass(frozen=True, eq=False)
 class InfluenceResult(Intervals):
@@ -117,7 +121,7 @@ class InfluenceResult(Intervals):
         """
         radii = _validate.radii(eps)
         _validate.option(expansion, "expansion", ["quadratic", "taylor"])
-        self._warn_about_flips(radii)
+        self._warn_if_rough(radii)
         if X is None and y is None:
             slope, curvature = self._along_training
         else:
@@ -133,21 +137,28 @@ class InfluenceResult(Intervals):
     def predict_params(self, eps: float) -> Array:
         """θ̂ + εI, shape (d,): the predicted robust optimum."""
         radius = float(_validate.radii(_validate.number(eps, "eps", low=0.0)))
-        self._warn_about_flips(np.asarray(radius))
+        self._warn_if_rough(np.asarray(radius))
         return self.params + radius * self.influence
 
     # --- how far ε may go ---------------------------------------------------------------
 
     @cached_property
     def _kinks(self) -> Kinks:
-        return self.problem.kinks(self.influence)
+        return self.problem.kinks(self.influence).ending_at(self._fades)
+
+    @cached_property
+    def _fades(self) -> float:
+        """The ε at which s E‖∇_x ℓ‖ reaches zero along its tangent, s E‖∇_x ℓ‖ + ε ⟨Φ, I⟩."""
+        fall = -float(self.mixed @ self.influence)
+        return self.value_derivative / fall if fall > 0.0 else np.inf
 
     @property
     def validity_radius(self) -> float:
         """The least ε at which the predicted robust path has a kink; see its reason.
 
-        It bounds smoothness, not accuracy: `verify` measures accuracy. At order 1 it is from
-        slopes at ε = 0: good for squares, but a Poisson loss may have its kink much earlier.
+        It bounds smoothness, not accuracy: `rough_at` says where accuracy is in doubt, and
+        `verify` measures it. At order 1 it is from slopes at ε = 0: good for squares, but a
+        Poisson loss may have its kink much earlier.
         """
         return self._kinks.first
 
@@ -159,23 +170,43 @@ class InfluenceResult(Intervals):
     def flip_fraction(self, eps: Any) -> Any:
         """The share of the sample weight whose attack has turned round by ε.
 
-        Predicted along the straight path θ̂ + εI, which overstates it at larger ε.
+        Predicted along the straight path θ̂ + εI, which overstates it at larger ε. Where samples
+        share a budget (finite order) a turn is no kink, but says as well how far ε may go.
         """
         radii = _validate.radii(eps)
         fraction = self._kinks.flip_fraction(radii)
         return float(fraction) if np.ndim(eps) == 0 else fraction
 
-    def _warn_about_flips(self, radii: Array) -> None:
-        if not self.problem.keeps_rows:
-            return
+    def rough_at(self, eps: float) -> str:
+        """Why the expansion is rough at ε, for a person; empty where nothing speaks against it.
+
+        It is rough where the attacks of more than 5 % of the samples have turned round; where a
+        quarter of s E‖∇_x ℓ‖ would be gone; and, of order 1, where another sample is attacked.
+        Nothing of the first and last is known of an accumulated result. `verify` measures.
+        """
+        return self._roughness(eps)[0]
+
+    def _roughness(self, eps: float) -> tuple[str, type[RangeWarning]]:
+        rows = self.problem.keeps_rows
+        flipped = float(self._kinks.flip_fraction(np.asarray(eps))) if rows else 0.0
+        if flipped > _FLIPPED:
+            what = "samples have passed a kink of the robust path"
+            if self.problem.sharing.is_shared:
+                what = "samples' attacks have turned round"
+            return f"about {flipped:.0%} of the {what}", FlipWarning
+        if eps > _FADED * self._fades:
+            lost = f"{eps / self._fades:.0%}" if eps < self._fades else "all"
+            return f"{lost} of the loss's steepness in the inputs would be gone", RangeWarning
+        if rows and self.order == 1.0 and eps > self.validity_radius:
+            return "another sample has become the steepest", RangeWarning
+        return "", RangeWarning
+
+    def _warn_if_rough(self, radii: Array) -> None:
         largest = float(np.max(radii, initial=0.0))
-        fraction = float(self._kinks.flip_fraction(np.asarray(largest)))
-        if fraction > 0.05:
-            warn(
-                f"at eps={largest:g} about {fraction:.0%} of the samples have passed a kink of the "
-                "robust path: the expansion is rough there; verify(eps) says how rough",
-                FlipWarning,
-            )
+        why, category = self._roughness(largest)
+        if why:
+            check = "; verify(eps) says how rough" if self.problem.keeps_rows else ""
+            warn(f"at eps={largest:g} {why}: the expansion is rough there{check}", category)
 
     def verify(self, eps: float) -> Verification:
         """Solve the robust problem at ε exactly and compare.

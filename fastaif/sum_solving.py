@@ -15,7 +15,7 @@ from ._compute import _types as c
 from ._products import HessianProducts, hessian_products
 from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, WorkingFactor
-from .iterative import CG_TOL, ENOUGH, Solution, WorkingHessian, inverse_diagonal, solve
+from .iterative import CG_TOL, ENOUGH, Solution, inverse_diagonal, solve
 from .linear_model import LinearModel
 from .problems import (
     InfluenceProblem,
@@ -30,6 +30,7 @@ from .solvers.newton import Local
 from .solvers.spectrum import lanczos
 from .streaming import RowSource, single_threaded_blas
 from .whitening import Whitening
+from .working_hessian import WorkingHessian
 
 Array = NDArray[Any]
 

@@ -4,16 +4,19 @@ The expansion is smooth until (a) some ℓ'_i changes sign, so that this sample'
 turns round, or (b) the attack's direction changes: for p = ∞ when an attackable
 coefficient changes sign, for p = 1 when another coefficient becomes the largest. Where
 ∇_x f varies with x this may happen at any sample, and (c) the ball may grow so large that
-∇_x f can vanish within it. The first such ε bounds smoothness, not accuracy.
+∇_x f can vanish within it. The first such ε bounds smoothness, not accuracy: where there is
+none, robust training still makes the loss less steep in the inputs, and the path ends
+where nothing is left of that, such as at β = 0.
 
 Where samples share a budget one whose ℓ' passes zero has no share of it then, so that (a)
-is no kink; of order 1 there is one where another sample becomes the steepest.
+is no kink; of order 1 there is one where another sample becomes the steepest. How many
+have turned round says how far θ̂ + εI is from θ̂ there too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +47,16 @@ class Kinks:
     flip_weights: Array
     first: float
     reason: str
+
+    def ending_at(self, eps: float) -> Kinks:
+        """The same, with the ε by which a path without a kink must end: nothing is left to attack.
+
+        That is no kink of θ̂ + εI, and so no bound on its smoothness.
+        """
+        if np.isfinite(self.first) or np.isinf(eps):
+            return self
+        end = f"by ε = {eps:.2g} the loss would no longer be steep in the inputs at all"
+        return replace(self, reason=f"{self.reason}; {end}")
 
     def flip_fraction(self, eps: Array) -> Array:
         """The share of the weight that has flipped by ε."""
@@ -92,7 +105,7 @@ def linear_kinks(
         direction, place = _argmax_change(ball.weights * theta[:m], ball.weights * influence[:m])
         event = "becomes the largest in the attack's norm"
     if np.isinf(min(sample, direction)):
-        reason = "none: the path is smooth at every ε"
+        reason = "none is foreseen"
     elif sample <= direction:
         reason = what
     else:
@@ -129,7 +142,7 @@ def basis_kinks(
     ]
     first, reason = min(events, key=lambda event: event[0])
     if np.isinf(first):
-        reason = "none: the path is smooth at every ε"
+        reason = "none is foreseen"
         if reach is None:
             reason = "none that is known: an input gradient may vanish somewhere in its ball"
     return Kinks(flips, shares, first, reason)
@@ -174,9 +187,9 @@ def _sample_events(
     sweep: Sweep, moves: tuple[Array, Array], shared: Event | None
 ) -> tuple[Array, Array, Event]:
     """Flips, their shares of the weight, and the first kink of a single sample."""
-    if shared is not None:
-        return np.empty(0), np.empty(0), shared
     flips, shares = _sample_flips(sweep, *moves)
+    if shared is not None:
+        return flips, shares, shared
     first = float(flips[0]) if flips.size else np.inf
     return flips, shares, Event(first, "a sample's loss slope changes sign")
 

@@ -572,7 +572,7 @@ def test_what_needs_none_is_given(name):
             theirs = quietly(wanted.sensitivity, eps, *given, expansion=expansion)
             np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-24)
     np.testing.assert_allclose(
-        found.predict_params(0.5), quietly(wanted.predict_params, 0.5), rtol=1e-9
+        quietly(found.predict_params, 0.5), quietly(wanted.predict_params, 0.5), rtol=1e-9
     )
     np.testing.assert_allclose(found.influence_raw, wanted.influence_raw, rtol=1e-8)
     text = found.summary()

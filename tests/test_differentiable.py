@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from makers import ORDERS, about, assert_close, make, make_clear
 from naive import differentiable as naive
+from sklearn.datasets import load_diabetes
+from sklearn.preprocessing import scale
 
 import fastaif as fa
-from fastaif._warnings import StationarityWarning, TieWarning, ZeroGradientWarning
+from fastaif._warnings import FlipWarning, StationarityWarning, TieWarning, ZeroGradientWarning
 
 ALPHA, HIDDEN = 0.02, 3
 
@@ -178,6 +180,24 @@ def test_the_first_kink_of_a_regression(frame):
         eps = np.array([0.003, 0.03, 0.1])
         np.testing.assert_allclose(found.flip_fraction(eps), wanted.flip_fraction(eps))
     assert found.names == tuple(f"theta[{k}]" for k in range(4))
+
+
+@pytest.mark.parametrize("order", [2.0, np.inf])
+def test_flips_beyond_the_turn_of_the_slopes(frame, order):
+    """Far out on the path the slopes have turned by more than a right angle."""
+    X, y = load_diabetes(return_X_y=True)
+    X, y = scale(X), scale(y)
+    own = fa.LinearRegression().fit(X, y)
+    model = fa.DifferentiableModel(
+        lambda theta, X, y: (X @ theta[:10] + theta[10] - y) ** 2,
+        np.append(own.coef_, own.intercept_), backend=frame.name,
+    )  # fmt: skip
+    found, wanted = (fa.aif(each, X, y, order=order) for each in (model, own))
+    eps = np.array([1e-3, 0.01, 0.05, 0.1, 1.0])
+    np.testing.assert_allclose(found.flip_fraction(eps), wanted.flip_fraction(eps), atol=1e-12)
+    assert found.flip_fraction(0.1) > 0.3
+    with pytest.warns(FlipWarning):
+        found.sensitivity(0.05)
 
 
 def test_the_far_end_of_a_ball(frame):

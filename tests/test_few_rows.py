@@ -41,7 +41,7 @@ def wide(rng, kind):
 def test_few_rows_and_many_parameters(kind, stored, rng, monkeypatch):
     model, X, y, w = wide(rng, kind)
     if not stored:
-        monkeypatch.setattr("fastaif.iterative.fits", lambda doubles: False)
+        monkeypatch.setattr("fastaif.working_hessian.fits", lambda doubles: False)
         monkeypatch.setattr("fastaif._products._ROOT_DOUBLES", 1000)
     wanted = fa.aif(model, X, y, sample_weight=w)
     found = fa.aif(model, X, y, sample_weight=w, solver="cg")
@@ -52,7 +52,7 @@ def test_few_rows_and_many_parameters(kind, stored, rng, monkeypatch):
     ]
     assert_close(damped[1].influence, damped[0].influence, 1e-8)
     count = found.diagnostics["solver_iterations"]
-    monkeypatch.setattr("fastaif.iterative._MOST_DUAL_ROWS", 0)
+    monkeypatch.setattr("fastaif.working_hessian._MOST_DUAL_ROWS", 0)
     slow = fa.aif(model, X, y, sample_weight=w, solver="cg")
     assert relative_error(slow.influence, wanted.influence) < 1e-6  # of fewer digits, too
     assert count < 0.5 * slow.diagnostics["solver_iterations"]
@@ -66,3 +66,17 @@ def test_a_singular_hessian_of_few_rows_is_refused(rng):
         model = fa.QuadraticRegression(alpha=1e-3).fit(X, y)
     with pytest.raises(np.linalg.LinAlgError, match="damping"):
         fa.aif(model, X, y, solver="cg")
+
+
+@pytest.mark.parametrize("solver", ["cg", "lissa"])
+@pytest.mark.parametrize("alpha", [1e-8, 1e-7])
+def test_few_rows_that_leave_no_digits_are_refused(solver, alpha):
+    """A penalty of 1e-12 of the curvature makes H definite on paper alone; factors refuse it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 24)) @ rng.normal(size=(24, 24))
+    y = X[:, 0] + rng.normal(size=120)
+    with pytest.warns(Warning, match="singular"):
+        model = fa.QuadraticRegression(alpha=alpha).fit(X, y)
+    for each in ("cholesky", solver):
+        with pytest.raises(np.linalg.LinAlgError, match="damping"):
+            fa.aif(model, X, y, solver=each)

@@ -62,6 +62,9 @@ class Derivatives:
         def along(eps: Any, theta: Any, step: Any, x: Any, y: Any, b: Any) -> Any:
             return pull_of_row(theta + eps * step, x, y, b)
 
+        def on_path(eps: Any, theta: Any, step: Any, x: Any, y: Any) -> Any:
+            return of_row(theta + eps * step, x, y)
+
         def row_slope(eps: Any, theta: Any, step: Any, x: Any, y: Any) -> Any:
             return grad(of_row, 1)(theta + eps * step, x, y)
 
@@ -85,7 +88,9 @@ class Derivatives:
             "input_moves": grad(push),
             "row_slopes": vmap(row_slope, (0, None, None, 0, 0)),
             "overlaps": vmap(along, (0, None, None, 0, 0, 0)),
-            "overlap_slopes": vmap(grad(along), (0, None, None, 0, 0, 0)),
+            "overlaps_in_eps": vmap(grad(along), (0, None, None, 0, 0, 0)),
+            "path_slopes": vmap(grad(on_path), (0, None, None, 0, 0)),
+            "path_slopes_in_eps": vmap(grad(grad(on_path)), (0, None, None, 0, 0)),
         }
 
     def _of_penalty(self, penalty: Function) -> dict[str, Function]:

@@ -1,0 +1,133 @@
+"""Where the expansion is rough: what warns, what is silent, and whether that is true."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from makers import about, make
+from sklearn.datasets import load_diabetes
+from sklearn.preprocessing import scale
+
+import fastaif as fa
+from fastaif._warnings import FlipWarning, RangeWarning
+
+ALL = [1.0, 1.5, 2.0, 4.0, np.inf]
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    X = scale(X)
+    return fa.LinearRegression().fit(X, y), X, y
+
+
+def fading(result):
+    """Where s E‖∇_x l‖ + eps (dΦ)ᵀI is zero: its slope is -IᵀHI."""
+    return result.value_derivative / (result.influence @ result.hessian @ result.influence)
+
+
+@pytest.mark.parametrize("order", ALL)
+def test_far_out_every_order_warns(diabetes, order):
+    """S is many times the exact cost there, and more than the loss of the mean alone."""
+    model, X, y = diabetes
+    result = fa.aif(model, X, y, order=order)
+    with pytest.warns(RangeWarning, match=r"rough there; verify\(eps\)"):
+        predicted = result.sensitivity(0.1)
+    assert predicted > np.var(y)
+    assert result.rough_at(0.1)
+    with pytest.warns(RangeWarning):
+        result.predict_params(0.1)
+
+
+@pytest.mark.parametrize("order", ALL)
+def test_silent_where_predictions_are_good(diabetes, order):
+    model, X, y = diabetes
+    result = fa.aif(model, X, y, order=order)
+    eps = 0.1 * min(fading(result), result.validity_radius)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predicted = result.sensitivity(eps)
+    assert result.rough_at(eps) == ""
+    assert predicted == about(result.verify(eps).exact_cost, 0.2)
+
+
+@pytest.mark.parametrize("order", ALL)
+@pytest.mark.parametrize("p", [2.0, np.inf])
+@pytest.mark.parametrize("kind", ["linear", "logistic", "poisson"])
+def test_a_quarter_of_the_steepness(kind, p, order):
+    """Silent up to a quarter of the way to where nothing would be left, as far as that goes."""
+    models = {"linear": fa.LinearRegression, "logistic": fa.LogisticRegression,
+              "poisson": fa.PoissonRegression}  # fmt: skip
+    X, y, _ = make(kind, n=200, m=4, seed=5)
+    result = fa.aif(models[kind](alpha=0.01).fit(X, y), X, y, p=p, order=order)
+    eps = 0.25 * fading(result)
+    others = result.flip_fraction(eps) > 0.05 or (order == 1 and eps > result.validity_radius)
+    if not others:
+        assert result.rough_at(eps * (1 - 1e-9)) == ""
+    assert result.rough_at(eps * (1 + 1e-9))
+    assert "all of the loss" in result.rough_at(4.1 * eps) or result.flip_fraction(4.1 * eps) > 0.05
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("kind", ["linear", "rkhs", "quadratic"])
+def test_flips_of_shared_budgets_count_signs(kind, order):
+    models = {
+        "linear": fa.LinearRegression(),
+        "quadratic": fa.QuadraticRegression(alpha=0.1),
+        "rkhs": fa.KernelRegression(fa.kernels.RBF(0.3), alpha=0.1, centers="fixed"),
+    }
+    X, y, _ = make("linear", n=60, m=3)
+    model = models[kind].fit(X, y)
+    result = fa.aif(model, X, y, order=order)
+    f, speed, _ = result.problem.moves(result.influence)
+    eps = np.array([1e-3, 0.01, 0.1, 1.0])
+    walked = [np.mean(np.sign(f + e * speed - y) != np.sign(f - y)) for e in eps]
+    np.testing.assert_allclose(result.flip_fraction(eps), walked, atol=1e-12)
+    assert result.flip_fraction(1.0) > 0.05
+    with pytest.warns(FlipWarning, match="attacks have turned round"):
+        result.sensitivity(1.0)
+
+
+def test_beyond_another_steepest_sample():
+    X, y, _ = make("linear", n=200, m=4, seed=5)
+    result = fa.aif(fa.LinearRegression().fit(X, y), X, y, order=1)
+    eps = result.validity_radius
+    assert eps < 0.25 * fading(result)
+    assert result.rough_at(eps * (1 - 1e-9)) == ""
+    with pytest.warns(RangeWarning, match="another sample has become the steepest"):
+        result.sensitivity(eps * (1 + 1e-9))
+
+
+def test_accumulated_results_warn_as_well(diabetes):
+    model, X, y = diabetes
+    total = fa.InfluenceAccumulator(model)
+    total.update(X, y)
+    result = total.result()
+    eps = fading(fa.aif(model, X, y))
+    assert result.rough_at(0.2 * eps) == ""
+    with pytest.warns(RangeWarning, match="rough there$"):
+        result.sensitivity(0.3 * eps)
+
+
+def test_a_path_without_a_kink_has_an_end(diabetes):
+    """Smooth as the line is, exact robust training ends where no slope is left."""
+    model, X, y = diabetes
+    result = fa.aif(model, X, y, order=2)
+    assert result.validity_radius == np.inf
+    what = f"by ε = {fading(result):.2g} the loss would no longer be steep in the inputs"
+    assert what in result.validity_reason
+    end = fa.robust_fit(model, X, y, 1.0, order=2)
+    np.testing.assert_array_equal(end.params[:10], 0.0)
+
+
+def test_the_report_marks_what_is_rough(diabetes):
+    model, X, y = diabetes
+    result = fa.aif(model, X, y, order=2)
+    good, bad = 0.1 * fading(result), 2.0 * fading(result)
+    lines = result.summary(eps=[good, bad]).splitlines()
+    assert any(line.strip().startswith(f"{bad:g}") and line.endswith("*") for line in lines)
+    assert any(line.strip().startswith(f"{good:g}") and line.endswith("%") for line in lines)
+    assert any(line.startswith("* Rough (") for line in lines)
+    assert "Rough" not in result.summary(eps=[good])
