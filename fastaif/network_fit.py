@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from . import streaming
 from ._compute import _types as c
 from ._network_sums import NetworkSweep
+from .idle_units import idle_biases, pin
 from .objectives import add_penalty
 from .solvers.descent import minimize_nonconvex
 from .solvers.newton import Local, NewtonResult
@@ -24,7 +25,10 @@ _ROUGH = 1e-7  # of the first gradient: where Newton's method takes over
 
 @dataclass(frozen=True)
 class NetworkObjective:
-    """L(θ) = E ℓ + α (‖W1‖² + ‖w2‖²); `need` says whether with its Hessian."""
+    """L(θ) = E ℓ + α (‖W1‖² + ‖w2‖²); `need` says whether with its Hessian.
+
+    Biases of units that are switched off are held: see `idle_biases`.
+    """
 
     sweep: NetworkSweep
     alpha: float
@@ -37,7 +41,11 @@ class NetworkObjective:
             sums = self.sweep.run(theta, self.need)
             value, gradient = sums.loss, sums.gradient
             if self.need & c.NEED_HESSIAN:
-                local = Local(value, gradient, sums.hessian, sums.yardstick)
+                hessian = sums.hessian
+                if self.alpha > 0.0:
+                    m, h = self.sweep.source.n_columns, self.sweep.hidden
+                    hessian = pin(hessian, idle_biases(theta, m, h))
+                local = Local(value, gradient, hessian, sums.yardstick)
                 return add_penalty(local, theta, self.alpha, self.penalized)
             shrunk = self.alpha * self.penalized * theta
         none = np.empty((0, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -13,11 +14,12 @@ from ._compute import _types as c
 from ._compute import get
 from ._network_sums import LARGEST_BEND, NetworkSweep
 from .coordinates import Coordinates
+from .idle_units import idle_biases, pin
 from .network_fit import DENSE, fit_network
 from .network_model import NetworkModel
 from .norms import lp_norm
 from .problems import number
-from .solvers.newton import NewtonResult
+from .solvers.newton import Local, NewtonResult
 from .streaming import RowSource, map_rows
 from .sum_problem import SumProblem, finite
 from .whitening import Whitening
@@ -71,6 +73,30 @@ class NetworkProblem(SumProblem):
     def _needs(self) -> int:
         needs = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED
         return needs | c.NEED_GAUSS_NEWTON if self.gauss_newton else needs
+
+    @cached_property
+    def _idle(self) -> Array:
+        """Places of biases of units that are switched off: their influence is zero."""
+        if self.alpha == 0.0:
+            return np.empty(0, dtype=np.int64)
+        return idle_biases(self.params, self.model.n_features, self.layer.hidden)
+
+    @property
+    def idle_units(self) -> int:
+        """Units that the penalty has switched off."""
+        return self._idle.size
+
+    @cached_property
+    def _local(self) -> Local:
+        """Penalised gradient and Hessian at θ̂, biases of idle units held."""
+        local = super()._local
+        return local._replace(hessian=pin(local.hessian, self._idle))
+
+    def solve(self, b: Array) -> Array:
+        """(H + damping)⁻¹ b, zero for the biases of idle units."""
+        b = b.copy()
+        b[self._idle] = 0.0
+        return super().solve(b)
 
     def _refuse_separable(self) -> None:
         """Whether there is a finite optimum is not read off a network's predictions."""

@@ -189,6 +189,11 @@ class InfluenceProblem(ABC):
         return 0
 
     @property
+    def idle_units(self) -> int:
+        """Units of a network that its penalty has switched off."""
+        return 0
+
+    @property
     @abstractmethod
     def zero_gradients(self) -> int:
         """Samples of positive weight whose ∇_x ℓ is zero."""

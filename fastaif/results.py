@@ -241,8 +241,9 @@ class InfluenceResult(Intervals):
         Keys: condition_number and least_eigenvalue (of H + damping), damping, newton_step (the
         largest entry of H⁻¹∇L(θ̂) in standard errors of θ̂), zero_gradients (samples), ties
         (entries of the attack direction), kinked_pairs (of a sample and a centre where an NTK
-        has a kink), solver ("cholesky", "cg" or "lissa"), solver_iterations, solver_residual.
-        Where H is not formed its eigenvalues and the standard errors are estimates.
+        has a kink), idle_units (of a network, switched off by its penalty: they have no part in
+        H, and no influence), solver ("cholesky", "cg" or "lissa"), solver_iterations,
+        solver_residual. Where H is not formed its eigenvalues and standard errors are estimates.
         """
         problem = self.problem
         least, largest = problem.spectrum()
@@ -255,6 +256,7 @@ class InfluenceResult(Intervals):
             "zero_gradients": problem.zero_gradients,
             "ties": problem.ties,
             "kinked_pairs": problem.kinked_pairs,
+            "idle_units": problem.idle_units,
             "solver": solver.name,
             "solver_iterations": solver.iterations,
             "solver_residual": solver.residual,

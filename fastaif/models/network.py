@@ -147,8 +147,10 @@ class MLPRegression(RegressorMixin, Network):
     hidden : int, default 64
         Hidden units.
     activation : {"tanh", "softplus", "gelu"}, default "tanh"
-        σ; "gelu" is the exact one, ``z Φ(z)``.
+        σ; "gelu" is the exact one, ``z Φ(z)``. Where a strong penalty leaves only a linear model
+        to be fitted, softplus units run off to where they are straight, and `aif` needs damping.
     alpha : float, default 1e-4
+        Units that it switches off (tanh, gelu) have no part in the influence.
     max_iter : int, default 2000
         Of L-BFGS; Newton's method takes at most 100 steps, and no more than max_iter.
     tol : float, default 1e-10
