@@ -185,9 +185,10 @@ def _refuse_gauss_newton(problem: InfluenceProblem, hessian: str) -> None:
 
 def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
     if problem.value_derivative == 0.0 or problem.loss_slope <= _rounding(problem):
+        hint = "; refine=True fits it first" if isinstance(problem, AutodiffProblem) else ""
         raise ValueError(
             "every sample's input gradient is zero (the attackable coefficients are all zero, or "
-            "the model fits every target exactly): no first-order attack exists"
+            f"the model fits every target exactly): no first-order attack exists{hint}"
         )
 
 
@@ -240,7 +241,8 @@ def _warn(problem: InfluenceProblem) -> None:
     step = problem.newton_step(below=_STATIONARITY)
     if step > _STATIONARITY:
         advice = (
-            "Pass the data of the fit, in its order, tighten the fit's tol, or pass refine=True"
+            "Pass the data and the sample weights of the fit, in its order, tighten the fit's tol, "
+            "or pass refine=True"
             if problem.keeps_rows
             else "Add up all of the data of the fit and no others, or tighten the fit's tol"
         )

@@ -40,7 +40,8 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
         f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
         "=" * _WIDTH,
         f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, alpha = "
-        f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}",
+        f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}"
+        + (f", order {result.order:g}" if problem.sharing.is_shared else ""),
         *_kernel_lines(problem.model),
         "",
         f"{'eps':>8}{'S (eq. 4)':>14}{'predicted':>14}{how + ' cost':>15}{how + ' gain':>15}"
@@ -94,10 +95,10 @@ def far_off(verified: Sequence[Verification], validity_radius: float) -> list[st
     best = "at smaller eps"
     if math.isfinite(validity_radius):
         best = f"well below the validity radius, {validity_radius:.2g}"
-    size = f"{error:.0%}" if error < 2.0 else f"{error:.0f} times"
+    size = f"{error:.0%} of" if error < 2.0 else f"{error:.0f} times"
     return [
         f"at eps = {where} the predicted moves of the parameters miss the "
-        f"{report.method_name(worst.method)} ones by up to {size} their length: they say nothing "
+        f"{report.method_name(worst.method)} ones by up to {size} their length: they are no guide "
         f"there. Predictions are best {best}"
     ]
 
@@ -164,10 +165,27 @@ def report_json(result: InfluenceResult, verifications: Sequence[Verification]) 
         "sensitivity_coefficient": result.sensitivity_coefficient,
         "value_derivative": result.value_derivative,
         "validity_radius": result.validity_radius,
-        "eps": [{"eps": v.eps, "cost": v.exact_cost, "gain": v.exact_gain} for v in verifications],
+        "eps": [_verified(result, v) for v in verifications],
         "diagnostics": result.diagnostics,
     }
     return json.dumps(_plain(document), indent=2, allow_nan=False)
+
+
+def _verified(result: InfluenceResult, v: Verification) -> dict[str, Any]:
+    """What is predicted and found at one ε."""
+    return {
+        "eps": v.eps,
+        "cost": v.exact_cost,
+        "gain": v.exact_gain,
+        "predicted_cost": v.predicted_cost,
+        "sensitivity": v.eps**2 * result.sensitivity_coefficient,
+        "flip_fraction": result.flip_fraction(v.eps),
+        "rough": result.rough_at(v.eps),
+        "method": report.method_name(v.method),
+        "converged": v.robust.converged,
+        "params": v.robust.params,
+        "params_error": v.params_error,
+    }
 
 
 def _plain(value: Any) -> Any:

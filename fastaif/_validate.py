@@ -96,6 +96,10 @@ def weights(sample_weight: Any, n: int, weightless: bool = False) -> Array | Non
     """Non-negative finite weights, not all zero unless `weightless`, or None."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, str):
+        raise TypeError(
+            f"sample_weight must be an array of a weight for each row, but is {sample_weight!r}"
+        )
     w = column(sample_weight, n, "sample_weight")
     if w.dtype.kind not in _NUMERIC:
         raise TypeError(f"sample_weight must hold numbers, but its type is {w.dtype}")
@@ -122,7 +126,8 @@ def number(
     """A real number of at least (or, if strict, above) `low`; finite unless allowed."""
     bound = f"a number {'above' if strict else 'of at least'} {low:g}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.number)):
-        raise TypeError(f"{name} must be {bound}, but is {value!r}")
+        hint = " (infinity is np.inf)" if infinite and isinstance(value, str) else ""
+        raise TypeError(f"{name} must be {bound}, but is {value!r}{hint}")
     result = float(value)
     wrong = result <= low if strict else result < low
     if math.isnan(result) or wrong or (math.isinf(result) and not infinite):
@@ -177,7 +182,8 @@ def radii(eps: Any) -> Array:
 def radius(value: Any) -> float | None:
     """None for the mean norm, or a positive number."""
     if isinstance(value, str):
-        option(value, "radius", ["mean_norm"])
+        if value != "mean_norm":
+            raise ValueError(f"radius must be 'mean_norm' or a number above 0, but is {value!r}")
         return None
     return number(value, "radius", low=0.0, strict=True)
 
@@ -210,7 +216,10 @@ def attackable(value: Any, names: Sequence[str]) -> Array | None:
             raise ValueError(f"attackable names unknown features: {', '.join(unknown)}")
         array = np.isin(np.asarray(names), array)
     if array.dtype != bool:
-        raise TypeError("attackable must be a boolean mask or a list of feature names")
+        hint = ""
+        if array.dtype.kind in "ui":
+            hint = f"; of column numbers make one: np.isin(np.arange({len(names)}), [...])"
+        raise TypeError(f"attackable must be a boolean mask or a list of feature names{hint}")
     if array.shape != (len(names),):
         raise ValueError(
             f"attackable must have one entry for each of {len(names)} features, "

@@ -145,6 +145,10 @@ def main(context: click.Context) -> None:
 @click.option("--model", default="linear", callback=_parse_model, metavar="|".join(MODELS))
 @click.option("--p", default=2.0, callback=_parse_p, help="The attack's norm, from 1 to inf.")
 @click.option(
+    "--order", type=float, default=math.inf, callback=_parse_p,
+    help="u of a budget that samples share, from 1; inf: each has its own.  [default: inf]",
+)  # fmt: skip
+@click.option(
     "--eps", callback=_parse_eps, metavar="E,E,...",
     help="Attack sizes, in units of the mean norm of a sample.  [default: 0.01,0.05; for kernel "
     "models 0.0001,0.001]",
@@ -215,6 +219,7 @@ def _influence(
     target: str | None,
     model: str,
     p: float,
+    order: float,
     alpha: float | None,
     kernel: str | None,
     gamma: float | None,
@@ -239,8 +244,8 @@ def _influence(
     pipeline = Pipeline([("scaler", StandardScaler()), ("model", estimator)][-len(steps) :])
     pipeline.fit(table.X, table.y, **weighting)
     result = fastaif.aif(
-        pipeline, table.X, table.y, p=p, attackable=attackable, sample_weight=table.weights,
-        random_state=seed,
+        pipeline, table.X, table.y, p=p, order=order, attackable=attackable,
+        sample_weight=table.weights, random_state=seed,
     )  # fmt: skip
     return table, result
 

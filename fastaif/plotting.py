@@ -1,4 +1,4 @@
-"""Figures of results. matplotlib is optional: ``pip install 'fastaif[plot]'``.
+"""Figures of results. matplotlib is optional: ``pip install matplotlib``.
 
 Nothing here shows a window, chooses a backend or touches rcParams: figures are returned,
 and what is drawn on axes of the caller's stays there.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import report
+from . import _validate, report
 
 if TYPE_CHECKING:
     from .results import InfluenceResult
@@ -30,7 +30,14 @@ _PADDING = {"w_pad": 0.1, "h_pad": 0.08}  # inches
 _EPS_LABEL = "attack size ε (in units of the radius s)"
 
 
-def plot_influence(result: InfluenceResult, eps: float | None = None, ax: Any = None) -> Any:
+def plot_influence(
+    result: InfluenceResult,
+    eps: float | None = None,
+    ax: Any = None,
+    *,
+    level: float | None = None,
+    **options: Any,
+) -> Any:
     """Draw dθ/dε for the coefficients that move most (at most 15, without the intercept).
 
     Parameters
@@ -41,6 +48,10 @@ def plot_influence(result: InfluenceResult, eps: float | None = None, ax: Any = 
         of the slope I.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new pyplot figure by default.
+    level : float in (0, 1), optional
+        Draw confidence intervals of this level, those of `InfluenceResult.conf_int`.
+    **options
+        Of `conf_int`: method, n_draws, random_state.
 
     Returns
     -------
@@ -51,18 +62,26 @@ def plot_influence(result: InfluenceResult, eps: float | None = None, ax: Any = 
     ImportError
         matplotlib is not installed.
     """
+    size = 1.0 if eps is None else _validate.number(eps, "eps", low=0.0)
     chosen = report.largest_moves(result, _MOST_BARS)
     if ax is None:
         ax = _new_figure(None, 6.4, 1.5 + 0.3 * max(len(chosen), 3)).subplots()
-    lengths = result.influence[chosen] * (1.0 if eps is None else eps)
+    lengths = result.influence[chosen] * size
     places = np.arange(len(chosen))
     ax.barh(places, lengths, color=np.where(lengths > 0, _RAISED, _LOWERED))
+    if level is not None:
+        ends = size * result.conf_int(level, **options)[chosen]
+        reach = 0.5 * (ends[:, 1] - ends[:, 0])
+        ax.errorbar(lengths, places, xerr=reach, fmt="none", ecolor="0.25", capsize=3)
     # Ticks by position: bars named by strings would be merged where two names are alike.
     ax.set_yticks(places, [_short(result.names[k]) for k in chosen])
     ax.invert_yaxis()
     ax.axvline(0.0, color="black", linewidth=0.8)
     ax.grid(axis="x", alpha=0.3)
     ax.set_axisbelow(True)
+    if level is not None:
+        ax.plot([], [], color="0.25", label=f"{100.0 * level:g} % confidence intervals")
+        ax.legend(fontsize="small")
     unit = _unit(result)
     if eps is None:
         ax.set_xlabel(f"influence dθ/dε (change of {unit} per unit of ε)")
@@ -198,5 +217,5 @@ def _matplotlib(module: str) -> Any:
         return importlib.import_module(f"matplotlib.{module}")
     except ImportError as error:
         raise ImportError(
-            "plots need matplotlib, which is not installed: pip install 'fastaif[plot]'"
+            "plots need matplotlib, which is not installed: pip install matplotlib"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +19,19 @@ Array = NDArray[Any]
 _WIDTH = 72
 
 
-def frame(result: InfluenceResult) -> pd.DataFrame:
-    """A row per parameter: θ̂, dθ/dε and their ratio."""
+def frame(
+    result: InfluenceResult, level: float | None = None, **options: Any
+) -> pd.DataFrame:
+    """A row per parameter: θ̂, dθ/dε and their ratio; with a level, intervals too."""
     import pandas as pd
 
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = result.influence / np.abs(result.params)
     columns = {"param": result.params, "influence": result.influence, "relative": relative}
+    if level is not None:
+        lower, upper = result.conf_int(level, **options).T
+        z = NormalDist().inv_cdf(0.5 + 0.5 * level)
+        columns |= {"std_error": (upper - lower) / (2.0 * z), "lower": lower, "upper": upper}
     return pd.DataFrame(columns, index=pd.Index(result.names, name="name"))
 
 

@@ -266,15 +266,24 @@ class InfluenceResult(Intervals):
         """A text report: the model, the attack, the coefficients that move most, S_ε."""
         return report.summary(self, _validate.radii(np.atleast_1d(eps)))
 
-    def to_frame(self) -> pd.DataFrame:
-        """A pandas frame with a row per parameter: param, influence, relative."""
-        return report.frame(self)
+    def to_frame(self, level: float | None = None, **options: Any) -> pd.DataFrame:
+        """A pandas frame with a row per parameter: param, influence, relative.
 
-    def plot(self, eps: Any = None, ax: Any = None) -> Any:
-        """Draw the influence on each parameter; returns the matplotlib axes."""
+        With a `level`, such as 0.95, also std_error, lower and upper of `conf_int`, which takes
+        the other options.
+        """
+        return report.frame(self, level, **options)
+
+    def plot(
+        self, eps: Any = None, ax: Any = None, *, level: float | None = None, **options: Any
+    ) -> Any:
+        """Draw the influence on each parameter, with a `level` the intervals of `conf_int` too.
+
+        Returns the matplotlib axes.
+        """
         from .plotting import plot_influence
 
-        return plot_influence(self, eps, ax)
+        return plot_influence(self, eps, ax, level=level, **options)
 
     def __str__(self) -> str:
         return self.summary()

@@ -34,6 +34,7 @@ from .working_hessian import WorkingHessian
 
 Array = NDArray[Any]
 
+_MANY = 32  # so many times fewer columns than parameters are few
 _STEP_TOL = 1e-4  # relative residual of the Newton step left at θ̂
 
 
@@ -215,7 +216,10 @@ class SumSolving(InfluenceProblem):
     def share_all(self, z: Array) -> None:
         """The same for all rows at once, where solving is itself a pass over the data."""
         if self.is_iterative:
-            z[:] = -self.radius * self.solve(z.T).T
+            d = len(self.params)
+            # A factor costs as much as about d/3 products, each column of z dozens.
+            formed = len(z) > d // _MANY and cholesky_fits(d)
+            z[:] = -self.radius * (self.with_hessian() if formed else self).solve(z.T).T
 
     def hess_vec(self, v: Array) -> Array:
         """H v: without H, where that is not formed."""

@@ -15,6 +15,7 @@ from naive import basis as naive_basis
 from naive import bootstrap as twin
 from naive import gram as naive_gram
 from naive import linear as naive_linear
+from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -457,3 +458,25 @@ def test_a_singular_draw_is_named() -> None:
         result, width = smaller, 0.9 * width
     with pytest.raises(np.linalg.LinAlgError, match=r"bootstrap draw \d+ .*alpha.*damping"):
         result.bootstrap(50, 0)
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "clt"])
+def test_a_frame_with_intervals(method):
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    result = fa.aif(fa.LinearRegression().fit(X, y), X, y)
+    options = {"method": method, "n_draws": 30, "random_state": 1}
+    frame = result.to_frame(level=0.9, **options)
+    assert list(frame.columns) == ["param", "influence", "relative", "std_error", "lower", "upper"]
+    assert "bmi" in frame.index
+    np.testing.assert_allclose(frame[["lower", "upper"]], result.conf_int(0.9, **options))
+    np.testing.assert_allclose(frame["std_error"], result.std_error(**options), rtol=1e-9)
+    assert "lower" not in result.to_frame()
+
+
+def test_clt_by_products_is_that_by_a_factor():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(300, 40))
+    y = X[:, 0] + rng.normal(size=300)
+    model = fa.LinearRegression(alpha=0.01).fit(X, y)
+    found, wanted = (fa.aif(model, X, y, solver=s) for s in ("cg", "cholesky"))
+    np.testing.assert_allclose(found.std_error("clt"), wanted.std_error("clt"), rtol=1e-9)

@@ -136,7 +136,19 @@ def assert_nothing_overlaps(figure: Any) -> None:
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch, diabetes: fa.InfluenceResult) -> None:
     for module in ("matplotlib", "matplotlib.figure", "matplotlib.pyplot"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=r"pip install 'fastaif\[plot\]'"):
+    with pytest.raises(ImportError, match=r"pip install matplotlib"):
         diabetes.plot()
-    with pytest.raises(ImportError, match=r"pip install 'fastaif\[plot\]'"):
+    with pytest.raises(ImportError, match=r"pip install matplotlib"):
         plotting.bare_figure()
+
+
+def test_intervals_are_drawn(diabetes: fa.InfluenceResult) -> None:
+    options = {"n_draws": 20, "random_state": 0}
+    ax = diabetes.plot(eps=0.5, level=0.9, **options)
+    ends = 0.5 * diabetes.conf_int(0.9, **options)
+    (bars,) = [c for c in ax.containers if type(c).__name__ == "ErrorbarContainer"]
+    drawn = {tuple(np.round(s[:, 0], 6)) for s in bars[2][0].get_segments()}
+    assert drawn == {tuple(np.round(ends[k], 6)) for k in range(10)}
+    assert "90 % confidence" in ax.get_legend().get_texts()[0].get_text()
+    with pytest.raises(TypeError, match="eps"):
+        diabetes.plot(eps="a")

@@ -83,7 +83,7 @@ OPTIONS = {
     "order below 1": ({"order": 0.5}, ValueError, "order"),
     "radius zero": ({"radius": 0.0}, ValueError, "radius must be a number above 0"),
     "radius negative": ({"radius": -1.0}, ValueError, "radius must be"),
-    "radius unknown": ({"radius": "max"}, ValueError, "radius must be one of 'mean_norm'"),
+    "radius unknown": ({"radius": "max"}, ValueError, "radius must be 'mean_norm'"),
     "weights negative": ({"sample_weight": -np.ones(60)}, ValueError, "sample_weight has a neg"),
     "weights all zero": ({"sample_weight": np.zeros(60)}, ValueError, "sample_weight is zero"),
     "weights nan": ({"sample_weight": np.full(60, np.nan)}, ValueError, "sample_weight contains"),
@@ -211,3 +211,22 @@ def test_the_native_backend_is_an_error_where_it_was_not_built():
         fa.set_backend("native")
     with pytest.raises(ValueError, match="backend must be one of"):
         fa.set_backend("cuda")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"p": "inf"}, "np.inf"),
+        ({"sample_weight": "balanced"}, "a weight for each row"),
+        ({"radius": "mean"}, "'mean_norm' or a number above 0"),
+        ({"attackable": [0, 1]}, "np.isin"),
+    ],
+)
+def test_refusals_say_what_to_do(model, options, expected):
+    with pytest.raises((TypeError, ValueError), match=expected):
+        fa.aif(model, X, Y, **options)
+
+
+def test_a_class_is_no_estimator():
+    with pytest.raises(TypeError, match="is a class"):
+        fa.aif(fa.LinearRegression, X, Y)

@@ -55,7 +55,7 @@ def load(name: str) -> Framework:
     """
     if find_spec(name) is None:
         raise ImportError(
-            f"backend={name!r} needs {name}, which is not installed: pip install 'fastaif[{name}]'"
+            f"backend={name!r} needs {name}, which is not installed: pip install {name}"
         )
     return _torch() if name == "torch" else _jax()
 

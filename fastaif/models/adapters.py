@@ -27,7 +27,7 @@ ACCEPTED = (
     "QuadraticRegression, BasisRegression, KernelRegression, MLPRegression and MLPClassification; "
     "scikit-learn's LinearRegression, Ridge, LogisticRegression (binary), PoissonRegressor and "
     "KernelRidge; and a Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of "
-    "these (and a DifferentiableModel of your own, with torch or JAX)"
+    "these; RandomizedSmoothing around one (and a DifferentiableModel, with torch or JAX)"
 )
 
 
@@ -51,6 +51,11 @@ def describe(
     ValueError
         An option whose objective is not ours.
     """
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"{estimator.__name__} is a class: make an estimator of it and fit that, "
+            f"{estimator.__name__}().fit(X, y)"
+        )
     before, step = split(estimator, ACCEPTED)
     if is_kernel_model(step):
         require_fitted(step, "dual_coef_")

@@ -77,8 +77,8 @@ class Network(LinearPredictor):
         if not found.converged:
             warnings.warn(
                 f"{type(self).__name__} stopped after {found.n_iter} iterations at a relative "
-                f"gradient of {found.local.residual:.1e}: standardise the features, or raise "
-                "max_iter, alpha or tol",
+                f"gradient of {found.local.residual:.1e}: raise max_iter, alpha or tol (and "
+                "standardise the features, if they are not)",
                 ConvergenceWarning,
                 stacklevel=3,
             )
