@@ -47,6 +47,8 @@ cdef extern from "dispatch.h" nogil:
             const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int,
             const fa_sums *) noexcept nogil
         int (*add_gram_of_columns)(const double *, ptrdiff_t, ptrdiff_t, double *) noexcept nogil
+        int (*quadratic_moments)(
+            const fa_rows *, const double *, const double *, const double *, double *) noexcept nogil
         void (*exp)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*log1p)(const double *, double *, ptrdiff_t) noexcept nogil
 
@@ -60,10 +62,26 @@ cdef inline const double *_start(const double[::1] values) noexcept:
     return &values[0] if values.shape[0] else NULL
 
 
-def linear_sums(rows, predictor, norm_of, inner, int need, sums):
-    """See `fastaif._compute.linear_sums`."""
+cdef fa_rows _inputs(x):
+    """The matrix of a range of rows, double or single, whose array the caller holds."""
     cdef const double[:, ::1] doubles
     cdef const float[:, ::1] singles
+    cdef fa_rows r
+    r.doubles, r.singles, r.y, r.weight = NULL, NULL, NULL, NULL
+    r.n, r.m = x.shape
+    if r.n == 0 or r.m == 0:
+        raise ValueError("rows without entries have no sums")
+    if x.dtype.itemsize == 4:
+        singles = x
+        r.singles = &singles[0, 0]
+    else:
+        doubles = x
+        r.doubles = &doubles[0, 0]
+    return r
+
+
+def linear_sums(rows, predictor, norm_of, inner, int need, sums):
+    """See `fastaif._compute.linear_sums`."""
     cdef const double[::1] y = rows.y, weight = rows.weight
     cdef const double[::1] beta = predictor.beta
     cdef const double[::1] shift = predictor.shift, scale = predictor.inverse_scale
@@ -71,23 +89,12 @@ def linear_sums(rows, predictor, norm_of, inner, int need, sums):
     cdef const double[::1] multiplier = inner.multiplier
     cdef double[:, ::1] hessian = sums.hessian, vectors = sums.vectors
     cdef double[::1] scalars = sums.scalars
-    cdef fa_rows r
+    cdef fa_rows r = _inputs(rows.x)
     cdef fa_predictor f
     cdef fa_norm_of norm
     cdef fa_inner inside
     cdef fa_sums out
     cdef int failed
-    r.doubles = NULL
-    r.singles = NULL
-    r.n, r.m = rows.x.shape
-    if r.n == 0 or r.m == 0:
-        raise ValueError("rows without entries have no sums")
-    if rows.x.dtype.itemsize == 4:
-        singles = rows.x
-        r.singles = &singles[0, 0]
-    else:
-        doubles = rows.x
-        r.doubles = &doubles[0, 0]
     r.y, r.weight = _start(y), _start(weight)
     f.beta, f.intercept = _start(beta), predictor.intercept
     f.shift, f.inverse_scale = _start(shift), _start(scale)
@@ -99,6 +106,19 @@ def linear_sums(rows, predictor, norm_of, inner, int need, sums):
     out.vectors, out.scalars = &vectors[0, 0], &scalars[0]
     with nogil:
         failed = fa_chosen.linear_sums(&r, &f, &norm, &inside, need, &out)
+    if failed:
+        raise MemoryError("no memory for a block of rows")
+
+
+def quadratic_moments(rows, basis, const double[::1] weights, double[::1] moments):
+    """See `fastaif._compute.quadratic_moments`."""
+    cdef const double[::1] shift_of = basis.shift, scale_of = basis.inverse_scale
+    cdef const double *shift = _start(shift_of)
+    cdef const double *inverse_scale = _start(scale_of)
+    cdef fa_rows r = _inputs(rows.x)
+    cdef int failed
+    with nogil:
+        failed = fa_chosen.quadratic_moments(&r, shift, inverse_scale, &weights[0], &moments[0])
     if failed:
         raise MemoryError("no memory for a block of rows")
 

@@ -21,6 +21,7 @@ FA_TEXT(GCC target(FA_TARGET))
 
 #include "linear_sums.h"
 #include "column_gram.h"
+#include "quadratic_moments.h"
 #include "tested_parts.h"
 
 #ifdef FA_TARGET

@@ -10,6 +10,8 @@ typedef struct {
         const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int,
         const fa_sums *);
     int (*add_gram_of_columns)(const double *, ptrdiff_t, ptrdiff_t, double *);
+    int (*quadratic_moments)(
+        const fa_rows *, const double *, const double *, const double *, double *);
     void (*exp)(const double *, double *, ptrdiff_t);
     void (*log1p)(const double *, double *, ptrdiff_t);
 } fa_table;

@@ -66,6 +66,9 @@ typedef struct {
         const fa_sums *);                                                                        \
     int fa_add_gram_of_columns_##isa(                                                            \
         const double *v, ptrdiff_t d, ptrdiff_t k, double *hessian);                             \
+    int fa_quadratic_moments_##isa(                                                              \
+        const fa_rows *, const double *shift, const double *inverse_scale,                       \
+        const double *weights, double *moments);                                                 \
     void fa_exp_##isa(const double *x, double *out, ptrdiff_t n);                                \
     void fa_log1p_##isa(const double *x, double *out, ptrdiff_t n);
 

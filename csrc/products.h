@@ -97,32 +97,26 @@ TILES(2)
 TILES(3)
 #endif
 
-/* H's row of tiles I, columns J to `stop`: threes, and no single one where two twos will do. */
-static void row_of_tiles(
-    const double *v, ptrdiff_t I, ptrdiff_t J, ptrdiff_t stop, ptrdiff_t stride, ptrdiff_t k,
-    double *h, fa_ahead *ahead)
+/* A panel by `count` others, their tiles one after the other: threes, and no single one where two
+   twos will do. */
+static void panel_by_panels(
+    const double *a, const double *b, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t k, double *out,
+    fa_ahead *ahead)
 {
-    const double *a = v + I * stride;
-    double *row = h + I * (I + 1) / 2 * TILE;
-    while (J < stop) {
-        const double *b = v + J * stride;
-        double *out = row + J * TILE;
+    while (count > 0) {
+        ptrdiff_t some = 1;
 #if FA_TILE_PANELS >= 3
-        ptrdiff_t left = stop - J;
-        if (left >= 3 && left != 4) {
+        some = count >= 3 && count != 4 ? 3 : count >= 2 ? 2 : 1;
+        if (some == 3)
             tiles_of_3(a, b, stride, k, out, ahead);
-            J += 3;
-        } else if (left >= 2) {
+        else if (some == 2)
             tiles_of_2(a, b, stride, k, out, ahead);
-            J += 2;
-        } else {
-            tiles_of_1(a, b, stride, k, out, ahead);
-            J += 1;
-        }
-#else
-        tiles_of_1(a, b, stride, k, out, ahead);
-        J += 1;
+        else
 #endif
+            tiles_of_1(a, b, stride, k, out, ahead);
+        b += some * stride;
+        out += some * TILE;
+        count -= some;
     }
 }
 
@@ -131,7 +125,8 @@ static void add_product(
     const double *v, ptrdiff_t panels, ptrdiff_t stride, ptrdiff_t k, double *h, fa_ahead ahead)
 {
     for (ptrdiff_t I = 0; I < panels; I++)
-        row_of_tiles(v, I, 0, I + 1, stride, k, h, &ahead);
+        panel_by_panels(
+            v + I * stride, v, I + 1, stride, k, h + I * (I + 1) / 2 * TILE, &ahead);
 }
 
 static ptrdiff_t size_of_tiles(ptrdiff_t panels)

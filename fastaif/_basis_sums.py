@@ -18,7 +18,7 @@ from .losses import Loss
 from .moments import n_moments
 from .norms import lp_norm
 
-_FEWEST_INPUTS = 20  # with fewer the moments' products are too thin to be faster
+_FEWEST_INPUTS = 16  # with fewer the moments' products are too thin to be faster
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time
 
 
@@ -60,9 +60,15 @@ class BasisSweep(Sweep):
             shape, asked = (1, n_moments(self.basis.m)), need | c.NEED_MOMENTS
 
         def work(start: int, stop: int) -> InfluenceSums:
-            hess = np.zeros(shape)
+            # Moments take the weights w ℓ'' of the rows, which the other sums leave in H's place.
+            hess = np.zeros((1, stop - start) if by_moments else shape)
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
-            add(self.source.rows(start, stop), theta, asked, self.inner(exponent), raw)
+            rows = self.source.rows(start, stop)
+            add(rows, theta, asked, self.inner(exponent), raw)
+            if by_moments:
+                moments = np.zeros(shape)
+                get("quadratic_moments")(rows, self.basis.compiled(), hess[0], moments[0])
+                raw = raw._replace(hessian=moments)
             return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent, by_moments)
 
         threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * d)

@@ -8,6 +8,8 @@ from makers import LOSS, make
 
 import fastaif as fa
 from fastaif import _basis_sums, bases, moments
+from fastaif._compute import _types as c
+from fastaif._compute import get
 
 
 @pytest.mark.parametrize("m", [1, 2, 7, 8, 9, 16, 23])
@@ -25,6 +27,27 @@ def test_every_entry_has_its_place(m, rng):
     v = np.concatenate([h[1:], h[1:][j] * h[1:][k]])
     assert moments.n_moments(m) == len(laid_out)
     np.testing.assert_allclose(moments.expanded(laid_out, len(v)), np.outer(v, v), rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (5, 2), (90, 7), (177, 8), (300, 15), (257, 33)])
+def test_sums_of_rows(engine, rng, n, m, scaled, dtype):
+    """On every backend and instruction set: against the features' product."""
+    x, w = rng.normal(size=(n, m)).astype(dtype), rng.random(n)
+    w[::7] = 0.0
+    shift, scale = rng.normal(size=(2, m)) if scaled else (c.EMPTY, c.EMPTY)
+    basis = bases.Quadratic().compiled(m)._replace(shift=shift, inverse_scale=scale)
+    found = np.full(moments.n_moments(m), 0.5)  # it is added to
+    get("quadratic_moments")(c.Rows(x, w, c.EMPTY), basis, w, found)
+    u = (x.astype(float) - shift) * scale if scaled else x.astype(float)
+    j, k = np.triu_indices(m)
+    v = np.concatenate([u, u[:, j] * u[:, k]], axis=1)
+    wanted = (v * w[:, None]).T @ v
+    size = np.abs(wanted).max() + 1.0
+    np.testing.assert_allclose(
+        moments.expanded(found, v.shape[1]), wanted + 0.5, rtol=0, atol=1e-13 * size
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -24,6 +24,7 @@ OPERATIONS = {
     "basis_sums": "basis_sums",
     "block_sums": "basis_sums",
     "basis_moments": "basis_moments",
+    "quadratic_moments": "quadratic_moments",
     "linear_products": "hessian_products",
     "basis_products": "hessian_products",
     "random_rows": "_philox",
@@ -51,7 +52,7 @@ OPERATIONS = {
     "ball_ascent": "trust_region",
     "smooth_ball_ascent": "smooth_trust_region",
 }
-NATIVE = frozenset({"linear_sums"})
+NATIVE = frozenset({"linear_sums", "quadratic_moments"})
 BACKENDS = ("auto", "numba", "native")
 
 _chosen = "auto"

@@ -17,8 +17,8 @@ SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
 NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 16
 NEED_MIXED = 32  # where ∇_x f varies from row to row, or NEED_HESSIAN is not set
 NEED_GAUSS_NEWTON = 64  # the Hessian without E ℓ' ∇²f, for models that are curved in θ
-NEED_MOMENTS = 128  # with NEED_HESSIAN, of the quadratic basis unscaled: see quadratic_moments
-MOMENT_GROUP = 8
+NEED_MOMENTS = 128  # with NEED_HESSIAN: not H but each row's w ℓ'', for `quadratic_moments`
+MOMENT_GROUP = 8  # as in csrc/quadratic_moments.h
 
 QUADRATIC, POWERS, FOURIER = 0, 1, 2
 
@@ -179,7 +179,7 @@ class Steps(NamedTuple):
 class Sums(NamedTuple):
     """Outputs of the sweep, added to: (d, d) lower triangle, (N_VECTORS, d), (N_SCALARS,).
 
-    With NEED_MOMENTS the first is (1, n) for the n numbers of `quadratic_moments`.
+    With NEED_MOMENTS the first is (1, n), for w ℓ'' of the n rows.
     """
 
     hessian: np.ndarray

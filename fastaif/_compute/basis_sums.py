@@ -37,7 +37,6 @@ from ._types import (
     Directions,
 )
 from .basis_features import add_moves, basis_features, basis_gradients
-from .quadratic_moments import add_quadratic_moments
 from .row_geometry import attack_directions
 from .shared_budgets import share_budgets
 from .stages import add_row_scalars, slopes
@@ -212,7 +211,7 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     inner : Inner
         With κ = 0.
     need : int
-        NEED_MOMENTS: the features are not scaled.
+        With NEED_MOMENTS w ℓ'' of each row is written where H would be.
     sums : Sums
     """
     n, m = rows.x.shape
@@ -222,10 +221,8 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     fewest = _FEWEST_ROWS if need & NEED_HESSIAN else _FEWEST_WITHOUT_HESSIAN
     size = min(n, max(fewest, min(_MOST_ROWS, _BLOCK_DOUBLES // max(d, 1))))
     few = size if need & NEED_MIXED else 0
-    # A row of ones comes before the features: with it they are all products of two inputs.
-    space_u, space_v = np.empty(m * size), np.empty((1 + d) * size)
+    space_u, space_v = np.empty(m * size), np.empty(d * size)
     by_moments = need & NEED_MOMENTS
-    space_left = np.empty((1 + d) * size if by_moments else 0)
     if by_moments:
         need &= ~NEED_HESSIAN
     space_g, space_p = np.empty(m * few), np.empty(m * few)
@@ -235,7 +232,7 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     for start in range(0, n, size):
         k = min(size, n - start)
         kept = min(k, few)
-        u, v = space_u[: m * k].reshape(m, k), space_v[k : (1 + d) * k].reshape(d, k)
+        u, v = space_u[: m * k].reshape(m, k), space_v[: d * k].reshape(d, k)
         g, p = space_g[: m * kept].reshape(m, kept), space_p[: m * kept].reshape(m, kept)
         load_columns(rows.x, start, basis.shift, basis.inverse_scale, u)
         basis_features(u, basis, v)
@@ -258,9 +255,6 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
             moved *= factor
             add_moves(u, basis, p, part[0], moved)
         if by_moments:
-            space_v[:k] = 1.0
-            right = space_v[: (1 + d) * k].reshape(1 + d, k)
-            left = space_left[: (1 + d) * k].reshape(1 + d, k)
-            add_quadratic_moments(u, right, part[1], left, sums.hessian[0])
+            sums.hessian[0, start : start + k] = part[1]
     for h in range(d):
         sums.vectors[V_MIXED, h] += moved[h] * basis.out_inverse_scale[h] if scaled else moved[h]

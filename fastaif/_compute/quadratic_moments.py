@@ -14,9 +14,15 @@ one after the other, row-major; `places` says where each entry of H is found.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ._blas import add_product
 from ._jit import FAST, STRICT, operation
 from ._types import MOMENT_GROUP as GROUP
+from .basis_features import basis_features
+from .basis_sums import load_columns
+
+_BLOCK_DOUBLES, _FEWEST_ROWS = 49152, 256
 
 
 @operation(fastmath=FAST)
@@ -37,7 +43,7 @@ def _weighted_pairs(u, weights, left):
 
 
 @operation(fastmath=STRICT)
-def add_quadratic_moments(u, right, weights, left, moments):
+def _add_block(u, right, weights, left, moments):
     """Add the moments of a block.
 
     Parameters
@@ -65,3 +71,33 @@ def add_quadratic_moments(u, right, weights, left, moments):
         add_product(left[:rows], False, right[first : first + columns], True, 1.0, out)
         place += rows * columns
         first += columns
+
+
+@operation(fastmath=STRICT)
+def quadratic_moments(rows, basis, weights, moments):
+    """Add the moments of a range of rows to `moments` (size,).
+
+    Parameters
+    ----------
+    rows : Rows
+        Of which x alone is read.
+    basis : Basis
+        Quadratic, its features not scaled.
+    weights : array (n,)
+        w ℓ'' of each row.
+    moments : array (size,)
+    """
+    n, m = rows.x.shape
+    d = m * (m + 3) // 2
+    size = min(n, max(_FEWEST_ROWS, _BLOCK_DOUBLES // d))
+    space_u, left = np.empty(m * size), np.empty((1 + d) * size)
+    right = np.empty((1 + d) * size)
+    for start in range(0, n, size):
+        k = min(size, n - start)
+        u = space_u[: m * k].reshape(m, k)
+        v = right[: (1 + d) * k].reshape(1 + d, k)
+        load_columns(rows.x, start, basis.shift, basis.inverse_scale, u)
+        v[0] = 1.0  # with which all features are products of two inputs
+        basis_features(u, basis, v[1:])
+        pairs = left[: (1 + d) * k].reshape(1 + d, k)
+        _add_block(u, v, weights[start : start + k], pairs, moments)
