@@ -20,7 +20,7 @@ from .iterative import (
     by_cg,
     by_lissa,
     negative_curvature,
-    random_signs,
+    random_probe,
 )
 from .problems import SolverReport, lift, singular_hessian, too_many_parameters
 from .solvers.choice import LARGEST_AUTODIFF, cholesky_fits
@@ -139,7 +139,7 @@ class AutodiffSolving(AutodiffRows):
         return Solution(out.reshape(b.shape), count, worst)
 
     def _by_cg(self, b: Array, tol: Any = None) -> Solution:
-        return by_cg(self._damped, b, self._precondition, tol, random_signs(len(b)))
+        return by_cg(self._damped, b, self._precondition, tol, random_probe(len(b)))
 
     def _by_lissa(self, b: Array, tol: Any = None) -> Solution:
         top, trace = self._sizes

@@ -110,9 +110,13 @@ def negative_curvature(curvature: float) -> np.linalg.LinAlgError:
     )
 
 
-def random_signs(d: int) -> Array:
-    """A fixed random vector (d,) of ±1, which has a share of every direction."""
-    return np.random.default_rng(0).choice([-1.0, 1.0], size=d)
+def random_probe(d: int) -> Array:
+    """A fixed normal vector (d,), which has a share of every direction.
+
+    Signs would not do: half of the differences e_i − e_j, along which H is flat where two
+    columns are the same, are orthogonal to them.
+    """
+    return np.random.default_rng(0).standard_normal(d)
 
 
 def by_lissa(
@@ -158,7 +162,7 @@ def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
 def _preconditioned(H: WorkingHessian, g: Array, tol: Any) -> Solution:
     """By the diagonal, or by one of few rows where that is slow."""
     inverse = 1.0 / H.diagonal[:, None]
-    probe = None if H.is_definite else random_signs(len(g)) * np.sqrt(H.diagonal)
+    probe = None if H.is_definite else random_probe(len(g)) * np.sqrt(H.diagonal)
     spent = 0
     if H.dual_rows:
         # The Gram matrix of the rows costs as much as so many products.

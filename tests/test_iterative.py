@@ -315,6 +315,18 @@ def test_a_singular_hessian_is_refused(solver, rng):
         fa.aif(wide, X[:3], y[:3], solver=solver, random_state=0)
 
 
+@pytest.mark.parametrize("twin", range(1, 12))
+def test_a_column_that_is_there_twice_is_refused(twin, rng):
+    """Wherever it is: the probe must have a share of the difference of any two."""
+    X = rng.normal(size=(60, 12))
+    X[:, twin] = X[:, 0]
+    y = X @ rng.normal(size=12) + rng.normal(size=60)
+    with pytest.warns(Warning, match="singular"):
+        model = fa.LinearRegression().fit(X, y)
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        fa.aif(model, X, y, solver="cg")
+
+
 def test_lissa_is_near_and_keyed(kind):
     X, y, w = make(kind, n=1000, weighted=True)
     model = estimator(kind).fit(X, y, w)
