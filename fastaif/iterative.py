@@ -162,7 +162,7 @@ def _by_cg(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
 def _preconditioned(H: WorkingHessian, g: Array, tol: Any) -> Solution:
     """By the diagonal, or by one of few rows where that is slow."""
     inverse = 1.0 / H.diagonal[:, None]
-    probe = None if H.is_definite else random_probe(len(g)) * np.sqrt(H.diagonal)
+    probe = None if H.is_surely_definite else random_probe(len(g)) * np.sqrt(H.diagonal)
     spent = 0
     if H.dual_rows:
         # The Gram matrix of the rows costs as much as so many products.
@@ -180,7 +180,7 @@ def _preconditioned(H: WorkingHessian, g: Array, tol: Any) -> Solution:
 
 def _by_lissa(H: WorkingHessian, g: Array, seed: int, tol: Any) -> Solution:
     """LiSSA in units in which H has a diagonal of ones."""
-    if not H.is_definite:  # the series would not tell
+    if not H.is_surely_definite:  # the series would not tell
         _by_cg(H, np.zeros((len(g), 1)), seed, None)
     units = 1.0 / np.sqrt(H.diagonal)[:, None]
 

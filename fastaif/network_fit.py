@@ -44,7 +44,7 @@ class NetworkObjective:
                 hessian = sums.hessian
                 if self.alpha > 0.0:
                     m, h = self.sweep.source.n_columns, self.sweep.hidden
-                    hessian = pin(hessian, idle_biases(theta, m, h))
+                    hessian = pin(hessian, idle_biases(theta, m, h), 2.0 * self.alpha)
                 local = Local(value, gradient, hessian, sums.yardstick)
                 return add_penalty(local, theta, self.alpha, self.penalized)
             shrunk = self.alpha * self.penalized * theta

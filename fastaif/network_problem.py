@@ -88,9 +88,9 @@ class NetworkProblem(SumProblem):
 
     @cached_property
     def _local(self) -> Local:
-        """Penalised gradient and Hessian at θ̂, biases of idle units held."""
+        """Penalised gradient and Hessian at θ̂, biases of idle units held as if penalised."""
         local = super()._local
-        return local._replace(hessian=pin(local.hessian, self._idle))
+        return local._replace(hessian=pin(local.hessian, self._idle, 2.0 * self.alpha))
 
     def solve(self, b: Array) -> Array:
         """(H + damping)⁻¹ b, zero for the biases of idle units."""

@@ -64,7 +64,8 @@ class InfluenceResult(Intervals):
     def hessian(self) -> Array | None:
         """H, shape (d, d): the Hessian of the objective, penalty included, damping not.
 
-        None where the solver is iterative and H was never formed.
+        None where the solver is iterative and H was never formed. Of a network's idle units the
+        biases, along which it is zero, have 2α on the diagonal.
         """
         return self.problem.hessian
 
@@ -241,8 +242,8 @@ class InfluenceResult(Intervals):
         Keys: condition_number and least_eigenvalue (of H + damping), damping, newton_step (the
         largest entry of H⁻¹∇L(θ̂) in standard errors of θ̂), zero_gradients (samples), ties
         (entries of the attack direction), kinked_pairs (of a sample and a centre where an NTK
-        has a kink), idle_units (of a network, switched off by its penalty: they have no part in
-        H, and no influence), solver ("cholesky", "cg" or "lissa"), solver_iterations,
+        has a kink), idle_units (of a network, switched off by its penalty, whose biases move
+        nothing), solver ("cholesky", "cg" or "lissa"), solver_iterations,
         solver_residual. Where H is not formed its eigenvalues and standard errors are estimates.
         """
         problem = self.problem

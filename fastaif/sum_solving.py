@@ -156,7 +156,7 @@ class SumSolving(InfluenceProblem):
     def missing_damping(self) -> float:
         """What makes H positive definite, to working precision: 0 where it is."""
         if self.is_iterative:
-            if self._operator(0.0).is_definite:
+            if self._operator(0.0).is_surely_definite:
                 return 0.0
             with single_threaded_blas():
                 return lift(*lanczos(len(self.params), self.hess_vec, floor=1e-9))

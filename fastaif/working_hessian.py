@@ -22,6 +22,7 @@ Array = NDArray[Any]
 
 _MOST_DUAL_ROWS = 4096
 _LEAST_RIDGE = 1e-3  # of the diagonal
+_ROUNDING = 8.0 * float(np.finfo(float).eps)  # times d: as of factors
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ class WorkingHessian:
             H is singular to working precision.
         """
         d = len(self.diagonal)
-        limit = 8.0 * d * np.finfo(float).eps
+        limit = _ROUNDING * d
         x = x[:, np.any(x, axis=0)]
         if not x.size:
             return
@@ -117,6 +118,14 @@ class WorkingHessian:
         """Whether penalty or damping alone make sure of it."""
         m = self.products.sweep.n_coefs
         return self.damping > 0.0 or bool(np.all(self.ridge[:m] > 0.0))
+
+    @property
+    def is_surely_definite(self) -> bool:
+        """Whether they make sure of more than `refuse_flat` asks for."""
+        m, d = self.products.sweep.n_coefs, len(self.diagonal)
+        least = self.ridge + self.damping * self.work.damping_diagonal(d)
+        limit = _ROUNDING * d * d
+        return self.is_definite and bool(np.all(least[:m] > limit * self.diagonal[:m]))
 
     @property
     def rank_bound(self) -> int:

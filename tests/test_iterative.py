@@ -385,3 +385,19 @@ def test_unknown_options_are_refused():
         fa.aif(model, X, y, solver="lu")
     with pytest.raises(TypeError, match="damping"):
         fa.aif(model, X, y, damping="some")
+
+
+@pytest.mark.parametrize("solver", ["cg", "lissa"])
+def test_a_penalty_lost_in_rounding_is_none(solver, rng):
+    """Three equal columns, two of which the right-hand side tells apart by nothing."""
+    X = rng.normal(size=(60, 6))
+    X[:, 4] = X[:, 5] = X[:, 1]
+    y = X @ [1.0, 2.0, 0.5, -1.0, 0.0, 0.0] + rng.normal(size=60)
+    with pytest.warns(Warning, match="singular"):
+        model = fa.LinearRegression(alpha=1e-18).fit(X, y)
+    for each in ("cholesky", solver):
+        with pytest.raises(np.linalg.LinAlgError, match="damping"):
+            fa.aif(model, X, y, solver=each)
+    found = [fa.aif(model, X, y, solver=each, damping="auto") for each in ("cholesky", "cg")]
+    assert all(result.diagnostics["damping"] > 0.0 for result in found)
+    np.testing.assert_allclose(found[0].influence, found[1].influence, rtol=1e-4)
