@@ -284,9 +284,11 @@ def test_other_preprocessing_is_refused_with_a_list(step):
 
 def test_not_an_estimator():
     X, y, _ = make("linear")
-    for thing in (None, 3.0, "ridge", sk.Ridge):
+    for thing in (None, 3.0, "ridge"):
         with pytest.raises(TypeError, match="not supported"):
             fa.aif(thing, X, y)
+    with pytest.raises(TypeError, match=r"Ridge is a class.*Ridge\(\)\.fit\(X, y\)"):
+        fa.aif(sk.Ridge, X, y)
 
 
 UNFITTED = [
