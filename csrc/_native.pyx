@@ -6,6 +6,7 @@ Every function has the name, arguments and results of its counterpart in
 """
 
 from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int64_t, uint64_t
 
 
 cdef extern from "dispatch.h" nogil:
@@ -41,6 +42,21 @@ cdef extern from "dispatch.h" nogil:
         double *vectors
         double *scalars
 
+    ctypedef struct fa_draws:
+        uint64_t seed
+        const int64_t *numbers
+        const int64_t *places
+        ptrdiff_t count
+        ptrdiff_t first_row
+        double *kept
+        ptrdiff_t n_kept
+
+    ctypedef struct fa_draw_sums:
+        double *hessian
+        double *gradient
+        double *mixed
+        double *scalars
+
     ctypedef struct fa_table:
         const char *name
         int (*linear_sums)(
@@ -49,7 +65,14 @@ cdef extern from "dispatch.h" nogil:
         int (*add_gram_of_columns)(const double *, ptrdiff_t, ptrdiff_t, double *) noexcept nogil
         int (*quadratic_moments)(
             const fa_rows *, const double *, const double *, const double *, double *) noexcept nogil
+        int (*bootstrap_start)(
+            const fa_rows *, const double *, const fa_predictor *, const fa_inner *,
+            const fa_draws *, const double *, ptrdiff_t, const fa_draw_sums *) noexcept nogil
+        int (*bootstrap_sums)(
+            const fa_rows *, const double *, const fa_predictor *, const fa_inner *,
+            const fa_draws *, const double *, ptrdiff_t, const fa_draw_sums *) noexcept nogil
         void (*exp)(const double *, double *, ptrdiff_t) noexcept nogil
+        void (*negative_log)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*log1p)(const double *, double *, ptrdiff_t) noexcept nogil
 
     const fa_table *fa_chosen
@@ -132,9 +155,74 @@ def add_gram_of_columns(const double[:, ::1] v, double[:, ::1] hessian):
         raise MemoryError("no memory for a block of features")
 
 
+cdef class _Drawn:
+    """What both bootstrap operations are handed, with the arrays that it points into."""
+
+    cdef const double[::1] y, weight, norms, shift, scale
+    cdef const int64_t[::1] numbers, places
+    cdef double[:, ::1] kept, gradient, mixed, scalars
+    cdef double[:, :, ::1] hessian
+    cdef fa_rows rows
+    cdef fa_predictor predictor
+    cdef fa_inner inner
+    cdef fa_draws draws
+    cdef fa_draw_sums sums
+
+    def __init__(self, rows, norms, predictor, inner, draws, sums):
+        self.y, self.weight, self.norms = rows.y, rows.weight, norms
+        self.shift, self.scale = predictor.shift, predictor.inverse_scale
+        self.numbers, self.places, self.kept = draws.numbers, draws.places, draws.kept
+        self.gradient, self.mixed, self.scalars = sums.gradient, sums.mixed, sums.scalars
+        self.hessian = sums.hessian
+        self.rows = _inputs(rows.x)
+        self.rows.y, self.rows.weight = _start(self.y), _start(self.weight)
+        self.predictor.shift = _start(self.shift)
+        self.predictor.inverse_scale = _start(self.scale)
+        self.inner.loss, self.inner.delta = inner.loss, inner.delta
+        self.draws.seed, self.draws.first_row = draws.seed, draws.first_row
+        self.draws.count = self.numbers.shape[0]
+        self.draws.numbers, self.draws.places = &self.numbers[0], &self.places[0]
+        self.draws.kept = &self.kept[0, 0] if self.kept.shape[0] else NULL
+        self.draws.n_kept = self.kept.shape[1]
+        self.sums.hessian = &self.hessian[0, 0, 0] if self.hessian.shape[0] else NULL
+        self.sums.gradient, self.sums.mixed = &self.gradient[0, 0], &self.mixed[0, 0]
+        self.sums.scalars = &self.scalars[0, 0]
+
+
+def bootstrap_start(rows, norms, predictor, inner, draws, const double[::1] theta, sums):
+    """See `fastaif._compute.bootstrap_start`."""
+    cdef _Drawn at = _Drawn(rows, norms, predictor, inner, draws, sums)
+    cdef ptrdiff_t d = theta.shape[0]
+    cdef int failed
+    with nogil:
+        failed = fa_chosen.bootstrap_start(
+            &at.rows, &at.norms[0], &at.predictor, &at.inner, &at.draws, &theta[0], d, &at.sums)
+    if failed:
+        raise MemoryError("no memory for the sums of the draws")
+
+
+def bootstrap_sums(
+    rows, norms, predictor, inner, draws, const double[:, ::1] thetas, int need, sums
+):
+    """See `fastaif._compute.bootstrap_sums`; `need` is told by the sums' Hessians."""
+    cdef _Drawn at = _Drawn(rows, norms, predictor, inner, draws, sums)
+    cdef ptrdiff_t d = thetas.shape[1]
+    cdef int failed
+    with nogil:
+        failed = fa_chosen.bootstrap_sums(
+            &at.rows, &at.norms[0], &at.predictor, &at.inner, &at.draws, &thetas[0, 0], d, &at.sums)
+    if failed:
+        raise MemoryError("no memory for the sums of the draws")
+
+
 def exp(const double[::1] x, double[::1] out):
     """exp elementwise, by the vectors that the operations use."""
     fa_chosen.exp(&x[0], &out[0], x.shape[0])
+
+
+def negative_log(const double[::1] x, double[::1] out):
+    """-log elementwise for normal numbers above 0, by the vectors that the operations use."""
+    fa_chosen.negative_log(&x[0], &out[0], x.shape[0])
 
 
 def log1p(const double[::1] x, double[::1] out):

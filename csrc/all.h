@@ -22,6 +22,8 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "linear_sums.h"
 #include "column_gram.h"
 #include "quadratic_moments.h"
+#include "bootstrap_start.h"
+#include "bootstrap_sums.h"
 #include "tested_parts.h"
 
 #ifdef FA_TARGET

@@ -5,7 +5,8 @@
 
 #define TABLE(isa)                                                                              \
     {#isa, fa_linear_sums_##isa, fa_add_gram_of_columns_##isa, fa_quadratic_moments_##isa,       \
-     fa_exp_##isa, fa_log1p_##isa}
+     fa_bootstrap_start_##isa, fa_bootstrap_sums_##isa, fa_exp_##isa, fa_negative_log_##isa,     \
+     fa_log1p_##isa}
 
 static const fa_table tables[] = {
 #if defined(__x86_64__)

@@ -12,7 +12,14 @@ typedef struct {
     int (*add_gram_of_columns)(const double *, ptrdiff_t, ptrdiff_t, double *);
     int (*quadratic_moments)(
         const fa_rows *, const double *, const double *, const double *, double *);
+    int (*bootstrap_start)(
+        const fa_rows *, const double *, const fa_predictor *, const fa_inner *, const fa_draws *,
+        const double *, ptrdiff_t, const fa_draw_sums *);
+    int (*bootstrap_sums)(
+        const fa_rows *, const double *, const fa_predictor *, const fa_inner *, const fa_draws *,
+        const double *, ptrdiff_t, const fa_draw_sums *);
     void (*exp)(const double *, double *, ptrdiff_t);
+    void (*negative_log)(const double *, double *, ptrdiff_t);
     void (*log1p)(const double *, double *, ptrdiff_t);
 } fa_table;
 

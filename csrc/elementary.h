@@ -1,10 +1,13 @@
-/* exp and log1p of vectors, at most 2 units in the last place from the true values.
+/* exp, log and log1p of vectors, at most 2 units in the last place from the true values.
 
    exp: x = n ln 2 + r with |r| <= ln(2)/2, e^r by its Taylor polynomial of degree 13 (remainder
    4e-18 of the value), and 2^n in two factors, so that results may be subnormal. NaN stays NaN.
 
    log1p, for arguments from 0 to 1 only: above sqrt(2) - 1, 1 + e = 2 (1 + z) with z = (e - 1)/2;
-   log(1 + z) = 2 artanh(s), s = z / (2 + z), |s| <= .172, by the series up to s^23. */
+   log(1 + z) = 2 artanh(s), s = z / (2 + z), |s| <= .172, by the series up to s^23.
+
+   -log, for normal numbers above 0: u = 2^n t with t from sqrt(1/2) to sqrt(2), and log t as log1p
+   has it. */
 #ifndef FASTAIF_ELEMENTARY_H
 #define FASTAIF_ELEMENTARY_H
 
@@ -47,10 +50,9 @@ INLINE vd exp_vector(vd x)
     return series * power_of_two(half) * power_of_two(n - half);
 }
 
-INLINE vd log1p_of_unit(vd e)
+/* log(1 + z) for z from sqrt(1/2) - 1 to sqrt(2) - 1. */
+INLINE vd log1p_near_zero(vd z)
 {
-    vl large = e > 0.41421356237309503;
-    vd z = choose(large, 0.5 * (e - 1.0), e);
     vd s = z / (2.0 + z);
     vd q = s * s;
     vd series = q * (1.0 / 23.0) + 1.0 / 21.0;
@@ -65,8 +67,28 @@ INLINE vd log1p_of_unit(vd e)
     series = series * q + 1.0 / 3.0;
     /* 2 s = z - s z, so that 2 artanh(s) = 2 s + 2 s q series is z, which is exact, less a
        small term. */
-    vd value = z - s * (z - 2.0 * q * series);
+    return z - s * (z - 2.0 * q * series);
+}
+
+INLINE vd log1p_of_unit(vd e)
+{
+    vl large = e > 0.41421356237309503;
+    vd value = log1p_near_zero(choose(large, 0.5 * (e - 1.0), e));
     return choose(large, 0.69314718055994531 + value, value);
+}
+
+INLINE vd negative_log(vd u)
+{
+    const double two52 = 4503599627370496.0;
+    vl bits = (vl)u;
+    /* The exponent, which is positive, in the low bits of 2^52 + n. */
+    vd n = (vd)((bits >> 52) | 0x4330000000000000) - (two52 + 1023.0);
+    vd t = (vd)((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000);
+    vl large = t > 1.4142135623730951;
+    t = choose(large, 0.5 * t, t);
+    n = choose(large, n + 1.0, n);
+    return -(n * 0.693147180369123816490
+             + (n * 1.90821492927058770002e-10 + log1p_near_zero(t - 1.0)));
 }
 
 #endif

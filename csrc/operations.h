@@ -6,6 +6,7 @@
 #define FASTAIF_OPERATIONS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { SQUARED_ERROR, LOGISTIC, POISSON, HUBER };
 
@@ -59,6 +60,21 @@ typedef struct {
     double *scalars;
 } fa_sums;
 
+enum { D_WEIGHT, D_NORM, D_SLOPE, D_YARDSTICK, N_DRAW_SCALARS };
+
+typedef struct {
+    uint64_t seed;
+    const int64_t *numbers, *places; /* (count,) */
+    ptrdiff_t count, first_row;
+    double *kept;                    /* weights of n_kept rows for 8 draws, and so on; or null */
+    ptrdiff_t n_kept;
+} fa_draws;
+
+typedef struct {
+    double *hessian; /* (count, d, d): lower triangles are added to; null where not needed */
+    double *gradient, *mixed, *scalars;
+} fa_draw_sums;
+
 /* Every operation returns 0, or -1 where memory ran out. */
 #define FA_OPERATIONS(isa)                                                                       \
     int fa_linear_sums_##isa(                                                                    \
@@ -69,7 +85,14 @@ typedef struct {
     int fa_quadratic_moments_##isa(                                                              \
         const fa_rows *, const double *shift, const double *inverse_scale,                       \
         const double *weights, double *moments);                                                 \
+    int fa_bootstrap_start_##isa(                                                                \
+        const fa_rows *, const double *norms, const fa_predictor *, const fa_inner *,            \
+        const fa_draws *, const double *theta, ptrdiff_t d, const fa_draw_sums *);               \
+    int fa_bootstrap_sums_##isa(                                                                 \
+        const fa_rows *, const double *norms, const fa_predictor *, const fa_inner *,            \
+        const fa_draws *, const double *thetas, ptrdiff_t d, const fa_draw_sums *);              \
     void fa_exp_##isa(const double *x, double *out, ptrdiff_t n);                                \
+    void fa_negative_log_##isa(const double *x, double *out, ptrdiff_t n);                       \
     void fa_log1p_##isa(const double *x, double *out, ptrdiff_t n);
 
 FA_OPERATIONS(baseline)

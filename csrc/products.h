@@ -97,16 +97,25 @@ TILES(2)
 TILES(3)
 #endif
 
-/* A panel by `count` others, their tiles one after the other: threes, and no single one where two
-   twos will do. */
+/* How many of `count` panels to take at once: threes, and no single one where two twos will do. */
+static ptrdiff_t group_of_panels(ptrdiff_t count)
+{
+#if FA_TILE_PANELS >= 3
+    return count >= 3 && count != 4 ? 3 : count >= 2 ? 2 : 1;
+#else
+    (void)count;
+    return 1;
+#endif
+}
+
+/* A panel by `count` others, their tiles one after the other. */
 static void panel_by_panels(
     const double *a, const double *b, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t k, double *out,
     fa_ahead *ahead)
 {
     while (count > 0) {
-        ptrdiff_t some = 1;
+        ptrdiff_t some = group_of_panels(count);
 #if FA_TILE_PANELS >= 3
-        some = count >= 3 && count != 4 ? 3 : count >= 2 ? 2 : 1;
         if (some == 3)
             tiles_of_3(a, b, stride, k, out, ahead);
         else if (some == 2)
@@ -128,6 +137,32 @@ static void add_product(
         panel_by_panels(
             v + I * stride, v, I + 1, stride, k, h + I * (I + 1) / 2 * TILE, &ahead);
 }
+
+/* tiles (n_left, n_right) += panels on the left by panels on the right, where a group of them stays
+   in the first-level cache meanwhile. Panels are `apart` and `stride` doubles from one another. */
+static void multiply_panels(
+    const double *left, ptrdiff_t n_left, ptrdiff_t apart, const double *right, ptrdiff_t n_right,
+    ptrdiff_t stride, ptrdiff_t k, double *tiles)
+{
+    fa_ahead nothing = {NULL, 0, LINE};
+    for (ptrdiff_t j = 0, some; j < n_right; j += some) {
+        some = group_of_panels(n_right - j);
+        for (ptrdiff_t i = 0; i < n_left; i++)
+            panel_by_panels(left + i * apart, right + j * stride, some, stride, k,
+                            tiles + (i * n_right + j) * TILE, &nothing);
+    }
+}
+
+/* A row's numbers into its place in the panels. */
+static void into_panels(
+    const double *from, ptrdiff_t panels, ptrdiff_t stride, ptrdiff_t row, double *to)
+{
+    for (ptrdiff_t i = 0; i < panels; i++)
+        for (ptrdiff_t c = 0; c < PANEL; c += FA_LANES)
+            store(to + i * stride + row * PANEL + c, load(from + i * PANEL + c));
+}
+
+static ptrdiff_t panels_of(ptrdiff_t entries) { return (entries + PANEL - 1) / PANEL; }
 
 static ptrdiff_t size_of_tiles(ptrdiff_t panels)
 {

@@ -28,7 +28,6 @@ typedef struct {
     fa_part *parts;
 } fa_plan;
 
-static ptrdiff_t panels_of(ptrdiff_t entries) { return (entries + PANEL - 1) / PANEL; }
 static ptrdiff_t pairs_before(ptrdiff_t stop) { return stop * (stop + 1) / 2; }
 /* The place of (r, r) among pairs ordered by their smaller index. */
 static ptrdiff_t row_of_pairs(ptrdiff_t r, ptrdiff_t count) { return r * count - r * (r - 1) / 2; }
@@ -115,14 +114,6 @@ static void pairs_of_row(const fa_plan *plan, const double *u, double w, double 
             out += count - r;
         }
     }
-}
-
-static void into_panels(
-    const double *from, ptrdiff_t panels, ptrdiff_t stride, ptrdiff_t row, double *to)
-{
-    for (ptrdiff_t i = 0; i < panels; i++)
-        for (ptrdiff_t c = 0; c < PANEL; c += FA_LANES)
-            store(to + i * stride + row * PANEL + c, load(from + i * PANEL + c));
 }
 
 static void multiply_parts(

@@ -20,6 +20,11 @@ void FA_NAME(fa_exp)(const double *x, double *out, ptrdiff_t n)
     map(x, out, n, exp_vector);
 }
 
+void FA_NAME(fa_negative_log)(const double *x, double *out, ptrdiff_t n)
+{
+    map(x, out, n, negative_log);
+}
+
 void FA_NAME(fa_log1p)(const double *x, double *out, ptrdiff_t n)
 {
     map(x, out, n, log1p_of_unit);

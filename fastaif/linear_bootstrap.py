@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from . import streaming
 from ._compute import _types as c
-from ._compute import get
+from ._compute import backend_of, get
 from .coordinates import Coordinates, measure
 from .layouts import read_only
 from .linear_problem import LinearProblem
@@ -33,8 +33,8 @@ _MAX_STEPS = 15
 # at which that step is lost in rounding; and which to take where no step helps.
 _MET, _EXACT, _GOOD = 1e-12, 1e-15, 1e-10
 _DOUBTFUL = 1e-10  # pivots of a Hessian that asks for a closer look
-_KEPT = 1 << 21  # weights of a chunk that are kept from pass to pass
-_FEWEST, _MOST, _ENTRIES = 32, 128, 1 << 22  # draws in a chunk; entries of its Hessians
+_KEPT = 1 << 22  # weights of a chunk that are kept from pass to pass
+_FEWEST, _MOST, _ENTRIES = 32, 256, 1 << 22  # draws in a chunk; entries of its Hessians
 
 
 def draw_weights(seed: int, draw: int, n: int) -> Array:
@@ -44,9 +44,14 @@ def draw_weights(seed: int, draw: int, n: int) -> Array:
     return out
 
 
-def chunks_of_draws(n_draws: int, d: int) -> list[Array]:
-    """Numbers of the draws that are computed together; they depend on the shape alone."""
-    size = min(_MOST, max(_FEWEST, -(-n_draws // 8)), max(2, _ENTRIES // d**2))
+def chunks_of_draws(n_draws: int, d: int, n_threads: int) -> list[Array]:
+    """Numbers of the draws that are computed together: the more, the fewer passes over the rows.
+
+    In C a draw's numbers are the same bits in whatever company. Those of BLAS may not be; for
+    the same bits on any number of threads the chunks then depend on the shape alone.
+    """
+    tasks = max(4, 2 * n_threads) if backend_of("bootstrap_sums") == "native" else 8
+    size = min(_MOST, max(_FEWEST, -(-n_draws // tasks)), max(2, _ENTRIES // d**2))
     return [np.arange(k, min(k + size, n_draws)) for k in range(0, n_draws, size)]
 
 
@@ -61,20 +66,21 @@ def linear_replicates(
         The Hessian of some draw is singular, or its fit has no finite optimum.
     """
     bootstrap = LinearBootstrap(problem, seed)
-    chunks = chunks_of_draws(n_draws, len(problem.params))
+    entries = problem.source.n_rows * problem.source.n_columns * n_draws
+    threads = streaming.resolve_threads(problem.n_threads, entries)
+    chunks = chunks_of_draws(n_draws, len(problem.params), threads)
     found: list[Any] = [None] * len(chunks)
 
     def work(task: int) -> None:
         found[task] = bootstrap.replicates(chunks[task])
         advance(chunks[task].size)
 
-    entries = problem.source.n_rows * problem.source.n_columns * n_draws
     with streaming.single_threaded_blas():
         bootstrap.prepare()
-        streaming.for_each(
-            len(chunks), work, streaming.resolve_threads(problem.n_threads, entries)
-        )
-    return Replicates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        streaming.for_each(len(chunks), work, threads)
+    theta, moved, coefficient = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    leave = bootstrap.coordinates.leave
+    return Replicates(leave(theta.T).T, leave(moved.T).T, coefficient)
 
 
 @dataclass(frozen=True)
@@ -129,15 +135,14 @@ class LinearBootstrap:
 
     # --- a chunk of draws -----------------------------------------------------------------
 
-    def replicates(self, numbers: Array) -> Replicates:
-        """θ̂, I and S/ε² of these draws."""
+    def replicates(self, numbers: Array) -> tuple[Array, Array, Array]:
+        """θ̂ and I of these draws in working coordinates, and S/ε²."""
         theta, sums = self._fits(numbers)
         H = sums.hessian / sums.scalars[:, c.D_WEIGHT, None, None]
         moved = self._influence(numbers, theta, sums, H)
         full = np.tril(H) + np.swapaxes(np.tril(H, -1), 1, 2)
         coefficient = 0.5 * np.einsum("bi,bij,bj->b", moved, full, moved)
-        leave = self.coordinates.leave
-        return Replicates(leave(theta.T).T, leave(moved.T).T, coefficient)
+        return theta, moved, coefficient
 
     def _influence(self, numbers: Array, theta: Array, sums: c.DrawSums, H: Array) -> Array:
         """I = −H⁻¹Φ of every draw, in working coordinates (Theorem 4.1)."""
@@ -169,7 +174,8 @@ class LinearBootstrap:
         theta = np.tile(self.coordinates.enter(self.problem.params), (len(numbers), 1))
         totals = self._empty(theta.shape, c.NEED_HESSIAN)
         n = self.problem.source.n_rows
-        kept = np.empty((len(numbers), n) if len(numbers) * n <= _KEPT else (0, 0))
+        whole = -(-len(numbers) // 8) * 8
+        kept = np.empty((whole, n) if whole * n <= _KEPT else (0, 0))
         best = np.full(len(numbers), np.inf)
         active = np.arange(len(numbers))
         # The squared error's Hessian is the same everywhere.

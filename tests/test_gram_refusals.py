@@ -80,7 +80,7 @@ OPTIONS = {
     "order below one": ({"order": 0.5}, ValueError, "order must be"),
     "order below 1": ({"order": 0.5}, ValueError, "order"),
     "radius zero": ({"radius": 0.0}, ValueError, "radius must be a number above 0"),
-    "radius unknown": ({"radius": "max"}, ValueError, "radius must be 'mean_norm' or a number above 0"),
+    "radius unknown": ({"radius": "max"}, ValueError, "radius must be 'mean_norm' or a number"),
     "weights negative": ({"sample_weight": -np.ones(30)}, ValueError, "sample_weight has a neg"),
     "weights all zero": ({"sample_weight": np.zeros(30)}, ValueError, "sample_weight is zero"),
     "weights nan": ({"sample_weight": np.full(30, np.nan)}, ValueError, "sample_weight contains"),

@@ -167,11 +167,12 @@ def test_float32_and_layouts(kind: str) -> None:
         assert_close(found.influence, wanted.influence, 1e-12)
 
 
-def test_the_same_bits_on_any_number_of_threads(kind: str) -> None:
-    data = make(kind, n=3000, m=4)
+@pytest.mark.parametrize(("n", "m"), [(3000, 4), (700, 20), (500, 45)])
+def test_the_same_bits_on_any_number_of_threads(kind: str, n: int, m: int) -> None:
+    data = make(kind, n=n, m=m)
     model = estimator(kind, ALPHA).fit(data.X, data.y)
     found = [
-        fa.aif(model, data.X, data.y, n_threads=k).bootstrap(70, 3).influence for k in (1, 2, 3)
+        fa.aif(model, data.X, data.y, n_threads=k).bootstrap(200, 3).influence for k in (1, 2, 3)
     ]
     np.testing.assert_array_equal(found[1], found[0])
     np.testing.assert_array_equal(found[2], found[0])

@@ -65,6 +65,17 @@ def test_log1p_to_two_units_in_the_last_place(extension, rng):
     assert ulps(out, x, mpmath.log1p) <= 2.0
 
 
+def test_negative_log_to_two_units_in_the_last_place(extension, rng):
+    x = np.concatenate(
+        [rng.random(600), 2.0 ** -rng.uniform(0, 60, 300), 1.0 + rng.normal(size=100) * 1e-3]
+    )
+    x = np.concatenate([x, [1.0, 0.5, 2.0**-33, 2**0.5, 1.0 - 2.0**-33, 2.0**-1022, 1e308]])
+    out = np.empty_like(x)
+    extension.negative_log(x, out)
+    assert out[len(x) - 7] == 0.0
+    assert ulps(np.delete(out, len(x) - 7), np.delete(x, len(x) - 7), lambda u: -mpmath.log(u)) <= 2
+
+
 def sums(operation, *, loss, need, n, m, dtype, inner, hard):
     """The sums of one direct call, on hard rows: weights of zero, shifts, units of their own."""
     rng = np.random.default_rng(n + m)

@@ -52,7 +52,7 @@ OPERATIONS = {
     "ball_ascent": "trust_region",
     "smooth_ball_ascent": "smooth_trust_region",
 }
-NATIVE = frozenset({"linear_sums", "quadratic_moments"})
+NATIVE = frozenset({"linear_sums", "quadratic_moments", "bootstrap_start", "bootstrap_sums"})
 BACKENDS = ("auto", "numba", "native")
 
 _chosen = "auto"

@@ -191,7 +191,8 @@ class Draws(NamedTuple):
     """Draws of the Bayesian bootstrap: weights −log u(seed, draw, row), from `first_row` on.
 
     ``kept[places[b]]`` holds draw b's weights of all rows, times the samples', once the first
-    pass has written them; (0, 0) where they would take too much memory.
+    pass has written them; (0, 0) where they would take too much memory. Its length is a
+    multiple of 8: the C operations lay the same numbers out by 8 draws, a draw a lane.
     """
 
     seed: int

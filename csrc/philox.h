@@ -1,0 +1,66 @@
+/* Random weights of the Bayesian bootstrap, a draw a lane: the counterpart of _compute/_philox.py,
+   whose numbers these are. Philox 4x32 with ten rounds gives the numbers of four rows for one
+   counter (row / 4, 0, draw). */
+#ifndef FASTAIF_PHILOX_H
+#define FASTAIF_PHILOX_H
+
+#include "elementary.h"
+
+#define ROWS_OF_COUNTER 4
+#define BOOTSTRAP_WEIGHTS 8 /* the purpose, of fastaif/_compute/_philox.py */
+
+typedef uint64_t vu __attribute__((vector_size(8 * FA_LANES)));
+
+#define LOW_WORD 0xFFFFFFFFu
+
+/* The high and low words of a product of words. */
+INLINE vu high_word(vu product) { return product >> 32; }
+INLINE vu low_word(vu product) { return product & (uint64_t)LOW_WORD; }
+
+/* -log of the uniform number (word + 1/2) / 2^32. */
+INLINE vd exponential_of(vu word)
+{
+    /* The word in the low bits of 2^52 + word. */
+    vd whole = (vd)(word | (uint64_t)0x4330000000000000) - 4503599627370496.0;
+    return negative_log((whole + 0.5) * 0x1p-32);
+}
+
+#define ROUNDS 10
+
+/* The two keys of every round; in memory, where vectors find them. */
+typedef struct {
+    uint64_t first[ROUNDS], second[ROUNDS];
+} fa_keys;
+
+static fa_keys keys_of(uint64_t seed)
+{
+    fa_keys keys;
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32) ^ BOOTSTRAP_WEIGHTS;
+    for (int round = 0; round < ROUNDS; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        keys.first[round] = k0;
+        keys.second[round] = k1;
+    }
+    return keys;
+}
+
+/* Standard exponential numbers of ROWS_OF_COUNTER rows from row 4 `four` on, for FA_LANES draws. */
+INLINE void exponentials(const fa_keys *keys, uint64_t four, vu draws, vd *out)
+{
+    const uint64_t m0 = 0xD2511F53, m1 = 0xCD9E8D57;
+    vu zero = draws ^ draws;
+    vu c0 = zero + (four & LOW_WORD), c1 = zero + (four >> 32), c2 = zero, c3 = draws;
+#pragma GCC unroll 10
+    for (int round = 0; round < ROUNDS; round++) {
+        vu p0 = m0 * c0, p1 = m1 * c2;
+        c0 = high_word(p1) ^ c1 ^ keys->first[round];
+        c2 = high_word(p0) ^ c3 ^ keys->second[round];
+        c1 = low_word(p1);
+        c3 = low_word(p0);
+    }
+    out[0] = exponential_of(c0);
+    out[1] = exponential_of(c1);
+    out[2] = exponential_of(c2);
+    out[3] = exponential_of(c3);
+}
+
+#endif
