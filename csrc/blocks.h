@@ -179,6 +179,21 @@ static void norms_apart(
     b->norms[row] = row_norm(buffer, x->m, norm_of->p);
 }
 
+/* Whether some of them are so small or large that their squares are not to be relied upon. */
+static int roots_of_squares(double *squares, ptrdiff_t k)
+{
+    vl extreme = {0};
+    for (ptrdiff_t i = 0; i < filled_up(k); i += FA_LANES) {
+        vd norm = root(load(squares + i));
+        extreme |= ~((norm > 1e-145) & (norm < 1e145));
+        store(squares + i, norm);
+    }
+    for (int l = 0; l < FA_LANES; l++)
+        if (extreme[l])
+            return 1;
+    return 0;
+}
+
 static void predict(
     const fa_rows *x, ptrdiff_t first, ptrdiff_t k, double intercept, const fa_norm_of *norm_of,
     int wanted, fa_block *b, double *buffer)
@@ -201,13 +216,10 @@ static void predict(
     }
 #undef VERSIONS
 #undef VERSION
-    if (measure == SQUARES)
-        for (ptrdiff_t i = 0; i < k; i++) {
-            double square = b->norms[i];
-            b->norms[i] = sqrt(square);
-            if (!(1e-290 < square && square < 1e290))
+    if (measure == SQUARES && roots_of_squares(b->norms, k))
+        for (ptrdiff_t i = 0; i < k; i++)
+            if (!(1e-145 < b->norms[i] && b->norms[i] < 1e145))
                 norms_apart(x, first, i, norm_of, b, buffer);
-        }
     if (wanted && measure == NO_MEASURE)
         for (ptrdiff_t i = 0; i < k; i++)
             norms_apart(x, first, i, norm_of, b, buffer);

@@ -27,11 +27,6 @@ typedef struct {
     double *roots, *buffer, *vectors, *tiles;
 } fa_space;
 
-INLINE ptrdiff_t filled_up(ptrdiff_t count)
-{
-    return (count + PANEL - 1) / PANEL * PANEL;
-}
-
 static ptrdiff_t between(ptrdiff_t fewest, ptrdiff_t rows, ptrdiff_t most)
 {
     return rows < fewest ? fewest : rows > most ? most : rows / PANEL * PANEL;
@@ -94,10 +89,12 @@ static void fill_predictor(fa_block *b, const fa_predictor *predictor)
 /* Targets and weights of a strip; the rows that fill up the last vector weigh nothing. */
 static void load_targets(const fa_rows *rows, ptrdiff_t first, ptrdiff_t k, fa_block *b)
 {
-    for (ptrdiff_t i = 0; i < k; i++) {
-        b->y[i] = rows->y[first + i];
-        b->w[i] = rows->weight ? rows->weight[first + i] : 1.0;
-    }
+    memcpy(b->y, rows->y + first, (size_t)k * sizeof(double));
+    if (rows->weight)
+        memcpy(b->w, rows->weight + first, (size_t)k * sizeof(double));
+    else
+        for (ptrdiff_t i = 0; i < k; i++)
+            b->w[i] = 1.0;
     for (ptrdiff_t i = k; i < filled_up(k); i++)
         b->y[i] = b->w[i] = b->norms[i] = b->d1[i] = b->d12[i] = b->d2[i] = 0.0;
 }

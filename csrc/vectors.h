@@ -19,6 +19,11 @@
 #define VECTORS_OF_PANEL (PANEL / FA_LANES)
 #define INLINE static inline __attribute__((always_inline))
 
+INLINE ptrdiff_t filled_up(ptrdiff_t count)
+{
+    return (count + PANEL - 1) / PANEL * PANEL;
+}
+
 typedef double vd __attribute__((vector_size(8 * FA_LANES)));
 typedef int64_t vl __attribute__((vector_size(8 * FA_LANES)));
 /* The same, wherever it lies in memory. */

@@ -61,4 +61,5 @@ class sign_encoder:  # noqa: N801 - called like a function
                 f"y contains {shown[0]!r}, but the model's two classes are {shown[1]!r} and "
                 f"{shown[2]!r}"
             )
-        return np.subtract(positive, negative, dtype=np.float64)
+        # As bytes first: NumPy subtracts truth values as float64 at half the speed.
+        return (positive.view(np.int8) - negative.view(np.int8)).astype(np.float64)
