@@ -57,6 +57,47 @@ cdef extern from "dispatch.h" nogil:
         double *mixed
         double *scalars
 
+    ctypedef struct fa_kernel:
+        int kind
+        int degree
+        int output_layer
+        double gamma
+        double coef0
+
+    ctypedef struct fa_pairs:
+        const fa_kernel *kernel
+        const double *x
+        const double *z
+        ptrdiff_t n_rows
+        ptrdiff_t n_columns
+        ptrdiff_t m
+        const double *x_squares
+        const double *z_squares
+        ptrdiff_t offset
+        double *values
+        double *slopes
+        ptrdiff_t value_stride
+        ptrdiff_t slope_stride
+
+    ctypedef struct fa_kernel_rows:
+        const double *slopes
+        const double *values
+        ptrdiff_t slope_stride
+        ptrdiff_t value_stride
+        ptrdiff_t n_rows
+        ptrdiff_t n_columns
+
+    ctypedef struct fa_steps:
+        double p
+        double radius
+        const double *slopes
+        ptrdiff_t free
+        ptrdiff_t n_steps
+        ptrdiff_t draws
+        double step
+        uint64_t seed
+        uint64_t first_row
+
     ctypedef struct fa_table:
         const char *name
         int (*linear_sums)(
@@ -71,6 +112,28 @@ cdef extern from "dispatch.h" nogil:
         int (*bootstrap_sums)(
             const fa_rows *, const double *, const fa_predictor *, const fa_inner *,
             const fa_draws *, const double *, ptrdiff_t, const fa_draw_sums *) noexcept nogil
+        int (*kernel_tile)(const fa_pairs *, ptrdiff_t *) noexcept nogil
+        void (*weighted_slopes)(
+            const fa_kernel_rows *, const double *, const double *, double *, double *) noexcept nogil
+        void (*directional_tile)(const fa_kernel_rows *, const double *, double *) noexcept nogil
+        void (*directional_sums)(
+            const double *, ptrdiff_t, ptrdiff_t, const double *, const double *, double *,
+            double *) noexcept nogil
+        void (*mirror)(
+            const double *, ptrdiff_t, ptrdiff_t, ptrdiff_t, double *, ptrdiff_t) noexcept nogil
+        int (*attack_directions)(
+            const double *, ptrdiff_t, ptrdiff_t, double, const double *, double *, double *, double *) noexcept nogil
+        int (*ascend_rows)(
+            const double *, const double *, ptrdiff_t, ptrdiff_t, const double *, double, double, int,
+            double *, double *) noexcept nogil
+        void (*random_points)(
+            uint64_t, uint64_t, uint64_t, double, double, double *, ptrdiff_t, ptrdiff_t) noexcept nogil
+        int (*linear_pgd)(
+            const double *, const double *, ptrdiff_t, const fa_inner *, const fa_steps *, double *) noexcept nogil
+        int (*solve_draws)(double *, double *, double *, ptrdiff_t, ptrdiff_t) noexcept nogil
+        int (*linear_products)(
+            const fa_rows *, const double *, const double *, const double *, const double *, ptrdiff_t,
+            double *) noexcept nogil
         void (*exp)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*negative_log)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*log1p)(const double *, double *, ptrdiff_t) noexcept nogil
@@ -80,7 +143,7 @@ cdef extern from "dispatch.h" nogil:
     const char *fa_available(int i)
 
 
-cdef inline const double *_start(const double[::1] values) noexcept:
+cdef inline const double *_start(const double[::1] values) noexcept nogil:
     """The first of them, or null where there are none."""
     return &values[0] if values.shape[0] else NULL
 
@@ -213,6 +276,176 @@ def bootstrap_sums(
             &at.rows, &at.norms[0], &at.predictor, &at.inner, &at.draws, &thetas[0, 0], d, &at.sums)
     if failed:
         raise MemoryError("no memory for the sums of the draws")
+
+
+def kernel_tile(
+    kernel, const double[:, ::1] X, const double[:, ::1] Z, const double[::1] xs,
+    const double[::1] zs, ptrdiff_t offset, double[:, ::1] values, double[:, ::1] slopes
+):
+    """See `fastaif._compute.kernel_tiles`."""
+    cdef fa_kernel k
+    cdef fa_pairs p
+    cdef ptrdiff_t kinks
+    cdef int failed
+    k.kind, k.degree, k.output_layer = kernel.kind, kernel.degree, kernel.output_layer
+    k.gamma, k.coef0 = kernel.gamma, kernel.coef0
+    p.n_rows, p.n_columns, p.m = X.shape[0], Z.shape[0], X.shape[1]
+    if p.n_rows == 0 or p.n_columns == 0 or p.m == 0:
+        return 0
+    p.kernel, p.x, p.z = &k, &X[0, 0], &Z[0, 0]
+    p.x_squares, p.z_squares, p.offset = &xs[0], &zs[0], offset
+    p.values, p.value_stride = &values[0, 0], values.shape[1]
+    p.slopes = &slopes[0, 0] if slopes.shape[0] else NULL
+    p.slope_stride = slopes.shape[1]
+    with nogil:
+        failed = fa_chosen.kernel_tile(&p, &kinks)
+    if failed:
+        raise MemoryError("no memory for the norms of a tile's columns")
+    return kinks
+
+
+cdef fa_kernel_rows _kernel_rows(
+    const double[:, ::1] slopes, const double[:, ::1] values, ptrdiff_t first,
+    const double[:, ::1] tile
+):
+    """Rows of K and a from column `first` on, as long as those of the tile."""
+    cdef fa_kernel_rows k
+    k.slopes, k.slope_stride = &slopes[0, first], slopes.shape[1]
+    k.values, k.value_stride = &values[0, first], values.shape[1]
+    k.n_rows, k.n_columns = tile.shape[0], tile.shape[1]
+    return k
+
+
+def weighted_slopes(
+    const double[:, ::1] slopes, const double[:, ::1] values, ptrdiff_t first,
+    const double[:, ::1] left, const double[:, ::1] right, double[:, ::1] tile,
+    double[:, ::1] sums
+):
+    """See `fastaif._compute.kernel_contractions`."""
+    cdef fa_kernel_rows k = _kernel_rows(slopes, values, first, tile)
+    with nogil:
+        fa_chosen.weighted_slopes(&k, &left[0, 0], &right[0, 0], &tile[0, 0], &sums[0, 0])
+
+
+def directional_tile(
+    const double[:, ::1] slopes, const double[:, ::1] values, ptrdiff_t first,
+    const double[:, ::1] shifts, double[:, ::1] tile
+):
+    """See `fastaif._compute.kernel_contractions`."""
+    cdef fa_kernel_rows k = _kernel_rows(slopes, values, first, tile)
+    with nogil:
+        fa_chosen.directional_tile(&k, &shifts[0, 0], &tile[0, 0])
+
+
+def directional_sums(
+    const double[:, ::1] tile, const double[:, ::1] right, const double[:, ::1] left,
+    double[:, ::1] rows, double[:, ::1] columns
+):
+    """See `fastaif._compute.kernel_contractions`."""
+    with nogil:
+        fa_chosen.directional_sums(
+            &tile[0, 0], tile.shape[0], tile.shape[1], &right[0, 0], &left[0, 0], &rows[0, 0],
+            &columns[0, 0])
+
+
+def mirror(const double[:, ::1] rows, ptrdiff_t start, double[:, ::1] out):
+    """See `fastaif._compute.kernel_contractions`."""
+    cdef ptrdiff_t stop = start + rows.shape[0]
+    with nogil:
+        fa_chosen.mirror(&rows[0, 0], rows.shape[1], start, stop, &out[0, 0], out.shape[1])
+
+
+def attack_directions(
+    const double[:, ::1] g, attack, double[:, ::1] out, double[::1] gains, double[::1] ties
+):
+    """See `fastaif._compute.row_geometry`."""
+    cdef const double[::1] weights = attack.weights
+    cdef double p = attack.p
+    cdef int failed
+    if g.shape[0] == 0 or g.shape[1] == 0:
+        gains[:] = 0.0
+        ties[:] = 0.0
+        return
+    with nogil:
+        failed = fa_chosen.attack_directions(
+            &g[0, 0], g.shape[0], g.shape[1], p, &weights[0], &out[0, 0], &gains[0], &ties[0])
+    if failed:
+        raise MemoryError("no memory for a row")
+
+
+def ascend_rows(
+    const double[:, ::1] t, const double[:, ::1] g, const double[::1] step, ball, bint steepest,
+    double[:, ::1] moved
+):
+    """See `fastaif._compute.row_geometry`."""
+    cdef double radius = ball[0], p = ball[1], largest = 0.0
+    cdef int failed
+    if t.shape[0] == 0 or t.shape[1] == 0:
+        return 0.0
+    with nogil:
+        failed = fa_chosen.ascend_rows(
+            &t[0, 0], &g[0, 0], t.shape[0], t.shape[1], &step[0], radius, p, steepest, &moved[0, 0],
+            &largest)
+    if failed:
+        raise MemoryError("no memory for a row")
+    return largest
+
+
+def random_points(
+    uint64_t seed, uint64_t draw, uint64_t first_row, double radius, double p, double[:, ::1] u
+):
+    """See `fastaif._compute.row_geometry`."""
+    if u.shape[0] and u.shape[1]:
+        with nogil:
+            fa_chosen.random_points(
+                seed, draw, first_row, radius, p, &u[0, 0], u.shape[0], u.shape[1])
+
+
+def linear_pgd(
+    const double[::1] prediction, const double[::1] y, inner, steps, double[:, ::1] out
+):
+    """See `fastaif._compute.linear_pgd`."""
+    cdef const double[::1] slopes = steps.slopes
+    cdef fa_inner inside
+    cdef fa_steps s
+    cdef int failed
+    if out.shape[0] == 0 or out.shape[1] == 0:
+        return
+    inside.loss, inside.delta = inner.loss, inner.delta
+    s.p, s.radius, s.step, s.seed = steps.p, steps.radius, steps.step, steps.seed
+    s.slopes, s.free, s.first_row = &slopes[0], slopes.shape[0], steps.first_row
+    s.n_steps, s.draws = steps.n_steps, steps.draws
+    with nogil:
+        failed = fa_chosen.linear_pgd(
+            &prediction[0], &y[0], prediction.shape[0], &inside, &s, &out[0, 0])
+    if failed:
+        raise MemoryError("no memory for a row")
+
+
+def solve_draws(double[:, :, ::1] matrices, double[:, ::1] vectors, double[::1] pivots):
+    """See `fastaif._compute.solve_draws`."""
+    cdef int failed
+    if vectors.shape[0] == 0 or vectors.shape[1] == 0:
+        return
+    with nogil:
+        failed = fa_chosen.solve_draws(
+            &matrices[0, 0, 0], &vectors[0, 0], &pivots[0], vectors.shape[0], vectors.shape[1])
+    if failed:
+        raise MemoryError("no memory for a row")
+
+
+def linear_products(
+    x, const double[::1] c, const double[::1] shift, const double[::1] inverse_scale,
+    const double[:, ::1] U, double[:, ::1] out
+):
+    """See `fastaif._compute.hessian_products`."""
+    cdef fa_rows r = _inputs(x)
+    cdef int failed
+    with nogil:
+        failed = fa_chosen.linear_products(
+            &r, &c[0], _start(shift), _start(inverse_scale), &U[0, 0], U.shape[1], &out[0, 0])
+    if failed:
+        raise MemoryError("no memory for a block of rows")
 
 
 def exp(const double[::1] x, double[::1] out):

@@ -24,6 +24,11 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "quadratic_moments.h"
 #include "bootstrap_start.h"
 #include "bootstrap_sums.h"
+#include "kernel_tiles.h"
+#include "kernel_contractions.h"
+#include "attacks.h"
+#include "solve_draws.h"
+#include "hessian_products.h"
 #include "tested_parts.h"
 
 #ifdef FA_TARGET

@@ -9,7 +9,7 @@
 #define FASTAIF_BLOCKS_H
 
 #include "operations.h"
-#include "vectors.h"
+#include "row_geometry.h"
 
 typedef struct {
     ptrdiff_t m, panels, capacity; /* rows that fit, a multiple of PANEL */
@@ -143,27 +143,6 @@ INLINE void predict_all(
         predict_rows(x, first, row, b, intercept, single, shifted, measure, 1);
 }
 
-/* The lp norm of values, scaled by the largest where powers could over- or underflow. */
-static double row_norm(const double *v, ptrdiff_t m, double p)
-{
-    double largest = 0.0, total = 0.0;
-    for (ptrdiff_t k = 0; k < m; k++)
-        if (!(fabs(v[k]) <= largest))
-            largest = fabs(v[k]);
-    if (p == 1.0) {
-        for (ptrdiff_t k = 0; k < m; k++)
-            total += fabs(v[k]);
-        return total;
-    }
-    if (isinf(p) || largest == 0.0 || !(largest < INFINITY))
-        return largest;
-    for (ptrdiff_t k = 0; k < m; k++) {
-        double u = v[k] / largest;
-        total += p == 2.0 ? u * u : pow(fabs(u), p);
-    }
-    return largest * (p == 2.0 ? sqrt(total) : pow(total, 1.0 / p));
-}
-
 /* Norms that the sweep did not give: of any p, in other units, or of extreme squares. */
 static void norms_apart(
     const fa_rows *x, ptrdiff_t first, ptrdiff_t row, const fa_norm_of *norm_of, fa_block *b,
@@ -176,7 +155,7 @@ static void norms_apart(
         double input = x->doubles ? x->doubles[at] : (double)x->singles[at];
         buffer[j] = inverse ? (input - shift[j]) * inverse[j] : input;
     }
-    b->norms[row] = row_norm(buffer, x->m, norm_of->p);
+    b->norms[row] = norm_of_row(buffer, x->m, norm_of->p);
 }
 
 /* Whether some of them are so small or large that their squares are not to be relied upon. */

@@ -18,6 +18,26 @@ typedef struct {
     int (*bootstrap_sums)(
         const fa_rows *, const double *, const fa_predictor *, const fa_inner *, const fa_draws *,
         const double *, ptrdiff_t, const fa_draw_sums *);
+    int (*kernel_tile)(const fa_pairs *, ptrdiff_t *);
+    void (*weighted_slopes)(
+        const fa_kernel_rows *, const double *, const double *, double *, double *);
+    void (*directional_tile)(const fa_kernel_rows *, const double *, double *);
+    void (*directional_sums)(
+        const double *, ptrdiff_t, ptrdiff_t, const double *, const double *, double *, double *);
+    void (*mirror)(const double *, ptrdiff_t, ptrdiff_t, ptrdiff_t, double *, ptrdiff_t);
+    int (*attack_directions)(
+        const double *, ptrdiff_t, ptrdiff_t, double, const double *, double *, double *, double *);
+    int (*ascend_rows)(
+        const double *, const double *, ptrdiff_t, ptrdiff_t, const double *, double, double, int,
+        double *, double *);
+    void (*random_points)(
+        uint64_t, uint64_t, uint64_t, double, double, double *, ptrdiff_t, ptrdiff_t);
+    int (*linear_pgd)(
+        const double *, const double *, ptrdiff_t, const fa_inner *, const fa_steps *, double *);
+    int (*solve_draws)(double *, double *, double *, ptrdiff_t, ptrdiff_t);
+    int (*linear_products)(
+        const fa_rows *, const double *, const double *, const double *, const double *, ptrdiff_t,
+        double *);
     void (*exp)(const double *, double *, ptrdiff_t);
     void (*negative_log)(const double *, double *, ptrdiff_t);
     void (*log1p)(const double *, double *, ptrdiff_t);

@@ -48,7 +48,7 @@ static void draw_panel(
 {
     ptrdiff_t ahead = first % ROWS_OF_COUNTER;
     uint64_t four = (uint64_t)(first / ROWS_OF_COUNTER);
-    fa_keys keys = keys_of(d->all->seed);
+    fa_keys keys = keys_of(d->all->seed, BOOTSTRAP_WEIGHTS);
     for (int c = 0; c < PANEL; c += FA_LANES) {
         vu numbers;
         for (int l = 0; l < FA_LANES; l++)

@@ -75,7 +75,40 @@ typedef struct {
     double *gradient, *mixed, *scalars;
 } fa_draw_sums;
 
-/* Every operation returns 0, or -1 where memory ran out. */
+enum { RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK };
+
+typedef struct {
+    int kind, degree, output_layer;
+    double gamma, coef0;
+} fa_kernel;
+
+/* A tile of pairs: inner products in `values`, of which kernels are made; `slopes` may be null. */
+typedef struct {
+    const fa_kernel *kernel;
+    const double *x, *z; /* (n_rows, m), (n_columns, m) */
+    ptrdiff_t n_rows, n_columns, m;
+    const double *x_squares, *z_squares;
+    ptrdiff_t offset;
+    double *values, *slopes;
+    ptrdiff_t value_stride, slope_stride;
+} fa_pairs;
+
+/* K and a of a tile in rows that may be longer. */
+typedef struct {
+    const double *slopes, *values;
+    ptrdiff_t slope_stride, value_stride, n_rows, n_columns;
+} fa_kernel_rows;
+
+/* Projected gradient ascent of a linear predictor, in the units of the ball. */
+typedef struct {
+    double p, radius;
+    const double *slopes; /* (free,) */
+    ptrdiff_t free, n_steps, draws;
+    double step;
+    uint64_t seed, first_row;
+} fa_steps;
+
+/* Operations that return something return 0, or -1 where memory ran out. */
 #define FA_OPERATIONS(isa)                                                                       \
     int fa_linear_sums_##isa(                                                                    \
         const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int need,   \
@@ -91,6 +124,35 @@ typedef struct {
     int fa_bootstrap_sums_##isa(                                                                 \
         const fa_rows *, const double *norms, const fa_predictor *, const fa_inner *,            \
         const fa_draws *, const double *thetas, ptrdiff_t d, const fa_draw_sums *);              \
+    int fa_kernel_tile_##isa(const fa_pairs *, ptrdiff_t *kinks);                                \
+    void fa_weighted_slopes_##isa(                                                               \
+        const fa_kernel_rows *, const double *left, const double *right, double *tile,           \
+        double *sums);                                                                           \
+    void fa_directional_tile_##isa(                                                              \
+        const fa_kernel_rows *, const double *shifts, double *tile);                             \
+    void fa_directional_sums_##isa(                                                              \
+        const double *tile, ptrdiff_t n_rows, ptrdiff_t n_columns, const double *right,          \
+        const double *left, double *rows, double *columns);                                      \
+    void fa_mirror_##isa(                                                                        \
+        const double *rows, ptrdiff_t stride, ptrdiff_t start, ptrdiff_t stop, double *out,      \
+        ptrdiff_t out_stride);                                                                   \
+    int fa_attack_directions_##isa(                                                              \
+        const double *g, ptrdiff_t m, ptrdiff_t n, double p, const double *weights, double *out, \
+        double *gains, double *ties);                                                            \
+    int fa_ascend_rows_##isa(                                                                    \
+        const double *t, const double *g, ptrdiff_t n, ptrdiff_t m, const double *step,          \
+        double radius, double p, int steepest, double *moved, double *largest);                  \
+    void fa_random_points_##isa(                                                                 \
+        uint64_t seed, uint64_t draw, uint64_t first_row, double radius, double p, double *u,    \
+        ptrdiff_t n, ptrdiff_t m);                                                               \
+    int fa_linear_pgd_##isa(                                                                     \
+        const double *prediction, const double *y, ptrdiff_t n, const fa_inner *,                \
+        const fa_steps *, double *out);                                                          \
+    int fa_solve_draws_##isa(                                                                    \
+        double *matrices, double *vectors, double *pivots, ptrdiff_t count, ptrdiff_t d);        \
+    int fa_linear_products_##isa(                                                                \
+        const fa_rows *, const double *c, const double *shift, const double *inverse_scale,      \
+        const double *U, ptrdiff_t count, double *out);                                          \
     void fa_exp_##isa(const double *x, double *out, ptrdiff_t n);                                \
     void fa_negative_log_##isa(const double *x, double *out, ptrdiff_t n);                       \
     void fa_log1p_##isa(const double *x, double *out, ptrdiff_t n);

@@ -1,13 +1,16 @@
-/* Random weights of the Bayesian bootstrap, a draw a lane: the counterpart of _compute/_philox.py,
-   whose numbers these are. Philox 4x32 with ten rounds gives the numbers of four rows for one
-   counter (row / 4, 0, draw). */
+/* Random numbers: the counterpart of _compute/_philox.py, whose numbers these are.
+
+   The weights of the Bayesian bootstrap come in vectors, a draw a lane: Philox 4x32 with ten rounds
+   gives the numbers of four rows for one counter (row / 4, 0, draw). Starts of attacks are few, and
+   come one by one. */
 #ifndef FASTAIF_PHILOX_H
 #define FASTAIF_PHILOX_H
 
 #include "elementary.h"
 
 #define ROWS_OF_COUNTER 4
-#define BOOTSTRAP_WEIGHTS 8 /* the purpose, of fastaif/_compute/_philox.py */
+#define ATTACK_STARTS 1 /* the purposes, of fastaif/_compute/_philox.py */
+#define BOOTSTRAP_WEIGHTS 8
 
 typedef uint64_t vu __attribute__((vector_size(8 * FA_LANES)));
 
@@ -32,10 +35,10 @@ typedef struct {
     uint64_t first[ROUNDS], second[ROUNDS];
 } fa_keys;
 
-static fa_keys keys_of(uint64_t seed)
+static fa_keys keys_of(uint64_t seed, uint32_t purpose)
 {
     fa_keys keys;
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32) ^ BOOTSTRAP_WEIGHTS;
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32) ^ purpose;
     for (int round = 0; round < ROUNDS; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
         keys.first[round] = k0;
         keys.second[round] = k1;
@@ -61,6 +64,18 @@ INLINE void exponentials(const fa_keys *keys, uint64_t four, vu draws, vd *out)
     out[1] = exponential_of(c1);
     out[2] = exponential_of(c2);
     out[3] = exponential_of(c3);
+}
+
+/* A counter of four words becomes four random words. */
+static void philox(const fa_keys *keys, uint64_t *c)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t p0 = 0xD2511F53 * c[0], p1 = 0xCD9E8D57 * c[2];
+        c[0] = (p1 >> 32) ^ c[1] ^ keys->first[round];
+        c[2] = (p0 >> 32) ^ c[3] ^ keys->second[round];
+        c[1] = p1 & LOW_WORD;
+        c[3] = p0 & LOW_WORD;
+    }
 }
 
 #endif

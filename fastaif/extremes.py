@@ -152,6 +152,7 @@ class Extremes:
         change, here = self.changes(U, base, t, slopes)
         value, side = objective(change)
         for n in range(climb.n_steps):
+            t, here = map(np.ascontiguousarray, (t, here))
             get("ascend_rows")(t, here, side * step, ball, climb.leap and n == 0, moved)
             trial, there = self.changes(U, base, moved, slopes)
             new_value, new_side = objective(trial)

@@ -147,7 +147,8 @@ class _Walk:
             lengths = np.clip(self.lengths * norms, 1e-6 * self.radius, 1e3 * self.radius)
         moved = np.empty(here.t.shape)
         ball = self.radius, float(self.problem.ball.p)
-        get("ascend_rows")(here.t, here.slopes, lengths, ball, False, moved)
+        t, slopes = map(np.ascontiguousarray, (here.t, here.slopes))
+        get("ascend_rows")(t, slopes, lengths, ball, False, moved)
         return moved - here.t
 
     def remember(self, here: _Place, there: _Place) -> None:

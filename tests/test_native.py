@@ -172,12 +172,25 @@ def test_the_instruction_set_can_be_forced():
     assert "no instruction set 'mmx'; it has" in failed.stderr
 
 
-def test_the_native_path_never_imports_numba():
+NUMBA_FREE = {
+    "linear": "fa.aif(fa.LinearRegression().fit(X, y), X, y).verify(1e-3)",
+    "bootstrap": "fa.aif(fa.LogisticRegression().fit(X, y > 1), X, y > 1).conf_int(n_draws=20)",
+    "solver": "fa.aif(fa.LinearRegression().fit(X, y), X, y, solver='cg').influence",
+    "kernel": "fa.aif(fa.KernelRegression(alpha=0.1).fit(X, y), X, y).influence",
+    "tangent kernel": (
+        "fa.aif(fa.KernelRegression(alpha=0.1, kernel=fa.kernels.NTK()).fit(X, y), X, y).influence"
+    ),
+    "attack": "fa.attack(fa.LinearRegression().fit(X, y), X, y, eps=0.1, method='pgd')",
+}
+
+
+@pytest.mark.parametrize("task", NUMBA_FREE)
+def test_the_native_path_never_imports_numba(task):
     native_or_skip()
     code = (
         "import sys, numpy as np, fastaif as fa\n"
         "X = np.random.default_rng(0).normal(size=(60, 3)); y = X.sum(1) + X[:, 0] ** 2\n"
-        "fa.aif(fa.LinearRegression().fit(X, y), X, y).influence\n"
+        f"{NUMBA_FREE[task]}\n"
         "assert 'numba' not in sys.modules"
     )
     assert run(code).stderr == ""

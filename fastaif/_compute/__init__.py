@@ -52,7 +52,13 @@ OPERATIONS = {
     "ball_ascent": "trust_region",
     "smooth_ball_ascent": "smooth_trust_region",
 }
-NATIVE = frozenset({"linear_sums", "quadratic_moments", "bootstrap_start", "bootstrap_sums"})
+NATIVE = frozenset(
+    {
+        "linear_sums", "quadratic_moments", "bootstrap_start", "bootstrap_sums", "kernel_tile",
+        "weighted_slopes", "directional_tile", "directional_sums", "mirror", "attack_directions",
+        "ascend_rows", "random_points", "linear_pgd", "solve_draws", "linear_products",
+    }
+)  # fmt: skip
 BACKENDS = ("auto", "numba", "native")
 
 _chosen = "auto"
