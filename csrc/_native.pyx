@@ -98,6 +98,38 @@ cdef extern from "dispatch.h" nogil:
         uint64_t seed
         uint64_t first_row
 
+    ctypedef struct fa_basis:
+        int kind
+        int degree
+        ptrdiff_t m
+        ptrdiff_t d
+        const double *frequencies
+        const double *phases
+        const double *shift
+        const double *inverse_scale
+        const double *out_shift
+        const double *out_inverse_scale
+
+    ctypedef struct fa_attack:
+        double p
+        const double *weights
+
+    ctypedef struct fa_given_block:
+        ptrdiff_t d
+        ptrdiff_t k
+        const double *v
+        const double *f
+        const double *norms
+        const double *gains
+        const double *ties
+        const double *y
+        const double *w
+
+    cdef enum:
+        FEATURES
+        GRADIENTS
+        MOVES
+
     ctypedef struct fa_table:
         const char *name
         int (*linear_sums)(
@@ -134,6 +166,14 @@ cdef extern from "dispatch.h" nogil:
         int (*linear_products)(
             const fa_rows *, const double *, const double *, const double *, const double *, ptrdiff_t,
             double *) noexcept nogil
+        int (*basis_sums)(
+            const fa_rows *, const fa_basis *, const fa_predictor *, const fa_norm_of *,
+            const fa_attack *, const fa_inner *, int, const fa_sums *) noexcept nogil
+        int (*block_sums)(
+            const fa_given_block *, const fa_inner *, int, double *, const fa_sums *, double *) noexcept nogil
+        int (*basis_moments)(const fa_rows *, const fa_basis *, const double *, double *) noexcept nogil
+        int (*basis_parts)(
+            const fa_basis *, int, const double *, const double *, ptrdiff_t, double *) noexcept nogil
         void (*exp)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*negative_log)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*log1p)(const double *, double *, ptrdiff_t) noexcept nogil
@@ -446,6 +486,130 @@ def linear_products(
             &r, &c[0], _start(shift), _start(inverse_scale), &U[0, 0], U.shape[1], &out[0, 0])
     if failed:
         raise MemoryError("no memory for a block of rows")
+
+
+cdef class _Basis:
+    """A basis for C, with the arrays that it points into."""
+
+    cdef const double[:, ::1] frequencies
+    cdef const double[::1] phases, shift, inverse_scale, out_shift, out_inverse_scale
+    cdef fa_basis basis
+
+    def __init__(self, basis, ptrdiff_t m, ptrdiff_t d):
+        self.frequencies, self.phases = basis.frequencies, basis.phases
+        self.shift, self.inverse_scale = basis.shift, basis.inverse_scale
+        self.out_shift, self.out_inverse_scale = basis.out_shift, basis.out_inverse_scale
+        self.basis.kind, self.basis.degree = basis.kind, basis.degree
+        self.basis.m, self.basis.d = m, d
+        self.basis.frequencies = &self.frequencies[0, 0] if self.frequencies.size else NULL
+        self.basis.phases = _start(self.phases)
+        self.basis.shift, self.basis.inverse_scale = _start(self.shift), _start(self.inverse_scale)
+        self.basis.out_shift = _start(self.out_shift)
+        self.basis.out_inverse_scale = _start(self.out_inverse_scale)
+
+
+cdef fa_sums _sums(double[:, ::1] hessian, double[:, ::1] vectors, double[::1] scalars):
+    cdef fa_sums out
+    out.hessian = &hessian[0, 0] if hessian.shape[0] else NULL
+    out.vectors, out.scalars = &vectors[0, 0], &scalars[0]
+    return out
+
+
+cdef fa_inner _natural(inner):
+    """The loss where there is no attack: no multipliers."""
+    cdef fa_inner inside
+    inside.loss, inside.delta, inside.kappa = inner.loss, inner.delta, inner.kappa
+    inside.smoothing, inside.exponent, inside.multiplier = inner.smoothing, inner.exponent, NULL
+    return inside
+
+
+def basis_sums(rows, basis, predictor, norm_of, attack, inner, int need, sums):
+    """See `fastaif._compute.basis_sums`."""
+    cdef const double[::1] y = rows.y, weight = rows.weight, beta = predictor.beta
+    cdef const double[::1] norm_shift = norm_of.shift, norm_scale = norm_of.inverse_scale
+    cdef const double[::1] weights = attack.weights
+    cdef fa_rows r = _inputs(rows.x)
+    cdef _Basis b = _Basis(basis, r.m, beta.shape[0])
+    cdef fa_predictor f
+    cdef fa_norm_of norm
+    cdef fa_attack steepest
+    cdef fa_inner inside = _natural(inner)
+    cdef fa_sums out = _sums(sums.hessian, sums.vectors, sums.scalars)
+    cdef int failed
+    r.y, r.weight = _start(y), _start(weight)
+    f.beta, f.intercept, f.shift, f.inverse_scale = &beta[0], predictor.intercept, NULL, NULL
+    norm.p, norm.shift, norm.inverse_scale = norm_of.p, _start(norm_shift), _start(norm_scale)
+    steepest.p, steepest.weights = attack.p, &weights[0]
+    with nogil:
+        failed = fa_chosen.basis_sums(&r, &b.basis, &f, &norm, &steepest, &inside, need, &out)
+    if failed:
+        raise MemoryError("no memory for a block of features")
+
+
+def block_sums(
+    block, directions, const double[::1] y, const double[::1] w, inner, int need,
+    double[:, ::1] rates, sums
+):
+    """See `fastaif._compute.basis_sums`."""
+    cdef const double[:, ::1] v = block.v
+    cdef const double[::1] f = block.f, norms = block.norms
+    cdef const double[::1] gains = directions.gains, ties = directions.ties
+    cdef fa_given_block given
+    cdef fa_inner inside = _natural(inner)
+    cdef fa_sums out = _sums(sums.hessian, sums.vectors, sums.scalars)
+    cdef double factor = 1.0
+    cdef int failed
+    given.d, given.k = v.shape[0], v.shape[1]
+    given.v, given.f, given.y, given.w = &v[0, 0], &f[0], &y[0], &w[0]
+    given.norms, given.gains, given.ties = _start(norms), _start(gains), _start(ties)
+    with nogil:
+        failed = fa_chosen.block_sums(&given, &inside, need, &rates[0, 0], &out, &factor)
+    if failed:
+        raise MemoryError("no memory for a block of features")
+    return factor
+
+
+def basis_moments(rows, basis, const double[::1] origin, double[:, ::1] totals):
+    """See `fastaif._compute.basis_moments`."""
+    cdef const double[::1] weight = rows.weight
+    cdef fa_rows r = _inputs(rows.x)
+    cdef _Basis b = _Basis(basis, r.m, origin.shape[0])
+    cdef int failed
+    r.weight = _start(weight)
+    with nogil:
+        failed = fa_chosen.basis_moments(&r, &b.basis, &origin[0], &totals[0, 0])
+    if failed:
+        raise MemoryError("no memory for a block of features")
+
+
+cdef _basis_part(
+    basis, int part, const double[:, ::1] u, const double *with_, ptrdiff_t d,
+    double[:, ::1] out
+):
+    cdef _Basis b = _Basis(basis, u.shape[0], d)
+    cdef int failed
+    with nogil:
+        failed = fa_chosen.basis_parts(&b.basis, part, &u[0, 0], with_, u.shape[1], &out[0, 0])
+    if failed:
+        raise MemoryError("no memory for a block of features")
+
+
+def basis_features(const double[:, ::1] u, basis, double[:, ::1] v):
+    """See `fastaif._compute.basis_features`."""
+    if v.size:
+        _basis_part(basis, FEATURES, u, NULL, v.shape[0], v)
+
+
+def basis_gradients(const double[:, ::1] u, basis, const double[::1] beta, double[:, ::1] g):
+    """See `fastaif._compute.basis_features`."""
+    if g.size:
+        _basis_part(basis, GRADIENTS, u, &beta[0], beta.shape[0], g)
+
+
+def basis_moves(const double[:, ::1] u, basis, const double[:, ::1] p, double[:, ::1] out):
+    """See `fastaif._compute.basis_features`."""
+    if out.size:
+        _basis_part(basis, MOVES, u, &p[0, 0], out.shape[0], out)
 
 
 def exp(const double[::1] x, double[::1] out):

@@ -29,6 +29,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "attacks.h"
 #include "solve_draws.h"
 #include "hessian_products.h"
+#include "basis_sums.h"
 #include "tested_parts.h"
 
 #ifdef FA_TARGET

@@ -8,8 +8,9 @@
      fa_bootstrap_start_##isa, fa_bootstrap_sums_##isa, fa_kernel_tile_##isa,                    \
      fa_weighted_slopes_##isa, fa_directional_tile_##isa, fa_directional_sums_##isa,             \
      fa_mirror_##isa, fa_attack_directions_##isa, fa_ascend_rows_##isa, fa_random_points_##isa,  \
-     fa_linear_pgd_##isa, fa_solve_draws_##isa, fa_linear_products_##isa, fa_exp_##isa,          \
-     fa_negative_log_##isa, fa_log1p_##isa}
+     fa_linear_pgd_##isa, fa_solve_draws_##isa, fa_linear_products_##isa,                        \
+     fa_basis_sums_##isa, fa_block_sums_##isa, fa_basis_moments_##isa, fa_basis_parts_##isa,     \
+     fa_exp_##isa, fa_negative_log_##isa, fa_log1p_##isa}
 
 static const fa_table tables[] = {
 #if defined(__x86_64__)

@@ -38,6 +38,14 @@ typedef struct {
     int (*linear_products)(
         const fa_rows *, const double *, const double *, const double *, const double *, ptrdiff_t,
         double *);
+    int (*basis_sums)(
+        const fa_rows *, const fa_basis *, const fa_predictor *, const fa_norm_of *,
+        const fa_attack *, const fa_inner *, int, const fa_sums *);
+    int (*block_sums)(
+        const fa_given_block *, const fa_inner *, int, double *, const fa_sums *, double *);
+    int (*basis_moments)(const fa_rows *, const fa_basis *, const double *, double *);
+    int (*basis_parts)(
+        const fa_basis *, int, const double *, const double *, ptrdiff_t, double *);
     void (*exp)(const double *, double *, ptrdiff_t);
     void (*negative_log)(const double *, double *, ptrdiff_t);
     void (*log1p)(const double *, double *, ptrdiff_t);

@@ -16,7 +16,8 @@ enum {
     NEED_NORM = 4,
     NEED_LOSS = 8,
     NEED_YARDSTICK = 16,
-    NEED_MIXED = 32
+    NEED_MIXED = 32,
+    NEED_MOMENTS = 128
 };
 
 enum {
@@ -99,6 +100,27 @@ typedef struct {
     ptrdiff_t slope_stride, value_stride, n_rows, n_columns;
 } fa_kernel_rows;
 
+enum { QUADRATIC, POWERS, FOURIER };
+enum { FEATURES, GRADIENTS, MOVES };
+
+typedef struct {
+    int kind, degree;
+    ptrdiff_t m, d;
+    const double *frequencies, *phases; /* (d, m) and (d,), Fourier's */
+    const double *shift, *inverse_scale, *out_shift, *out_inverse_scale;
+} fa_basis;
+
+typedef struct {
+    double p;
+    const double *weights;
+} fa_attack;
+
+/* A block of k rows with its features by columns, (d, k); no gains and ties without NEED_MIXED. */
+typedef struct {
+    ptrdiff_t d, k;
+    const double *v, *f, *norms, *gains, *ties, *y, *w;
+} fa_given_block;
+
 /* Projected gradient ascent of a linear predictor, in the units of the ball. */
 typedef struct {
     double p, radius;
@@ -153,6 +175,17 @@ typedef struct {
     int fa_linear_products_##isa(                                                                \
         const fa_rows *, const double *c, const double *shift, const double *inverse_scale,      \
         const double *U, ptrdiff_t count, double *out);                                          \
+    int fa_basis_sums_##isa(                                                                     \
+        const fa_rows *, const fa_basis *, const fa_predictor *, const fa_norm_of *,             \
+        const fa_attack *, const fa_inner *, int need, const fa_sums *);                         \
+    int fa_block_sums_##isa(                                                                     \
+        const fa_given_block *, const fa_inner *, int need, double *rates, const fa_sums *,      \
+        double *factor);                                                                         \
+    int fa_basis_moments_##isa(                                                                  \
+        const fa_rows *, const fa_basis *, const double *origin, double *totals);                \
+    int fa_basis_parts_##isa(                                                                    \
+        const fa_basis *, int part, const double *u, const double *with, ptrdiff_t k,            \
+        double *out);                                                                            \
     void fa_exp_##isa(const double *x, double *out, ptrdiff_t n);                                \
     void fa_negative_log_##isa(const double *x, double *out, ptrdiff_t n);                       \
     void fa_log1p_##isa(const double *x, double *out, ptrdiff_t n);

@@ -85,6 +85,41 @@ INLINE double largest_lane(vd a)
     return largest;
 }
 
+/* FA_LANES vectors, whose lanes become vectors. */
+INLINE void transpose(vd *a)
+{
+#if FA_LANES == 2
+    vd first = SHUFFLE(a[0], a[1], 0, 2);
+    a[1] = SHUFFLE(a[0], a[1], 1, 3);
+    a[0] = first;
+#elif FA_LANES == 4
+    vd b[4];
+    for (int i = 0; i < 4; i += 2) {
+        b[i] = SHUFFLE(a[i], a[i + 1], 0, 4, 2, 6);
+        b[i + 1] = SHUFFLE(a[i], a[i + 1], 1, 5, 3, 7);
+    }
+    for (int i = 0; i < 2; i++) {
+        a[i] = SHUFFLE(b[i], b[i + 2], 0, 1, 4, 5);
+        a[i + 2] = SHUFFLE(b[i], b[i + 2], 2, 3, 6, 7);
+    }
+#elif FA_LANES == 8
+    vd b[8], c[8];
+    for (int i = 0; i < 8; i += 2) {
+        b[i] = SHUFFLE(a[i], a[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+        b[i + 1] = SHUFFLE(a[i], a[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int j = i; j < i + 2; j++) {
+            c[j] = SHUFFLE(b[j], b[j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            c[j + 2] = SHUFFLE(b[j], b[j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (int i = 0; i < 4; i++) {
+        a[i] = SHUFFLE(c[i], c[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        a[i + 4] = SHUFFLE(c[i], c[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#endif
+}
+
 /* The vector whose lane l is the sum of the lanes of a[l]: a transposition that adds. */
 INLINE vd sums_of_rows(const vd *a)
 {

@@ -9,7 +9,7 @@ byproduct, bounds the minimum as closely as wanted.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .basis_problem import BasisProblem
 from .expansion import Expansion
 from .extremes import Extremes
+from .norms import lp_norm
 from .smooth_robust import Smoothing, SmoothRobust
 from .solvers.continuation import Centre, Path, find_centre, newton_step
 from .solvers.newton import Local, minimize
@@ -72,6 +73,9 @@ class Follower:
         """The optimum to a relative gap of `goal`, from θ = `start`."""
         goal, path, width = max(goal, _LEAST_GOAL), Path(), _WIDEST
         constant = constant_model(self.problem, start.size)
+        if hides_everything(self.problem, self.radius):
+            value = self.objective(constant)
+            return Found(constant, value, value, 0.0)
         found = self._shortened(start, constant)
         start = found.theta
         scales, stalled = self._scales(start), 0
@@ -189,6 +193,28 @@ class Follower:
         steepest = np.sqrt(float(np.sum(found.gradient**2 / metric)))
         bound = found.value - steepest * np.sqrt(reach)
         return float(bound) if np.isfinite(bound) else -np.inf, here.residual
+
+
+def hides_everything(problem: BasisProblem, radius: float) -> bool:
+    """Whether one point is within every sample's reach, and the model has an intercept.
+
+    Moved there, the samples look the same: no θ does better than a constant.
+    """
+    ball, source = problem.ball, problem.source
+    if not problem.model.fit_intercept or not np.all(ball.scale > 0.0):
+        return False
+    low, high = np.full((2, source.n_columns), np.inf) * [[1.0], [-1.0]]
+
+    def blocks() -> Iterator[Array]:
+        for rows in source.chunks():
+            x, w = source.inputs(*rows), source.weights(*rows)
+            yield x[w > 0] if w.size else x
+
+    for x in blocks():
+        low = np.minimum(low, x.min(axis=0, initial=np.inf))
+        high = np.maximum(high, x.max(axis=0, initial=-np.inf))
+    middle = low + 0.5 * (high - low)
+    return all(np.all(lp_norm((x - middle) / ball.scale, ball.p) <= radius) for x in blocks())
 
 
 def constant_model(problem: BasisProblem, size: int) -> Array:

@@ -27,6 +27,8 @@ from .sharing import Sharing
 
 _HALVINGS = 30
 _VERTICES = 3
+_ROUNDING = 1e-15  # of the mean loss
+_STILL = 1e-15  # of the budget
 
 
 class Place(NamedTuple):
@@ -84,26 +86,31 @@ def _climb(
     n_steps: int,
 ) -> tuple[Array, float]:
     """The attack where the ascent from t ends, and the mean loss there."""
-    here = at(t)
+    here, last = at(t), np.inf
     for _ in range(n_steps):
         gains = lp_norm(here.slopes, conjugate(p))
         lengths = budget * sharing.budgets(gains, omega)
         move = lengths[:, None] * dual_direction(here.slopes, p) - t
-        found = _rise(at, t, here, move)
-        if found is None:
+        change = float(np.abs(move).max(initial=0.0))
+        found = _rise(at, t, here, move, change < 0.9 * last)
+        if found is None or change <= _STILL * budget:
             break
-        t, here = found
+        (t, here), last = found, change
     return t, here.value
 
 
 def _rise(
-    at: Callable[[Array], Place], t: Array, here: Place, move: Array
+    at: Callable[[Array], Place], t: Array, here: Place, move: Array, shrinks: bool
 ) -> tuple[Array, Place] | None:
-    """As far along a move as the loss rises; halved until it does."""
-    size = 1.0
+    """As far along a move as the loss rises; halved until it does.
+
+    Where rounding hides whether it does, moves that shrink still lead to the maximum: it is the
+    last half of the digits that come from the gradient alone.
+    """
+    size, least = 1.0, here.value - _ROUNDING * abs(here.value)
     for _ in range(_HALVINGS):
         there = at(t + size * move)
-        if there.value > here.value:
+        if there.value > here.value or (shrinks and size == 1.0 and there.value >= least):
             return t + size * move, there
         size *= 0.5
     return None

@@ -57,6 +57,8 @@ NATIVE = frozenset(
         "linear_sums", "quadratic_moments", "bootstrap_start", "bootstrap_sums", "kernel_tile",
         "weighted_slopes", "directional_tile", "directional_sums", "mirror", "attack_directions",
         "ascend_rows", "random_points", "linear_pgd", "solve_draws", "linear_products",
+        "basis_sums", "block_sums", "basis_moments", "basis_features", "basis_gradients",
+        "basis_moves",
     }
 )  # fmt: skip
 BACKENDS = ("auto", "numba", "native")
