@@ -174,6 +174,8 @@ class InfluenceAccumulator:
             raise TypeError(
                 f"merge takes another InfluenceAccumulator, but was given {type(other).__name__}"
             )
+        if other is self and self.n_rows:
+            raise ValueError("an accumulator merged with itself would count its rows twice")
         refuse_unlike(self._problem, other._problem)
         merged = copy.copy(self)
         merged._problem = self._named(other._problem.model.columns)

@@ -18,6 +18,7 @@ Array = NDArray[Any]
 
 EMBEDDED = ("diabetes", "breast_cancer")
 _TARGETS = ("y", "target")
+_TWO_LABELS = "; a target of two labels takes --model logistic"
 _NUMBERED = "the nameless first column only numbers the rows and was left out"
 
 
@@ -89,7 +90,7 @@ def load_table(data: str | None, target: str | None, weights: str | None, labels
     return Table(
         title=data or EMBEDDED[0],
         X=frame[features].astype(np.float64),
-        y=_labels(frame[target]) if labels else _numbers(frame[target]),
+        y=_labels(frame[target]) if labels else _numbers(frame[target], _TWO_LABELS),
         weights=w,
         notes=(_NUMBERED,) if numbered else (),
     )
@@ -189,14 +190,16 @@ def _listing(names: list[str], shown: int = 12) -> str:
     return f"{text} and {len(names) - shown} more" if len(names) > shown else text
 
 
-def _numbers(column: pd.Series) -> Array:
+def _numbers(column: pd.Series, advice: str = "") -> Array:
     """A column as float64; refused unless it holds finite numbers only."""
     from pandas.api import types
 
     if not types.is_numeric_dtype(column.dtype) or types.is_complex_dtype(column.dtype):
         values = _labels(column)
         first = str(values[0])
-        raise ValueError(f"column {column.name!r} is not numeric (it begins with {first!r})")
+        raise ValueError(
+            f"column {column.name!r} is not numeric (it begins with {first!r}){advice}"
+        )
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     _refuse(column, ~np.isfinite(numbers))
     return numbers

@@ -146,7 +146,7 @@ def main(context: click.Context) -> None:
 @click.option("--p", default=2.0, callback=_parse_p, help="The attack's norm, from 1 to inf.")
 @click.option(
     "--order", type=float, default=math.inf, callback=_parse_p,
-    help="u of a budget that samples share, from 1; inf: each has its own.  [default: inf]",
+    help="u of a budget that samples share, from 1; inf: each has its own.",
 )  # fmt: skip
 @click.option(
     "--eps", callback=_parse_eps, metavar="E,E,...",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 _FLIPPED = 0.05  # of the weight
+_DEPARTED = 0.25  # a Newton step, of the predicted step: about the error of the predicted params
 _FADED = 0.25  # of s E‖∇_x ℓ‖: predicted costs are then too high by half where nothing flips
 
 
@@ -182,8 +183,10 @@ class InfluenceResult(Intervals):
         """Why the expansion is rough at ε, for a person; empty where nothing speaks against it.
 
         It is rough where the attacks of more than 5 % of the samples have turned round; where a
-        quarter of s E‖∇_x ℓ‖ would be gone; and, of order 1, where another sample is attacked.
-        Nothing of the first and last is known of an accumulated result. `verify` measures.
+        quarter of s E‖∇_x ℓ‖ would be gone; of order 1, where another sample is attacked; and, for
+        linear predictors with a factored H, where a Newton step on the robust objective from
+        the prediction would be a quarter of the step predicted, which takes a pass over the data.
+        Of an accumulated result the second alone is known. `verify` measures.
         """
         return self._roughness(eps)[0]
 
@@ -200,7 +203,17 @@ class InfluenceResult(Intervals):
             return f"{lost} of the loss's steepness in the inputs would be gone", RangeWarning
         if rows and self.order == 1.0 and eps > self.validity_radius:
             return "another sample has become the steepest", RangeWarning
+        if rows and eps > 0.0 and eps not in self._departures:
+            self._departures[eps] = self.problem.departure(self.influence, eps)
+        departure = self._departures.get(eps)
+        if departure is not None and not departure <= _DEPARTED:
+            return f"a Newton step would change the prediction by {departure:.0%}", RangeWarning
         return "", RangeWarning
+
+    @cached_property
+    def _departures(self) -> dict[float, float | None]:
+        """`problem.departure` at radii that were asked about."""
+        return {}
 
     def _warn_if_rough(self, radii: Array) -> None:
         largest = float(np.max(radii, initial=0.0))

@@ -209,6 +209,8 @@ def test_merge_with_an_empty_one():
     for merged in (full.merge(empty), empty.merge(full)):
         assert_same(merged.result(), wanted)
     assert empty.merge(empty).n_rows == 0
+    with pytest.raises(ValueError, match="would count its rows twice"):
+        full.merge(full)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -6,8 +6,9 @@ import warnings
 
 import numpy as np
 import pytest
-from makers import about, make
-from sklearn.datasets import load_diabetes
+from makers import DELTA, LOSS, about, estimator, make
+from naive import linear as twin
+from sklearn.datasets import load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
 import fastaif as fa
@@ -131,3 +132,71 @@ def test_the_report_marks_what_is_rough(diabetes):
     assert any(line.strip().startswith(f"{good:g}") and line.endswith("%") for line in lines)
     assert any(line.startswith("* Rough (") for line in lines)
     assert "Rough" not in result.summary(eps=[good])
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, np.inf])
+def test_the_departure_is_a_newton_step(kind, p):
+    """From the prediction, on the robust objective, whose gradient is taken by differences."""
+    data = make(kind, weighted=True)
+    model = estimator(kind, 0.03).fit(data.X, data.y, sample_weight=data.w)
+    result, eps = fa.aif(model, data.X, data.y, sample_weight=data.w, p=p), 0.02
+    theta = result.params + eps * result.influence
+
+    def objective(at):
+        return twin.robust_objective(
+            data.X, data.y, at, eps, alpha=0.03, loss=LOSS[kind], p=p, sample_weight=data.w,
+            delta=DELTA,
+        )  # fmt: skip
+
+    steps = 1e-6 * np.eye(len(theta))
+    gradient = np.array([objective(theta + h) - objective(theta - h) for h in steps]) / 2e-6
+    square = gradient @ np.linalg.solve(result.hessian, gradient)
+    wanted = np.sqrt(square / (result.influence @ result.hessian @ result.influence)) / eps
+    found = result.problem.departure(result.influence, eps)
+    assert found == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    X, y = scale(X[50:]), (y[50:] == 2).astype(int)
+    return fa.LogisticRegression().fit(X, y), X, y
+
+
+@pytest.mark.parametrize(("p", "eps"), [(1.0, 1e-3), (1.0, 0.01), (2.0, 0.1), (2.0, 0.3)])
+def test_smooth_and_still_rough(iris, p, eps):
+    """No sample flips, but the prediction is far off: too much by ten, or too little."""
+    model, X, y = iris
+    result = fa.aif(model, X, y, p=p)
+    found = result.verify(eps)
+    assert not 0.5 < found.predicted_cost / found.exact_cost < 2.0
+    assert "a Newton step would change the prediction by" in result.rough_at(eps)
+
+
+def test_little_noise(rng):
+    """A few flips are too many where residuals are small."""
+    X = rng.normal(size=(400, 5))
+    y = X @ [1.0, 0.5, -0.5, 0.0, 2.0] + 0.01 * rng.normal(size=400)
+    result = fa.aif(fa.LinearRegression().fit(X, y), X, y)
+    assert result.flip_fraction(2e-3) < 0.05
+    assert result.verify(2e-3).params_error > 0.5
+    assert result.rough_at(2e-3)
+    assert not result.rough_at(1e-4)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+def test_good_predictions_of_a_curved_loss_are_silent(iris, p):
+    model, X, y = iris
+    result = fa.aif(model, X, y, p=p)
+    eps = 1e-5 if p == 1.0 else 3e-3
+    found = result.verify(eps)
+    assert found.params_error < 0.1
+    assert result.rough_at(eps) == ""
+
+
+def test_astronomic_radii_are_rough(iris):
+    """The robust loss overflows there."""
+    _, X, _ = iris
+    y = np.arange(len(X)) % 7
+    result = fa.aif(fa.PoissonRegression().fit(X, y), X, y)
+    assert result.rough_at(1e4)
