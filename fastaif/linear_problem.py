@@ -118,7 +118,8 @@ class LinearProblem(SumProblem):
                 return np.inf
             gradient[:m] += reach * sums.gain * self.ball.gain_gradient(theta[:m])
             gradient += 2.0 * self.alpha * shrink(self.penalized, theta)
-            return float(np.sqrt(max(gradient @ self.solve(gradient), 0.0) / predicted))
+            square = float(gradient @ self.solve(gradient))
+            return float(np.sqrt(max(square, 0.0) / predicted))
 
     def kinks(self, influence: Array) -> validity.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
