@@ -29,6 +29,7 @@ TABLES = {
     "logistic": Table((), ("--quick",)),
     "squared error": Table(("--loss", "squared_error", "--no-cold"), ("--quick",)),
     "poisson": Table(("--loss", "poisson", "--no-cold"), ("--quick",)),
+    "first": Table((), ()),
     "stages": Table((), None),
     "quadratic": Table((), ("--quick",)),
     "robust": Table((), None, "cvxpy"),

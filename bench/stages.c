@@ -16,7 +16,7 @@ static double now(void)
     return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
 }
 
-static int ascending(const void *a, const void *b)
+static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -24,7 +24,7 @@ static int ascending(const void *a, const void *b)
 
 static double median(double *values)
 {
-    qsort(values, TRIALS, sizeof *values, ascending);
+    qsort(values, TRIALS, sizeof *values, by_size);
     return values[TRIALS / 2];
 }
 

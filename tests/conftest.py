@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -37,6 +38,14 @@ os.environ["MPLBACKEND"] = "Agg"
 hypothesis.settings.register_profile("fastaif", deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fastaif"))
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """What a test draws is gone after it."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture
