@@ -52,7 +52,8 @@ def measure(task: str, backend: str) -> tuple[float, bool]:
     with tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", SET_UP.format(task=task), backend],
-            env={**os.environ, "NUMBA_CACHE_DIR": cache}, capture_output=True, text=True, check=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": cache}, capture_output=True, text=True,
+            check=True,
         )  # fmt: skip
     seconds, imported = done.stdout.split()
     return float(seconds), imported != "0"
