@@ -135,7 +135,6 @@ cdef extern from "dispatch.h" nogil:
         int (*linear_sums)(
             const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int,
             const fa_sums *) noexcept nogil
-        int (*add_gram_of_columns)(const double *, ptrdiff_t, ptrdiff_t, double *) noexcept nogil
         int (*quadratic_moments)(
             const fa_rows *, const double *, const double *, const double *, double *) noexcept nogil
         int (*bootstrap_start)(
@@ -247,15 +246,6 @@ def quadratic_moments(rows, basis, const double[::1] weights, double[::1] moment
         failed = fa_chosen.quadratic_moments(&r, shift, inverse_scale, &weights[0], &moments[0])
     if failed:
         raise MemoryError("no memory for a block of rows")
-
-
-def add_gram_of_columns(const double[:, ::1] v, double[:, ::1] hessian):
-    """See `fastaif._compute._blas.add_gram_of_columns`."""
-    cdef int failed
-    with nogil:
-        failed = fa_chosen.add_gram_of_columns(&v[0, 0], v.shape[0], v.shape[1], &hessian[0, 0])
-    if failed:
-        raise MemoryError("no memory for a block of features")
 
 
 cdef class _Drawn:

@@ -20,7 +20,6 @@ FA_TEXT(GCC target(FA_TARGET))
 #endif
 
 #include "linear_sums.h"
-#include "column_gram.h"
 #include "quadratic_moments.h"
 #include "bootstrap_start.h"
 #include "bootstrap_sums.h"
@@ -30,6 +29,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "solve_draws.h"
 #include "hessian_products.h"
 #include "basis_sums.h"
+#include "basis_parts.h"
 #include "tested_parts.h"
 
 #ifdef FA_TARGET

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define TABLE(isa)                                                                              \
-    {#isa, fa_linear_sums_##isa, fa_add_gram_of_columns_##isa, fa_quadratic_moments_##isa,       \
+    {#isa, fa_linear_sums_##isa, fa_quadratic_moments_##isa,                                     \
      fa_bootstrap_start_##isa, fa_bootstrap_sums_##isa, fa_kernel_tile_##isa,                    \
      fa_weighted_slopes_##isa, fa_directional_tile_##isa, fa_directional_sums_##isa,             \
      fa_mirror_##isa, fa_attack_directions_##isa, fa_ascend_rows_##isa, fa_random_points_##isa,  \

@@ -9,7 +9,6 @@ typedef struct {
     int (*linear_sums)(
         const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int,
         const fa_sums *);
-    int (*add_gram_of_columns)(const double *, ptrdiff_t, ptrdiff_t, double *);
     int (*quadratic_moments)(
         const fa_rows *, const double *, const double *, const double *, double *);
     int (*bootstrap_start)(

@@ -135,8 +135,6 @@ typedef struct {
     int fa_linear_sums_##isa(                                                                    \
         const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int need,   \
         const fa_sums *);                                                                        \
-    int fa_add_gram_of_columns_##isa(                                                            \
-        const double *v, ptrdiff_t d, ptrdiff_t k, double *hessian);                             \
     int fa_quadratic_moments_##isa(                                                              \
         const fa_rows *, const double *shift, const double *inverse_scale,                       \
         const double *weights, double *moments);                                                 \
