@@ -93,9 +93,7 @@ def main() -> None:
         "ratio: the faster of NumPy's over fastaif's. differ by: with the same weights, over the "
         "largest entry.",
     ]
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.publish(lines, options.markdown)
 
 
 def _options() -> argparse.Namespace:

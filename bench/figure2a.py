@@ -114,9 +114,7 @@ def main() -> None:
         f"fastaif: {repetitions:,} repetitions a run; NumPy: {PEER_REPETITIONS} in each process, "
         f"with its own random numbers. On the same samples all agree to {TOLERANCE:.0e}.",
     ]
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.publish(lines, options.markdown)
 
 
 def _options() -> argparse.Namespace:

@@ -277,9 +277,7 @@ def main() -> None:
         "",
         *_notes(),
     ]
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.publish(lines, options.markdown)
 
 
 def _options() -> argparse.Namespace:

@@ -114,9 +114,7 @@ def main() -> None:
         "",
         *report.table(FIT_HEADER, [row for e in RADII for row in fit_rows(e, options.repeat)]),
     ]
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -10,6 +11,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = [f"{'-' * (width - 1)}:" for width in widths]
     return ["| " + " | ".join(_pad(row, widths)) + " |" for row in (header, rule, *rows)]
+
+
+def publish(lines: Sequence[str], file: Path | None) -> None:
+    """Print the lines, and write them to a file if there is to be one."""
+    text = "\n".join(lines)
+    print(text)
+    if file:
+        file.write_text(text + "\n", encoding="utf-8")
 
 
 def _pad(cells: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -65,9 +65,7 @@ def main() -> None:
         "",
         *report.table(HEADER, rows),
     ]
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

@@ -87,9 +87,7 @@ def main() -> None:
         f"{options.repeat} interleaved runs (Clarabel: one), ms",
         "", *report.table(HEADER, rows),
     ]  # fmt: skip
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":

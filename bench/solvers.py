@@ -69,9 +69,7 @@ def main() -> None:
         "",
         *report.table(HEADER, [row(n, m, options.repeat) for n, m in sizes]),
     ]
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.publish(lines, options.markdown)
 
 
 def _options() -> argparse.Namespace:

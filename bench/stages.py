@@ -59,9 +59,7 @@ def main() -> None:
         f"blocks; floor: m² flops at one thread's dgemm rate, {rate / 1e9:.0f} Gflop/s",
         "", *report.table(HEADER, rows),
     ]  # fmt: skip
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.publish(lines, options.markdown)
 
 
 if __name__ == "__main__":
