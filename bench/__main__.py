@@ -35,6 +35,8 @@ TABLES = {
     "robust": Table((), None, "cvxpy"),
     "robust_large": Table((), ("--no-clarabel",)),
     "bootstrap": Table((), ("--quick",)),
+    "batch": Table((), ("--quick",)),
+    "streams": Table((), ("--quick",)),
     "kernels": Table((), ("--quick",)),
     "network": Table((), None, "torch"),
     "solvers": Table((), ("--quick",)),

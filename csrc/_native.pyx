@@ -6,13 +6,23 @@ Every function has the name, arguments and results of its counterpart in
 """
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef extern from "dispatch.h" nogil:
     ctypedef struct fa_rows:
         const double *doubles
         const float *singles
+        ptrdiff_t n
+        ptrdiff_t m
+        const double *y
+        const double *weight
+
+    ctypedef struct fa_sparse_rows:
+        const double *doubles
+        const float *singles
+        const int32_t *columns
+        const int64_t *starts
         ptrdiff_t n
         ptrdiff_t m
         const double *y
@@ -41,6 +51,26 @@ cdef extern from "dispatch.h" nogil:
         double *hessian
         double *vectors
         double *scalars
+
+    ctypedef struct fa_batch_model:
+        int loss
+        double delta
+        double alpha
+        double damping
+        int fit_intercept
+
+    ctypedef struct fa_batch_attack:
+        double p
+        double radius
+        const double *weights
+        const double *inverse
+
+    ctypedef struct fa_batch_found:
+        double *theta
+        double *influence
+        double *numbers
+        int64_t *status
+        int wants_influence
 
     ctypedef struct fa_draws:
         uint64_t seed
@@ -125,6 +155,17 @@ cdef extern from "dispatch.h" nogil:
         const double *y
         const double *w
 
+    ctypedef struct fa_network:
+        int activation
+        ptrdiff_t m
+        ptrdiff_t h
+        const double *w1
+        const double *b1
+        const double *w2
+        double b2
+        const double *shift
+        const double *inverse_scale
+
     cdef enum:
         FEATURES
         GRADIENTS
@@ -135,6 +176,12 @@ cdef extern from "dispatch.h" nogil:
         int (*linear_sums)(
             const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int,
             const fa_sums *) noexcept nogil
+        int (*sparse_sums)(
+            const fa_sparse_rows *, const fa_predictor *, double, const fa_inner *, int,
+            const fa_sums *) noexcept nogil
+        int (*linear_batch)(
+            const fa_rows *, const int64_t *, ptrdiff_t, const fa_batch_model *,
+            const fa_batch_attack *, const fa_batch_found *) noexcept nogil
         int (*quadratic_moments)(
             const fa_rows *, const double *, const double *, const double *, double *) noexcept nogil
         int (*bootstrap_start)(
@@ -173,6 +220,20 @@ cdef extern from "dispatch.h" nogil:
         int (*basis_moments)(const fa_rows *, const fa_basis *, const double *, double *) noexcept nogil
         int (*basis_parts)(
             const fa_basis *, int, const double *, const double *, ptrdiff_t, double *) noexcept nogil
+        int (*network_sums)(
+            const fa_rows *, const fa_network *, const fa_norm_of *, const fa_attack *,
+            const fa_inner *, int, const fa_sums *) noexcept nogil
+        int (*network_predictions)(
+            const fa_rows *, const fa_network *, double *) noexcept nogil
+        int (*network_moves)(
+            const fa_rows *, const fa_network *, const fa_network *, double *, double *,
+            double *) noexcept nogil
+        int (*network_shares)(
+            const fa_rows *, const fa_network *, const fa_attack *, const fa_inner *,
+            double *) noexcept nogil
+        int (*network_ascent)(
+            const fa_rows *, const fa_network *, const double *, const fa_inner *,
+            const fa_steps *, double *, double *) noexcept nogil
         void (*exp)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*negative_log)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*log1p)(const double *, double *, ptrdiff_t) noexcept nogil
@@ -233,6 +294,68 @@ def linear_sums(rows, predictor, norm_of, inner, int need, sums):
         failed = fa_chosen.linear_sums(&r, &f, &norm, &inside, need, &out)
     if failed:
         raise MemoryError("no memory for a block of rows")
+
+
+def sparse_sums(x, predictor, double p, inner, int need, sums):
+    """See `fastaif._compute.sparse_sums`."""
+    cdef const double[::1] y = x.y, weight = x.weight, beta = predictor.beta
+    cdef const double[::1] multiplier = inner.multiplier, doubles
+    cdef const float[::1] singles
+    cdef const int32_t[::1] columns = x.columns
+    cdef const int64_t[::1] starts = x.starts
+    cdef fa_sparse_rows r
+    cdef fa_predictor f
+    cdef fa_inner inside = _natural(inner)
+    cdef fa_sums out = _sums(sums.hessian, sums.vectors, sums.scalars)
+    cdef int failed
+    if y.shape[0] == 0:
+        return
+    r.doubles, r.singles, r.columns = NULL, NULL, NULL
+    if columns.shape[0]:
+        r.columns = &columns[0]
+    if x.values.dtype.itemsize == 4:
+        singles = x.values
+        if singles.shape[0]:
+            r.singles = &singles[0]
+    else:
+        doubles = x.values
+        r.doubles = _start(doubles)
+    r.starts, r.n, r.m = &starts[0], y.shape[0], beta.shape[0]
+    r.y, r.weight = &y[0], _start(weight)
+    f.beta, f.intercept, f.shift, f.inverse_scale = &beta[0], predictor.intercept, NULL, NULL
+    inside.multiplier = _start(multiplier)
+    with nogil:
+        failed = fa_chosen.sparse_sums(&r, &f, p, &inside, need, &out)
+    if failed:
+        raise MemoryError("no memory for a strip of rows")
+
+
+def linear_batch(rows, const int64_t[:, ::1] spans, model, attack, found):
+    """See `fastaif._compute.linear_batch`."""
+    cdef const double[::1] y = rows.y, weight = rows.weight
+    cdef const double[::1] weights = attack.weights, inverse = attack.inverse
+    cdef double[:, ::1] params = found.params, influence = found.influence
+    cdef double[:, ::1] numbers = found.numbers
+    cdef int64_t[:, ::1] status = found.status
+    cdef fa_rows r = _inputs(rows.x)
+    cdef fa_batch_model shared
+    cdef fa_batch_attack steepest
+    cdef fa_batch_found out
+    cdef int failed
+    if spans.shape[0] == 0:
+        return
+    r.y, r.weight = &y[0], _start(weight)
+    shared.loss, shared.delta, shared.alpha = model.loss, model.delta, model.alpha
+    shared.damping, shared.fit_intercept = model.damping, model.fit_intercept
+    steepest.p, steepest.radius = attack.p, attack.radius
+    steepest.weights, steepest.inverse = &weights[0], &inverse[0]
+    out.theta, out.influence, out.numbers = &params[0, 0], &influence[0, 0], &numbers[0, 0]
+    out.status, out.wants_influence = &status[0, 0], model.wants_influence
+    with nogil:
+        failed = fa_chosen.linear_batch(
+            &r, &spans[0, 0], spans.shape[0], &shared, &steepest, &out)
+    if failed:
+        raise MemoryError("no memory for the columns of a problem")
 
 
 def quadratic_moments(rows, basis, const double[::1] weights, double[::1] moments):
@@ -529,7 +652,7 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, int need, sums):
     r.y, r.weight = _start(y), _start(weight)
     f.beta, f.intercept, f.shift, f.inverse_scale = &beta[0], predictor.intercept, NULL, NULL
     norm.p, norm.shift, norm.inverse_scale = norm_of.p, _start(norm_shift), _start(norm_scale)
-    steepest.p, steepest.weights = attack.p, &weights[0]
+    steepest.p, steepest.weights = attack.p, _start(weights)
     with nogil:
         failed = fa_chosen.basis_sums(&r, &b.basis, &f, &norm, &steepest, &inside, need, &out)
     if failed:
@@ -600,6 +723,107 @@ def basis_moves(const double[:, ::1] u, basis, const double[:, ::1] p, double[:,
     """See `fastaif._compute.basis_features`."""
     if out.size:
         _basis_part(basis, MOVES, u, &p[0, 0], out.shape[0], out)
+
+
+cdef class _Network:
+    """A network for C, with the arrays that it points into."""
+
+    cdef const double[:, ::1] w1
+    cdef const double[::1] b1, w2, shift, inverse_scale
+    cdef fa_network network
+
+    def __init__(self, network):
+        self.w1, self.b1, self.w2 = network.w1, network.b1, network.w2
+        self.shift, self.inverse_scale = network.shift, network.inverse_scale
+        self.network.activation, self.network.b2 = network.activation, network.b2
+        self.network.m, self.network.h = self.w1.shape[0], self.w1.shape[1]
+        self.network.w1, self.network.b1 = &self.w1[0, 0], &self.b1[0]
+        self.network.w2 = &self.w2[0]
+        self.network.shift = _start(self.shift)
+        self.network.inverse_scale = _start(self.inverse_scale)
+
+
+def network_sums(rows, network, norm_of, attack, inner, int need, sums):
+    """See `fastaif._compute.network_sums`."""
+    cdef const double[::1] y = rows.y, weight = rows.weight
+    cdef const double[::1] norm_shift = norm_of.shift, norm_scale = norm_of.inverse_scale
+    cdef const double[::1] weights = attack.weights
+    cdef fa_rows r = _inputs(rows.x)
+    cdef _Network f = _Network(network)
+    cdef fa_norm_of norm
+    cdef fa_attack steepest
+    cdef fa_inner inside = _natural(inner)
+    cdef fa_sums out = _sums(sums.hessian, sums.vectors, sums.scalars)
+    cdef int failed
+    r.y, r.weight = _start(y), _start(weight)
+    norm.p, norm.shift, norm.inverse_scale = norm_of.p, _start(norm_shift), _start(norm_scale)
+    steepest.p, steepest.weights = attack.p, _start(weights)
+    with nogil:
+        failed = fa_chosen.network_sums(&r, &f.network, &norm, &steepest, &inside, need, &out)
+    if failed:
+        raise MemoryError("no memory for a block of hidden units")
+
+
+def network_predictions(x, network, double[::1] f):
+    """See `fastaif._compute.network_rows`."""
+    cdef fa_rows r = _inputs(x)
+    cdef _Network n = _Network(network)
+    cdef int failed
+    with nogil:
+        failed = fa_chosen.network_predictions(&r, &n.network, &f[0])
+    if failed:
+        raise MemoryError("no memory for a block of hidden units")
+
+
+def network_moves(
+    x, network, step, double[::1] speed, double[::1] bend, double[:, :, ::1] slopes
+):
+    """See `fastaif._compute.network_rows`."""
+    cdef fa_rows r = _inputs(x)
+    cdef _Network n = _Network(network), along = _Network(step)
+    cdef double *written = &slopes[0, 0, 0] if slopes.shape[2] else NULL
+    cdef int failed
+    with nogil:
+        failed = fa_chosen.network_moves(
+            &r, &n.network, &along.network, &speed[0], &bend[0], written)
+    if failed:
+        raise MemoryError("no memory for a block of hidden units")
+
+
+def network_shares(rows, network, attack, inner, double[:, ::1] out):
+    """See `fastaif._compute.network_rows`."""
+    cdef const double[::1] y = rows.y, weights = attack.weights
+    cdef fa_rows r = _inputs(rows.x)
+    cdef _Network n = _Network(network)
+    cdef fa_attack steepest
+    cdef fa_inner inside = _natural(inner)
+    cdef int failed
+    r.y, steepest.p, steepest.weights = &y[0], attack.p, _start(weights)
+    with nogil:
+        failed = fa_chosen.network_shares(&r, &n.network, &steepest, &inside, &out[0, 0])
+    if failed:
+        raise MemoryError("no memory for a block of hidden units")
+
+
+def network_ascent(
+    rows, network, const double[:, ::1] moves, inner, steps, double[:, ::1] out, double[::1] f
+):
+    """See `fastaif._compute.network_pgd`."""
+    cdef const double[::1] y = rows.y, multiplier = inner.multiplier
+    cdef fa_rows r = _inputs(rows.x)
+    cdef _Network n = _Network(network)
+    cdef fa_inner inside = _natural(inner)
+    cdef fa_steps s
+    cdef int failed
+    r.y, inside.multiplier = &y[0], _start(multiplier)
+    s.p, s.radius, s.step, s.seed = steps.p, steps.radius, steps.step, steps.seed
+    s.slopes, s.free, s.first_row = NULL, moves.shape[0], steps.first_row
+    s.n_steps, s.draws = steps.n_steps, steps.draws
+    with nogil:
+        failed = fa_chosen.network_ascent(
+            &r, &n.network, &moves[0, 0], &inside, &s, &out[0, 0], &f[0])
+    if failed:
+        raise MemoryError("no memory for a block of hidden units")
 
 
 def exp(const double[::1] x, double[::1] out):

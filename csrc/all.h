@@ -20,6 +20,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #endif
 
 #include "linear_sums.h"
+#include "sparse_sums.h"
 #include "quadratic_moments.h"
 #include "bootstrap_start.h"
 #include "bootstrap_sums.h"
@@ -30,6 +31,10 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "hessian_products.h"
 #include "basis_sums.h"
 #include "basis_parts.h"
+#include "linear_batch.h"
+#include "network_sums.h"
+#include "network_rows.h"
+#include "network_ascent.h"
 #include "tested_parts.h"
 
 #ifdef FA_TARGET

@@ -75,6 +75,15 @@ static void add_gains(const fa_basis_block *b, ptrdiff_t k, double *scalars)
         b->gained[i] = b->rates[i] = 0.0;
 }
 
+/* Targets and weights of k rows from row `start` on. */
+static void read_targets(const fa_rows *x, ptrdiff_t start, ptrdiff_t k, fa_basis_block *b)
+{
+    for (ptrdiff_t i = 0; i < k; i++) {
+        b->rows.y[i] = x->y[start + i];
+        b->rows.w[i] = x->weight ? x->weight[start + i] : 1.0;
+    }
+}
+
 static void add_vectors(const fa_basis_block *b, int need, const fa_sums *sums)
 {
     for (ptrdiff_t h = 0; h < b->d; h++) {
@@ -99,11 +108,11 @@ static void pad_rows(const fa_basis_block *b, ptrdiff_t k)
         b->rows.w[i] = b->rows.y[i] = b->rows.norms[i] = 0.0;
 }
 
-/* Add a block of k rows whose features, predictions, norms and directions are there; returns what
-   shared budgets multiply the sums of earlier blocks by. */
-static double add_basis_block(
+/* Take a block of k rows, whose predictions, norms and directions are there, through its loss;
+   returns what shared budgets multiply the sums of earlier blocks by. */
+static double add_losses(
     fa_basis_block *b, ptrdiff_t k, const fa_inner *inner, int need, fa_totals *totals,
-    const fa_sums *sums, double *tiles)
+    const fa_sums *sums)
 {
     double factor = 1.0;
     pad_rows(b, k);
@@ -118,15 +127,29 @@ static double add_basis_block(
             factor = share_block(b, k, inner->exponent, sums);
         add_gains(b, k, sums->scalars);
     }
+    return factor;
+}
+
+/* tiles += sum of w l'' v v'. */
+static void add_block_product(const fa_basis_block *b, double *tiles)
+{
+    fa_ahead nothing = {NULL, 0, LINE};
+    for (ptrdiff_t i = 0; i < b->K; i += FA_LANES)
+        store(b->roots + i, root(load(b->rows.d2 + i)));
+    columns_to_panels(b->v, b->d, b->K, b->roots, b->panels);
+    add_product(b->panels, panels_of(b->d), b->K * PANEL, b->K, tiles, nothing);
+}
+
+/* Add a block whose features are there as well; returns what `add_losses` does. */
+static double add_basis_block(
+    fa_basis_block *b, ptrdiff_t k, const fa_inner *inner, int need, fa_totals *totals,
+    const fa_sums *sums, double *tiles)
+{
+    double factor = add_losses(b, k, inner, need, totals, sums);
     if (need & (NEED_GRADIENT | NEED_HESSIAN | NEED_MIXED))
         add_vectors(b, need, sums);
-    if (need & NEED_HESSIAN) {
-        fa_ahead nothing = {NULL, 0, LINE};
-        for (ptrdiff_t i = 0; i < b->K; i += FA_LANES)
-            store(b->roots + i, root(load(b->rows.d2 + i)));
-        columns_to_panels(b->v, b->d, b->K, b->roots, b->panels);
-        add_product(b->panels, panels_of(b->d), b->K * PANEL, b->K, tiles, nothing);
-    }
+    if (need & NEED_HESSIAN)
+        add_block_product(b, tiles);
     return factor;
 }
 

@@ -5,8 +5,6 @@
 
 #include "columns.h"
 
-INLINE vd piece(const double *u, ptrdiff_t K, ptrdiff_t j, ptrdiff_t i) { return load(u + j * K + i); }
-
 static void quadratic_features(const double *u, ptrdiff_t m, ptrdiff_t K, double *v)
 {
     memcpy(v, u, (size_t)(m * K) * sizeof *v);
@@ -144,17 +142,15 @@ static void add_weighted_moves(
     ptrdiff_t m = b->m;
     if (b->kind != QUADRATIC) {
         moves_of(b, u, K, p, scratch, spare);
-        for (ptrdiff_t h = 0; h < b->d; h++)
-            total[h] += dot_of(spare + h * K, w, K);
+        add_weighted_totals(spare, b->d, w, K, total);
         return;
     }
     for (ptrdiff_t j = 0; j < m; j++)
         for (ptrdiff_t i = 0; i < K; i += FA_LANES)
             store(spare + j * K + i, piece(u, K, j, i) * load(w + i));
     memset(scratch, 0, (size_t)(m * m) * sizeof *scratch);
-    add_row_products(spare, p, m, K, scratch);
-    for (ptrdiff_t j = 0; j < m; j++)
-        total[j] += dot_of(p + j * K, w, K);
+    add_row_products(spare, m, p, m, K, scratch, m);
+    add_weighted_totals(p, m, w, K, total);
     double *out = total + m;
     for (ptrdiff_t j = 0; j < m; j++)
         for (ptrdiff_t l = j; l < m; l++)

@@ -116,10 +116,7 @@ static int fill_basis_block(fa_basis_pass *s, ptrdiff_t start, ptrdiff_t k)
         norms_of_block(s->x, start, k, K, s->u, s->norm_of, s->buffer, b->rows.norms);
     else
         memset(b->rows.norms, 0, (size_t)K * sizeof(double));
-    for (ptrdiff_t i = 0; i < k; i++) {
-        b->rows.y[i] = s->x->y[start + i];
-        b->rows.w[i] = s->x->weight ? s->x->weight[start + i] : 1.0;
-    }
+    read_targets(s->x, start, k, b);
     if (!(s->need & NEED_MIXED))
         return 0;
     gradients_of(s->basis, s->u, K, s->slope, s->scratch, s->g);

@@ -9,6 +9,12 @@ typedef struct {
     int (*linear_sums)(
         const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int,
         const fa_sums *);
+    int (*sparse_sums)(
+        const fa_sparse_rows *, const fa_predictor *, double, const fa_inner *, int,
+        const fa_sums *);
+    int (*linear_batch)(
+        const fa_rows *, const int64_t *, ptrdiff_t, const fa_batch_model *,
+        const fa_batch_attack *, const fa_batch_found *);
     int (*quadratic_moments)(
         const fa_rows *, const double *, const double *, const double *, double *);
     int (*bootstrap_start)(
@@ -45,6 +51,17 @@ typedef struct {
     int (*basis_moments)(const fa_rows *, const fa_basis *, const double *, double *);
     int (*basis_parts)(
         const fa_basis *, int, const double *, const double *, ptrdiff_t, double *);
+    int (*network_sums)(
+        const fa_rows *, const fa_network *, const fa_norm_of *, const fa_attack *,
+        const fa_inner *, int, const fa_sums *);
+    int (*network_predictions)(const fa_rows *, const fa_network *, double *);
+    int (*network_moves)(
+        const fa_rows *, const fa_network *, const fa_network *, double *, double *, double *);
+    int (*network_shares)(
+        const fa_rows *, const fa_network *, const fa_attack *, const fa_inner *, double *);
+    int (*network_ascent)(
+        const fa_rows *, const fa_network *, const double *, const fa_inner *, const fa_steps *,
+        double *, double *);
     void (*exp)(const double *, double *, ptrdiff_t);
     void (*negative_log)(const double *, double *, ptrdiff_t);
     void (*log1p)(const double *, double *, ptrdiff_t);

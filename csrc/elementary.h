@@ -27,13 +27,16 @@ INLINE vd rounded(vd a)
     return (a + shifter) - shifter;
 }
 
-INLINE vd exp_vector(vd x)
+/* What is left of x once n ln 2 are taken off: ln 2 comes in two parts, the first of which has 21
+   zero bits at its end, so that its multiples are exact. */
+INLINE vd less_multiples_of_ln2(vd x, vd n)
 {
-    /* Beyond these bounds the result is 0 or infinite, and n would leave its range. */
-    vd y = choose(x < -746.0, splat(-746.0), choose(x > 710.0, splat(710.0), x));
-    vd n = rounded(y * 1.4426950408889634);
-    /* ln 2 in two parts; the first has 21 zero bits at its end: multiples are exact. */
-    vd r = (y - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
+    return (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
+}
+
+/* e^r - 1 for |r| <= ln(2)/2. */
+INLINE vd exp_less_one(vd r)
+{
     vd s = r * r;
     vd even = s * (1.0 / 479001600.0) + 1.0 / 3628800.0;
     even = even * s + 1.0 / 40320.0;
@@ -45,9 +48,30 @@ INLINE vd exp_vector(vd x)
     odd = odd * s + 1.0 / 5040.0;
     odd = odd * s + 1.0 / 120.0;
     odd = odd * s + 1.0 / 6.0;
-    vd series = 1.0 + (r + s * (even + r * odd));
+    return r + s * (even + r * odd);
+}
+
+INLINE vd exp_vector(vd x)
+{
+    /* Beyond these bounds the result is 0 or infinite, and n would leave its range. */
+    vd y = choose(x < -746.0, splat(-746.0), choose(x > 710.0, splat(710.0), x));
+    vd n = rounded(y * 1.4426950408889634);
+    vd series = 1.0 + exp_less_one(less_multiples_of_ln2(y, n));
     vd half = rounded(0.5 * n);
     return series * power_of_two(half) * power_of_two(n - half);
+}
+
+typedef struct {
+    vd value, less_one;
+} fa_decay;
+
+/* e^-a and e^-a - 1 for a >= 0, both to 2 units in the last place; of a = 708 beyond that and for
+   NaN. */
+INLINE fa_decay decay(vd a)
+{
+    vd x = choose(a < 708.0, -a, splat(-708.0)), n = rounded(x * 1.4426950408889634);
+    vd series = exp_less_one(less_multiples_of_ln2(x, n)), power = power_of_two(n);
+    return (fa_decay){power + power * series, power * series + (power - 1.0)};
 }
 
 /* log(1 + z) for z from sqrt(1/2) - 1 to sqrt(2) - 1. */

@@ -12,6 +12,8 @@
 #include "operations.h"
 #include "stretches.h"
 
+#define FARTHEST 1e3 /* exp(-1e3) is 0 */
+
 /* Below this part of |x|^2 + |z|^2 a squared distance has lost two digits or more. */
 #define NEAR 1e-2
 
@@ -62,7 +64,9 @@ INLINE void kernels_of_distances(
             value = exp_vector(-gamma * d);
             slope = 2.0 * gamma * value;
         } else {
-            vd s = scale * root(d), e = exp_vector(-s);
+            vd s = scale * root(d);
+            s = choose(s > FARTHEST, splat(FARTHEST), s); /* infinity times 0 is no number */
+            vd e = exp_vector(-s);
             value = kind == MATERN_3_2 ? (1.0 + s) * e : (1.0 + s + s * s * (1.0 / 3.0)) * e;
             slope = kind == MATERN_3_2 ? 3.0 * square * e : 5.0 / 3.0 * square * (1.0 + s) * e;
         }

@@ -17,6 +17,7 @@ enum {
     NEED_LOSS = 8,
     NEED_YARDSTICK = 16,
     NEED_MIXED = 32,
+    NEED_GAUSS_NEWTON = 64,
     NEED_MOMENTS = 128
 };
 
@@ -34,6 +35,16 @@ typedef struct {
     const double *y;
     const double *weight;
 } fa_rows;
+
+/* Rows of which only the entries that are not zero are there, columns ascending in each. */
+typedef struct {
+    const double *doubles; /* null where the entries are single */
+    const float *singles;
+    const int32_t *columns;
+    const int64_t *starts; /* (n + 1,) */
+    ptrdiff_t n, m;
+    const double *y, *weight;
+} fa_sparse_rows;
 
 typedef struct {
     const double *beta;
@@ -60,6 +71,24 @@ typedef struct {
     double *vectors; /* (N_VECTORS, m) */
     double *scalars;
 } fa_sums;
+
+/* Many small problems: what they share, the attack (a radius of 0 asks for mean norms), results. */
+typedef struct {
+    int loss;
+    double delta, alpha, damping;
+    int fit_intercept;
+} fa_batch_model;
+
+typedef struct {
+    double p, radius;
+    const double *weights, *inverse; /* (m,): c, and 1 / c of what may be attacked */
+} fa_batch_attack;
+
+typedef struct {
+    double *theta, *influence, *numbers; /* (count, d) twice, (count, 3) */
+    int64_t *status;                     /* (count, 2) */
+    int wants_influence;
+} fa_batch_found;
 
 enum { D_WEIGHT, D_NORM, D_SLOPE, D_YARDSTICK, N_DRAW_SCALARS };
 
@@ -115,16 +144,26 @@ typedef struct {
     const double *weights;
 } fa_attack;
 
+enum { TANH, SOFTPLUS, GELU };
+
+typedef struct {
+    int activation;
+    ptrdiff_t m, h;
+    const double *w1, *b1, *w2; /* (m, h), (h,) and (h,) */
+    double b2;
+    const double *shift, *inverse_scale;
+} fa_network;
+
 /* A block of k rows with its features by columns, (d, k); no gains and ties without NEED_MIXED. */
 typedef struct {
     ptrdiff_t d, k;
     const double *v, *f, *norms, *gains, *ties, *y, *w;
 } fa_given_block;
 
-/* Projected gradient ascent of a linear predictor, in the units of the ball. */
+/* Projected gradient ascent in the units of the ball. */
 typedef struct {
     double p, radius;
-    const double *slopes; /* (free,) */
+    const double *slopes; /* (free,), a linear predictor's */
     ptrdiff_t free, n_steps, draws;
     double step;
     uint64_t seed, first_row;
@@ -135,6 +174,12 @@ typedef struct {
     int fa_linear_sums_##isa(                                                                    \
         const fa_rows *, const fa_predictor *, const fa_norm_of *, const fa_inner *, int need,   \
         const fa_sums *);                                                                        \
+    int fa_sparse_sums_##isa(                                                                    \
+        const fa_sparse_rows *, const fa_predictor *, double p, const fa_inner *, int need,      \
+        const fa_sums *);                                                                        \
+    int fa_linear_batch_##isa(                                                                   \
+        const fa_rows *, const int64_t *spans, ptrdiff_t count, const fa_batch_model *,          \
+        const fa_batch_attack *, const fa_batch_found *);                                        \
     int fa_quadratic_moments_##isa(                                                              \
         const fa_rows *, const double *shift, const double *inverse_scale,                       \
         const double *weights, double *moments);                                                 \
@@ -184,6 +229,18 @@ typedef struct {
     int fa_basis_parts_##isa(                                                                    \
         const fa_basis *, int part, const double *u, const double *with, ptrdiff_t k,            \
         double *out);                                                                            \
+    int fa_network_sums_##isa(                                                                   \
+        const fa_rows *, const fa_network *, const fa_norm_of *, const fa_attack *,              \
+        const fa_inner *, int need, const fa_sums *);                                            \
+    int fa_network_predictions_##isa(const fa_rows *, const fa_network *, double *f);            \
+    int fa_network_moves_##isa(                                                                  \
+        const fa_rows *, const fa_network *, const fa_network *step, double *speed,              \
+        double *bend, double *slopes);                                                           \
+    int fa_network_shares_##isa(                                                                 \
+        const fa_rows *, const fa_network *, const fa_attack *, const fa_inner *, double *out);  \
+    int fa_network_ascent_##isa(                                                                 \
+        const fa_rows *, const fa_network *, const double *moves, const fa_inner *,              \
+        const fa_steps *, double *out, double *f);                                               \
     void fa_exp_##isa(const double *x, double *out, ptrdiff_t n);                                \
     void fa_negative_log_##isa(const double *x, double *out, ptrdiff_t n);                       \
     void fa_log1p_##isa(const double *x, double *out, ptrdiff_t n);

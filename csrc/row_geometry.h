@@ -23,7 +23,7 @@ static double largest_magnitude(const double *v, ptrdiff_t m)
 {
     double largest = 0.0;
     for (ptrdiff_t k = 0; k < m; k++)
-        if (!(fabs(v[k]) <= largest))
+        if (fabs(v[k]) > largest || isnan(v[k]))
             largest = fabs(v[k]);
     return largest;
 }

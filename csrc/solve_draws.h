@@ -30,6 +30,20 @@ static double factor_one(double *matrix, ptrdiff_t d, double *scale)
     return least;
 }
 
+/* x becomes H^-1 x, by that L and scale. */
+static void solve_one(const double *lower, ptrdiff_t d, const double *scale, double *x)
+{
+    for (ptrdiff_t j = 0; j < d; j++)
+        x[j] = (x[j] / scale[j] - dot_of(lower + j * d, x, j)) / lower[j * d + j];
+    for (ptrdiff_t j = d - 1; j >= 0; j--) {
+        x[j] /= lower[j * d + j];
+        for (ptrdiff_t k = 0; k < j; k++)
+            x[k] -= lower[j * d + k] * x[j];
+    }
+    for (ptrdiff_t j = 0; j < d; j++)
+        x[j] /= scale[j];
+}
+
 int FA_NAME(fa_solve_draws)(
     double *matrices, double *vectors, double *pivots, ptrdiff_t count, ptrdiff_t d)
 {
@@ -41,15 +55,7 @@ int FA_NAME(fa_solve_draws)(
         pivots[b] = factor_one(lower, d, scale);
         if (pivots[b] == 0.0)
             continue;
-        for (ptrdiff_t j = 0; j < d; j++)
-            x[j] = (x[j] / scale[j] - dot_of(lower + j * d, x, j)) / lower[j * d + j];
-        for (ptrdiff_t j = d - 1; j >= 0; j--) {
-            x[j] /= lower[j * d + j];
-            for (ptrdiff_t k = 0; k < j; k++)
-                x[k] -= lower[j * d + k] * x[j];
-        }
-        for (ptrdiff_t j = 0; j < d; j++)
-            x[j] /= scale[j];
+        solve_one(lower, d, scale, x);
     }
     free(scale);
     return 0;

@@ -54,8 +54,8 @@ INLINE vd with_sign_of(vd a, vd sign)
 {
     return (vd)(((vl)a & INT64_MAX) | ((vl)sign & INT64_MIN));
 }
-/* Not the instruction max: a NaN in `a` must come out. */
-INLINE vd larger(vd a, vd b) { return choose(a <= b, b, a); }
+/* Not the instruction max: a NaN in either must come out. */
+INLINE vd larger(vd a, vd b) { return choose((a <= b) | (b != b), b, a); }
 
 /* No compiler has a root for its vector types, but every one turns this loop into one. */
 INLINE vd root(vd a)
@@ -80,7 +80,7 @@ INLINE double largest_lane(vd a)
 {
     double largest = a[0];
     for (int l = 1; l < FA_LANES; l++)
-        if (!(a[l] <= largest))
+        if (a[l] > largest || isnan(a[l]))
             largest = a[l];
     return largest;
 }

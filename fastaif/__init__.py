@@ -15,8 +15,12 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "aif": "_aif",
+    "BatchFit": "_batch",
+    "BatchInfluence": "_batch",
     "adversarial_loss": "_attack",
+    "aif_batch": "_batch",
     "attack": "_attack",
+    "fit_batch": "_batch",
     "robust_fit": "_robust",
     "sensitivity": "_sensitivity",
     "ComplexityCurve": "_complexity",

@@ -9,6 +9,10 @@ from ._accumulate import InfluenceAccumulator as InfluenceAccumulator
 from ._aif import aif as aif
 from ._attack import adversarial_loss as adversarial_loss
 from ._attack import attack as attack
+from ._batch import BatchFit as BatchFit
+from ._batch import BatchInfluence as BatchInfluence
+from ._batch import aif_batch as aif_batch
+from ._batch import fit_batch as fit_batch
 from ._complexity import ComplexityCurve as ComplexityCurve
 from ._complexity import complexity_curve as complexity_curve
 from ._config import set_backend as set_backend

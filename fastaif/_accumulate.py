@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _validate
-from ._aif import conclude
 from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
 from ._smoothing import RandomizedSmoothing
 from .accumulated import Totals, add_rows, needs_rows, without_rows
+from .conclusion import conclude
 from .differentiable import DifferentiableModel
 from .intervals import BootstrapDraws
 from .kernel_model import KernelModel
@@ -24,6 +24,7 @@ from .models.adapters import describe, refuse_other_columns
 from .network_problem import NetworkProblem
 from .results import InfluenceResult
 from .solvers.choice import cholesky_fits
+from .sources import opened
 from .streaming import RowSource
 from .sum_problem import SumProblem
 from .verification import Verification
@@ -139,11 +140,14 @@ class InfluenceAccumulator:
             As of `aif`; a NaN is located by its row in this block. The accumulator is then as it
             was before.
         """
-        if np.ndim(X) == 2 and np.shape(X)[0] == 0:
+        given = opened(X, y, sample_weight, self._problem.model.columns)
+        if np.ndim(given.X) == 2 and np.shape(given.X)[0] == 0:
             raise ValueError("X is an empty block (0 rows): leave it out")
-        array, columns = _validate.matrix(X)
+        array, columns = _validate.matrix(given.X)
         problem = self._named(columns)
-        source, unit = evened(rows_of(problem.model, array, y, sample_weight, weightless=True))
+        source, unit = evened(
+            rows_of(problem.model, array, given.y, given.sample_weight, weightless=True)
+        )
         with locating(source):
             self._totals = add_rows(self._totals, dataclasses.replace(problem, source=source), unit)
         self._problem = problem

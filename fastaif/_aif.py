@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from . import _validate
+from ._accumulate import InfluenceAccumulator
 from ._arguments import prepare
-from ._warnings import SolverWarning, StationarityWarning, TieWarning, ZeroGradientWarning, warn
 from .autodiff_problem import AutodiffProblem
-from .basis_problem import BasisProblem
+from .conclusion import conclude
 from .problems import InfluenceProblem
 from .results import InfluenceResult
-from .streaming import blas_for_solves
-
-_STATIONARITY = 0.01  # of a standard error
-_KINKED = 0.2  # of the samples
-
-Result = TypeVar("Result", bound=InfluenceResult)
+from .sources.blocks import ahead, as_block, is_one_shot, refuse_weights
 
 
 def aif(
@@ -59,8 +54,13 @@ def aif(
         Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of these (the
         preprocessing is held fixed under attack).
     X : array (n, m)
-        The data of the fit: any layout, float64 or float32, memory maps, frames.
+        The data of the fit: any layout, float64 or float32, memory maps, frames, SciPy's sparse
+        matrices, Dask arrays and dataframes, paths of parquet files, or an iterable of (X, y) or
+        (X, y, sample_weight) blocks. What is not in memory is read block by block. An iterator,
+        which can be gone through only once, is enough; its result is that of
+        `InfluenceAccumulator`.
     y : array (n,)
+        The name of the target column for parquet files, None for blocks.
     p : float in [1, inf], default 2
         The attack's norm.
     order : float, default inf
@@ -139,6 +139,13 @@ def aif(
     _validate.option(hessian, "hessian", ["exact", "gauss_newton"])
     if damping != "auto":
         damping = _validate.number(damping, "damping", low=0.0)
+    if y is None and is_one_shot(X):
+        _refuse_more_passes(solver, refine, hessian, sample_weight)
+        return _of_iterator(
+            estimator, X, p=p, order=order, radius=radius, feature_scale=feature_scale,
+            attackable=attackable, attack_space=attack_space, formula=formula, damping=damping,
+            n_threads=n_threads,
+        )  # fmt: skip
     problem = prepare(
         estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
         attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
@@ -151,16 +158,35 @@ def aif(
     return conclude(problem, InfluenceResult)
 
 
-def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
-    """Solve, with the refusals and warnings that only the sums can tell."""
-    _refuse_zero_gradients(problem)
-    _refuse_kinks(problem)
-    with blas_for_solves(len(problem.params)):
-        influence = problem.influence()
-        _warn(problem)
-    return kind(
-        influence=influence, problem=problem, p=problem.ball.p, order=problem.sharing.order
-    )
+def _of_iterator(estimator: Any, blocks: Any, **options: Any) -> InfluenceResult:
+    """The influence on blocks that come once: one pass is all that it takes."""
+    total = InfluenceAccumulator(estimator, **options)
+    for number, part in enumerate(ahead(blocks)):
+        block = as_block(part, number)
+        if np.ndim(block.X) == 2 and np.shape(block.X)[0] == 0:
+            continue
+        try:
+            total.update(block.X, block.y, block.sample_weight)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"This is block {number} of X.")
+            raise
+    if total.n_rows == 0:
+        raise ValueError("X is an iterator without rows")
+    return total.result()
+
+
+def _refuse_more_passes(solver: str, refine: bool, hessian: str, sample_weight: Any) -> None:
+    """What an iterator cannot give."""
+    refuse_weights(sample_weight)
+    for option, wanted in (
+        (f"solver={solver!r}", solver in ("cg", "lissa")), ("refine=True", refine),
+        (f"hessian={hessian!r}", hessian != "exact"),
+    ):  # fmt: skip
+        if wanted:
+            raise ValueError(
+                f"{option} takes more than the one pass that an iterator allows: give X as a list "
+                "of blocks, or as an object whose __iter__ starts again"
+            )
 
 
 def _refined(problem: InfluenceProblem) -> InfluenceProblem:
@@ -180,74 +206,4 @@ def _refuse_gauss_newton(problem: InfluenceProblem, hessian: str) -> None:
         raise ValueError(
             f"hessian={hessian!r} is not known of a DifferentiableModel, whose loss hides its "
             "predictions: use hessian='exact', with damping > 0 where it is indefinite"
-        )
-
-
-def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
-    if problem.value_derivative == 0.0 or problem.loss_slope <= _rounding(problem):
-        hint = "; refine=True fits it first" if isinstance(problem, AutodiffProblem) else ""
-        raise ValueError(
-            "every sample's input gradient is zero (the attackable coefficients are all zero, or "
-            f"the model fits every target exactly): no first-order attack exists{hint}"
-        )
-
-
-def _refuse_kinks(problem: InfluenceProblem) -> None:
-    """Fixed centres that are attacked inputs themselves make the influence wrong by their share."""
-    share = problem.kinked_pairs / problem.n_rows
-    if isinstance(problem, BasisProblem) and share > _KINKED:
-        raise ValueError(
-            f"{share:.0%} of the samples are centres of the NTK themselves, where it has kinks: "
-            "with centers='fixed' the influence would be wrong by about as much; use "
-            "centers='moving', fewer centres, or centres from other data"
-        )
-
-
-def _rounding(problem: InfluenceProblem) -> float:
-    """How large |ℓ'| is where a regression fits its targets to the last digits."""
-    if problem.model.loss.name not in ("squared_error", "huber"):
-        return 0.0
-    return 1e-13 * problem.target_size()
-
-
-def _warn(problem: InfluenceProblem) -> None:
-    if problem.stopped_at is not None:
-        warn(
-            f"the solver stopped at a relative residual of {problem.stopped_at:.1e}: the Hessian "
-            "is badly conditioned; pass damping > 0, or solver='cholesky'",
-            SolverWarning,
-        )
-    zero, ties = problem.zero_gradients, problem.ties
-    if zero:
-        warn(
-            f"{zero} of {problem.n_rows} samples have a zero input gradient; Theorem 4.1 "
-            "assumes there are none, and counts them as unattacked",
-            ZeroGradientWarning,
-        )
-    if ties:
-        warn(
-            f"the attack direction is not unique ({ties} tied entries at "
-            f"p={problem.ball.p:g}): the robust optimum has a kink at eps=0 and the influence "
-            "is one of its one-sided candidates",
-            TieWarning,
-        )
-    if problem.kinked_pairs:
-        warn(
-            f"{problem.kinked_pairs} pairs of a sample and a centre are parallel or antiparallel, "
-            "where the NTK has a kink: the robust optimum has one at eps=0, and the influence "
-            "leaves them out",
-            TieWarning,
-        )
-    step = problem.newton_step(below=_STATIONARITY)
-    if step > _STATIONARITY:
-        advice = (
-            "Pass the data and the sample weights of the fit, in its order, tighten the fit's tol, "
-            "or pass refine=True"
-            if problem.keeps_rows
-            else "Add up all of the data of the fit and no others, or tighten the fit's tol"
-        )
-        warn(
-            f"the model is not stationary on (X, y): a Newton step moves it by {step:.2g} standard "
-            f"errors. {advice}",
-            StationarityWarning,
         )

@@ -25,11 +25,13 @@ from .kernel_model import KernelModel
 from .linear_model import LinearModel
 from .linear_problem import LinearProblem
 from .models.adapters import describe, refuse_other_columns
+from .models.data import columns_of_fit
 from .network_model import NetworkModel
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .sharing import Sharing
 from .solvers.choice import LARGEST_AUTODIFF, cholesky_fits
+from .sources import LazyRows, opened
 from .streaming import RowSource
 from .sum_problem import SumProblem
 
@@ -39,9 +41,13 @@ Model = LinearModel | KernelModel | AutodiffModel
 
 def evaluation_rows(model: Model, X: Any, y: Any, name: str = "X") -> RowSource:
     """Checked, unweighted rows on which a fitted model is evaluated."""
-    array, columns = _validate.matrix(X, name)
+    given = opened(X, y, columns=model.columns)
+    array, columns = _validate.matrix(given.X, name)
     refuse_other_columns(columns, model.columns)
-    return rows_of(model, array, y, name=name.replace("X", "y"))
+    return rows_of(
+        model, array, given.y, given.sample_weight if y is None else None,
+        name=name.replace("X", "y"),
+    )  # fmt: skip
 
 
 def rows_of(
@@ -89,9 +95,10 @@ def prepare(
 
     `only_radius` leaves the pass for H and Φ until something asks for it.
     """
-    array, columns = _validate.matrix(X)
+    given = opened(X, y, sample_weight, columns_of_fit(estimator))
+    array, columns = _validate.matrix(given.X)
     model, smoothing = _describe(estimator, array.shape[1], columns)
-    source, factor = evened(rows_of(model, array, y, sample_weight))
+    source, factor = evened(rows_of(model, array, given.y, given.sample_weight))
     problem = assemble(
         at_weights(model, factor), source, p=p, order=order, radius=radius,
         feature_scale=feature_scale, attackable=attackable, attack_space=attack_space,
@@ -184,6 +191,13 @@ def _problem(
     if isinstance(model, LinearModel):
         kind = BasisProblem if isinstance(model.basis, Expansion) else LinearProblem
         return kind(model, source, ball, damping, threads)
+    if isinstance(source.x, LazyRows):
+        if model.moving:
+            raise TypeError(
+                "X is read block by block, but a kernel regression with centers='moving' needs all "
+                "of its rows at once: give an array"
+            )
+        return BasisProblem(model.at_fixed_centers(), source, ball, damping, threads)
     U = model.inner(source.x)
     at_centers = model.is_at(U)
     if not at_centers and not np.isfinite(U).all():

@@ -27,6 +27,7 @@ from .problems import InfluenceProblem, number
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
 from .shared_ascent import attack_autodiff, attack_basis, attack_gram, attack_network, loss_gram
 from .shared_attacks import attack_shared, shared_loss
+from .sources import LazyRows
 from .sum_problem import SumProblem
 
 Array = NDArray[Any]
@@ -91,6 +92,11 @@ def attack(
         radius=radius, feature_scale=feature_scale, attackable=attackable,
         attack_space=attack_space, sample_weight=sample_weight,
     )  # fmt: skip
+    if isinstance(problem.source.x, LazyRows):
+        raise TypeError(
+            "X is read block by block, but attacked inputs are an array of its whole shape: attack "
+            "it block by block, with radius set to that of the whole (aif(...).radius)"
+        )
     out = _attacked(problem, eps, settings)
     return _like(X, out)
 
@@ -129,31 +135,62 @@ def adversarial_loss(
         attack_space=attack_space, sample_weight=sample_weight,
     )  # fmt: skip
     with locating(problem.source):
-        if problem.sharing.is_shared and isinstance(problem, LinearProblem | GramProblem):
-            return _shared_loss(problem, eps, settings)
-        if settings is None and isinstance(problem, BasisProblem):
-            return adversarial_mean(problem, eps, has_exact_attacks(problem))
-        if settings is None and isinstance(problem, LinearProblem):
-            kappa = eps * problem.radius * problem.gain
-            sums = problem.sweep.run(problem.params, c.NEED_LOSS, kappa=kappa)
-        elif isinstance(problem, NetworkProblem) and not problem.sharing.is_shared:
-            assert settings is not None
-            f = ascend(problem, problem.params, eps, settings).f
-            y = problem.source.targets()
-            return number(problem.source.mean(problem.model.loss.value(f, y)))
-        elif isinstance(problem, GramProblem):
-            assert settings is not None
-            return loss_together(problem, eps, settings)
-        elif isinstance(problem, AutodiffProblem):
-            attacked = problem.source._replace(x=_attacked(problem, eps, settings))
-            return problem.mean_loss(problem.params, attacked)
-        else:
-            assert isinstance(problem, SumProblem)
-            attacked = problem.source._replace(x=_attacked(problem, eps, settings))
-            sweep = problem.model.sweep(attacked, None, None)
-            sums = sweep.run(problem.params, c.NEED_LOSS)
-        if not sums.is_finite:
-            raise FloatingPointError("sums are not finite")
+        shared = problem.sharing.is_shared and isinstance(problem, LinearProblem)
+        closed = settings is None or shared
+        if closed or not isinstance(problem.source.x, LazyRows):
+            return _loss(problem, eps, settings)
+        return _loss_by_blocks(problem, eps, settings)
+
+
+def _loss_by_blocks(
+    problem: InfluenceProblem, eps: float, settings: PgdSettings | None
+) -> float:
+    """The same where attacked inputs would not fit in memory: a block at a time."""
+    if problem.sharing.is_shared:
+        raise TypeError(
+            f"X is read block by block, but ascent at order={problem.sharing.order:g}, where all "
+            "samples share a budget, moves all of its rows at once: give an array"
+        )
+    ball = dataclasses.replace(problem.ball, radius=problem.radius)
+    source, total, weight = problem.source, 0.0, 0.0
+    for start, stop in source.chunks():
+        w = source.weights(start, stop)
+        heavy = float(w.sum()) if w.size else float(stop - start)
+        if heavy > 0.0:
+            part = source._replace(
+                x=source.inputs(start, stop), y=source.y[start:stop], weight=w if w.size else None
+            )
+            block = dataclasses.replace(problem, source=part, ball=ball)
+            total, weight = total + heavy * _loss(block, eps, settings), weight + heavy
+    return total / weight
+
+
+def _loss(problem: InfluenceProblem, eps: float, settings: PgdSettings | None) -> float:
+    if problem.sharing.is_shared and isinstance(problem, LinearProblem | GramProblem):
+        return _shared_loss(problem, eps, settings)
+    if settings is None and isinstance(problem, BasisProblem):
+        return adversarial_mean(problem, eps, has_exact_attacks(problem))
+    if settings is None and isinstance(problem, LinearProblem):
+        kappa = eps * problem.radius * problem.gain
+        sums = problem.sweep.run(problem.params, c.NEED_LOSS, kappa=kappa)
+    elif isinstance(problem, NetworkProblem) and not problem.sharing.is_shared:
+        assert settings is not None
+        f = ascend(problem, problem.params, eps, settings).f
+        y = problem.source.targets()
+        return number(problem.source.mean(problem.model.loss.value(f, y)))
+    elif isinstance(problem, GramProblem):
+        assert settings is not None
+        return loss_together(problem, eps, settings)
+    elif isinstance(problem, AutodiffProblem):
+        attacked = problem.source._replace(x=_attacked(problem, eps, settings))
+        return problem.mean_loss(problem.params, attacked)
+    else:
+        assert isinstance(problem, SumProblem)
+        attacked = problem.source._replace(x=_attacked(problem, eps, settings))
+        sweep = problem.model.sweep(attacked, None, None)
+        sums = sweep.run(problem.params, c.NEED_LOSS)
+    if not sums.is_finite:
+        raise FloatingPointError("sums are not finite")
     return sums.loss
 
 

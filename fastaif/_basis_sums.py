@@ -28,15 +28,15 @@ class BasisSweep(Sweep):
 
     basis: Expansion
 
-    def run(
+    def _run(
         self,
         theta: Array,
         need: int,
         *,
-        kappa: float = 0.0,
-        smoothing: float = 0.0,
-        multiplier: Array = c.EMPTY,
-        exponent: float = 0.0,
+        kappa: float,
+        smoothing: float,
+        multiplier: Array,
+        exponent: float,
     ) -> InfluenceSums:
         """The sums at θ = (β, b) over all rows, of the natural loss (κ must be 0)."""
         if kappa != 0.0:

@@ -47,15 +47,15 @@ class NetworkSweep(Sweep):
             float(theta[-1]), read_only(shift), read_only(inverse),
         )  # fmt: skip
 
-    def run(
+    def _run(
         self,
         theta: Array,
         need: int,
         *,
-        kappa: float = 0.0,
-        smoothing: float = 0.0,
-        multiplier: Array = c.EMPTY,
-        exponent: float = 0.0,
+        kappa: float,
+        smoothing: float,
+        multiplier: Array,
+        exponent: float,
     ) -> InfluenceSums:
         """The sums at θ over all rows, of the natural loss (κ must be 0)."""
         if kappa != 0.0:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from . import streaming
+from . import progress, streaming
 from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, Sweep
 from .expansion import Expansion
 from .layouts import read_only
+from .sources.sparse import SparseRows
 
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time
 _ROOT_DOUBLES = 1 << 23  # the same where every block meets every other
@@ -49,6 +50,7 @@ class HessianProducts:
         U[: m + tail] = u.reshape(m + tail, -1)
         U.setflags(write=False)
         add = self._adder()
+        progress.tick()
 
         def work(start: int, stop: int) -> Array:
             out = np.zeros(U.shape)
@@ -128,8 +130,10 @@ class HessianProducts:
 
     def _reduce(self, work: Callable[[int, int], Array], entries: int) -> Array:
         source, d = self.sweep.source, max(self.sweep.n_coefs, 1)
-        # Partial results have d entries a vector, not d²: chunks of wide rows may be small.
-        chunks = source.chunks(cost=max(d // 4, 1), columns=1)
+        # Partial results have d entries a vector, not d²: chunks of wide rows may be small. Of
+        # sparse rows they should not: a slice of them is a copy.
+        sparse = isinstance(source.x, SparseRows)
+        chunks = source.chunks(cost=4 if sparse else max(d // 4, 1), columns=1)
         threads = streaming.resolve_threads(self.sweep.n_threads, source.n_rows * entries)
         return streaming.reduce_chunks(chunks, work, _add, threads)
 
@@ -137,6 +141,9 @@ class HessianProducts:
         """What adds the product of a range of rows to an array."""
         basis, source = self.sweep.basis, self.sweep.source
         if not isinstance(basis, Expansion):
+            sparse = self.sweep.sparse_rows(c.NEED_GRADIENT)
+            if sparse is not None:
+                return partial(self._add_sparse, sparse)
             operation = get("linear_products")
             shift, inverse = c.EMPTY, c.EMPTY
             if not basis.is_identity:
@@ -151,6 +158,15 @@ class HessianProducts:
                 source.inputs(start, stop), self.curvatures[start:stop], description, U, out
             )
         return self._add_given
+
+    def _add_sparse(
+        self, rows: SparseRows, start: int, stop: int, U: Array, out: Array
+    ) -> None:
+        """Xᵀ(c ∘ (X U)) of sparse rows, by the entries that are there."""
+        X, d = rows.matrix[start:stop], self.sweep.n_coefs
+        T = self.curvatures[start:stop, None] * (X @ U[:d] + U[d])
+        out[:d] += X.T @ T
+        out[d] += T.sum(axis=0)
 
     def _add_given(self, start: int, stop: int, U: Array, out: Array) -> None:
         """A Custom or kernel basis hands over its features, a block at a time."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from . import _validate
+from . import _validate, checkpoints, progress
 from ._arguments import prepare
 from .attacks import PgdSettings
+from .linear_problem import LinearProblem
+from .problems import InfluenceProblem
 from .robust import refuse_unknown_maximum, solve_by_pgd, solve_robust
 from .verification import RobustFit, make_robust_fit, warn_if_unsolved
 
@@ -30,6 +32,7 @@ def robust_fit(
     max_iter: int | None = None,
     random_state: Any = None,
     n_threads: int | None = None,
+    checkpoint: Any = None,
 ) -> RobustFit:
     """Train adversarially: ``argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²`` over ‖δ/c‖_p ≤ ε s.
 
@@ -62,6 +65,10 @@ def robust_fit(
     random_state : int, RandomState or None
         Unused: all methods start their attacks at the samples themselves.
     n_threads : int, optional
+    checkpoint : path, optional
+        A file of your own, in which the sums of each pass are kept (with pickle), for models with
+        a linear predictor. A fit that was interrupted, called again with the same arguments,
+        takes them from there and goes on; the file is deleted at the end.
 
     Returns
     -------
@@ -82,10 +89,28 @@ def robust_fit(
         n_threads=n_threads,
     )  # fmt: skip
     refuse_unknown_maximum(problem, method)
-    if method == "pgd":
-        settings = PgdSettings(seed=_validate.seed(random_state))
-        solution = solve_by_pgd(problem, eps, settings, limit)
-    else:
-        solution = solve_robust(problem, eps, tol, limit)
+    if checkpoint is not None and not isinstance(problem, LinearProblem):
+        raise ValueError(
+            "checkpoint is for models with a linear predictor, whose robust fits see the rows "
+            f"through sums alone: not for a {problem.model.kind} model"
+        )
+    identity = _identity(problem, (eps, tol, limit, method))
+    with (
+        progress.passes("robust fit"),
+        checkpoints.keeping(checkpoint, problem.source, identity),
+    ):
+        if method == "pgd":
+            settings = PgdSettings(seed=_validate.seed(random_state))
+            solution = solve_by_pgd(problem, eps, settings, limit)
+        else:
+            solution = solve_robust(problem, eps, tol, limit)
     warn_if_unsolved(solution)
     return make_robust_fit(problem, solution)
+
+
+def _identity(problem: InfluenceProblem, options: tuple[Any, ...]) -> str:
+    """What makes a robust fit the same one."""
+    ball = problem.ball
+    arrays = (problem.params, ball.scale, ball.basis_scale)
+    settings = (problem.model.kind, problem.radius, problem.alpha, ball.p, problem.sharing)
+    return repr((*options, *settings, *(array.tobytes() for array in arrays)))

@@ -94,6 +94,12 @@ class RandomizedSmoothing(Delegating):
         self.estimator_ = fitted
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # scikit-learn's own estimators are fitted to an array of all copies.
+        tags.input_tags.sparse = isinstance(self.estimator, LinearPredictor)
+        return tags
+
     def copies(self, source: RowSource) -> RowSource:
         """The rows of all copies, of which only blocks exist."""
         return noisy_rows(source, float(self.sigma), int(self.n_copies), self.seed_)

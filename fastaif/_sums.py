@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
+from . import checkpoints, progress, remote_sums, streaming
 from ._compute import _types as c
 from ._compute import get
 from .balls import Ball
 from .layouts import read_only
 from .losses import Loss
 from .moments import expanded
+from .sources.sparse import SparseRows
 
 Array = NDArray[Any]
+
+# Shares of entries up to which sparse rows take less time than dense ones: with the pairs in a row
+# that the Hessian asks for, and without.
+_SPARSE_PAIRS, _SPARSE = 0.1, 0.3
 
 
 @dataclass
@@ -152,6 +158,13 @@ class InfluenceSums:
             full[m, m] = self.raw.scalars[c.S_FF]
         return full / self.weight
 
+    def plain(self) -> InfluenceSums:
+        """The same with its Hessian expanded, which merges with that of any other rows."""
+        if not self.by_moments:
+            return self
+        raw = self.raw._replace(hessian=self.lower)
+        return dataclasses.replace(self, raw=raw, by_moments=False)
+
     @property
     def is_finite(self) -> bool:
         """Whether every total is finite: NaN or infinity anywhere in the rows shows here."""
@@ -199,6 +212,41 @@ class Sweep:
         smoothing, multiplier, exponent
             See `_compute._types.Inner`.
         """
+        options: dict[str, Any] = {
+            "kappa": kappa, "smoothing": smoothing, "multiplier": multiplier, "exponent": exponent
+        }  # fmt: skip
+        progress.tick()
+        checkpoint = checkpoints.current()
+        if checkpoint is None:
+            return self._anywhere(theta, need, options)
+        asked = (
+            np.asarray(theta), need, kappa, smoothing, np.asarray(multiplier), exponent,
+            self.loss, self.fit_intercept, *self.basis.arrays(self.source.n_columns),
+            None if self.ball is None else (self.ball.p, self.ball.weights.tobytes()),
+        )  # fmt: skip
+        return checkpoint.recall(
+            self.source, asked, lambda: self._anywhere(theta, need, options)
+        )
+
+    def _anywhere(self, theta: Array, need: int, options: dict[str, Any]) -> InfluenceSums:
+        """`run` where the rows are: on Dask's workers, or in this process."""
+        client = remote_sums.client_for(self.source)
+        if client is not None:
+            found: InfluenceSums = remote_sums.run(client, self, theta, need, options)
+            return found
+        return self._run(theta, need, **options)
+
+    def _run(
+        self,
+        theta: Array,
+        need: int,
+        *,
+        kappa: float,
+        smoothing: float,
+        multiplier: Array,
+        exponent: float,
+    ) -> InfluenceSums:
+        """`run` in this process."""
         m = self.source.n_columns
         predictor = self._predictor(np.array(theta, dtype=float), m)
         norm_of = self._norm_of(need)
@@ -213,6 +261,8 @@ class Sweep:
             exponent, *(array.tobytes() for array in arrays),
         )  # fmt: skip
 
+        sparse = self.sparse_rows(need) if norm_of.inverse_scale.size == 0 else None
+
         def work(start: int, stop: int) -> InfluenceSums:
             lam = shares[start:stop] if shares.size else c.EMPTY
             inner = c.Inner(
@@ -220,13 +270,34 @@ class Sweep:
             )
             hess = np.zeros((m, m) if need & c.NEED_HESSIAN else (0, 0))
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, m)), np.zeros(c.N_SCALARS))
-            operation(self.source.rows(start, stop), predictor, norm_of, inner, need, raw)
+            if sparse is None:
+                rows = self.source.rows(start, stop)
+                operation(rows, predictor, norm_of, inner, need, raw)
+            else:
+                values, columns, starts = map(streaming.frozen, sparse.block(start, stop))
+                y, w = self.source.rows_without_inputs(start, stop)
+                block = c.SparseBlock(values, columns, starts, y, w)
+                plain = predictor._replace(shift=c.EMPTY, inverse_scale=c.EMPTY)
+                get("sparse_sums")(block, plain, norm_of.p, inner, need, raw)
             return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent)
 
         threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * m)
         return streaming.reduce_chunks(
             self.source.chunks(), work, InfluenceSums.merge, threads
         )
+
+    def sparse_rows(self, need: int) -> SparseRows | None:
+        """The rows, if they are so sparse that their entries alone are worth going through, and
+        the model's inputs are they as they are."""
+        rows = self.source.x
+        if not isinstance(rows, SparseRows):
+            return None
+        if not self.basis.is_identity:
+            shift, scale = self.basis.arrays(rows.shape[1])
+            if shift.any() or np.any(scale != 1.0):
+                return None
+        most = _SPARSE_PAIRS if need & c.NEED_HESSIAN else _SPARSE
+        return rows if rows.density <= most else None
 
     def _predictor(self, theta: Array, m: int) -> c.Predictor:
         beta, intercept = theta[:m], float(theta[m]) if self.fit_intercept else 0.0
@@ -266,7 +337,12 @@ class Sweep:
             shift, scale = self.basis.arrays(m)
         out = np.empty(self.source.n_rows)
 
+        sparse = self.sparse_rows(c.NEED_GRADIENT)
+
         def work(start: int, stop: int) -> None:
+            if sparse is not None:
+                out[start:stop] = sparse.matrix[start:stop] @ beta + intercept
+                return
             block = self.source.inputs(start, stop).astype(np.float64, copy=False)
             if not self.basis.is_identity:
                 block = (block - shift) / scale

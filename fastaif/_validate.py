@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .sources.lazy import LazyRows
+
 Array = NDArray[Any]
 
 _NUMERIC = "buif"
@@ -23,8 +25,14 @@ _NUMERIC = "buif"
 def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
     """A two-dimensional numeric array and its column names, without copying arrays.
 
-    Accepts arrays of any layout, memory maps, nested sequences, pandas and polars frames.
+    Accepts arrays of any layout, memory maps, nested sequences, pandas and polars frames, and
+    `LazyRows`, which stay what they are.
     """
+    if isinstance(X, LazyRows):
+        if 0 in X.shape:
+            raise ValueError(f"{name} is empty: its shape is {X.shape}")
+        rows: Any = X
+        return rows, X.columns
     columns = getattr(X, "columns", None)
     names = tuple(columns) if columns is not None and hasattr(X, "to_numpy") else None
     _refuse_foreign(X, name)

@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import streaming
+from .bases import Linear
 from .solvers.cholesky import Factor
+from .sources.sparse import SparseRows
 from .whitening import Whitening
 
 Array = NDArray[Any]
 
+_FAR = 1000.0**0.5  # deviations from zero, some 32
 _EXTREME = 2.0**13  # scales beyond this, either way, are brought to about 1
 
 
@@ -119,7 +122,11 @@ def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinate
 
     Moments are taken about the first row, so that an offset does not swamp them.
     """
+    plain = isinstance(basis, Linear) and basis.is_identity
+    sparse = source.x if isinstance(source.x, SparseRows) and plain else None
     origin = basis.transform(np.asarray(source.x[:1], dtype=np.float64))[0]
+    if sparse is not None:
+        origin = np.zeros_like(origin)
     d = max(origin.size, 1)
     size = max(64, _SUB_BLOCK // d)
 
@@ -142,6 +149,8 @@ def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinate
         return np.vstack([a[0] + b[0], largest, squares, a[3] + b[3]])
 
     def work(start: int, stop: int) -> Array:
+        if sparse is not None:
+            return _sparse_moments(sparse.matrix[start:stop], source.weights(start, stop))
         quick = basis.moments(functools.partial(source.rows, start, stop), origin)
         if quick is not None:
             return quick
@@ -154,9 +163,21 @@ def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinate
     mean, ratio = total / weight, squares / weight
     if centre:
         spread = largest * np.sqrt(np.maximum(ratio - (mean / largest) ** 2, 0.0))
+        if sparse is not None:  # centred, all of its zeros would have to be there
+            mean[np.abs(mean) <= _FAR * spread] = 0.0
         return Coordinates(origin + mean, _units(spread))
     size_of = np.hypot(origin + mean, largest * np.sqrt(ratio))
     return Coordinates(np.zeros(mean.size), _units(size_of))
+
+
+def _sparse_moments(X: Any, w: Array) -> Array:
+    """Of sparse rows, about zero: totals, largest sizes, squares in units of these, weights."""
+    w = w if w.size else np.ones(X.shape[0])
+    largest = np.maximum(abs(X).max(axis=0).toarray().ravel(), np.finfo(float).tiny)
+    unit = X.copy()
+    unit.data = unit.data / largest[unit.indices]
+    squares = unit.power(2).T @ w
+    return np.vstack([X.T @ w, largest, squares, np.full(largest.size, w.sum())])
 
 
 def _units(spread: Array) -> Array:
@@ -167,7 +188,7 @@ def _units(spread: Array) -> Array:
 
 
 def are_needed(hessian: Array, m: int) -> bool:
-    """Whether a Hessian shows columns far from zero (30 deviations) or of extreme scale."""
+    """Whether a Hessian shows columns far from zero (`_FAR`) or of extreme scale."""
     diagonal = np.diagonal(hessian)[:m]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         if hessian.shape[0] == m:  # no intercept: only unlike scales can be seen
@@ -176,4 +197,4 @@ def are_needed(hessian: Array, m: int) -> bool:
         spread = np.sqrt(diagonal / hessian[m, m])
         offset = hessian[m, :m] ** 2 / (diagonal * hessian[m, m])
     extreme = (spread > _EXTREME) | ((spread > 0) & (spread < 1.0 / _EXTREME))
-    return bool(np.any(offset > 1.0 - 1e-3) or np.any(extreme))
+    return bool(np.any(offset > 1.0 - 1.0 / _FAR**2) or np.any(extreme))

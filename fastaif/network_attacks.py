@@ -25,24 +25,39 @@ class Attacked(NamedTuple):
 
 
 def ascend(
+    problem: NetworkProblem, theta: Array, eps: float, settings: PgdSettings
+) -> Attacked:
+    """x_i + δ_i, the best end of gradient ascent on the loss over the balls at ε.
+
+    Starts are the sample itself, the antipode of where that led, then random points.
+    """
+    return _ascend(problem, theta, eps, settings, (None,))[0]
+
+
+def ascend_both(
+    problem: NetworkProblem, theta: Array, eps: float, settings: PgdSettings
+) -> tuple[Attacked, Attacked]:
+    """Where f is largest over the balls, and where it is least: both ends of its range."""
+    up, down = _ascend(problem, theta, eps, settings, (1.0, -1.0))
+    return up, down
+
+
+def _ascend(
     problem: NetworkProblem,
     theta: Array,
     eps: float,
     settings: PgdSettings,
-    side: float | None = None,
-) -> Attacked:
-    """x_i + δ_i, the best end of gradient ascent on the loss over the balls at ε.
-
-    Starts are the sample itself, the antipode of where that led, then random points. With
-    `side` ±1 it is ± f that grows, not the loss.
-    """
+    sides: tuple[float | None, ...],
+) -> list[Attacked]:
+    """An ascent on the loss, or on ± f for a side ±1, each; all in one pass over the rows."""
     source, ball, sweep = problem.source, problem.ball, problem.sweep
+    n, m = source.n_rows, source.n_columns
     free = np.flatnonzero(ball.scale > 0)
     network = sweep.network(theta)
     moves = read_only(ball.weights[free, None] * network.w1[free])
     radius = eps * problem.radius
     step = 0.0 if settings.step is None else settings.step * radius
-    X, f = np.empty((source.n_rows, source.n_columns)), np.empty(source.n_rows)
+    found = [Attacked(np.empty((n, m)), np.empty(n)) for _ in sides]
     operation = get("network_ascent")
 
     def work(start: int, stop: int) -> None:
@@ -50,14 +65,16 @@ def ascend(
             float(ball.p), radius, c.EMPTY, settings.n_steps, step, settings.n_restarts,
             settings.seed, start,
         )  # fmt: skip
-        X[start:stop] = source.inputs(start, stop)
+        x = read_only(source.inputs(start, stop))
         y = np.array(source.targets(start, stop), dtype=np.float64)
-        t, rows = np.empty((stop - start, free.size)), c.Rows(X[start:stop], y, c.EMPTY)
-        sides = c.EMPTY if side is None else read_only(np.full(stop - start, side))
-        inner = sweep.inner()._replace(multiplier=sides)
-        operation(rows, network, moves, inner, steps, t, f[start:stop])
-        X[start:stop, free] += ball.scale[free] * t
+        t, rows = np.empty((stop - start, free.size)), c.Rows(x, y, c.EMPTY)
+        for side, (X, f) in zip(sides, found, strict=True):
+            given = c.EMPTY if side is None else read_only(np.full(stop - start, side))
+            inner = sweep.inner()._replace(multiplier=given)
+            operation(rows, network, moves, inner, steps, t, f[start:stop])
+            X[start:stop] = x
+            X[start:stop, free] += ball.scale[free] * t
 
-    cost = settings.n_restarts * settings.n_steps * problem.layer.hidden
+    cost = len(sides) * settings.n_restarts * settings.n_steps * problem.layer.hidden
     map_rows(source, work, problem.n_threads, cost=min(cost, 256))
-    return Attacked(X, f)
+    return found

@@ -220,13 +220,17 @@ class NetworkProblem(SumProblem):
         Natural loss, no penalty, at θ̂ on these or other rows. ḟ and f̈ are the derivatives
         of f along Δ; H_e is the exact Hessian, whatever H is.
         """
-        rows = source or self.source
-        sweep = self.layer.sweep(rows, None, self.n_threads)
-        f, (speed, bend) = sweep.predictions(self.params), sweep.moves(self.params, step)
-        y, loss = rows.targets(), self.model.loss
-        slope, curvature = loss.slope(f, y), loss.curvature(f, y)
-        bent = curvature * speed * speed + slope * bend
-        return number(rows.mean(slope * speed)), number(rows.mean(bent))
+        loss = self.model.loss
+
+        def terms(rows: RowSource) -> tuple[Array, Array]:
+            sweep = self.layer.sweep(rows, None, self.n_threads)
+            f, (speed, bend) = sweep.predictions(self.params), sweep.moves(self.params, step)
+            y = rows.targets()
+            slope, curvature = loss.slope(f, y), loss.curvature(f, y)
+            return slope * speed, curvature * speed * speed + slope * bend
+
+        first, second = (source or self.source).means(terms)
+        return number(first), number(second)
 
     def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
         """Newton's method from θ̂ on these data, to the local minimum nearby."""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from . import streaming
 from ._compute._types import NEED_HESSIAN
 from .attacks import PgdSettings
-from .network_attacks import ascend
+from .network_attacks import ascend, ascend_both
 from .network_fit import GRADIENT, NetworkObjective
 from .network_problem import NetworkProblem
 from .solvers.cholesky import factorize
@@ -40,7 +40,9 @@ _ONE_END = PgdSettings(n_steps=300, n_restarts=1)
 _WIDTHS = 0.3 * 0.1 ** np.arange(5)  # μ, in units of the mean |c|
 _SMOOTH_STEPS = 150  # of L-BFGS for each of them
 _FLOOR = 0.03  # of the mean eigenvalue, in the metric of L-BFGS
+_ENOUGH = 1e-6  # of μ: a decrease in one iteration that smoothing hides
 _POLISH = 40  # passes that Newton's method gets after L-BFGS
+_HALVINGS = 6  # of its steps: near the end whole ones serve, or none does
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class SmoothedNetwork:
         self.n_passes += 1
         problem, source = self.problem, self.problem.source
         with np.errstate(over="ignore", invalid="ignore"):
-            up, down = (ascend(problem, theta, self.eps, _ONE_END, side) for side in (1.0, -1.0))
+            up, down = ascend_both(problem, theta, self.eps, _ONE_END)
             c = 0.5 * problem.model.loss.change(down.f, up.f - down.f, source.targets())
             root = np.hypot(c, self.width)
             share = np.divide(c, root, out=np.ones_like(c), where=root > 0.0)
@@ -155,10 +157,13 @@ def _descend(
         start = natural
     steps = max(limit - objective.n_passes, _POLISH)
     lowest = minimize_adversarial(objective.value_and_slope, start, metric, steps, restarts=3)
-    found = steadily(objective, lowest.theta, tol, objective.n_passes + _POLISH)
+    found = steadily(
+        objective, lowest.theta, tol, objective.n_passes + _POLISH, halvings=_HALVINGS
+    )
     if not found.converged:  # units that have died leave a Hessian that is singular
         damped = minimize_nonconvex(objective, lowest.theta, tol=tol, max_iter=_POLISH)
-        if damped.local.residual < found.local.residual:
+        as_low = damped.local.value <= found.local.value + 1e-13 * abs(found.local.value)
+        if as_low and damped.local.residual < found.local.residual:
             found = damped
     if found.local.value <= lowest.objective + 1e-13 * abs(lowest.objective):
         return found
@@ -183,7 +188,10 @@ def _smooth(objective: RobustNetwork, best: NewtonResult, limit: int) -> NewtonR
         if objective.n_passes + smoothed.n_passes >= limit:
             break
         smoothed.width = float(width)
-        found = minimize_adversarial(smoothed, theta, metric, _SMOOTH_STEPS, restarts=1)
+        enough = _ENOUGH * smoothed.width / abs(best.local.value)
+        found = minimize_adversarial(
+            smoothed, theta, metric, _SMOOTH_STEPS, restarts=1, ftol=enough
+        )
         theta = found.theta
         local = objective(theta)
         if local.value < best.local.value:

@@ -271,8 +271,13 @@ class InfluenceProblem(ABC):
 
     def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
         """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
-        f, step, y = self.moves(theta - self.params, source)
-        return number((source or self.source).mean(self.model.loss.change(f, step, y)))
+        step, loss = theta - self.params, self.model.loss
+
+        def change(rows: RowSource) -> tuple[Array]:
+            return (loss.change(*self.moves(step, rows)),)
+
+        (mean,) = (source or self.source).means(change)
+        return number(mean)
 
     def penalty_change(self, theta: Array) -> float:
         """The penalty at θ less that at θ̂."""
@@ -283,10 +288,14 @@ class InfluenceProblem(ABC):
 
         Natural loss, no penalty, at θ̂ on these or other rows.
         """
-        f, t, y = self.moves(step, source)
-        loss, rows = self.model.loss, source or self.source
-        slope, curvature = loss.slope(f, y), loss.curvature(f, y)
-        return number(rows.mean(slope * t)), number(rows.mean(curvature * t * t))
+        loss = self.model.loss
+
+        def terms(rows: RowSource) -> tuple[Array, Array]:
+            f, t, y = self.moves(step, rows)
+            return loss.slope(f, y) * t, loss.curvature(f, y) * t * t
+
+        slope, curvature = (source or self.source).means(terms)
+        return number(slope), number(curvature)
 
     def mean_loss(self, theta: Array, source: RowSource | None = None) -> float:
         """E ℓ(θ) on these or other rows."""

@@ -30,6 +30,7 @@ _MAX_CHUNKS = 1024
 _CHUNK_ENTRIES = 1 << 18
 _LARGEST_CHUNK = 1 << 20  # entries: enough for Python's part to be small beside the operation's
 _PLENTY = 64  # chunks that keep the threads of a small machine busy to the end
+_PIECE = 1 << 20  # rows for which vectors of numbers are held at a time
 _SERIAL_ENTRIES = 1 << 16  # below this a thread costs more than it brings
 
 
@@ -60,7 +61,7 @@ class RowSource(NamedTuple):
         """Weights of a range of rows, float64; empty where all are one."""
         if self.weight is None:
             return EMPTY
-        return _read_only(np.ascontiguousarray(self.weight[start:stop], dtype=np.float64))
+        return frozen(np.ascontiguousarray(self.weight[start:stop], dtype=np.float64))
 
     def mean(self, values: Array) -> float:
         """The weighted mean of one value a row; rows of no weight may be infinite."""
@@ -69,26 +70,55 @@ class RowSource(NamedTuple):
             return float(np.mean(values))
         return float(np.average(values[w > 0], weights=w[w > 0]))
 
+    def means(self, values: Callable[[RowSource], tuple[Array, ...]]) -> tuple[float, ...]:
+        """Weighted means of numbers that each row has, which exist for a part of the rows only.
+
+        `values` takes a part of the rows to arrays with an entry a row.
+        """
+        if self.n_rows <= _PIECE or not isinstance(self.x, np.ndarray):
+            return tuple(self.mean(part) for part in values(self))
+        weights: list[float] = []
+        found: list[list[float]] = []
+        for start in range(0, self.n_rows, _PIECE):
+            rows = slice(start, min(start + _PIECE, self.n_rows))
+            w = self.weights(rows.start, rows.stop)
+            weight = float(w.sum()) if w.size else float(rows.stop - rows.start)
+            if weight > 0.0:
+                part = self._replace(
+                    x=self.x[rows], y=self.y[rows], weight=w if w.size else None
+                )
+                weights.append(weight)
+                found.append([part.mean(array) for array in values(part)])
+        return tuple(float(np.average(part, weights=weights)) for part in zip(*found, strict=True))
+
     def inputs(self, start: int = 0, stop: int | None = None) -> Array:
         """Inputs of a range of rows: C-contiguous, float32 or float64, read-only."""
         block = np.asarray(self.x[start:stop])
         dtype = block.dtype if block.dtype in (np.float32, np.float64) else np.float64
         if not (block.flags.c_contiguous and block.flags.aligned and block.dtype.isnative):
             block = np.ascontiguousarray(block, dtype=dtype)
-        return _read_only(block.astype(dtype, copy=False))
+        return frozen(block.astype(dtype, copy=False))
 
     def rows(self, start: int, stop: int) -> Rows:
         """A range of rows as compiled operations take it."""
-        targets = _read_only(np.ascontiguousarray(self.targets(start, stop), dtype=np.float64))
-        return Rows(self.inputs(start, stop), targets, self.weights(start, stop))
+        return Rows(self.inputs(start, stop), *self.rows_without_inputs(start, stop))
+
+    def rows_without_inputs(self, start: int, stop: int) -> tuple[Array, Array]:
+        """Targets and weights of a range of rows as compiled operations take them."""
+        targets = frozen(np.ascontiguousarray(self.targets(start, stop), dtype=np.float64))
+        return targets, self.weights(start, stop)
 
     def chunks(self, cost: int = 1, columns: int | None = None) -> list[tuple[int, int]]:
         """Ranges of rows; they depend on the shape (and the cost) alone.
 
         `columns` is the number of columns that the work sees, where it is not the inputs'.
+        `LazyRows` that are best read by blocks of their own are read by those.
         """
         n, m = self.n_rows, max(self.n_columns if columns is None else columns, 1)
         entries = max(_CHUNK_ENTRIES, min(n * m // _PLENTY, _LARGEST_CHUNK))
+        natural = getattr(self.x, "edges", None)
+        if natural is not None:
+            return _whole_blocks(natural, max(entries // m, 1024))
         size = max(entries // m, 8 * m, 1024) // cost
         size = max(size, 1, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))
@@ -96,7 +126,16 @@ class RowSource(NamedTuple):
         return list(itertools.pairwise(edges))
 
 
-def _read_only(array: Array) -> Array:
+def _whole_blocks(natural: Array, size: int) -> list[tuple[int, int]]:
+    """Ranges of whole blocks of about `size` rows or more; the last may be shorter."""
+    edges = [0]
+    for edge in np.unique(natural)[1:]:  # empty blocks have no edges of their own
+        if edge - edges[-1] >= size or edge == natural[-1]:
+            edges.append(int(edge))
+    return list(itertools.pairwise(edges))
+
+
+def frozen(array: Array) -> Array:
     """A read-only view: read-only and writable input then share one compiled signature."""
     view = array.view()
     view.setflags(write=False)

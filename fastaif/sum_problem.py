@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import remote_sums
 from ._compute import _types as c
 from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, are_needed, measure
@@ -157,6 +158,15 @@ class SumProblem(SumSolving):
         sweep = self.working_sweep(source)
         f, moves = sweep.predictions(self.enter(self.params)), sweep.predictions(self.enter(step))
         return f, moves, sweep.source.targets()
+
+    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
+        """g_eᵀΔ and ΔᵀH_eΔ; where other processes hold the rows, from sums that they make."""
+        if remote_sums.client_for(source or self.source) is None:
+            return super().along(step, source)
+        sweep, inner = self.working_sweep(source), self.enter(step)
+        need = c.NEED_GRADIENT | c.NEED_HESSIAN
+        sums = finite(sweep.run(self.enter(self.params), need))
+        return float(sums.gradient @ inner), float(inner @ (sums.hessian @ inner))
 
     def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
         """Newton's method from θ̂ on these data."""

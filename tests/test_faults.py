@@ -207,6 +207,7 @@ def test_warming_up_leaves_nothing_of_networks_to_compile():
                      for n, m in OPERATIONS.items() if n.startswith("network")}
             return {n: len(getattr(part, n).signatures) for n, part in parts.items()}
 
+        fa.set_backend("numba")
         fa.warmup()
         before = compiled()
         X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)

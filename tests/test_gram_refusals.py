@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from kernel_makers import CENTERS, KERNELS, PENALTIES, Case, estimator, make
-from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 import fastaif as fa
@@ -43,7 +42,6 @@ DATA = {
     "complex y": (X, Y + 0j, TypeError, "y must be real"),
     "missing X": (None, Y, TypeError, "X is None"),
     "missing y": (X, None, TypeError, "y is None"),
-    "sparse X": (sparse.csr_matrix(X), Y, TypeError, "X is a sparse matrix"),
     "other feature count": (X[:, :2], Y, ValueError, "X has 2 features.*fitted to 3"),
 }
 

@@ -294,3 +294,10 @@ def test_types_and_layouts(name, rng):
         np.testing.assert_array_equal(kernel.directional(x, z, B, V), expected[2])
     integers = np.arange(1, 13).reshape(4, 3)
     np.testing.assert_array_equal(kernel(integers), kernel(integers.astype(float)))
+
+
+@pytest.mark.parametrize("nu", [1.5, 2.5])
+@pytest.mark.parametrize(("gamma", "far"), [(1.0, 1e153), (1e60, 1e100)])
+def test_matern_is_zero_far_away(engine, nu, gamma, far):
+    values = fa.kernels.Matern(nu, gamma)(np.array([[0.0]]), np.array([[far], [0.0]]))
+    np.testing.assert_array_equal(values, [[0.0, 1.0]])

@@ -83,3 +83,57 @@ def test_wide_models_form_no_hessian():
     linear, quadratic = map(float, child.stdout.split())
     assert linear < 200.0
     assert quadratic < 200.0
+
+MAPPED = """
+import sys
+import threading
+from pathlib import Path
+import numpy as np
+import fastaif as fa
+
+def anonymous():
+    status = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in status if line.startswith("RssAnon"))
+    return int(line.split()[1]) / 1e3  # MB
+
+path, n, m = sys.argv[1], 1_600_000, 64
+rng = np.random.default_rng(0)
+block = rng.standard_normal((50_000, m), dtype=np.float32)
+written = np.memmap(path, np.float32, "w+", shape=(n, m))
+for start in range(0, n, 50_000):
+    written[start : start + 50_000] = block
+    block = np.roll(block, 1, axis=1)
+y = rng.standard_normal(n) + written[:, 0]
+del written
+model = fa.LinearRegression().fit(np.array(block[:5000]), y[:5000])
+fa.aif(model, block, y[:50_000], refine=True).sensitivity(0.01)  # code, threads and BLAS
+X = np.memmap(path, np.float32, "r", shape=(n, m))
+most, stop = [anonymous()], threading.Event()
+
+def watch():
+    while not stop.wait(0.005):
+        most.append(anonymous())
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+found = fa.aif(model, X, y, refine=True)
+cost = found.sensitivity(0.001)
+robust = fa.robust_fit(model, X, y, 0.001)
+stop.set()
+watcher.join()
+whole = fa.aif(model, np.array(X), y, refine=True)
+same = np.array_equal(found.influence, whole.influence) and cost == whole.sensitivity(0.001)
+print(max(most) - most[0], same, robust.converged)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
+def test_memory_mapped_files_stay_on_disk(tmp_path):
+    """410 MB of rows with a quarter of that, and the bits of the rows in memory."""
+    child = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MAPPED, str(tmp_path / "X")], capture_output=True,
+        text=True, check=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    megabytes, same, converged = child.stdout.split()
+    assert float(megabytes) < 100.0
+    assert (same, converged) == ("True", "True")

@@ -180,6 +180,9 @@ NUMBA_FREE = {
     "tangent kernel": (
         "fa.aif(fa.KernelRegression(alpha=0.1, kernel=fa.kernels.NTK()).fit(X, y), X, y).influence"
     ),
+    "network": (
+        "fa.robust_fit(fa.MLPRegression(2, alpha=0.1, random_state=0).fit(X, y), X, y, eps=0.01)"
+    ),
     "attack": "fa.attack(fa.LinearRegression().fit(X, y), X, y, eps=0.1, method='pgd')",
 }
 

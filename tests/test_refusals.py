@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Lasso
 
@@ -52,7 +51,6 @@ DATA = {
     "text y": (X, LABELS, TypeError, "y must hold numbers"),
     "missing X": (None, Y, TypeError, "X is None"),
     "missing y": (X, None, TypeError, "y is None"),
-    "sparse X": (sparse.csr_matrix(X), Y, TypeError, "X is a sparse matrix"),
     "other feature count": (X[:, :2], Y, ValueError, "X has 2 features.*fitted to 3"),
     "all-zero X": (0.0 * X, Y, ValueError, "every row of X is zero"),
 }  # fmt: skip

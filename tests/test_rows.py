@@ -155,3 +155,21 @@ def test_chunks_cover_every_row_once(n, m):
     assert all(a[1] == b[0] for a, b in itertools.pairwise(chunks))
     assert all(start < stop for start, stop in chunks)
     assert len(chunks) <= streaming._MAX_CHUNKS
+
+
+@pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
+def test_means_over_pieces_of_the_rows(monkeypatch, rng):
+    """Vectors of numbers exist for a piece of the rows; the result is that of the whole."""
+    X, y = rng.normal(size=(1000, 3)), rng.normal(size=1000)
+    w = rng.integers(0, 3, size=1000).astype(float)
+    w[200:300] = 0.0
+    model = fa.LinearRegression().fit(X, y, w)
+    net = fa.MLPRegression(2, alpha=0.1, random_state=0, max_iter=300).fit(X, y, w)
+    for fitted in (model, net):
+        wanted = fa.aif(fitted, X, y, sample_weight=w, damping="auto")
+        values = (wanted.sensitivity(0.01), wanted.sensitivity(0.01, X, y, expansion="taylor"))
+        monkeypatch.setattr(streaming, "_PIECE", 100)
+        found = fa.aif(fitted, X, y, sample_weight=w, damping="auto")
+        again = (found.sensitivity(0.01), found.sensitivity(0.01, X, y, expansion="taylor"))
+        monkeypatch.undo()
+        np.testing.assert_allclose(again, values, rtol=1e-12)

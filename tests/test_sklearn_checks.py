@@ -42,7 +42,10 @@ def expected_failures(estimator):
         return {"check_regressors_train": reason}
     if isinstance(estimator, fa.RandomizedSmoothing):
         reason = "a repeated sample has noise of its own, a weighted one has not"
-        return {"check_sample_weight_equivalence_on_dense_data": reason}
+        return {
+            f"check_sample_weight_equivalence_on_{kind}_data": reason
+            for kind in ("dense", "sparse")
+        }
     return {}
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 OPERATIONS = {
     "linear_sums": "linear_sums",
+    "sparse_sums": "sparse_sums",
+    "linear_batch": "linear_batch",
     "linear_pgd": "linear_pgd",
     "project_ball": "_inline",
     "nested_powers": "nested_powers",
@@ -58,7 +60,8 @@ NATIVE = frozenset(
         "weighted_slopes", "directional_tile", "directional_sums", "mirror", "attack_directions",
         "ascend_rows", "random_points", "linear_pgd", "solve_draws", "linear_products",
         "basis_sums", "block_sums", "basis_moments", "basis_features", "basis_gradients",
-        "basis_moves",
+        "basis_moves", "network_sums", "network_predictions", "network_moves", "network_shares",
+        "network_ascent", "linear_batch", "sparse_sums",
     }
 )  # fmt: skip
 BACKENDS = ("auto", "numba", "native")

@@ -81,7 +81,7 @@ def _row_largest(row):
     for k in range(row.shape[0]):
         # Not max(): a NaN must reach the sum, where it is found.
         a = abs(row[k])
-        if not a <= largest:
+        if a > largest or a != a:
             largest = a
     return largest
 

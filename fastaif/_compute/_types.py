@@ -45,6 +45,10 @@ V_F, V_FK, V_FF, V_MIXED, N_VECTORS = range(5)
 # sample weight times the draw's.
 D_WEIGHT, D_NORM, D_SLOPE, D_YARDSTICK, N_DRAW_SCALARS = range(5)
 
+# What becomes of a small problem: no sum is a number, H is not definite, Newton's method does not
+# end; and of its influence: H is not definite, ℓ' or β is zero, all rows are zero.
+FOUND, NOT_FINITE, SINGULAR, NOT_CONVERGED, FLAT, NO_GRADIENT, NO_RADIUS = range(7)
+
 EMPTY = np.empty(0)
 EMPTY.setflags(write=False)
 
@@ -71,6 +75,17 @@ class Rows(NamedTuple):
     """A block of rows: inputs (k, m), targets (k,), weights (k,) or empty."""
 
     x: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+
+
+class SparseBlock(NamedTuple):
+    """Rows of which only the entries that are not zero are there: row i has values[starts[i] :
+    starts[i + 1]] in those columns, which ascend; targets (k,), weights (k,) or empty."""
+
+    values: np.ndarray
+    columns: np.ndarray
+    starts: np.ndarray
     y: np.ndarray
     weight: np.ndarray
 
@@ -157,6 +172,38 @@ class Inner(NamedTuple):
     smoothing: float
     multiplier: np.ndarray
     exponent: float
+
+
+class BatchModel(NamedTuple):
+    """What many small problems share; `damping` is added to H for influences alone."""
+
+    loss: int
+    delta: float
+    alpha: float
+    damping: float
+    fit_intercept: bool
+    wants_influence: bool
+
+
+class BatchAttack(NamedTuple):
+    """‖x ∘ inverse‖_p measures rows where `radius` is 0; `weights` is c, 0 for what is fixed."""
+
+    p: float
+    radius: float
+    weights: np.ndarray
+    inverse: np.ndarray
+
+
+class BatchFound(NamedTuple):
+    """Written: θ̂ and I (k, d); ½ IᵀH_eI, s E‖∇_x ℓ‖_q and s (k, 3); status and steps (k, 2).
+
+    What a status other than `FOUND` leaves out is NaN.
+    """
+
+    params: np.ndarray
+    influence: np.ndarray
+    numbers: np.ndarray
+    status: np.ndarray
 
 
 class Steps(NamedTuple):

@@ -29,6 +29,7 @@ from .kernel_angles import WIDTH, angle_tile
 
 # Below this part of ‖x‖² + ‖z‖² a squared distance has lost two digits or more.
 _NEAR = 1e-2
+_FARTHEST = 1e3  # exp(−1e3) is 0
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts: the first has 21 zero bits at its end, so that multiples are exact.
@@ -107,6 +108,8 @@ def _kernels_of_distances(kind, gamma, row, slopes):
         scale = math.sqrt(3.0) * gamma
         for j in range(row.size):
             s = scale * math.sqrt(row[j])
+            if s > _FARTHEST:  # infinity times 0 is no number
+                s = _FARTHEST
             value = _exponential(-s)
             row[j] = (1.0 + s) * value
             slopes[j] = 3.0 * gamma * gamma * value
@@ -114,6 +117,8 @@ def _kernels_of_distances(kind, gamma, row, slopes):
         scale = math.sqrt(5.0) * gamma
         for j in range(row.size):
             s = scale * math.sqrt(row[j])
+            if s > _FARTHEST:  # infinity times 0 is no number
+                s = _FARTHEST
             value = _exponential(-s)
             row[j] = (1.0 + s + s * s * (1.0 / 3.0)) * value
             slopes[j] = (5.0 / 3.0) * gamma * gamma * (1.0 + s) * value

@@ -18,7 +18,7 @@ def _dot(a, b):
 
 
 @operation(fastmath=STRICT)
-def _factor(matrix, scale):
+def factor_one(matrix, scale):
     """L of the unit-diagonal S⁻¹HS⁻¹ in the lower triangle; its least pivot, 0 where none."""
     d = matrix.shape[0]
     for j in range(d):
@@ -39,6 +39,20 @@ def _factor(matrix, scale):
 
 
 @operation(fastmath=STRICT)
+def solve_one(lower, scale, x):
+    """x becomes H⁻¹x, by that L and scale."""
+    d = x.size
+    for j in range(d):
+        x[j] = (x[j] / scale[j] - _dot(lower[j, :j], x[:j])) / lower[j, j]
+    for j in range(d - 1, -1, -1):
+        x[j] /= lower[j, j]
+        for k in range(j):
+            x[k] -= lower[j, k] * x[j]
+    for j in range(d):
+        x[j] /= scale[j]
+
+
+@operation(fastmath=STRICT)
 def solve_draws(matrices, vectors, pivots):
     """Solve H_b x = v_b for every draw.
 
@@ -56,14 +70,7 @@ def solve_draws(matrices, vectors, pivots):
     scale = np.empty(d)
     for b in range(vectors.shape[0]):
         lower, x = matrices[b], vectors[b]
-        pivots[b] = _factor(lower, scale)
+        pivots[b] = factor_one(lower, scale)
         if pivots[b] == 0.0:
             continue
-        for j in range(d):
-            x[j] = (x[j] / scale[j] - _dot(lower[j, :j], x[:j])) / lower[j, j]
-        for j in range(d - 1, -1, -1):
-            x[j] /= lower[j, j]
-            for k in range(j):
-                x[k] -= lower[j, k] * x[j]
-        for j in range(d):
-            x[j] /= scale[j]
+        solve_one(lower, scale, x)

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .. import _validate
+from .. import _validate, progress
 from .._sums import Sweep
 from ..bases import Linear
 from ..losses import Loss
 from ..objectives import natural_fit
+from ..sources import LazyRows
 from ..streaming import Encoder, RowSource
+from .data import by_blocks, data_of_fit, dense_inputs
 from .labels import as_float
 from .starts import starting_point
 
@@ -59,16 +61,17 @@ class LinearPredictor(BaseEstimator):
 
     def rows_of_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowSource:
         """Checked data of a fit."""
-        X, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], y_numeric=self._has_numbers()
-        )
-        y = self._prepare_targets(y)
-        w = None
-        if sample_weight is not None:
-            w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            _validate.weights(w, X.shape[0])
+        given = data_of_fit(self, X, y, sample_weight, numbers=self._has_numbers())
+        y = self._prepare_targets(given.y)
+        w = given.sample_weight
+        if w is not None:
+            n = given.X.shape[0]
+            w = _check_sample_weight(
+                w, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
+            )
+            _validate.weights(w, n)
             w = w / _validate.weight_factor(w)
-        return RowSource(X, y, w, self._encode)
+        return RowSource(given.X, y, w, self._encode)
 
     def fit_rows(self, source: RowSource) -> None:
         """Fit to checked rows, which need not exist all at once."""
@@ -77,11 +80,14 @@ class LinearPredictor(BaseEstimator):
         d = sweep.n_coefs
         tail = np.zeros(int(bool(self.fit_intercept)))
         penalized = np.append(self._penalized(source.n_columns), tail)
-        start = starting_point(sweep, alpha, penalized)
-        found = natural_fit(sweep, alpha, start, penalized=penalized)
+        with progress.passes("fit"):
+            start = starting_point(sweep, alpha, penalized)
+            found = natural_fit(sweep, alpha, start, penalized=penalized)
         self.n_iter_ = found.n_iter
         self.set_coefficients(found.x[:d])
         self.intercept_ = float(found.x[d]) if self.fit_intercept else 0.0
+        if isinstance(source.x, LazyRows) and not np.isfinite(found.local.value):
+            _validate.locate_nonfinite(source.x, source.y)
         self._report(found.converged, found.singular, found.local.residual)
 
     def _sweep(self, source: RowSource, loss: Loss) -> Sweep:
@@ -122,7 +128,13 @@ class LinearPredictor(BaseEstimator):
     def _why_not(self) -> str:
         return ": the features may be badly scaled, or the minimum not attained; try alpha > 0"
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    @by_blocks
     def _decision(self, X: Any) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        X = dense_inputs(self, X)
         return np.asarray(X.astype(np.float64, copy=False) @ self.coef_ + self.intercept_)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .. import _validate
 from .._basis_sums import make_sweep
@@ -18,6 +18,7 @@ from ..expansion import make_expansion
 from ..losses import Loss
 from ..streaming import Encoder, RowSource
 from .base import LinearPredictor
+from .data import by_blocks, dense_inputs
 from .labels import as_float, as_nonnegative, check_two_classes, sign_encoder
 
 Array = NDArray[Any]
@@ -66,9 +67,10 @@ class BasisModel(LinearPredictor):
         """Take over β (d,)."""
         self.coef_ = np.array(beta)
 
+    @by_blocks
     def _decision(self, X: Any) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        X = dense_inputs(self, X)
         expansion = make_expansion(self.basis_, None, None, X.shape[1])
         beta = self.theta_coefficients()
         out = np.empty(len(X))

@@ -73,7 +73,6 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = copy.deepcopy(get_tags(self.estimator))
         # What `aif` refuses, whatever the estimator takes by itself.
-        tags.input_tags.sparse = False
         tags.array_api_support = False
         tags.target_tags.multi_output = False
         if tags.classifier_tags is not None:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .. import _validate
+from .. import _validate, progress
 from .._network_sums import ACTIVATIONS, NetworkSweep
 from ..bases import Linear
 from ..losses import Loss
@@ -21,6 +21,7 @@ from ..network_model import penalized_entries
 from ..streaming import Encoder, RowSource
 from .base import LinearPredictor
 from .binary import BinaryClassifier
+from .data import by_blocks, dense_inputs
 
 Array = NDArray[Any]
 
@@ -66,7 +67,8 @@ class Network(LinearPredictor):
             rng = check_random_state(self.random_state)
             start = random_start(sweep, rng, _moments(source))
         penalized = penalized_entries(source.n_columns, hidden)
-        found = fit_network(sweep, alpha, start, penalized, tol=tol, max_iter=max_iter)
+        with progress.passes("fit"):
+            found = fit_network(sweep, alpha, start, penalized, tol=tol, max_iter=max_iter)
         if not np.isfinite(found.local.value):
             raise FloatingPointError(
                 "the loss overflows on these data although X and y are finite; rescale the "
@@ -102,9 +104,10 @@ class Network(LinearPredictor):
         """Raw targets to what the loss expects."""
         return self._encode
 
+    @by_blocks
     def _decision(self, X: Any) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        X = dense_inputs(self, X)
         rows = RowSource(X, np.zeros(len(X)), None, self._encode)
         h = len(self.coefs_[1])
         sweep = NetworkSweep(

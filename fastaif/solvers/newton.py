@@ -14,6 +14,8 @@ from .secants import Secants
 
 Array = NDArray[Any]
 
+HALVINGS = 50
+
 
 class Local(NamedTuple):
     """An objective at a point: value, gradient (d,), Hessian (d, d), gradient yardstick."""
@@ -51,6 +53,7 @@ def minimize(
     units: Array | None = None,
     memory: Secants | None = None,
     solve: Callable[[Array, Local], tuple[Array, bool]] | None = None,
+    halvings: int = HALVINGS,
 ) -> NewtonResult:
     """Minimise a convex function; the step halves until the value falls enough.
 
@@ -73,6 +76,9 @@ def minimize(
     solve : callable, optional
         x and the objective there to the Newton step and whether H is singular, for objectives
         that do not form H (their `Local.hessian` is empty).
+    halvings : int
+        Steps are halved less often than that: at kinks, where Newton's steps lead nowhere, they
+        would be halved until rounding ends it.
     """
     here = evaluate(x)
     singular, met = False, False
@@ -88,7 +94,7 @@ def minimize(
         if np.linalg.norm(step) <= 1e-15 * np.linalg.norm(x):
             met = True
             break
-        moved = _halve(evaluate, x, here, step)
+        moved = _halve(evaluate, x, here, step, halvings)
         if moved is None or (met and moved[1].residual >= here.residual):
             # No smaller value can be told apart. Where even the whole step is within
             # rounding of x, this is the minimum as far as float64 goes.
@@ -118,7 +124,7 @@ def _newton_step(
 
 
 def _halve(
-    evaluate: Callable[[Array], Local], x: Array, here: Local, step: Array
+    evaluate: Callable[[Array], Local], x: Array, here: Local, step: Array, halvings: int
 ) -> tuple[Array, Local] | None:
     """The first of x − step, x − step/2, … with enough descent, or None."""
     slope = float(here.gradient @ step)
@@ -126,7 +132,7 @@ def _halve(
     rounding = 1e-13 * abs(here.value)
     near = slope <= rounding
     size = 1.0
-    for _ in range(3 if near else 50):
+    for _ in range(3 if near else halvings):
         there = evaluate(x - size * step)
         descent = there.value <= here.value - 1e-4 * size * slope
         close = near and there.value <= here.value + rounding

@@ -37,6 +37,7 @@ def minimize_adversarial(
     metric: Array,
     max_iter: int | None = None,
     restarts: int = _RESTARTS,
+    ftol: float = 1e-15,
 ) -> PgdOptimum:
     """Lower an adversarial objective from θ̂ by L-BFGS.
 
@@ -51,6 +52,8 @@ def minimize_adversarial(
         1,000 by default.
     restarts : int
         How often at most the memory of gradients is started afresh.
+    ftol : float
+        A relative decrease in one iteration that is too small to go on.
     """
     from scipy.linalg import solve_triangular
     from scipy.optimize import minimize
@@ -63,7 +66,7 @@ def minimize_adversarial(
         return value, np.asarray(solve_triangular(metric, gradient, lower=True))
 
     options = {
-        "maxiter": 1000 if max_iter is None else max_iter, "ftol": 1e-15, "gtol": 1e-13,
+        "maxiter": 1000 if max_iter is None else max_iter, "ftol": ftol, "gtol": 1e-13,
         "maxcor": 30, "maxls": 20,
     }  # fmt: skip
     z, best, n_iter, converged = np.zeros(theta.size), np.inf, 0, False

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .newton import Local, NewtonResult, minimize
+from .newton import HALVINGS, Local, NewtonResult, minimize
 from .secants import Secants
 
 Array = NDArray[Any]
@@ -27,13 +27,21 @@ class Objective(Protocol):
 
 
 def steadily(
-    objective: Objective, start: Array, tol: float, limit: int, floor: float = -np.inf
+    objective: Objective,
+    start: Array,
+    tol: float,
+    limit: int,
+    floor: float = -np.inf,
+    halvings: int = HALVINGS,
 ) -> NewtonResult:
     """Newton's method with a memory, for as long as it gets somewhere."""
     memory, before = Secants(), np.inf
     while True:
         steps = max(min(_PATIENCE, limit - objective.n_passes), 0)
-        found = minimize(objective, start, tol=tol, max_iter=steps, memory=memory, floor=floor)
+        found = minimize(
+            objective, start, tol=tol, max_iter=steps, memory=memory, floor=floor,
+            halvings=halvings,
+        )  # fmt: skip
         residual = found.local.residual
         # Steps that rounding swallows are taken for the end, and occur at kinks as well.
         met = found.converged and residual <= max(tol, _SMOOTH)

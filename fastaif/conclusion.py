@@ -1,0 +1,100 @@
+"""From a problem to its result: the solve, and the refusals and warnings that sums can tell."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from . import progress
+from ._warnings import SolverWarning, StationarityWarning, TieWarning, ZeroGradientWarning, warn
+from .autodiff_problem import AutodiffProblem
+from .basis_problem import BasisProblem
+from .problems import InfluenceProblem
+from .results import InfluenceResult
+from .streaming import blas_for_solves
+
+_STATIONARITY = 0.01  # of a standard error
+_KINKED = 0.2  # of the samples
+
+Result = TypeVar("Result", bound=InfluenceResult)
+
+
+def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
+    """Solve, with the refusals and warnings that only the sums can tell."""
+    _refuse_zero_gradients(problem)
+    _refuse_kinks(problem)
+    with progress.passes("influence"), blas_for_solves(len(problem.params)):
+        influence = problem.influence()
+        _warn(problem)
+    return kind(
+        influence=influence, problem=problem, p=problem.ball.p, order=problem.sharing.order
+    )
+
+
+def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
+    if problem.value_derivative == 0.0 or problem.loss_slope <= _rounding(problem):
+        hint = "; refine=True fits it first" if isinstance(problem, AutodiffProblem) else ""
+        raise ValueError(
+            "every sample's input gradient is zero (the attackable coefficients are all zero, or "
+            f"the model fits every target exactly): no first-order attack exists{hint}"
+        )
+
+
+def _refuse_kinks(problem: InfluenceProblem) -> None:
+    """Fixed centres that are attacked inputs themselves make the influence wrong by their share."""
+    share = problem.kinked_pairs / problem.n_rows
+    if isinstance(problem, BasisProblem) and share > _KINKED:
+        raise ValueError(
+            f"{share:.0%} of the samples are centres of the NTK themselves, where it has kinks: "
+            "with centers='fixed' the influence would be wrong by about as much; use "
+            "centers='moving', fewer centres, or centres from other data"
+        )
+
+
+def _rounding(problem: InfluenceProblem) -> float:
+    """How large |ℓ'| is where a regression fits its targets to the last digits."""
+    if problem.model.loss.name not in ("squared_error", "huber"):
+        return 0.0
+    return 1e-13 * problem.target_size()
+
+
+def _warn(problem: InfluenceProblem) -> None:
+    if problem.stopped_at is not None:
+        warn(
+            f"the solver stopped at a relative residual of {problem.stopped_at:.1e}: the Hessian "
+            "is badly conditioned; pass damping > 0, or solver='cholesky'",
+            SolverWarning,
+        )
+    zero, ties = problem.zero_gradients, problem.ties
+    if zero:
+        warn(
+            f"{zero} of {problem.n_rows} samples have a zero input gradient; Theorem 4.1 "
+            "assumes there are none, and counts them as unattacked",
+            ZeroGradientWarning,
+        )
+    if ties:
+        warn(
+            f"the attack direction is not unique ({ties} tied entries at "
+            f"p={problem.ball.p:g}): the robust optimum has a kink at eps=0 and the influence "
+            "is one of its one-sided candidates",
+            TieWarning,
+        )
+    if problem.kinked_pairs:
+        warn(
+            f"{problem.kinked_pairs} pairs of a sample and a centre are parallel or antiparallel, "
+            "where the NTK has a kink: the robust optimum has one at eps=0, and the influence "
+            "leaves them out",
+            TieWarning,
+        )
+    step = problem.newton_step(below=_STATIONARITY)
+    if step > _STATIONARITY:
+        advice = (
+            "Pass the data and the sample weights of the fit, in its order, tighten the fit's tol, "
+            "or pass refine=True"
+            if problem.keeps_rows
+            else "Add up all of the data of the fit and no others, or tighten the fit's tol"
+        )
+        warn(
+            f"the model is not stationary on (X, y): a Newton step moves it by {step:.2g} standard "
+            f"errors. {advice}",
+            StationarityWarning,
+        )

@@ -1,0 +1,80 @@
+"""Data of fits and predictions that are not arrays: sparse, or read block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import validate_data
+
+from .. import _validate
+from ..sources import Given, LazyRows, lazily, opened
+from ..streaming import RowSource
+from .labels import as_float
+
+Array = NDArray[Any]
+
+_TYPES = [np.float64, np.float32]
+
+
+def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: bool) -> Given:
+    """Checked X and y of a fit, whose columns the estimator takes note of.
+
+    `numbers` says whether targets are numbers rather than labels. Sample weights of arrays are not
+    checked here; those of blocks and files come with them.
+    """
+    given = opened(X, y, sample_weight)
+    if not isinstance(given.X, LazyRows) or hasattr(X, "tocsr"):
+        X, y = validate_data(
+            estimator, X, y, dtype=_TYPES, accept_sparse="csr", y_numeric=numbers
+        )
+        return Given(lazily(X), y, sample_weight)
+    rows, columns = _validate.matrix(given.X)
+    targets = _validate.column(given.y, rows.shape[0])
+    if numbers:
+        targets = as_float(targets)
+        if not np.isfinite(targets).all():
+            raise ValueError("y contains NaN or infinity")
+    estimator.n_features_in_ = rows.shape[1]
+    if columns is not None:
+        estimator.feature_names_in_ = np.array(columns, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    return Given(rows, targets, given.sample_weight)
+
+
+def dense_inputs(estimator: Any, X: Any) -> Array:
+    """Checked inputs of a prediction."""
+    return np.asarray(validate_data(estimator, X, reset=False, dtype=_TYPES))
+
+
+def by_blocks(decide: Callable[[Any, Any], Array]) -> Callable[[Any, Any], Array]:
+    """Let a method of X take rows that are read block by block."""
+
+    def decided(estimator: Any, X: Any) -> Array:
+        rows = lazily(X, columns_of_fit(estimator))
+        if not isinstance(rows, LazyRows):
+            return decide(estimator, X)
+        source = RowSource(rows, np.empty(0), None, as_float)  # type: ignore[arg-type]
+        return np.concatenate(
+            [decide(estimator, _named(rows[i:j], rows.columns)) for i, j in source.chunks()]
+        )
+
+    return decided
+
+
+def columns_of_fit(estimator: Any) -> tuple[str, ...] | None:
+    """The names of the columns that an estimator was fitted to, if it knows any."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else tuple(names)
+
+
+def _named(block: Array, columns: tuple[str, ...] | None) -> Any:
+    """The block, as a frame where its columns have names."""
+    if columns is None:
+        return block
+    import pandas as pd
+
+    return pd.DataFrame(block, columns=list(columns))
