@@ -7,6 +7,7 @@ FASTAIF_SANITIZE=address,undefined builds it for the tests with GCC's sanitizers
 
 import os
 import sys
+from glob import glob
 
 from setuptools import Extension, setup
 
@@ -36,7 +37,7 @@ def native() -> list[Extension]:
             "fastaif._compute._native",
             [f"csrc/{name}" for name in SOURCES],
             include_dirs=["csrc"],
-            depends=[f"csrc/{name}" for name in os.listdir("csrc") if name.endswith(".h")],
+            depends=[*glob("csrc/*.h"), *glob("csrc/shim/*.pxi")],
             extra_compile_args=[*FLAGS, *extra],
             extra_link_args=link,
             optional=not required,

@@ -38,7 +38,11 @@ TASKS = {
     "least squares by conjugate gradients": (
         'fa.aif(fa.LinearRegression().fit(X, y), X, y, solver="cg")'
     ),
+    "least squares, shared budget": "fa.aif(fa.LinearRegression().fit(X, y), X, y, order=2)",
     "quadratic regression": "fa.aif(fa.QuadraticRegression(alpha=0.1).fit(X, y), X, y)",
+    "the same, with its robust fit": (
+        "fa.robust_fit(fa.QuadraticRegression(alpha=0.1).fit(X, y), X, y, eps=0.05)"
+    ),
     "kernel regression": "fa.aif(fa.KernelRegression(alpha=0.1).fit(X, y), X, y)",
     "network of 8 units": (
         "fa.aif(fa.MLPRegression(hidden=8, alpha=0.01, random_state=0).fit(X, y), X, y)"

@@ -4,7 +4,7 @@
 #define FASTAIF_ATTACKS_H
 
 #include "losses.h"
-#include "philox.h"
+#include "random_numbers.h"
 #include "row_geometry.h"
 
 /* Entries on a kink of the dual norm: for p = infinity zeros, for p = 1 further largest ones. */
@@ -100,24 +100,17 @@ int FA_NAME(fa_ascend_rows)(
     return 0;
 }
 
-/* --- random points ------------------------------------------------------------------------ */
-
-/* Standard normal numbers of one row (Box and Muller). */
-static void fill_normal(
-    uint64_t seed, uint32_t purpose, uint64_t draw, uint64_t row, double *out, ptrdiff_t m)
+int FA_NAME(fa_project_ball)(const double *v, ptrdiff_t m, double radius, double p, double *out)
 {
-    fa_keys keys = keys_of(seed, purpose);
-    for (ptrdiff_t k = 0; k < m; k += 2) {
-        uint64_t words[4] = {row & LOW_WORD, row >> 32, (uint64_t)k, draw};
-        philox(&keys, words);
-        double u = ((double)((words[0] << 32 | words[1]) >> 11) + 0.5) * 0x1p-53;
-        double v = ((double)((words[2] << 32 | words[3]) >> 11) + 0.5) * 0x1p-53;
-        double size = sqrt(-2.0 * log(u)), angle = 2.0 * M_PI * v;
-        out[k] = size * cos(angle);
-        if (k + 1 < m)
-            out[k + 1] = size * sin(angle);
-    }
+    double *scratch = malloc((size_t)m * sizeof *scratch);
+    if (!scratch)
+        return -1;
+    project_row(v, m, radius, p, scratch, out);
+    free(scratch);
+    return 0;
 }
+
+/* --- random points ------------------------------------------------------------------------ */
 
 /* A random point of the ball: |N(0, 1)|, at most 1, is the share of the radius. */
 static void random_point(

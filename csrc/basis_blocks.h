@@ -39,15 +39,13 @@ static void take_block(fa_basis_block *b, ptrdiff_t d, ptrdiff_t K, int need, do
    blocks are multiplied by. */
 static double share_block(const fa_basis_block *b, ptrdiff_t k, double exponent, const fa_sums *sums)
 {
-    double peak = 0.0, factor = 1.0, before = sums->scalars[S_PEAK];
+    double peak = 0.0;
     for (ptrdiff_t i = 0; i < k; i++) {
         double w = b->rows.w[i];
         b->shares[i] = w > 0.0 ? fabs(b->rows.d1[i]) / w * b->gains[i] : 0.0;
         peak = b->shares[i] > peak ? b->shares[i] : peak;
     }
-    if (peak > before)
-        factor = share_of(before / peak, exponent);
-    raise_peak(peak, exponent, sums, NULL, b->d, 0);
+    double factor = raise_peak(peak, exponent, sums, NULL, b->d, 0);
     peak = sums->scalars[S_PEAK];
     for (ptrdiff_t i = 0; i < k; i++) {
         double ratio = peak > 0.0 ? b->shares[i] / peak : 0.0;

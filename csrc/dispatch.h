@@ -62,6 +62,19 @@ typedef struct {
     int (*network_ascent)(
         const fa_rows *, const fa_network *, const double *, const fa_inner *, const fa_steps *,
         double *, double *);
+    int (*basis_products)(
+        const fa_rows *, const double *, const fa_basis *, const double *, ptrdiff_t, double *);
+    int (*ball_ascent)(
+        const double *, const double *, ptrdiff_t, ptrdiff_t, double, double *, double *);
+    int (*smooth_ball_ascent)(
+        const double *, const double *, ptrdiff_t, ptrdiff_t, const fa_barrier *, double *,
+        double *, double *);
+    int (*project_ball)(const double *, ptrdiff_t, double, double, double *);
+    double (*share_of)(double, double);
+    double (*raise_peak)(double, double, const fa_sums *, ptrdiff_t);
+    void (*standard_normals)(uint64_t, uint64_t, uint64_t, double *, ptrdiff_t, ptrdiff_t);
+    void (*random_rows)(uint64_t, uint64_t, int64_t, int64_t *, ptrdiff_t);
+    void (*bootstrap_weights)(uint64_t, uint64_t, uint64_t, double *, ptrdiff_t);
     void (*exp)(const double *, double *, ptrdiff_t);
     void (*negative_log)(const double *, double *, ptrdiff_t);
     void (*log1p)(const double *, double *, ptrdiff_t);

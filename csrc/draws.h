@@ -47,7 +47,8 @@ static void draw_panel(
     double *out)
 {
     ptrdiff_t ahead = first % ROWS_OF_COUNTER;
-    uint64_t four = (uint64_t)(first / ROWS_OF_COUNTER);
+    vu four = {0};
+    four += (uint64_t)(first / ROWS_OF_COUNTER);
     fa_keys keys = keys_of(d->all->seed, BOOTSTRAP_WEIGHTS);
     for (int c = 0; c < PANEL; c += FA_LANES) {
         vu numbers;
@@ -55,8 +56,7 @@ static void draw_panel(
             numbers[l] = (uint64_t)d->all->numbers[lane(d, panel, c + l)];
         for (ptrdiff_t row = -ahead; row < k; row += ROWS_OF_COUNTER) {
             vd fresh[ROWS_OF_COUNTER];
-            exponentials(
-                &keys, four + (uint64_t)((row + ahead) / ROWS_OF_COUNTER), numbers, fresh);
+            exponentials(&keys, four + (uint64_t)((row + ahead) / ROWS_OF_COUNTER), numbers, fresh);
             for (ptrdiff_t i = 0; i < ROWS_OF_COUNTER; i++)
                 if (row + i >= 0 && row + i < k)
                     store(out + (row + i) * PANEL + c,

@@ -160,6 +160,11 @@ typedef struct {
     const double *v, *f, *norms, *gains, *ties, *y, *w;
 } fa_given_block;
 
+/* The smooth extremes of a quadratic: the ball, the barrier's weight, the unit of widths. */
+typedef struct {
+    double radius, nu, unit;
+} fa_barrier;
+
 /* Projected gradient ascent in the units of the ball. */
 typedef struct {
     double p, radius;
@@ -241,6 +246,21 @@ typedef struct {
     int fa_network_ascent_##isa(                                                                 \
         const fa_rows *, const fa_network *, const double *moves, const fa_inner *,              \
         const fa_steps *, double *out, double *f);                                               \
+    int fa_basis_products_##isa(                                                                 \
+        const fa_rows *, const double *, const fa_basis *, const double *, ptrdiff_t,            \
+        double *);                                                                               \
+    int fa_ball_ascent_##isa(                                                                    \
+        const double *, const double *, ptrdiff_t, ptrdiff_t, double, double *, double *);       \
+    int fa_smooth_ball_ascent_##isa(                                                             \
+        const double *, const double *, ptrdiff_t, ptrdiff_t, const fa_barrier *, double         \
+        *, double *, double *);                                                                  \
+    int fa_project_ball_##isa(const double *, ptrdiff_t, double, double, double *);              \
+    double fa_share_of_##isa(double, double);                                                    \
+    double fa_raise_peak_##isa(double, double, const fa_sums *, ptrdiff_t);                      \
+    void fa_standard_normals_##isa(                                                              \
+        uint64_t, uint64_t, uint64_t, double *, ptrdiff_t, ptrdiff_t);                           \
+    void fa_random_rows_##isa(uint64_t, uint64_t, int64_t, int64_t *, ptrdiff_t);                \
+    void fa_bootstrap_weights_##isa(uint64_t, uint64_t, uint64_t, double *, ptrdiff_t);          \
     void fa_exp_##isa(const double *x, double *out, ptrdiff_t n);                                \
     void fa_negative_log_##isa(const double *x, double *out, ptrdiff_t n);                       \
     void fa_log1p_##isa(const double *x, double *out, ptrdiff_t n);

@@ -1,8 +1,8 @@
 /* Random numbers: the counterpart of _compute/_philox.py, whose numbers these are.
 
-   The weights of the Bayesian bootstrap come in vectors, a draw a lane: Philox 4x32 with ten rounds
-   gives the numbers of four rows for one counter (row / 4, 0, draw). Starts of attacks are few, and
-   come one by one. */
+   The weights of the Bayesian bootstrap come in vectors, a draw or a counter a lane: Philox 4x32
+   with ten rounds gives the numbers of four rows for one counter (row / 4, 0, draw). Starts of
+   attacks are few, and come one by one. */
 #ifndef FASTAIF_PHILOX_H
 #define FASTAIF_PHILOX_H
 
@@ -10,6 +10,8 @@
 
 #define ROWS_OF_COUNTER 4
 #define ATTACK_STARTS 1 /* the purposes, of fastaif/_compute/_philox.py */
+#define SMOOTHING_NOISE 3
+#define HESSIAN_ROWS 4
 #define BOOTSTRAP_WEIGHTS 8
 
 typedef uint64_t vu __attribute__((vector_size(8 * FA_LANES)));
@@ -46,12 +48,11 @@ static fa_keys keys_of(uint64_t seed, uint32_t purpose)
     return keys;
 }
 
-/* Standard exponential numbers of ROWS_OF_COUNTER rows from row 4 `four` on, for FA_LANES draws. */
-INLINE void exponentials(const fa_keys *keys, uint64_t four, vu draws, vd *out)
+/* Standard exponential numbers of ROWS_OF_COUNTER rows from row 4 `four` on, lane by lane. */
+INLINE void exponentials(const fa_keys *keys, vu four, vu draws, vd *out)
 {
     const uint64_t m0 = 0xD2511F53, m1 = 0xCD9E8D57;
-    vu zero = draws ^ draws;
-    vu c0 = zero + (four & LOW_WORD), c1 = zero + (four >> 32), c2 = zero, c3 = draws;
+    vu c0 = low_word(four), c1 = high_word(four), c2 = draws ^ draws, c3 = draws;
 #pragma GCC unroll 10
     for (int round = 0; round < ROUNDS; round++) {
         vu p0 = m0 * c0, p1 = m1 * c2;

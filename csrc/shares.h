@@ -13,12 +13,13 @@ static double share_of(double ratio, double exponent)
     return exponent == 1.0 ? ratio : pow(ratio, exponent);
 }
 
-/* Make `peak` the sums' M: everything that was multiplied by shares is relative to it. */
-static void raise_peak(
+/* Make `peak` the sums' M: everything that was multiplied by shares is relative to it. Returns what
+   the shares so far are multiplied by. */
+static double raise_peak(
     double peak, double exponent, const fa_sums *sums, double *mixed, ptrdiff_t m, ptrdiff_t width)
 {
     if (!(peak > sums->scalars[S_PEAK]))
-        return;
+        return 1.0;
     double ratio = sums->scalars[S_PEAK] / peak, factor = share_of(ratio, exponent);
     for (ptrdiff_t j = 0; j < width; j++)
         mixed[j] *= factor;
@@ -29,6 +30,14 @@ static void raise_peak(
     sums->scalars[S_MIXED] *= factor;
     sums->scalars[S_POWER] *= factor * ratio;
     sums->scalars[S_PEAK] = peak;
+    return factor;
+}
+
+double FA_NAME(fa_share_of)(double ratio, double exponent) { return share_of(ratio, exponent); }
+
+double FA_NAME(fa_raise_peak)(double peak, double exponent, const fa_sums *sums, ptrdiff_t m)
+{
+    return raise_peak(peak, exponent, sums, NULL, m, 0);
 }
 
 /* Multiply a block's d12 by shares; `mixed` holds what is not yet added to the sums' V_FK. */

@@ -174,7 +174,10 @@ def test_the_instruction_set_can_be_forced():
 
 NUMBA_FREE = {
     "linear": "fa.aif(fa.LinearRegression().fit(X, y), X, y).verify(1e-3)",
-    "bootstrap": "fa.aif(fa.LogisticRegression().fit(X, y > 1), X, y > 1).conf_int(n_draws=20)",
+    "bootstrap": (  # of these draws some are fitted by themselves
+        "fitted = fa.LogisticRegression().fit(X, y > 1)\n"
+        "fa.aif(fitted, X, y > 1).conf_int(n_draws=400, random_state=0)"
+    ),
     "solver": "fa.aif(fa.LinearRegression().fit(X, y), X, y, solver='cg').influence",
     "kernel": "fa.aif(fa.KernelRegression(alpha=0.1).fit(X, y), X, y).influence",
     "tangent kernel": (
@@ -182,6 +185,15 @@ NUMBA_FREE = {
     ),
     "network": (
         "fa.robust_fit(fa.MLPRegression(2, alpha=0.1, random_state=0).fit(X, y), X, y, eps=0.01)"
+    ),
+    "order": "fa.aif(fa.LinearRegression().fit(X, y), X, y, order=2).verify(1e-3)",
+    "quadratic": "fa.robust_fit(fa.QuadraticRegression(alpha=0.1).fit(X, y), X, y, eps=0.3)",
+    "quadratic solver": (
+        "fa.aif(fa.QuadraticRegression(alpha=0.1).fit(X, y), X, y, solver='cg').influence"
+    ),
+    "smoothing": (
+        "S = fa.RandomizedSmoothing(fa.LinearRegression(), sigma=0.1, n_copies=3).fit(X, y)\n"
+        "fa.aif(S, X, y).influence"
     ),
     "attack": "fa.attack(fa.LinearRegression().fit(X, y), X, y, eps=0.1, method='pgd')",
 }

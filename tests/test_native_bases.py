@@ -135,3 +135,20 @@ def test_basis_moments(extension, rng, kind, n, m, scaled):
         operation(rows, basis, origin, totals)
         found.append(totals)
     np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-12 * np.abs(found[1]).max())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (6, 9), (703, 5)])
+@pytest.mark.parametrize("kind", BASES)
+def test_products(extension, rng, kind, n, m, count, scaled, dtype):
+    basis, d = make_basis(rng, kind, m, scaled)
+    x, curvatures = rng.normal(size=(n, m)).astype(dtype), rng.random(n)
+    U, found = rng.normal(size=(d + 1, count)), []
+    for operation in both(extension, "basis_products"):
+        out = np.ones_like(U)
+        operation(x, curvatures, basis, U, out)
+        found.append(out)
+    mine, theirs = found
+    np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12 * np.abs(theirs).max())

@@ -1,7 +1,7 @@
 """Machine code: the only package that imports Numba or the C extension.
 
 Each operation has a name; `get` finds the version of the chosen backend, call by call.
-Every operation has a Numba version. The hot ones have a C version too, in the extension
+Every operation has a Numba version, and all but NUMBA_ONLY have one in C too, in the extension
 `_native`, which is built where there is a compiler and never imports Numba.
 """
 
@@ -54,16 +54,7 @@ OPERATIONS = {
     "ball_ascent": "trust_region",
     "smooth_ball_ascent": "smooth_trust_region",
 }
-NATIVE = frozenset(
-    {
-        "linear_sums", "quadratic_moments", "bootstrap_start", "bootstrap_sums", "kernel_tile",
-        "weighted_slopes", "directional_tile", "directional_sums", "mirror", "attack_directions",
-        "ascend_rows", "random_points", "linear_pgd", "solve_draws", "linear_products",
-        "basis_sums", "block_sums", "basis_moments", "basis_features", "basis_gradients",
-        "basis_moves", "network_sums", "network_predictions", "network_moves", "network_shares",
-        "network_ascent", "linear_batch", "sparse_sums",
-    }
-)  # fmt: skip
+NUMBA_ONLY = frozenset({"nested_powers"})  # of Figure 2(a)
 BACKENDS = ("auto", "numba", "native")
 
 _chosen = "auto"
@@ -93,7 +84,8 @@ def chosen_backend() -> str:
 
 def backend_of(name: str) -> str:
     """The backend that a call of the operation `name` would use now."""
-    return "native" if name in NATIVE and _chosen != "numba" and native_available() else "numba"
+    in_c = _chosen != "numba" and name not in NUMBA_ONLY and native_available()
+    return "native" if in_c else "numba"
 
 
 def get(name: str) -> Callable[..., Any]:
