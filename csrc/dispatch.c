@@ -14,7 +14,7 @@
      fa_network_sums_##isa, fa_network_predictions_##isa, fa_network_moves_##isa,                \
      fa_network_shares_##isa, fa_network_ascent_##isa, fa_basis_products_##isa,                  \
      fa_ball_ascent_##isa, fa_smooth_ball_ascent_##isa, fa_project_ball_##isa,                   \
-     fa_share_of_##isa, fa_raise_peak_##isa, fa_standard_normals_##isa, fa_random_rows_##isa,    \
+     fa_raise_peak_##isa, fa_standard_normals_##isa, fa_random_rows_##isa,    \
      fa_bootstrap_weights_##isa,                                                                 \
      fa_exp_##isa, fa_negative_log_##isa, fa_log1p_##isa}
 

@@ -70,7 +70,6 @@ typedef struct {
         const double *, const double *, ptrdiff_t, ptrdiff_t, const fa_barrier *, double *,
         double *, double *);
     int (*project_ball)(const double *, ptrdiff_t, double, double, double *);
-    double (*share_of)(double, double);
     double (*raise_peak)(double, double, const fa_sums *, ptrdiff_t);
     void (*standard_normals)(uint64_t, uint64_t, uint64_t, double *, ptrdiff_t, ptrdiff_t);
     void (*random_rows)(uint64_t, uint64_t, int64_t, int64_t *, ptrdiff_t);

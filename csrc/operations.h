@@ -255,7 +255,6 @@ typedef struct {
         const double *, const double *, ptrdiff_t, ptrdiff_t, const fa_barrier *, double         \
         *, double *, double *);                                                                  \
     int fa_project_ball_##isa(const double *, ptrdiff_t, double, double, double *);              \
-    double fa_share_of_##isa(double, double);                                                    \
     double fa_raise_peak_##isa(double, double, const fa_sums *, ptrdiff_t);                      \
     void fa_standard_normals_##isa(                                                              \
         uint64_t, uint64_t, uint64_t, double *, ptrdiff_t, ptrdiff_t);                           \

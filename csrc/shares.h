@@ -33,8 +33,6 @@ static double raise_peak(
     return factor;
 }
 
-double FA_NAME(fa_share_of)(double ratio, double exponent) { return share_of(ratio, exponent); }
-
 double FA_NAME(fa_raise_peak)(double peak, double exponent, const fa_sums *sums, ptrdiff_t m)
 {
     return raise_peak(peak, exponent, sums, NULL, m, 0);

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validity
-from ._compute import _types as c
 from ._sums import InfluenceSums
-from .objectives import shrink
 from .streaming import map_rows
 from .sum_problem import SumProblem
 
@@ -97,29 +95,6 @@ class LinearProblem(SumProblem):
         map_rows(self.source, work, self.n_threads)
         self.share_all(out)
         return out
-
-    def departure(self, influence: Array, eps: float) -> float | None:
-        """√(gᵀH⁻¹g / ε²IᵀHI) of g = ∇R_ε(θ̂ + εI), the robust objective's gradient, in one pass.
-
-        That is a Newton step from the prediction, relative to the step predicted. None where it
-        would take more than a pass.
-        """
-        if self.sharing.is_shared or self.is_iterative:
-            return None
-        m, reach = self.model.n_features, eps * self.radius
-        theta = self.params + eps * influence
-        with np.errstate(over="ignore", invalid="ignore"):
-            sums = self.sweep.run(theta, c.NEED_GRADIENT, kappa=reach * self.ball.gain(theta[:m]))
-            gradient = np.array(sums.gradient)
-            predicted = eps**2 * float(influence @ self.hess_vec(influence))
-            if not predicted > 0.0:
-                return None
-            if not np.isfinite(gradient).all():
-                return np.inf
-            gradient[:m] += reach * sums.gain * self.ball.gain_gradient(theta[:m])
-            gradient += 2.0 * self.alpha * shrink(self.penalized, theta)
-            square = float(gradient @ self.solve(gradient))
-            return float(np.sqrt(max(square, 0.0) / predicted))
 
     def kinks(self, influence: Array) -> validity.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""

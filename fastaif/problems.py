@@ -88,10 +88,6 @@ class InfluenceProblem(ABC):
     clean_ball: Ball | None = None
     keeps_rows: ClassVar[bool] = True  # False: only sums over them are left
 
-    def departure(self, influence: Array, eps: float) -> float | None:
-        """How far θ̂ + εI is from the robust optimum, relative to εI; None where it is not known."""
-        return None
-
     @property
     def names(self) -> tuple[str, ...]:
         """A name for each entry of θ."""

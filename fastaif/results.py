@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import _validate, report
 from ._arguments import evaluation_rows, locating
 from ._warnings import FlipWarning, RangeWarning, warn
+from .departure import departure
 from .intervals import Intervals
 from .problems import InfluenceProblem
 from .validity import Kinks
@@ -185,7 +186,8 @@ class InfluenceResult(Intervals):
         It is rough where the attacks of more than 5 % of the samples have turned round; where a
         quarter of s E‖∇_x ℓ‖ would be gone; of order 1, where another sample is attacked; and, for
         linear predictors with a factored H, where a Newton step on the robust objective from
-        the prediction would be a quarter of the step predicted, which takes a pass over the data.
+        the prediction would be a quarter of the step predicted, which takes a pass over the data
+        (of finite orders a few).
         Of an accumulated result the second alone is known. `verify` measures.
         """
         return self._roughness(eps)[0]
@@ -204,15 +206,15 @@ class InfluenceResult(Intervals):
         if rows and self.order == 1.0 and eps > self.validity_radius:
             return "another sample has become the steepest", RangeWarning
         if rows and eps > 0.0 and eps not in self._departures:
-            self._departures[eps] = self.problem.departure(self.influence, eps)
-        departure = self._departures.get(eps)
-        if departure is not None and not departure <= _DEPARTED:
-            return f"a Newton step would change the prediction by {departure:.0%}", RangeWarning
+            self._departures[eps] = departure(self.problem, self.influence, eps)
+        share = self._departures.get(eps)
+        if share is not None and not share <= _DEPARTED:
+            return f"a Newton step would change the prediction by {share:.0%}", RangeWarning
         return "", RangeWarning
 
     @cached_property
     def _departures(self) -> dict[float, float | None]:
-        """`problem.departure` at radii that were asked about."""
+        """`departure` at radii that were asked about."""
         return {}
 
     def _warn_if_rough(self, radii: Array) -> None:

@@ -27,7 +27,7 @@ from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 
-_MAX_STEPS = 1000
+_MAX_STEPS, _FEW_STEPS = 1000, 5
 _VERTICES = 3
 _PARTS = 40  # moves that a sample is offered at a price
 _HALVINGS = 40
@@ -62,8 +62,9 @@ def worse_side(loss: Loss, f: Array, y: Array, moves: Array) -> Array:
 
 
 def worst_moves(
-    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float
-) -> Array:
+    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float,
+    quick: bool = False,
+) -> Array:  # fmt: skip
     """κ_i (n,), how far an attack moves each prediction.
 
     Parameters
@@ -75,6 +76,9 @@ def worst_moves(
         Of finite order.
     kappa : float
         κ = ε s ‖Dβ‖_q.
+    quick : bool
+        Where there is no closed form, a few steps from the best first step or from the best vertex,
+        whichever is better, will do: an attack nearly as strong.
     """
     if kappa == 0.0:
         return np.zeros(len(f))
@@ -88,10 +92,14 @@ def worst_moves(
     exact = dataclasses.replace(sharing, formula="exact")
     starts = [kappa * exact.budgets(np.abs(loss.slope(f, y)), omega)]
     gains = vertex_gains(loss, f, y, omega, sharing, kappa)
-    for place in np.argsort(-gains, kind="stable")[: min(_VERTICES, np.count_nonzero(omega))]:
+    count = min(1 if quick else _VERTICES, np.count_nonzero(omega))
+    for place in np.argsort(-gains, kind="stable")[:count]:
         starts.append(_vertex(omega, sharing, kappa, place))
+    if quick:
+        start = max(starts, key=lambda moves: _gain(loss, f, y, omega, moves))
+        return _climb(loss, f, y, omega, exact, kappa, start, _FEW_STEPS)
     starts.extend(_priced(loss, f, y, omega, sharing, kappa))
-    ends = [_climb(loss, f, y, omega, exact, kappa, start) for start in starts]
+    ends = [_climb(loss, f, y, omega, exact, kappa, start, _MAX_STEPS) for start in starts]
     return max(ends, key=lambda moves: _gain(loss, f, y, omega, moves))
 
 
@@ -176,10 +184,11 @@ def _gain(loss: Loss, f: Array, y: Array, omega: Array, moves: Array) -> float:
 
 
 def _climb(
-    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float, moves: Array
-) -> Array:
+    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float, moves: Array,
+    most_steps: int,
+) -> Array:  # fmt: skip
     """κ_i ∝ ψ_κ(f_i, κ_i)^{v−1}, until it stands still."""
-    for _ in range(_MAX_STEPS):
+    for _ in range(most_steps):
         side = worse_side(loss, f, y, moves)
         with np.errstate(over="ignore"):
             slopes = np.maximum(side * loss.slope(f + side * moves, y), 0.0)
@@ -193,13 +202,38 @@ def _climb(
     return moves
 
 
-def moves_of(problem: LinearProblem, theta: Array, eps: float) -> tuple[Array, Array, Array]:
+def moves_of(
+    problem: LinearProblem, theta: Array, eps: float, quick: bool = False
+) -> tuple[Array, Array, Array]:
     """f (n,), the κ_i of the worst attack at θ, and the side ±1 to which each moves."""
     loss, y = problem.model.loss, problem.source.targets()
     f = problem.sweep.predictions(theta)
     kappa = eps * problem.radius * problem.ball.gain(theta[: problem.model.n_features])
-    moves = worst_moves(loss, f, y, normalised(problem), problem.sharing, kappa)
+    moves = worst_moves(loss, f, y, normalised(problem), problem.sharing, kappa, quick)
     return f, moves, worse_side(loss, f, y, moves)
+
+
+def attacked_slopes(
+    problem: LinearProblem, theta: Array, eps: float, quick: bool = False
+) -> tuple[Array, Array, Array]:
+    """What Danskin's theorem makes the gradient of E ℓ under the worst attack of.
+
+    Returns
+    -------
+    there : array (n,)
+        The predictions f_i ± κ_i of attacked rows.
+    slopes : array (n,)
+        ω ℓ' there: the gradient is Σ slopes_i (v_i, 1), and
+    push : array (m,)
+        for β what comes of the κ_i's being in proportion to ‖Dβ‖_q.
+    """
+    loss, y, m = problem.model.loss, problem.source.targets(), problem.model.n_features
+    f, moves, side = moves_of(problem, theta, eps, quick)
+    there, budget = f + side * moves, eps * problem.radius
+    slopes = normalised(problem) * loss.slope(there, y)
+    kappa = budget * problem.ball.gain(theta[:m])
+    spent = float((slopes * side) @ moves) / kappa if kappa > 0.0 else 0.0
+    return there, slopes, spent * budget * problem.ball.gain_gradient(theta[:m])
 
 
 def attack_shared(problem: LinearProblem, theta: Array, eps: float, out: Array) -> None:

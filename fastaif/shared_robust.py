@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .linear_problem import LinearProblem
-from .shared_attacks import Array, moves_of, normalised
+from .shared_attacks import Array, attacked_slopes, moves_of, normalised
 from .solvers import robust_linear, vertex_kinks, vertices
 from .solvers.pgd import minimize_adversarial
 from .solvers.shared_budget import RootProblem
@@ -101,20 +101,15 @@ def _by_ascent(
     loss, source, omega = problem.model.loss, problem.source, normalised(problem)
     y, m = source.targets(), problem.model.n_features
     V = problem.sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
-    budget, yardstick = eps * problem.radius, 1.0
+    yardstick = 1.0
 
     def evaluate(theta: Array) -> tuple[float, Array]:
         nonlocal yardstick
-        f, moves, side = moves_of(problem, theta, eps)
-        there, beta = f + side * moves, theta[:m]
-        slopes = omega * loss.slope(there, y)
+        there, slopes, push = attacked_slopes(problem, theta, eps)
         shrunk = problem.shrinkage(theta)
         gradient = 2.0 * shrunk
-        gradient[:m] += V.T @ slopes
+        gradient[:m] += V.T @ slopes + push
         gradient[m:] += slopes.sum()
-        kappa = budget * problem.ball.gain(beta)
-        spent = float((slopes * side) @ moves) / kappa if kappa > 0.0 else 0.0
-        gradient[:m] += spent * budget * problem.ball.gain_gradient(beta)
         yardstick = float(np.abs(slopes) @ np.sqrt(1.0 + np.einsum("ij,ij->i", V, V)))
         with np.errstate(over="ignore"):
             value = float(omega @ loss.value(there, y)) + float(shrunk @ theta)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import get
+from ._compute._types import TIED
 
 Array = NDArray[Any]
 
@@ -69,9 +69,8 @@ class Sharing:
         peak = float(counted.max(initial=0.0))
         if not self.is_shared or peak == 0.0:
             return np.ones(len(gains))
-        share_of, exponent = get("share_of"), self.exponent
         ratios = counted / peak
-        shares = np.array([share_of(ratio, exponent) for ratio in ratios])
+        shares = ratios**self.exponent if self.exponent < math.inf else 1.0 * (ratios >= TIED)
         return np.asarray(shares * self.scale(float(weights @ (shares * ratios))))
 
 

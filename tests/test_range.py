@@ -7,12 +7,14 @@ import warnings
 import numpy as np
 import pytest
 from makers import DELTA, LOSS, about, estimator, make
-from naive import linear as twin
+from naive import order as twin
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
 import fastaif as fa
 from fastaif._warnings import FlipWarning, RangeWarning
+from fastaif.departure import departure
+from fastaif.shared_attacks import attacked_slopes
 
 ALL = [1.0, 1.5, 2.0, 4.0, np.inf]
 
@@ -96,7 +98,8 @@ def test_beyond_another_steepest_sample():
     result = fa.aif(fa.LinearRegression().fit(X, y), X, y, order=1)
     eps = result.validity_radius
     assert eps < 0.25 * fading(result)
-    assert result.rough_at(eps * (1 - 1e-9)) == ""
+    assert result.rough_at(0.5 * eps) == ""
+    assert "another sample" not in result.rough_at(eps * (1 - 1e-9))
     with pytest.warns(RangeWarning, match="another sample has become the steepest"):
         result.sensitivity(eps * (1 + 1e-9))
 
@@ -134,26 +137,57 @@ def test_the_report_marks_what_is_rough(diabetes):
     assert "Rough" not in result.summary(eps=[good])
 
 
+@pytest.mark.parametrize("order", [1.0, 2.0, np.inf])
 @pytest.mark.parametrize("p", [1.0, 1.5, 2.0, np.inf])
-def test_the_departure_is_a_newton_step(kind, p):
+def test_the_departure_is_a_newton_step(kind, p, order):
     """From the prediction, on the robust objective, whose gradient is taken by differences."""
+    if order == 2.0 and kind != "linear":
+        pytest.skip("the worst attack has no closed form")
     data = make(kind, weighted=True)
     model = estimator(kind, 0.03).fit(data.X, data.y, sample_weight=data.w)
-    result, eps = fa.aif(model, data.X, data.y, sample_weight=data.w, p=p), 0.02
+    eps = 0.02 if order > 1.0 else 1e-3
+    result = fa.aif(model, data.X, data.y, sample_weight=data.w, p=p, order=order)
     theta = result.params + eps * result.influence
 
     def objective(at):
         return twin.robust_objective(
-            data.X, data.y, at, eps, alpha=0.03, loss=LOSS[kind], p=p, sample_weight=data.w,
-            delta=DELTA,
+            data.X, data.y, at, eps, alpha=0.03, loss=LOSS[kind], p=p, order=order,
+            sample_weight=data.w, delta=DELTA,
         )  # fmt: skip
 
     steps = 1e-6 * np.eye(len(theta))
     gradient = np.array([objective(theta + h) - objective(theta - h) for h in steps]) / 2e-6
     square = gradient @ np.linalg.solve(result.hessian, gradient)
     wanted = np.sqrt(square / (result.influence @ result.hessian @ result.influence)) / eps
-    found = result.problem.departure(result.influence, eps)
+    found = departure(result.problem, result.influence, eps)
     assert found == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("order", [1.25, 1.5, 3.0])
+def test_a_few_steps_of_the_attack_will_do(kind, order):
+    """The departure of other orders is about that of the best attack that is known."""
+    data = make(kind)
+    result = fa.aif(estimator(kind, 0.03).fit(data.X, data.y), data.X, data.y, order=order)
+    theta = result.params + 0.02 * result.influence
+    problem, m = result.problem, data.X.shape[1]
+    _, slopes, push = attacked_slopes(problem, theta, 0.02)
+    gradient = np.append(data.X.T @ slopes + push, slopes.sum()) + 2.0 * problem.shrinkage(theta)
+    assert len(gradient) == m + 1
+    square = gradient @ np.linalg.solve(result.hessian, gradient)
+    wanted = np.sqrt(square / (result.influence @ result.hessian @ result.influence)) / 0.02
+    assert departure(problem, result.influence, 0.02) == pytest.approx(wanted, rel=0.2, abs=0.02)
+
+
+@pytest.mark.filterwarnings("ignore::fastaif.SolverWarning")
+@pytest.mark.parametrize("eps", [1e-4, 1e-3, 0.01])
+@pytest.mark.parametrize("p", [2.0, np.inf])
+def test_little_noise_and_a_shared_budget(rng, p, eps):
+    """Soon the worst attack spends all on one sample, which no slope at eps = 0 can tell."""
+    X = rng.normal(size=(300, 5))
+    y = X @ [1.0, 0.5, -0.5, 0.0, 2.0] + 0.01 * rng.normal(size=300)
+    result = fa.aif(fa.LinearRegression().fit(X, y), X, y, p=p, order=1.25)
+    assert result.verify(eps).params_error > 0.3
+    assert result.rough_at(eps)
 
 
 @pytest.fixture(scope="module")

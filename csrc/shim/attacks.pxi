@@ -112,11 +112,6 @@ def smooth_ball_ascent(
         raise MemoryError("no memory for a row")
 
 
-def share_of(double ratio, double exponent):
-    """See `fastaif._compute.shared_budgets`."""
-    return fa_chosen.share_of(ratio, exponent)
-
-
 def raise_peak(double peak, double exponent, sums):
     """See `fastaif._compute.shared_budgets`."""
     cdef fa_sums raised = _sums(sums.hessian, sums.vectors, sums.scalars)

@@ -239,7 +239,6 @@ cdef extern from "dispatch.h" nogil:
             const double *, const double *, ptrdiff_t, ptrdiff_t, const fa_barrier *, double *,
             double *, double *) noexcept nogil
         int (*project_ball)(const double *, ptrdiff_t, double, double, double *) noexcept nogil
-        double (*share_of)(double, double) noexcept nogil
         double (*raise_peak)(double, double, const fa_sums *, ptrdiff_t) noexcept nogil
         void (*standard_normals)(
             uint64_t, uint64_t, uint64_t, double *, ptrdiff_t, ptrdiff_t) noexcept nogil

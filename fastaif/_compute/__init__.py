@@ -22,7 +22,6 @@ OPERATIONS = {
     "project_ball": "_inline",
     "nested_powers": "nested_powers",
     "raise_peak": "shared_budgets",
-    "share_of": "shared_budgets",
     "basis_sums": "basis_sums",
     "block_sums": "basis_sums",
     "basis_moments": "basis_moments",

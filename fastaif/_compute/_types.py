@@ -20,6 +20,8 @@ NEED_GAUSS_NEWTON = 64  # the Hessian without E ℓ' ∇²f, for models that are
 NEED_MOMENTS = 128  # with NEED_HESSIAN: not H but each row's w ℓ'', for `quadratic_moments`
 MOMENT_GROUP = 8  # as in csrc/quadratic_moments.h
 
+TIED = 1.0 - 1e-14  # of the largest gain: gains as near as that differ by rounding
+
 QUADRATIC, POWERS, FOURIER = 0, 1, 2
 
 TANH, SOFTPLUS, GELU = range(3)

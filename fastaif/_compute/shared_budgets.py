@@ -12,16 +12,14 @@ from __future__ import annotations
 import math
 
 from ._jit import STRICT, operation
-from ._types import S_MIXED, S_PEAK, S_POWER, V_FK, V_MIXED
-
-_TIED = 1.0 - 1e-14  # gains as near as that differ by rounding
+from ._types import S_MIXED, S_PEAK, S_POWER, TIED, V_FK, V_MIXED
 
 
 @operation(fastmath=STRICT)
 def share_of(ratio, exponent):
     """(g / M)^e for g / M in [0, 1]."""
     if exponent == math.inf:
-        return 1.0 if ratio >= _TIED else 0.0
+        return 1.0 if ratio >= TIED else 0.0
     return ratio if exponent == 1.0 else ratio**exponent
 
 

@@ -1,0 +1,65 @@
+"""How far the prediction θ̂ + εI is from the robust optimum: a Newton step from there.
+
+What an expansion leaves out does not show in it, but in the robust objective's gradient at the
+prediction, which takes a pass over the data. A Newton step with H, relative to the step that was
+predicted, is about the relative error of the predicted parameters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compute import _types as c
+from .linear_problem import LinearProblem
+from .problems import InfluenceProblem
+from .remote_sums import client_for
+from .shared_attacks import attacked_slopes
+
+Array = NDArray[np.float64]
+
+
+def departure(problem: InfluenceProblem, influence: Array, eps: float) -> float | None:
+    """√(gᵀH⁻¹g / ε²IᵀHI) of g = ∇R_ε(θ̂ + εI), the robust objective's gradient.
+
+    None for models other than linear predictors, where the solve would take passes of its own, and
+    where numbers of every row would have to come from other machines.
+    """
+    if not isinstance(problem, LinearProblem) or problem.is_iterative:
+        return None
+    shared = problem.sharing.is_shared
+    if shared and client_for(problem.source) is not None:
+        return None
+    theta = problem.params + eps * influence
+    with np.errstate(over="ignore", invalid="ignore"):
+        predicted = eps**2 * float(influence @ problem.hess_vec(influence))
+        if not predicted > 0.0:
+            return None
+        gradient = (_shared_gradient if shared else _own_gradient)(problem, theta, eps)
+        if not np.isfinite(gradient).all():
+            return np.inf
+        gradient += 2.0 * problem.shrinkage(theta)
+        square = float(gradient @ problem.solve(gradient))
+        return float(np.sqrt(max(square, 0.0) / predicted))
+
+
+def _own_gradient(problem: LinearProblem, theta: Array, eps: float) -> Array:
+    """The mean loss's gradient where every sample has a budget of its own."""
+    m, reach = problem.model.n_features, eps * problem.radius
+    kappa = reach * problem.ball.gain(theta[:m])
+    sums = problem.sweep.run(theta, c.NEED_GRADIENT, kappa=kappa)
+    gradient = np.array(sums.gradient)
+    gradient[:m] += reach * sums.gain * problem.ball.gain_gradient(theta[:m])
+    return gradient
+
+
+def _shared_gradient(problem: LinearProblem, theta: Array, eps: float) -> Array:
+    """The same where samples share a budget, block by block of rows."""
+    m, source, basis = problem.model.n_features, problem.source, problem.model.basis
+    _, slopes, push = attacked_slopes(problem, theta, eps, quick=True)
+    gradient = np.zeros(len(theta))
+    gradient[:m] = push
+    gradient[m:] = slopes.sum()
+    for start, stop in source.chunks():
+        gradient[:m] += slopes[start:stop] @ basis.transform(source.inputs(start, stop))
+    return gradient
