@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from . import progress
 from ._compute._types import EMPTY, Rows
 
 Array = NDArray[Any]
@@ -323,5 +324,6 @@ def map_rows(
     """
     chunks = source.chunks(cost)
     threads = resolve_threads(n_threads, cost * source.n_rows * source.n_columns)
+    progress.tick()
     with single_threaded_blas():
         for_each(len(chunks), lambda i: work(*chunks[i]), threads)

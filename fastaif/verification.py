@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import progress
 from ._warnings import SolverWarning, warn
 from .problems import InfluenceProblem
 from .robust import RobustSolution, robust_gain, solve_robust
@@ -114,7 +115,8 @@ class Verification:
 
 def verify_influence(problem: InfluenceProblem, influence: Array, eps: float) -> Verification:
     """Solve the robust problem at ε exactly and compare."""
-    solution = solve_robust(problem, eps)
+    with progress.passes("robust fit"):
+        solution = solve_robust(problem, eps)
     warn_if_unsolved(solution)
     moved = solution.theta - problem.params
     cost = problem.loss_change(solution.theta) + problem.penalty_change(solution.theta)
