@@ -273,3 +273,40 @@ def test_accumulators_take_them(tmp_path):
         rows, target, weight = given(form, X, y, w, tmp_path)
         total = fa.InfluenceAccumulator(model).update(rows, target, weight)
         close(total.result().influence, whole.influence)
+
+
+def _mixed(form, frame, y, folder):
+    """Numbers and booleans, in forms of which none is an array of one type."""
+    if form == "sparse blocks":
+        rows = sp.csr_array(frame.to_numpy(dtype=float))
+        return [(rows[i:j], y[i:j]) for i, j in ((0, 50), (50, 51), (51, 200))], None
+    if form == "blocks of frames":
+        return [(frame[i:j], y[i:j]) for i, j in ((0, 50), (50, 51), (51, 200))], None
+    if form == "dask frame":
+        dataframes = pytest.importorskip("dask.dataframe", reason="dask is not installed")
+        return dataframes.from_pandas(frame, npartitions=3), y
+    frame.assign(target=y).to_parquet(folder / "mixed.parquet", row_group_size=70)
+    return str(folder / "mixed.parquet"), "target"
+
+
+MIXED = ["sparse blocks", "blocks of frames", "dask frame", "parquet"]
+
+
+@pytest.mark.parametrize("nullable", [False, True])
+@pytest.mark.parametrize("form", MIXED)
+def test_columns_of_several_types(rng, form, nullable, tmp_path):
+    columns = {"a": rng.normal(size=200), "k": rng.integers(0, 5, 200), "b": rng.random(200) < 0.5}
+    frame = pd.DataFrame(columns)
+    X = frame.to_numpy(dtype=float)
+    y = X @ [1.0, 0.5, -2.0] + rng.normal(size=200)
+    rows, target = _mixed(form, frame.convert_dtypes() if nullable else frame, y, tmp_path)
+    model = fa.LinearRegression().fit(rows, target)
+    close(fa.aif(model, rows, target).influence, fa.aif(model.fit(X, y), X, y).influence)
+
+
+@pytest.mark.parametrize("form", MIXED[1:])
+def test_columns_of_categories_are_refused_by_name(form, tmp_path):
+    frame = pd.DataFrame({"a": np.arange(200.0), "s": ["x", "y"] * 100}).astype({"s": "category"})
+    rows, target = _mixed(form, frame, np.arange(200.0), tmp_path)
+    with pytest.raises(TypeError, match=r"X has a column 's' of type .*: encode it first"):
+        fa.LinearRegression().fit(rows, target)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .lazy import LazyRows, floating
+from .lazy import LazyRows, dense, floating
 
 Array = NDArray[Any]
 
@@ -100,7 +100,7 @@ class BlockRows(LazyRows):
             block = as_block(part, number)
             k, width = _shape(block.X, width, number)
             names = names or _names(block.X)
-            kinds.append(floating(np.asarray(block.X[:1]).dtype))
+            kinds.append(floating(dense(block.X[:1]).dtype))
             sizes.append(k)
             targets.append(_vector(block.y, k, "y", number))
             weights.append(block.sample_weight)
@@ -120,7 +120,7 @@ class BlockRows(LazyRows):
             low, high = int(edges[number]), int(edges[number + 1])
             if low >= stop:
                 break
-            X = np.asarray(self._block(number).X)
+            X = dense(self._block(number).X)
             if X.shape[0] != high - low:
                 raise ValueError(
                     f"block {number} of X has {X.shape[0]} rows, but had {high - low} before: "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .lazy import LazyRows, floating
+from .lazy import LazyRows, floating, refuse_columns
 
 Array = NDArray[Any]
 
@@ -25,6 +25,14 @@ def computed(data: Any) -> Any:
     return np.asarray(data.compute()) if is_dask(data) else data
 
 
+def _numbers(frame: Any) -> Any:
+    """The frame, with its columns of one type, as they must be to be an array of numbers."""
+    types = dict(zip(frame.columns, frame.dtypes, strict=True))
+    refuse_columns(types)
+    plain = all(isinstance(kind, np.dtype) and kind.kind in "uif" for kind in types.values())
+    return frame if plain else frame.astype(np.float64)
+
+
 class DaskRows(LazyRows):
     """A Dask array (n, m), or a dataframe of numbers; its chunks of rows are the natural blocks.
 
@@ -34,7 +42,7 @@ class DaskRows(LazyRows):
     def __init__(self, data: Any) -> None:
         columns = getattr(data, "columns", None)
         names = None if columns is None else tuple(columns)
-        array = data if columns is None else data.to_dask_array(lengths=True)
+        array = data if columns is None else _numbers(data).to_dask_array(lengths=True)
         if array.ndim != 2:
             raise ValueError(
                 f"X must be two-dimensional (rows are samples), but has {array.ndim} dimensions"

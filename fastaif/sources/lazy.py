@@ -76,6 +76,31 @@ class LazyRows(ABC):
         return out
 
 
+def dense(X: Any) -> Array:
+    """A block of rows, a frame or a sparse matrix as an array; NaN where a frame has nothing."""
+    if hasattr(X, "tocsr"):
+        return np.asarray(X.toarray())
+    array = np.asarray(X)
+    if array.dtype == object and hasattr(X, "dtypes"):
+        # A pandas frame whose columns have several types, such as numbers and booleans.
+        refuse_columns(dict(zip(X.columns, X.dtypes, strict=True)))
+        return np.asarray(X.to_numpy(dtype=np.float64, na_value=np.nan))
+    return array
+
+
+def refuse_columns(types: dict[Any, Any]) -> None:
+    """Columns must hold real numbers or booleans.
+
+    Raises
+    ------
+    TypeError
+        One does not; it is named.
+    """
+    for name, kind in types.items():
+        if getattr(kind, "kind", "O") not in "buif":
+            raise TypeError(f"X has a column {name!r} of type {kind}: encode it first")
+
+
 def floating(dtype: Any) -> np.dtype[Any]:
     """float32 as it is, any other type of numbers as float64.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .lazy import LazyRows, floating
+from .lazy import LazyRows, floating, refuse_columns
 
 Array = NDArray[Any]
 
@@ -84,12 +84,8 @@ class ParquetRows(LazyRows):
     """The numbers of some columns of a table; missing ones are NaN."""
 
     def __init__(self, table: ParquetTable, columns: tuple[str, ...]) -> None:
-        types = [table.schema.field(name).type.to_pandas_dtype() for name in columns]
-        for name, kind in zip(columns, types, strict=True):
-            if np.dtype(kind).kind not in "buif":
-                raise TypeError(
-                    f"X has a column {name!r} of type {np.dtype(kind)}: encode it first"
-                )
+        types = [_type_of(table.schema.field(name).type) for name in columns]
+        refuse_columns(dict(zip(columns, types, strict=True)))
         self._table = table
         dtype = floating(np.result_type(*types)) if types else np.dtype(np.float64)
         super().__init__((int(table.edges[-1]), len(columns)), dtype, columns, table.edges)
@@ -107,6 +103,14 @@ class ParquetRows(LazyRows):
             for j, column in enumerate(table.columns):
                 out[begin - start : end - start, j] = column.to_numpy()[begin - low : end - low]
         return out
+
+
+def _type_of(kind: Any) -> Any:
+    """NumPy's type of a column, or Arrow's own where NumPy has none."""
+    try:
+        return np.dtype(kind.to_pandas_dtype())
+    except NotImplementedError:
+        return kind
 
 
 def _files(X: Any) -> list[str]:
