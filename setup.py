@@ -31,7 +31,7 @@ def native() -> list[Extension]:
     sanitizers = os.environ.get("FASTAIF_SANITIZE")
     extra = [f"-march={march}"] if march else []
     link = [f"-fsanitize={sanitizers}"] if sanitizers else []
-    extra += [*link, "-fno-sanitize-recover=all", "-g"] if sanitizers else ["-g0"]
+    extra += [*link, "-fno-sanitize-recover=all", "-g", "-O1"] if sanitizers else ["-g0"]
     return [
         Extension(
             "fastaif._compute._native",
