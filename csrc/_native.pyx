@@ -34,6 +34,11 @@ def log1p(const double[::1] x, double[::1] out):
     fa_chosen.log1p(&x[0], &out[0], x.shape[0])
 
 
+def normal_share(const double[::1] z, double[::1] out):
+    """Phi elementwise, the standard normal distribution, as GELU units have it."""
+    fa_chosen.normal_share(&z[0], &out[0], z.shape[0])
+
+
 def instruction_set():
     """The name of the instruction set in use."""
     return fa_chosen.name.decode()

@@ -16,7 +16,7 @@
      fa_ball_ascent_##isa, fa_smooth_ball_ascent_##isa, fa_project_ball_##isa,                   \
      fa_raise_peak_##isa, fa_standard_normals_##isa, fa_random_rows_##isa,    \
      fa_bootstrap_weights_##isa,                                                                 \
-     fa_exp_##isa, fa_negative_log_##isa, fa_log1p_##isa}
+     fa_exp_##isa, fa_negative_log_##isa, fa_log1p_##isa, fa_normal_share_##isa}
 
 static const fa_table tables[] = {
 #if defined(__x86_64__)

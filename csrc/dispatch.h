@@ -77,6 +77,7 @@ typedef struct {
     void (*exp)(const double *, double *, ptrdiff_t);
     void (*negative_log)(const double *, double *, ptrdiff_t);
     void (*log1p)(const double *, double *, ptrdiff_t);
+    void (*normal_share)(const double *, double *, ptrdiff_t);
 } fa_table;
 
 /* Those in use; the widest that this processor has, until another is chosen. */

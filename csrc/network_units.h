@@ -5,6 +5,7 @@
 
 #include "columns.h"
 #include "elementary.h"
+#include "normal.h"
 
 typedef struct {
     vd value, slope, bend;
@@ -30,12 +31,10 @@ INLINE fa_unit softplus_unit(vd z)
 
 INLINE fa_unit gelu_unit(vd z)
 {
-    vd share, density = 0.3989422804014327 * exp_vector(-0.5 * z * z);
-    for (int l = 0; l < FA_LANES; l++)
-        share[l] = 0.5 * erfc(-0.7071067811865476 * z[l]);
+    fa_normal at = normal_at(z);
     /* Not density (2 - z^2): z^2 may overflow where the density is zero. */
-    vd bent = z * density;
-    return (fa_unit){z * share, share + bent, 2.0 * density - bent * z};
+    vd bent = z * at.density;
+    return (fa_unit){z * at.share, at.share + bent, 2.0 * at.density - bent * z};
 }
 
 INLINE fa_unit unit_at(int activation, vd z)

@@ -262,7 +262,8 @@ typedef struct {
     void fa_bootstrap_weights_##isa(uint64_t, uint64_t, uint64_t, double *, ptrdiff_t);          \
     void fa_exp_##isa(const double *x, double *out, ptrdiff_t n);                                \
     void fa_negative_log_##isa(const double *x, double *out, ptrdiff_t n);                       \
-    void fa_log1p_##isa(const double *x, double *out, ptrdiff_t n);
+    void fa_log1p_##isa(const double *x, double *out, ptrdiff_t n);                              \
+    void fa_normal_share_##isa(const double *z, double *out, ptrdiff_t n);
 
 FA_OPERATIONS(baseline)
 FA_OPERATIONS(avx2)

@@ -2,7 +2,7 @@
 #ifndef FASTAIF_TESTED_PARTS_H
 #define FASTAIF_TESTED_PARTS_H
 
-#include "elementary.h"
+#include "normal.h"
 
 INLINE void map(const double *x, double *out, ptrdiff_t n, vd (*function)(vd))
 {
@@ -28,6 +28,13 @@ void FA_NAME(fa_negative_log)(const double *x, double *out, ptrdiff_t n)
 void FA_NAME(fa_log1p)(const double *x, double *out, ptrdiff_t n)
 {
     map(x, out, n, log1p_of_unit);
+}
+
+INLINE vd share_below(vd z) { return normal_at(z).share; }
+
+void FA_NAME(fa_normal_share)(const double *z, double *out, ptrdiff_t n)
+{
+    map(z, out, n, share_below);
 }
 
 #endif

@@ -76,6 +76,17 @@ def test_negative_log_to_two_units_in_the_last_place(extension, rng):
     assert ulps(np.delete(out, len(x) - 7), np.delete(x, len(x) - 7), lambda u: -mpmath.log(u)) <= 2
 
 
+def test_the_normal_distribution_to_a_few_units_in_the_last_place(extension, rng):
+    """In the tail as well, down to the smallest normal numbers; nothing is NaN but NaN."""
+    z = np.concatenate([rng.uniform(-37.5, 9, 800), rng.normal(size=400), [0.0, -0.0, 1e-300]])
+    out = np.empty_like(z)
+    extension.normal_share(z, out)
+    assert ulps(out, z, mpmath.ncdf) <= 6.0
+    far = np.array([-np.inf, -1e200, -41.0, 41.0, 1e200, np.inf])
+    extension.normal_share(far, out[:6])
+    np.testing.assert_array_equal(out[:6], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+
+
 def sums(operation, *, loss, need, n, m, dtype, inner, hard):
     """The sums of one direct call, on hard rows: weights of zero, shifts, units of their own."""
     rng = np.random.default_rng(n + m)

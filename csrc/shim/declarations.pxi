@@ -247,6 +247,7 @@ cdef extern from "dispatch.h" nogil:
         void (*exp)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*negative_log)(const double *, double *, ptrdiff_t) noexcept nogil
         void (*log1p)(const double *, double *, ptrdiff_t) noexcept nogil
+        void (*normal_share)(const double *, double *, ptrdiff_t) noexcept nogil
 
     const fa_table *fa_chosen
     int fa_choose(const char *name)
