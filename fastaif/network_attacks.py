@@ -16,6 +16,8 @@ from .streaming import map_rows
 
 Array = NDArray[Any]
 
+_USUAL_STEPS = 16
+
 
 class Attacked(NamedTuple):
     """Attacked inputs (n, m), float64, and the predictions there (n,)."""
@@ -75,6 +77,8 @@ def _ascend(
             X[start:stop] = x
             X[start:stop, free] += ball.scale[free] * t
 
-    cost = len(sides) * settings.n_restarts * settings.n_steps * problem.layer.hidden
+    # Most rows arrive within some steps, each worth a sweep for every eight units.
+    steps = len(sides) * settings.n_restarts * min(settings.n_steps, _USUAL_STEPS)
+    cost = max(1, steps * problem.layer.hidden // 8)
     map_rows(source, work, problem.n_threads, cost=min(cost, 256))
     return found

@@ -58,12 +58,15 @@ def minimize_adversarial(
     from scipy.linalg import solve_triangular
     from scipy.optimize import minimize
 
+    # A change of variables need not be exact, but is made often.
+    inverse = solve_triangular(metric, np.eye(len(metric)), lower=True)
+
     def to_theta(z: Array) -> Array:
-        return theta + np.asarray(solve_triangular(metric, z, lower=True, trans="T"))
+        return np.asarray(theta + z @ inverse)
 
     def value_and_slope(z: Array) -> tuple[float, Array]:
         value, gradient = evaluate(to_theta(z))
-        return value, np.asarray(solve_triangular(metric, gradient, lower=True))
+        return value, inverse @ gradient
 
     options = {
         "maxiter": 1000 if max_iter is None else max_iter, "ftol": ftol, "gtol": 1e-13,
