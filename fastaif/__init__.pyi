@@ -23,7 +23,6 @@ from ._selection import WithInfluence as WithInfluence
 from ._selection import sensitivity_scorer as sensitivity_scorer
 from ._sensitivity import sensitivity as sensitivity
 from ._smoothing import RandomizedSmoothing as RandomizedSmoothing
-from ._warnings import InfluenceWarning as InfluenceWarning
 from .differentiable import DifferentiableModel as DifferentiableModel
 from .intervals import BootstrapDraws as BootstrapDraws
 from .models.basis import BasisRegression as BasisRegression
@@ -36,6 +35,7 @@ from .models.linear import PoissonRegression as PoissonRegression
 from .models.network import MLPClassification as MLPClassification
 from .models.network import MLPRegression as MLPRegression
 from .results import InfluenceResult as InfluenceResult
+from .utils.warnings import InfluenceWarning as InfluenceWarning
 from .verification import RobustFit as RobustFit
 from .verification import Verification as Verification
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
 from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
 from ._smoothing import RandomizedSmoothing
 from .accumulated import Totals, add_rows, needs_rows, without_rows
@@ -27,6 +26,7 @@ from .solvers.choice import cholesky_fits
 from .sources import opened
 from .streaming import RowSource
 from .sum_problem import SumProblem
+from .utils import validation
 from .verification import Verification
 
 Array = NDArray[Any]
@@ -92,9 +92,9 @@ class InfluenceAccumulator:
         damping: float | str = 0.0,
         n_threads: int | None = None,
     ) -> None:
-        _validate.option(formula, "formula", ["exact", "paper"])
+        validation.option(formula, "formula", ["exact", "paper"])
         if damping != "auto":
-            damping = _validate.number(damping, "damping", low=0.0)
+            damping = validation.number(damping, "damping", low=0.0)
         self._estimator = copy.deepcopy(estimator)
         model = _describe(self._estimator)
         problem = assemble(
@@ -143,7 +143,7 @@ class InfluenceAccumulator:
         given = opened(X, y, sample_weight, self._problem.model.columns)
         if np.ndim(given.X) == 2 and np.shape(given.X)[0] == 0:
             raise ValueError("X is an empty block (0 rows): leave it out")
-        array, columns = _validate.matrix(given.X)
+        array, columns = validation.matrix(given.X)
         problem = self._named(columns)
         source, unit = evened(
             rows_of(problem.model, array, given.y, given.sample_weight, weightless=True)

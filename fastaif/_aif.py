@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from . import _validate
 from ._accumulate import InfluenceAccumulator
 from ._arguments import prepare
 from .autodiff_problem import AutodiffProblem
@@ -16,6 +15,7 @@ from .conclusion import conclude
 from .problems import InfluenceProblem
 from .results import InfluenceResult
 from .sources.blocks import ahead, as_block, is_one_shot, refuse_weights
+from .utils import validation
 
 
 def aif(
@@ -134,11 +134,11 @@ def aif(
     >>> result.influence.shape
     (11,)
     """
-    _validate.option(formula, "formula", ["exact", "paper"])
-    _validate.option(solver, "solver", ["auto", "cholesky", "cg", "lissa"])
-    _validate.option(hessian, "hessian", ["exact", "gauss_newton"])
+    validation.option(formula, "formula", ["exact", "paper"])
+    validation.option(solver, "solver", ["auto", "cholesky", "cg", "lissa"])
+    validation.option(hessian, "hessian", ["exact", "gauss_newton"])
     if damping != "auto":
-        damping = _validate.number(damping, "damping", low=0.0)
+        damping = validation.number(damping, "damping", low=0.0)
     if y is None and is_one_shot(X):
         _refuse_more_passes(solver, refine, hessian, sample_weight)
         return _of_iterator(

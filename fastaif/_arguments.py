@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from . import _validate
 from ._smoothing import RandomizedSmoothing, rebuild_around
 from .autodiff_model import AutodiffModel
 from .autodiff_problem import AutodiffProblem
@@ -34,6 +33,7 @@ from .solvers.choice import LARGEST_AUTODIFF, cholesky_fits
 from .sources import LazyRows, opened
 from .streaming import RowSource
 from .sum_problem import SumProblem
+from .utils import validation
 
 Array = NDArray[Any]
 Model = LinearModel | KernelModel | AutodiffModel
@@ -42,7 +42,7 @@ Model = LinearModel | KernelModel | AutodiffModel
 def evaluation_rows(model: Model, X: Any, y: Any, name: str = "X") -> RowSource:
     """Checked, unweighted rows on which a fitted model is evaluated."""
     given = opened(X, y, columns=model.columns)
-    array, columns = _validate.matrix(given.X, name)
+    array, columns = validation.matrix(given.X, name)
     refuse_other_columns(columns, model.columns)
     return rows_of(
         model, array, given.y, given.sample_weight if y is None else None,
@@ -59,15 +59,15 @@ def rows_of(
     *,
     weightless: bool = False,
 ) -> RowSource:
-    """Checked rows for a model; X has passed `_validate.matrix`, `name` is that of y.
+    """Checked rows for a model; X has passed `validation.matrix`, `name` is that of y.
 
     `weightless` rows may all have a weight of zero.
     """
     m = model.n_features
     if X.shape[1] != m:
         raise ValueError(f"X has {X.shape[1]} features, but the model was fitted to {m}")
-    targets = _validate.column(y, X.shape[0], name)
-    weight = _validate.weights(sample_weight, X.shape[0], weightless=weightless)
+    targets = validation.column(y, X.shape[0], name)
+    weight = validation.weights(sample_weight, X.shape[0], weightless=weightless)
     return RowSource(X, targets, weight, model.encode)
 
 
@@ -96,7 +96,7 @@ def prepare(
     `only_radius` leaves the pass for H and Φ until something asks for it.
     """
     given = opened(X, y, sample_weight, columns_of_fit(estimator))
-    array, columns = _validate.matrix(given.X)
+    array, columns = validation.matrix(given.X)
     model, smoothing = _describe(estimator, array.shape[1], columns)
     source, factor = evened(rows_of(model, array, given.y, given.sample_weight))
     problem = assemble(
@@ -132,16 +132,16 @@ def assemble(
     hessian: str = "exact",
 ) -> InfluenceProblem:
     """The problem of a model, its rows and the arguments, which are checked here."""
-    p = _validate.number(p, "p", low=1.0, infinite=True)
-    sharing = Sharing(_validate.number(order, "order", low=1.0, infinite=True), formula)
-    _validate.option(attack_space, "attack_space", ["scaled", "raw"])
-    s = _validate.radius(radius)
-    threads = _validate.threads(n_threads)
+    p = validation.number(p, "p", low=1.0, infinite=True)
+    sharing = Sharing(validation.number(order, "order", low=1.0, infinite=True), formula)
+    validation.option(attack_space, "attack_space", ["scaled", "raw"])
+    s = validation.radius(radius)
+    threads = validation.threads(n_threads)
     m = model.n_features
     ball = make_ball(
         model.basis, m, p=p, radius=s,
-        feature_scale=_validate.feature_scale(feature_scale, m),
-        attackable=_validate.attackable(attackable, model.feature_names),
+        feature_scale=validation.feature_scale(feature_scale, m),
+        attackable=validation.attackable(attackable, model.feature_names),
         attack_space=attack_space,
     )  # fmt: skip
     if not np.any(ball.scale > 0):
@@ -159,7 +159,7 @@ def evened(source: RowSource) -> tuple[RowSource, float]:
 
     That is 1 but for extreme weights, whose sums would overflow.
     """
-    factor = _validate.weight_factor(source.weight)
+    factor = validation.weight_factor(source.weight)
     if factor != 1.0:
         source = source._replace(weight=np.asarray(source.weight) / factor)
     return source, factor
@@ -201,7 +201,7 @@ def _problem(
     U = model.inner(source.x)
     at_centers = model.is_at(U)
     if not at_centers and not np.isfinite(U).all():
-        _validate.locate_nonfinite(source.x, source.y)
+        validation.locate_nonfinite(source.x, source.y)
     if model.moving and not at_centers:
         raise ValueError(
             "X is not the X of the fit: with centers='moving' the inputs of the fit are the "
@@ -223,7 +223,7 @@ def _with_solver(
     problem: InfluenceProblem, solver: str, random_state: Any
 ) -> InfluenceProblem:
     """The problem with its way to H⁻¹: "auto" forms H where there is room for it."""
-    seed = _validate.seed(random_state) if solver == "lissa" else 0
+    seed = validation.seed(random_state) if solver == "lissa" else 0
     if isinstance(problem, SumProblem) and not isinstance(problem, NetworkProblem):
         if solver == "auto":
             solver = "cholesky" if cholesky_fits(len(problem.params)) else "cg"
@@ -281,5 +281,5 @@ def locating(source: RowSource) -> Iterator[None]:
     try:
         yield
     except FloatingPointError:
-        _validate.locate_nonfinite(source.x, source.y)
+        validation.locate_nonfinite(source.x, source.y)
         raise

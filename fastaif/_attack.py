@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
 from ._arguments import locating, prepare
 from ._compute import _types as c
 from .attacks import PgdSettings, closed_form, projected_ascent
@@ -29,6 +28,7 @@ from .shared_ascent import attack_autodiff, attack_basis, attack_gram, attack_ne
 from .shared_attacks import attack_shared, shared_loss
 from .sources import LazyRows
 from .sum_problem import SumProblem
+from .utils import validation
 
 Array = NDArray[Any]
 
@@ -199,13 +199,13 @@ def _prepare_attack(
     n_restarts: Any, random_state: Any, **ball: Any,
 ) -> tuple[InfluenceProblem, float, PgdSettings | None]:  # fmt: skip
     """Checked arguments; settings are None where the closed form is used."""
-    eps = _validate.number(eps, "eps", low=0.0)
-    _validate.option(method, "method", ["auto", "exact", "pgd"])
+    eps = validation.number(eps, "eps", low=0.0)
+    validation.option(method, "method", ["auto", "exact", "pgd"])
     settings = PgdSettings(
-        _validate.count(n_steps, "n_steps"),
-        None if step is None else _validate.number(step, "step", low=0.0, strict=True),
-        _validate.count(n_restarts, "n_restarts"),
-        _validate.seed(random_state),
+        validation.count(n_steps, "n_steps"),
+        None if step is None else validation.number(step, "step", low=0.0, strict=True),
+        validation.count(n_restarts, "n_restarts"),
+        validation.seed(random_state),
     )
     problem = prepare(estimator, X, y, only_radius=True, **ball)
     refuse_unknown_maximum(problem, method)

@@ -13,10 +13,10 @@ from ._sums import Array, InfluenceSums, Sweep
 from .balls import Ball
 from .bases import Linear, Quadratic
 from .expansion import Expansion
-from .layouts import columns_of
 from .losses import Loss
 from .moments import n_moments
 from .norms import lp_norm
+from .utils.arrays import columns_of
 
 _FEWEST_INPUTS = 16  # with fewer the moments' products are too thin to be faster
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate, streaming
+from . import streaming
 from ._compute import _types as c
 from ._compute import get
 from .balls import Ball, make_ball
 from .bases import Linear
 from .batch_rows import BatchRows, batch_rows
-from .layouts import read_only
 from .losses import Loss
 from .models.labels import as_float, as_nonnegative, check_two_classes, sign_encoder
 from .models.linear import (
@@ -23,6 +22,8 @@ from .models.linear import (
     LogisticRegression,
     PoissonRegression,
 )
+from .utils import validation
+from .utils.arrays import read_only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,12 +96,12 @@ class BatchInfluence(BatchFit):
         -------
         array (k,), or (k, n_eps) for an array
         """
-        radii = _validate.radii(eps)
+        radii = validation.radii(eps)
         return np.multiply.outer(self.sensitivity_coefficient, radii**2)
 
     def predict_params(self, eps: float) -> Array:
         """θ̂ + εI, (k, d)."""
-        return self.params + _validate.number(eps, "eps", low=0.0) * self.influence
+        return self.params + validation.number(eps, "eps", low=0.0) * self.influence
 
     def to_frame(self) -> pd.DataFrame:
         """A row a problem: sensitivity_coefficient, value_derivative, radius, n_iter, reason."""
@@ -212,12 +213,12 @@ def aif_batch(
     (1000, 2)
     """
     data, model = _prepared(estimator, X, y, sample_weight)
-    damping = _validate.number(damping, "damping", low=0.0)
+    damping = validation.number(damping, "damping", low=0.0)
     m = data.rows.x.shape[1]
     names = [f"x{j}" for j in range(m)]
     ball = _ball(
-        m, _validate.number(p, "p", low=1.0, infinite=True), _validate.radius(radius),
-        _validate.feature_scale(feature_scale, m), _validate.attackable(attackable, names),
+        m, validation.number(p, "p", low=1.0, infinite=True), validation.radius(radius),
+        validation.feature_scale(feature_scale, m), validation.attackable(attackable, names),
     )  # fmt: skip
     if not np.any(ball.scale > 0):
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
@@ -240,7 +241,7 @@ def _prepared(
     if type(estimator) not in _KINDS:
         known = ", ".join(kind.__name__ for kind in _KINDS)
         raise TypeError(f"a batch takes one of {known}, but was given {type(estimator).__name__}")
-    alpha = _validate.number(estimator.alpha, "alpha", low=0.0)
+    alpha = validation.number(estimator.alpha, "alpha", low=0.0)
     loss: Loss = estimator._loss()
     encode = {"logistic": _signs, "poisson": as_nonnegative}.get(loss.name, as_float)
     data = batch_rows(X, y, sample_weight, encode)
@@ -286,7 +287,7 @@ def _run(
         written = c.BatchFound(*(array[part] for array in found))
         operation(data.rows, data.spans[part], model, attack, written)
 
-    threads = streaming.resolve_threads(_validate.threads(n_threads), entries)
+    threads = streaming.resolve_threads(validation.threads(n_threads), entries)
     with streaming.single_threaded_blas():
         streaming.for_each(len(edges) - 1, task, threads)
     return found

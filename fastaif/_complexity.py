@@ -13,9 +13,9 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
-from . import _validate
 from ._selection import WithInfluence, fitted_influence, last_step, priced
-from ._warnings import FlipWarning, warn
+from .utils import validation
+from .utils.warnings import FlipWarning, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +168,7 @@ def complexity_curve(
         Once, if at the largest eps more than 5 % of some model's samples have flipped.
     """
     radii = _attack_sizes(eps)
-    _validate.option(expansion, "expansion", ["quadratic", "taylor"])
+    validation.option(expansion, "expansion", ["quadratic", "taylor"])
     labels, models = _labelled(estimators, labels)
     axis = None if complexity is None else _numbers(complexity, len(models))
     models = [
@@ -191,7 +191,7 @@ def complexity_curve(
 
 
 def _attack_sizes(eps: Any) -> Array:
-    radii = np.atleast_1d(_validate.radii(eps))
+    radii = np.atleast_1d(validation.radii(eps))
     if radii.ndim != 1 or radii.size == 0:
         raise ValueError(f"eps must be a number or a list of numbers, but is {eps!r}")
     return radii

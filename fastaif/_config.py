@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _compute, _validate
+from . import _compute
 from .streaming import default_threads
+from .utils import validation
 
 _PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "pandas", "matplotlib")
 
@@ -65,7 +66,7 @@ def set_backend(name: str) -> None:
     RuntimeError
         "native" where the C extension was not built.
     """
-    _compute.set_backend(_validate.option(name, "backend", _compute.BACKENDS))
+    _compute.set_backend(validation.option(name, "backend", _compute.BACKENDS))
 
 
 def warmup() -> None:

@@ -10,7 +10,7 @@ from . import streaming
 from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
-from .layouts import read_only
+from .utils.arrays import read_only
 
 ACTIVATIONS = {"tanh": c.TANH, "softplus": c.SOFTPLUS, "gelu": c.GELU}
 # The largest |σ''|; of the GELU, φ(z)(2 − z²) at 0.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from . import _validate, checkpoints, progress
+from . import checkpoints
 from ._arguments import prepare
 from .attacks import PgdSettings
 from .linear_problem import LinearProblem
 from .problems import InfluenceProblem
 from .robust import refuse_unknown_maximum, solve_by_pgd, solve_robust
+from .utils import progress, validation
 from .verification import RobustFit, make_robust_fit, warn_if_unsolved
 
 
@@ -79,10 +80,10 @@ def robust_fit(
     SolverWarning
         The tolerance was not reached.
     """
-    eps = _validate.number(eps, "eps", low=0.0)
-    _validate.option(method, "method", ["auto", "exact", "pgd"])
-    tol = _validate.number(tol, "tol", low=0.0, strict=True)
-    limit = None if max_iter is None else _validate.count(max_iter, "max_iter")
+    eps = validation.number(eps, "eps", low=0.0)
+    validation.option(method, "method", ["auto", "exact", "pgd"])
+    tol = validation.number(tol, "tol", low=0.0, strict=True)
+    limit = None if max_iter is None else validation.count(max_iter, "max_iter")
     problem = prepare(
         estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
         attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
@@ -100,7 +101,7 @@ def robust_fit(
         checkpoints.keeping(checkpoint, problem.source, identity),
     ):
         if method == "pgd":
-            settings = PgdSettings(seed=_validate.seed(random_state))
+            settings = PgdSettings(seed=validation.seed(random_state))
             solution = solve_by_pgd(problem, eps, settings, limit)
         else:
             solution = solve_robust(problem, eps, tol, limit)

@@ -10,12 +10,12 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from . import _validate
 from ._aif import aif
 from ._arguments import evaluation_rows, locating
-from ._warnings import RangeWarning
 from .models.delegation import Delegating, weights_for
 from .results import InfluenceResult
+from .utils import validation
+from .utils.warnings import RangeWarning
 
 
 class WithInfluence(Delegating):
@@ -156,9 +156,9 @@ def sensitivity_scorer(
     0.02 30
     """
     return SensitivityScorer(
-        _validate.number(eps, "eps", low=0.0),
-        _validate.number(weight, "weight", low=0.0),
-        _validate.option(expansion, "expansion", ["quadratic", "taylor"]),
+        validation.number(eps, "eps", low=0.0),
+        validation.number(weight, "weight", low=0.0),
+        validation.option(expansion, "expansion", ["quadratic", "taylor"]),
     )
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
 from ._aif import aif
 from ._arguments import evaluation_rows, locating, prepare
 from .problems import InfluenceProblem
 from .robust import solve_robust
 from .streaming import RowSource
+from .utils import validation
 from .verification import warn_if_unsolved
 
 Array = NDArray[Any]
@@ -66,9 +66,9 @@ def sensitivity(
     float or array
         Shaped like `eps`, in units of the loss.
     """
-    _validate.option(method, "method", ["aif", "quadratic", "exact"])
-    _validate.option(expansion, "expansion", ["quadratic", "taylor"])
-    radii = _validate.radii(eps)
+    validation.option(method, "method", ["aif", "quadratic", "exact"])
+    validation.option(expansion, "expansion", ["quadratic", "taylor"])
+    radii = validation.radii(eps)
     ball: dict[str, Any] = {
         "p": p, "order": order, "radius": radius, "feature_scale": feature_scale,
         "attackable": attackable, "attack_space": attack_space, "sample_weight": sample_weight,

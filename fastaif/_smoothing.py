@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_X_y
 
-from . import _validate
 from .copies import NoisyCopies, noisy_rows
 from .linear_model import LinearModel
 from .models.base import LinearPredictor
 from .models.delegation import Delegating, weights_for
 from .streaming import RowSource
+from .utils import validation
 
 Array = NDArray[Any]
 
@@ -83,9 +83,9 @@ class RandomizedSmoothing(Delegating):
         -------
         self
         """
-        _validate.number(self.sigma, "sigma", low=0.0)
-        _validate.count(self.n_copies, "n_copies")
-        self.seed_ = _validate.seed(self.random_state)
+        validation.number(self.sigma, "sigma", low=0.0)
+        validation.count(self.n_copies, "n_copies")
+        self.seed_ = validation.seed(self.random_state)
         fitted = clone(self.estimator)
         if isinstance(fitted, LinearPredictor):
             fitted.fit_rows(self.copies(fitted.rows_of_fit(X, y, sample_weight)))
@@ -112,7 +112,7 @@ class RandomizedSmoothing(Delegating):
             import pandas as pd
 
             noisy = pd.DataFrame(noisy, columns=columns)
-        w = _validate.weights(sample_weight, len(array))
+        w = validation.weights(sample_weight, len(array))
         w = None if w is None else np.tile(w, self.n_copies)
         fitted.fit(noisy, np.tile(targets, self.n_copies), **weights_for(fitted, w))
 

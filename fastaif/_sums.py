@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checkpoints, progress, remote_sums, streaming
+from . import checkpoints, remote_sums, streaming
 from ._compute import _types as c
 from ._compute import get
 from .balls import Ball
-from .layouts import read_only
 from .losses import Loss
 from .moments import expanded
 from .sources.sparse import SparseRows
+from .utils import progress
+from .utils.arrays import read_only
 
 Array = NDArray[Any]
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
 from ._compute import _types as c
 from ._compute import get
 from .custom_basis import Custom
-from .layouts import columns_of, read_only
+from .utils import validation
+from .utils.arrays import columns_of, read_only
 
 Array = NDArray[Any]
 
@@ -214,7 +214,7 @@ class Powers(_BuiltIn):
     degree: int = 2
 
     def __post_init__(self) -> None:
-        _validate.count(self.degree, "degree")
+        validation.count(self.degree, "degree")
 
     def n_outputs(self, m: int) -> int:
         """The length d of v for m inputs."""
@@ -258,8 +258,8 @@ class Fourier(_BuiltIn):
     phases: Array | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _validate.count(self.n_components, "n_components")
-        _validate.number(self.gamma, "gamma", low=0.0, strict=True)
+        validation.count(self.n_components, "n_components")
+        validation.number(self.gamma, "gamma", low=0.0, strict=True)
         d = self.n_components
         for name, given in (("frequencies", self.frequencies), ("phases", self.phases)):
             if given is not None and len(given) != d:
@@ -269,7 +269,7 @@ class Fourier(_BuiltIn):
         """The basis for m inputs, with its frequencies and phases."""
         if self.frequencies is not None:
             return self
-        rng = np.random.default_rng(_validate.seed(self.random_state))
+        rng = np.random.default_rng(validation.seed(self.random_state))
         omega = np.sqrt(2.0 * self.gamma) * rng.standard_normal((self.n_components, m))
         b = rng.uniform(0.0, 2.0 * np.pi, self.n_components)
         return dataclasses.replace(self, frequencies=omega, phases=b)

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
 from ._compute import _types as c
-from .layouts import read_only
 from .streaming import Encoder
+from .utils import validation
+from .utils.arrays import read_only
 
 Array = NDArray[Any]
 
@@ -57,7 +57,7 @@ def _stacked(X: Any) -> tuple[Array, Array]:
         return _floats(array.reshape(k * n, m)), np.full(k, n)
     if len(X) == 0:
         raise ValueError("X is empty: it has no problems")
-    parts = [_validate.matrix(part, f"X[{b}]")[0] for b, part in enumerate(X)]
+    parts = [validation.matrix(part, f"X[{b}]")[0] for b, part in enumerate(X)]
     widths = {part.shape[1] for part in parts}
     if len(widths) > 1:
         raise ValueError(

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from . import progress
-from ._warnings import SolverWarning, StationarityWarning, TieWarning, ZeroGradientWarning, warn
 from .autodiff_problem import AutodiffProblem
 from .basis_problem import BasisProblem
 from .problems import InfluenceProblem
 from .results import InfluenceResult
 from .streaming import blas_for_solves
+from .utils import progress
+from .utils.warnings import (
+    SolverWarning,
+    StationarityWarning,
+    TieWarning,
+    ZeroGradientWarning,
+    warn,
+)
 
 _STATIONARITY = 0.01  # of a standard error
 _KINKED = 0.2  # of the samples

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate
 from .autodiff.derivatives import Derivatives
 from .autodiff.frameworks import NAMES, Framework, framework_of, load, to_numpy
 from .autodiff.layout import arrays_of, flatten
 from .autodiff_model import AutodiffModel
+from .utils import validation
 
 Array = NDArray[Any]
 
@@ -100,10 +100,10 @@ class DifferentiableModel:
         if penalty is not None and not callable(penalty):
             raise TypeError(f"penalty must be callable, but is {penalty!r}")
         self.per_sample_loss, self.penalty = per_sample_loss, penalty
-        self.alpha = _validate.number(alpha, "alpha", low=0.0)
+        self.alpha = validation.number(alpha, "alpha", low=0.0)
         if penalty is not None and self.alpha > 0.0:
             raise ValueError("alpha and penalty are both given: put alpha into the penalty")
-        self.batch_size = _validate.count(batch_size, "batch_size")
+        self.batch_size = validation.count(batch_size, "batch_size")
         self.backend = _backend_of(params, backend)
         self.theta_, self._layout = flatten(params, to_numpy)
         self.names_ = self._layout.names
@@ -189,7 +189,7 @@ def _backend_of(params: Any, backend: str | None) -> str:
         if found is None:
             raise ValueError("params holds no array of torch or JAX: give backend='torch' or 'jax'")
         return found
-    _validate.option(backend, "backend", NAMES)
+    validation.option(backend, "backend", NAMES)
     if found not in (None, backend):
         raise ValueError(f"backend={backend!r}, but params holds arrays of {found}")
     return backend

@@ -20,8 +20,8 @@ from ._compute import _types as c
 from ._compute import get
 from .bases import Custom, Fourier, Linear, Powers, Quadratic
 from .kernel_basis import KernelBasis
-from .layouts import read_only, shaped
 from .norms import conjugate, lp_norm
+from .utils.arrays import read_only, shaped
 
 Array = NDArray[Any]
 Basis = Quadratic | Powers | Fourier | Custom | KernelBasis

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate, inference
-from .layouts import read_only
+from . import inference
 from .problems import InfluenceProblem
+from .utils import validation
+from .utils.arrays import read_only
 
 Array = NDArray[Any]
 
@@ -63,7 +64,7 @@ class Intervals:
     @cached_property
     def _own_seed(self) -> int:
         """The seed of draws for which the user names none."""
-        return _validate.seed(None)
+        return validation.seed(None)
 
     @cached_property
     def _kept_draws(self) -> dict[tuple[int, int], BootstrapDraws]:
@@ -105,8 +106,8 @@ class Intervals:
         numpy.linalg.LinAlgError
             The Hessian of a draw is singular; the message says what to do.
         """
-        draws = _validate.count(n_draws, "n_draws", 2)
-        seed = self._own_seed if random_state is None else _validate.seed(random_state)
+        draws = validation.count(n_draws, "n_draws", 2)
+        seed = self._own_seed if random_state is None else validation.seed(random_state)
         kept, key = self._kept_draws, (draws, seed)
         if key not in kept:
             found = inference.bootstrap(self.problem, draws, seed)
@@ -138,8 +139,8 @@ class Intervals:
         -------
         array (d,) or float
         """
-        _validate.option(method, "method", _METHODS)
-        _validate.option(of, "of", _QUANTITIES)
+        validation.option(method, "method", _METHODS)
+        validation.option(of, "of", _QUANTITIES)
         if method == "bootstrap":
             draws = getattr(self.bootstrap(n_draws, random_state), of)
             errors = draws.std(axis=0, ddof=1)
@@ -191,7 +192,7 @@ class Intervals:
         ValueError
             `level` outside (0, 1), an unknown option, or what `bootstrap` refuses.
         """
-        share = _validate.number(level, "level", low=0.0, strict=True)
+        share = validation.number(level, "level", low=0.0, strict=True)
         if share >= 1.0:
             raise ValueError(f"level must be a number between 0 and 1, but is {level!r}")
         errors = self.std_error(method, n_draws=n_draws, random_state=random_state, of=of)

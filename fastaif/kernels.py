@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate, kernel_pairs
+from . import kernel_pairs
 from ._compute import _types as c
+from .utils import validation
 
 Array = NDArray[Any]
 
@@ -162,7 +163,7 @@ class Matern(Kernel):
     gamma: float = 1.0
 
     def __post_init__(self) -> None:
-        nu = _validate.number(self.nu, "nu", low=0.0, strict=True)
+        nu = validation.number(self.nu, "nu", low=0.0, strict=True)
         if nu not in (1.5, 2.5):
             raise ValueError(f"nu must be 1.5 or 2.5, but is {self.nu!r}")
         _keep(self, nu=nu, gamma=_positive(self.gamma))
@@ -194,8 +195,8 @@ class Polynomial(Kernel):
     coef0: float = 1.0
 
     def __post_init__(self) -> None:
-        degree = _validate.count(self.degree, "degree")
-        coef0 = _validate.number(self.coef0, "coef0", low=0.0)
+        degree = validation.count(self.degree, "degree")
+        coef0 = validation.number(self.coef0, "coef0", low=0.0)
         _keep(self, degree=degree, gamma=_positive(self.gamma), coef0=coef0)
 
     def compiled(self) -> c.Kernel:
@@ -252,7 +253,7 @@ class NTK(Kernel):
     def __post_init__(self) -> None:
         if not isinstance(self.output_layer, (bool, np.bool_)):
             raise TypeError(f"output_layer must be True or False, but is {self.output_layer!r}")
-        depth = _validate.count(self.depth, "depth")
+        depth = validation.count(self.depth, "depth")
         _keep(self, depth=depth, output_layer=bool(self.output_layer))
 
     def compiled(self) -> c.Kernel:
@@ -272,7 +273,7 @@ class NTK(Kernel):
 
 
 def _positive(gamma: Any) -> float:
-    return _validate.number(gamma, "gamma", low=0.0, strict=True)
+    return validation.number(gamma, "gamma", low=0.0, strict=True)
 
 
 def _keep(kernel: Kernel, **checked: Any) -> None:
@@ -281,7 +282,7 @@ def _keep(kernel: Kernel, **checked: Any) -> None:
 
 
 def _matrix(X: Any, name: str) -> Array:
-    return np.ascontiguousarray(_validate.matrix(X, name)[0], dtype=np.float64)
+    return np.ascontiguousarray(validation.matrix(X, name)[0], dtype=np.float64)
 
 
 def _squares(rows: Array) -> Array:

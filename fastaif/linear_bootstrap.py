@@ -20,11 +20,11 @@ from . import streaming
 from ._compute import _types as c
 from ._compute import backend_of, get
 from .coordinates import Coordinates, measure
-from .layouts import read_only
 from .linear_problem import LinearProblem
 from .norms import dual_direction, lp_norm
 from .problems import Replicates, failed_draw
 from .solvers.cholesky import factorize
+from .utils.arrays import read_only
 
 Array = NDArray[Any]
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate, report
+from . import report
+from .utils import validation
 
 if TYPE_CHECKING:
     from .results import InfluenceResult
@@ -62,7 +63,7 @@ def plot_influence(
     ImportError
         matplotlib is not installed.
     """
-    size = 1.0 if eps is None else _validate.number(eps, "eps", low=0.0)
+    size = 1.0 if eps is None else validation.number(eps, "eps", low=0.0)
     chosen = report.largest_moves(result, _MOST_BARS)
     if ax is None:
         ax = _new_figure(None, 6.4, 1.5 + 0.3 * max(len(chosen), 3)).subplots()

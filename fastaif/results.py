@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _validate, report
+from . import report
 from ._arguments import evaluation_rows, locating
-from ._warnings import FlipWarning, RangeWarning, warn
 from .departure import departure
 from .intervals import Intervals
 from .problems import InfluenceProblem
+from .utils import validation
+from .utils.warnings import FlipWarning, RangeWarning, warn
 from .validity import Kinks
 from .verification import Verification, verify_influence
 
@@ -122,8 +123,8 @@ class InfluenceResult(Intervals):
         float or array
             In units of the loss, shaped like `eps`.
         """
-        radii = _validate.radii(eps)
-        _validate.option(expansion, "expansion", ["quadratic", "taylor"])
+        radii = validation.radii(eps)
+        validation.option(expansion, "expansion", ["quadratic", "taylor"])
         self._warn_if_rough(radii)
         if X is None and y is None:
             slope, curvature = self._along_training
@@ -139,7 +140,7 @@ class InfluenceResult(Intervals):
 
     def predict_params(self, eps: float) -> Array:
         """θ̂ + εI, shape (d,): the predicted robust optimum."""
-        radius = float(_validate.radii(_validate.number(eps, "eps", low=0.0)))
+        radius = float(validation.radii(validation.number(eps, "eps", low=0.0)))
         self._warn_if_rough(np.asarray(radius))
         return self.params + radius * self.influence
 
@@ -176,7 +177,7 @@ class InfluenceResult(Intervals):
         Predicted along the straight path θ̂ + εI, which overstates it at larger ε. Where samples
         share a budget (finite order) a turn is no kink, but says as well how far ε may go.
         """
-        radii = _validate.radii(eps)
+        radii = validation.radii(eps)
         fraction = self._kinks.flip_fraction(radii)
         return float(fraction) if np.ndim(eps) == 0 else fraction
 
@@ -235,7 +236,7 @@ class InfluenceResult(Intervals):
         -------
         Verification
         """
-        radius = _validate.number(eps, "eps", low=0.0, strict=True)
+        radius = validation.number(eps, "eps", low=0.0, strict=True)
         return verify_influence(self.problem, self.influence, radius)
 
     # --- samples, diagnostics, reports ----------------------------------------------------
@@ -280,7 +281,7 @@ class InfluenceResult(Intervals):
 
     def summary(self, eps: Any = (0.01, 0.05, 0.1)) -> str:
         """A text report: the model, the attack, the coefficients that move most, S_ε."""
-        return report.summary(self, _validate.radii(np.atleast_1d(eps)))
+        return report.summary(self, validation.radii(np.atleast_1d(eps)))
 
     def to_frame(self, level: float | None = None, **options: Any) -> pd.DataFrame:
         """A pandas frame with a row per parameter: param, influence, relative.

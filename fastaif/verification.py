@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import progress
-from ._warnings import SolverWarning, warn
 from .problems import InfluenceProblem
 from .robust import RobustSolution, robust_gain, solve_robust
+from .utils import progress
+from .utils.warnings import SolverWarning, warn
 
 Array = NDArray[Any]
 

@@ -23,7 +23,7 @@ from naive import basis as twin
 from naive import basis_kinks, losses
 
 import fastaif as fa
-from fastaif._warnings import FlipWarning, RangeWarning
+from fastaif.utils.warnings import FlipWarning, RangeWarning
 
 
 def result_of(name, kind, data, **options):

@@ -10,8 +10,8 @@ import pytest
 from source_makers import blocks_of, data
 
 import fastaif as fa
-from fastaif import progress
 from fastaif._sums import Sweep
+from fastaif.utils import progress
 
 
 @pytest.fixture

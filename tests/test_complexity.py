@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
 from fastaif import _complexity
-from fastaif._warnings import FlipWarning
+from fastaif.utils.warnings import FlipWarning
 
 ALPHAS = [100.0, 10.0, 2.0]
 

@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import scale
 
 import fastaif as fa
-from fastaif._warnings import FlipWarning, StationarityWarning, TieWarning, ZeroGradientWarning
+from fastaif.utils.warnings import FlipWarning, StationarityWarning, TieWarning, ZeroGradientWarning
 
 ALPHA, HIDDEN = 0.02, 3
 

@@ -10,9 +10,9 @@ from makers import about, assert_close, make, relative_error
 from naive import differentiable as naive
 
 import fastaif as fa
-from fastaif._warnings import StationarityWarning
 from fastaif.solvers import choice
 from fastaif.solvers.nystrom import NegativeCurvatureError, nystrom
+from fastaif.utils.warnings import StationarityWarning
 
 HIDDEN = 3
 

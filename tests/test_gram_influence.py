@@ -10,7 +10,7 @@ from makers import ORDERS, Data, about, assert_close
 from naive import gram
 
 import fastaif as fa
-from fastaif._warnings import TieWarning
+from fastaif.utils.warnings import TieWarning
 
 SCALE = np.array([1.0, 0.0, 2.0])
 MASK = np.array([True, True, False])

@@ -9,7 +9,7 @@ from kernel_makers import CENTERS, KERNELS, PENALTIES, Case, estimator, make
 from sklearn.exceptions import NotFittedError
 
 import fastaif as fa
-from fastaif._warnings import StationarityWarning, TieWarning
+from fastaif.utils.warnings import StationarityWarning, TieWarning
 
 X, Y, _ = make(n=30)
 CASES = [Case("rbf", penalty, centers) for penalty in PENALTIES for centers in CENTERS]

@@ -21,8 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
-from fastaif import _validate, inference, linear_bootstrap, streaming
+from fastaif import inference, linear_bootstrap, streaming
 from fastaif._compute import _elementary, get
+from fastaif.utils import validation as _validate
 
 ALPHA = 0.02
 DRAWS = 5

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 import fastaif as fa
 
 # Networks of random parameters are not stationary, and damping makes up for what H lacks.
-pytestmark = pytest.mark.filterwarnings("ignore::fastaif._warnings.StationarityWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fastaif.utils.warnings.StationarityWarning")
 LOSSES = ["squared_error", "logistic"]
 DAMPED = {"damping": 50.0}
 
@@ -225,7 +225,7 @@ def test_refusals():
         fa.aif(wide, np.ones((4, 200)), np.arange(4.0))
 
 
-@pytest.mark.filterwarnings("ignore::fastaif._warnings.ZeroGradientWarning")
+@pytest.mark.filterwarnings("ignore::fastaif.utils.warnings.ZeroGradientWarning")
 def test_arguments_whose_squares_overflow():
     X, y, _ = make("logistic", n=40)
     model = with_parameters("logistic", 3, 4, "gelu")

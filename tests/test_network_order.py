@@ -12,7 +12,7 @@ from network_makers import ACTIVATIONS, make, with_parameters
 import fastaif as fa
 
 # Networks of random parameters are not stationary, and damping makes up for what H lacks.
-pytestmark = pytest.mark.filterwarnings("ignore::fastaif._warnings.StationarityWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fastaif.utils.warnings.StationarityWarning")
 LOSSES = ["squared_error", "logistic"]
 ORDERS = [1.0, 1.25, 2.0, 4.0]
 ATTACK = {"feature_scale": np.array([1.0, 0.5, 2.0]), "attackable": [True, True, False]}

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from sklearn.base import clone
 
 import fastaif as fa
-from fastaif._warnings import SolverWarning
+from fastaif.utils.warnings import SolverWarning
 
 LOSSES = ["squared_error", "logistic"]
 ORDERS = [1.5, 2.0, np.inf]

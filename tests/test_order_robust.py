@@ -15,10 +15,10 @@ from naive import order as twin
 from naive.norms import norm
 
 import fastaif as fa
-from fastaif._warnings import SolverWarning
 from fastaif.losses import Loss
 from fastaif.shared_attacks import worst_moves
 from fastaif.sharing import Sharing
+from fastaif.utils.warnings import SolverWarning
 
 P = makers.ORDERS
 ALPHA = 0.02

@@ -12,11 +12,11 @@ from naive import basis_attack
 import fastaif as fa
 from fastaif._arguments import prepare
 from fastaif._compute import get
-from fastaif._warnings import SolverWarning
 from fastaif.extremes import Extremes
 from fastaif.robust_objective import RobustObjective
 from fastaif.smooth_extremes import SmoothExtremes
 from fastaif.smooth_robust import Smoothing, SmoothRobust
+from fastaif.utils.warnings import SolverWarning
 
 MASKS = {"all": None, "some": np.array([True, False, True])}
 

@@ -9,8 +9,8 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 import fastaif as fa
-from fastaif._warnings import SolverWarning
 from fastaif.problems import InfluenceProblem
+from fastaif.utils.warnings import SolverWarning
 
 
 def test_attacks_far_beyond_the_curvature_of_the_loss():

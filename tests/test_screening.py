@@ -49,7 +49,7 @@ def test_weights_scales_and_penalties(monkeypatch, alpha, fit_intercept, dtype):
     assert_same(mine, other)
 
 
-@pytest.mark.filterwarnings("ignore::fastaif._warnings.SolverWarning")
+@pytest.mark.filterwarnings("ignore::fastaif.utils.warnings.SolverWarning")
 def test_ties_at_zero_residuals(monkeypatch):
     """Integer data: a thousand residuals are zero together, too many for an active set of
     independent kinks. Neither way certifies the optimum, and both return the same."""

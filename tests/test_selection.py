@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastaif as fa
-from fastaif._warnings import FlipWarning
+from fastaif.utils.warnings import FlipWarning
 
 ALPHAS = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0]
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
-from fastaif._warnings import FlipWarning, RangeWarning
+from fastaif.utils.warnings import FlipWarning, RangeWarning
 
 REASONS = {
     "residual": "slope changes sign",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastaif as fa
-from fastaif._warnings import (
+from fastaif.utils.warnings import (
     FlipWarning,
     SolverWarning,
     StationarityWarning,

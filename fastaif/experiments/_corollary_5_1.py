@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, theory
+from .. import theory
+from ..utils import validation
 from . import _simulation
 from ._result import Experiment
 
@@ -115,9 +116,9 @@ def corollary_5_1(
     ValueError, TypeError
         For sizes or scales out of range.
     """
-    effects = _validate.count(n_effects, "n_effects")
+    effects = validation.count(n_effects, "n_effects")
     m = _simulation.feature_counts(n_features, most=effects)
-    samples = _validate.count(n_samples, "n_samples", effects + 1)
+    samples = validation.count(n_samples, "n_samples", effects + 1)
     reps = _simulation.repetitions(n_repetitions)
     sd = _simulation.positive(sigma_x, "sigma_x")
     noise = _simulation.positive(sigma_noise, "sigma_noise")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, report
+from .. import report
 from .._aif import aif
 from ..norms import dual_direction, lp_norm
 from ..streaming import single_threaded_blas
+from ..utils import validation
 from ._figure1 import COEFFICIENTS, NOISE
 from ._result import Experiment
 
@@ -147,13 +148,13 @@ def coverage(
     """
     from tqdm import tqdm
 
-    n = _validate.count(n_samples, "n_samples", 3)
-    reps = _validate.count(n_repetitions, "n_repetitions", 2)
-    draws = _validate.count(n_draws, "n_draws", 2)
-    p = _validate.number(p, "p", low=1.0, infinite=True)
+    n = validation.count(n_samples, "n_samples", 3)
+    reps = validation.count(n_repetitions, "n_repetitions", 2)
+    draws = validation.count(n_draws, "n_draws", 2)
+    p = validation.number(p, "p", low=1.0, infinite=True)
     truth = population_influence(p)
     truth = np.append(truth, truth @ truth)
-    streams = np.random.SeedSequence(_validate.seed(random_state)).spawn(reps)
+    streams = np.random.SeedSequence(validation.seed(random_state)).spawn(reps)
     bar = tqdm(streams, desc="coverage", unit="sample", disable=not progress, leave=False)
     estimate = partial(_estimates, n=n, draws=draws, level=level, p=p)
     with single_threaded_blas():

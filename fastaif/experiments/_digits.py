@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
+from ..utils import validation
 
 Array = NDArray[Any]
 
@@ -62,7 +62,7 @@ def load() -> Digits:
 
 def sample_size(n_samples: Any, digits: Digits) -> int:
     """A number of digits to fit that leaves some to hold out."""
-    size = _validate.count(n_samples, "n_samples", 2)
+    size = validation.count(n_samples, "n_samples", 2)
     if size >= len(digits.y):
         raise ValueError(f"n_samples must be below {len(digits.y)}, but is {n_samples!r}")
     return size

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, report
+from .. import report
 from .._aif import aif
 from .._robust import robust_fit
+from ..utils import validation
 from ._result import Experiment
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def figure1(
     """
     from tqdm import tqdm
 
-    n_samples = _validate.count(n_samples, "n_samples", 3)
+    n_samples = validation.count(n_samples, "n_samples", 3)
     large = _positive(PAPER_EPS if eps is None else eps, "eps")
     small = _positive(np.logspace(-2, -6, 17) if small_eps is None else small_eps, "small_eps")
     X, y, result = _influence(n_samples, p, random_state)
@@ -239,7 +240,7 @@ def _slope(eps: Array, errors: Array) -> float:
 
 
 def _positive(eps: Any, name: str) -> Array:
-    radii = np.atleast_1d(_validate.radii(eps))
+    radii = np.atleast_1d(validation.radii(eps))
     if radii.ndim != 1 or radii.size == 0 or not np.all(radii > 0):
         raise ValueError(f"{name} must hold at least one number above 0, but is {eps!r}")
     return radii

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
 from .._compute import get
 from ..streaming import for_each, resolve_threads
+from ..utils import validation
 from . import _simulation
 from ._result import Experiment
 
@@ -136,12 +136,12 @@ def figure2a(
     """
     from tqdm import tqdm
 
-    features = _validate.count(n_features, "n_features")
-    samples = _validate.count(n_samples, "n_samples", 2 * features + 1)
+    features = validation.count(n_features, "n_features")
+    samples = validation.count(n_samples, "n_samples", 2 * features + 1)
     repetitions = _simulation.repetitions(n_repetitions)
     sigma = _simulation.positive(noise, "noise")
     linear, square = _effects(beta1, "beta1", features), _effects(beta2, "beta2", features)
-    seed, threads = _validate.seed(random_state), _validate.threads(n_threads)
+    seed, threads = validation.seed(random_state), validation.threads(n_threads)
     out = np.empty((repetitions, features))
     operation = get("nested_powers")
     lock = threading.Lock()

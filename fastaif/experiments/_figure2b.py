@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, report
+from .. import report
 from .._aif import aif
 from .._robust import robust_fit
-from .._warnings import SolverWarning
 from ..kernels import NTK
+from ..utils import validation
+from ..utils.warnings import SolverWarning
 from . import _digits, _simulation
 from ._figure1 import PAPER_EPS, _slope
 from ._result import Experiment
@@ -226,8 +227,8 @@ def figure2b(
     draws = _simulation.repetitions(n_repetitions)
     large = _simulation.increasing(eps, "eps", low=0.0, strict=True)
     small = _simulation.increasing(eps_small, "eps_small", low=0.0, strict=True)
-    task = _Task(kernel, float(p), alpha, penalty, tol, _validate.count(max_iter, "max_iter"))
-    streams = np.random.SeedSequence(_validate.seed(random_state)).spawn(draws)
+    task = _Task(kernel, float(p), alpha, penalty, tol, validation.count(max_iter, "max_iter"))
+    streams = np.random.SeedSequence(validation.seed(random_state)).spawn(draws)
     total = draws * (large.size + small.size)
     bar = tqdm(total=total, desc="figure 2(b)", unit="fit", disable=not progress, leave=False)
     with bar:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, report
+from .. import report
 from .._aif import aif
 from ..kernels import NTK
+from ..utils import validation
 from . import _digits, _simulation
 from ._result import Experiment
 
@@ -196,11 +197,11 @@ def ntk_depth(
     """
     digits = _digits.load()
     size = _digits.sample_size(n_samples, digits)
-    others = _validate.count(n_held_out, "n_held_out")
+    others = validation.count(n_held_out, "n_held_out")
     reps = _simulation.repetitions(n_repetitions)
     counts = _depths(depths)
     layers = tuple(bool(layer) for layer in np.atleast_1d(output_layers))
-    _validate.option(penalty, "penalty", list(_POWER))
+    validation.option(penalty, "penalty", list(_POWER))
     default = np.logspace(-6.0, 1.0, 15) if alphas is None else alphas
     grid = _simulation.increasing(default, "alphas", low=0.0, strict=True)
     at = _simulation.positive(eps, "eps")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
 from .._aif import aif
 from ..streaming import single_threaded_blas
+from ..utils import validation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ def repeat(
     """Average ``work(rng)`` over repetitions; each has a random stream of its own."""
     from tqdm import tqdm
 
-    streams = np.random.SeedSequence(_validate.seed(random_state)).spawn(n_repetitions)
+    streams = np.random.SeedSequence(validation.seed(random_state)).spawn(n_repetitions)
     bar = tqdm(streams, desc=name, unit="sample", disable=not progress, leave=False)
     # Matrices are small: threads of BLAS would mostly wait for one another.
     with single_threaded_blas():
@@ -63,12 +63,12 @@ def excess(mean_norm: Any, beta_squared: Any, m: Any, share: Any, n_samples: int
 
 def repetitions(n_repetitions: Any) -> int:
     """At least two: a standard error needs them."""
-    return _validate.count(n_repetitions, "n_repetitions", 2)
+    return validation.count(n_repetitions, "n_repetitions", 2)
 
 
 def positive(value: Any, name: str) -> float:
     """A finite number above 0."""
-    return _validate.number(value, name, low=0.0, strict=True)
+    return validation.number(value, name, low=0.0, strict=True)
 
 
 def increasing(

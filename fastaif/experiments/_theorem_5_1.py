@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, report, theory
+from .. import report, theory
+from ..utils import validation
 from . import _simulation
 from ._result import Experiment
 
@@ -140,8 +141,8 @@ def theorem_5_1(
     ValueError, TypeError
         For sizes, norms or scales out of range.
     """
-    m = _validate.count(n_features, "n_features", 2)
-    samples = _validate.count(n_samples, "n_samples", m + m * (m + 1) // 2 + 1)
+    m = validation.count(n_features, "n_features", 2)
+    samples = validation.count(n_samples, "n_samples", m + m * (m + 1) // 2 + 1)
     reps = _simulation.repetitions(n_repetitions)
     sd = _simulation.positive(sigma_x, "sigma_x")
     noise = _simulation.positive(sigma_noise, "sigma_noise")

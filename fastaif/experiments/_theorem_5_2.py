@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, theory
+from .. import theory
+from ..utils import validation
 from . import _simulation
 from ._result import Experiment
 
@@ -117,7 +118,7 @@ def theorem_5_2(
     ValueError, TypeError
         For sizes or scales out of range.
     """
-    samples = _validate.count(n_samples, "n_samples", 2)
+    samples = validation.count(n_samples, "n_samples", 2)
     m = _simulation.feature_counts(n_features, most=samples - 1)
     reps = _simulation.repetitions(n_repetitions)
     sd = _simulation.positive(sigma_x, "sigma_x")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, bases, report, theory
+from .. import bases, report, theory
 from .._aif import aif
 from ..streaming import single_threaded_blas
+from ..utils import validation
 from . import _simulation
 from ._result import Experiment
 
@@ -135,11 +136,11 @@ def theorem_5_3(
     if np.any(m % 2):
         raise ValueError(f"n_features must be even: so are residuals symmetric; not {n_features!r}")
     most = int(m[-1])
-    samples = _validate.count(n_samples, "n_samples", 2 * most + 1)
+    samples = validation.count(n_samples, "n_samples", 2 * most + 1)
     reps = _simulation.repetitions(n_repetitions)
     noise = _simulation.positive(sigma_noise, "sigma_noise")
-    population = _validate.count(n_population, "n_population", 1000)
-    seed = _validate.seed(random_state)
+    population = validation.count(n_population, "n_population", 1000)
+    seed = validation.seed(random_state)
 
     def work(rng: np.random.Generator) -> Array:
         X = rng.uniform(-1.0, 1.0, (samples, most))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, theory
+from .. import theory
+from ..utils import validation
 from . import _simulation
 from ._result import Experiment
 
@@ -116,8 +117,8 @@ def theorem_5_4(
     ValueError, TypeError
         For sizes or scales out of range.
     """
-    m = _validate.count(n_features, "n_features")
-    samples = _validate.count(n_samples, "n_samples", m + 1)
+    m = validation.count(n_features, "n_features")
+    samples = validation.count(n_samples, "n_samples", m + 1)
     reps = _simulation.repetitions(n_repetitions)
     sd = _simulation.positive(sigma_x, "sigma_x")
     noise = _simulation.positive(sigma_noise, "sigma_noise")

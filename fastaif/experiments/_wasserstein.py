@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate, report
+from .. import report
 from .._aif import aif
 from .._robust import robust_fit
 from ..sum_problem import SumProblem
+from ..utils import validation
 from ._result import Experiment
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def wasserstein(
 
     from ..models.linear import LinearRegression
 
-    n = _validate.count(n_samples, "n_samples")
+    n = validation.count(n_samples, "n_samples")
     if n <= len(COEFFICIENTS):
         raise ValueError(f"n_samples must be at least 4, but is {n_samples!r}")
     grid, radii = _orders(orders), _radii(eps)
@@ -178,7 +179,7 @@ def wasserstein(
 
 
 def _orders(orders: Any) -> Array:
-    values = [_validate.number(u, "orders", low=1.0, infinite=True) for u in np.atleast_1d(orders)]
+    values = [validation.number(u, "orders", low=1.0, infinite=True) for u in np.atleast_1d(orders)]
     grid = np.array(values)
     if grid.size == 0 or np.any(np.diff(grid) <= 0):
         raise ValueError(f"orders must be increasing, but is {orders!r}")
@@ -186,7 +187,7 @@ def _orders(orders: Any) -> Array:
 
 
 def _radii(eps: Any) -> Array:
-    radii = _validate.radii(np.atleast_1d(eps))
+    radii = validation.radii(np.atleast_1d(eps))
     if radii.size == 0 or np.any(radii <= 0):
         raise ValueError(f"eps must hold numbers above 0, but is {eps!r}")
     return radii

@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .. import _validate, progress
 from .._sums import Sweep
 from ..bases import Linear
 from ..losses import Loss
 from ..objectives import natural_fit
 from ..sources import LazyRows
 from ..streaming import Encoder, RowSource
+from ..utils import progress, validation
 from .data import by_blocks, data_of_fit, dense_inputs
 from .labels import as_float
 from .starts import starting_point
@@ -69,13 +69,13 @@ class LinearPredictor(BaseEstimator):
             w = _check_sample_weight(
                 w, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
             )
-            _validate.weights(w, n)
-            w = w / _validate.weight_factor(w)
+            validation.weights(w, n)
+            w = w / validation.weight_factor(w)
         return RowSource(given.X, y, w, self._encode)
 
     def fit_rows(self, source: RowSource) -> None:
         """Fit to checked rows, which need not exist all at once."""
-        alpha = _validate.number(self.alpha, "alpha", low=0.0)
+        alpha = validation.number(self.alpha, "alpha", low=0.0)
         sweep = self._sweep(source, self._loss())
         d = sweep.n_coefs
         tail = np.zeros(int(bool(self.fit_intercept)))
@@ -87,7 +87,7 @@ class LinearPredictor(BaseEstimator):
         self.set_coefficients(found.x[:d])
         self.intercept_ = float(found.x[d]) if self.fit_intercept else 0.0
         if isinstance(source.x, LazyRows) and not np.isfinite(found.local.value):
-            _validate.locate_nonfinite(source.x, source.y)
+            validation.locate_nonfinite(source.x, source.y)
         self._report(found.converged, found.singular, found.local.residual)
 
     def _sweep(self, source: RowSource, loss: Loss) -> Sweep:

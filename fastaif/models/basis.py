@@ -10,13 +10,13 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .. import _validate
 from .._basis_sums import make_sweep
 from .._sums import Sweep
 from ..bases import Custom, Fourier, Linear, Powers, Quadratic
 from ..expansion import make_expansion
 from ..losses import Loss
 from ..streaming import Encoder, RowSource
+from ..utils import validation
 from .base import LinearPredictor
 from .data import by_blocks, dense_inputs
 from .labels import as_float, as_nonnegative, check_two_classes, sign_encoder
@@ -186,7 +186,7 @@ class BasisRegression(BasisModel):
         if isinstance(self.loss, Loss):
             return self.loss
         known = ["squared_error", "logistic", "poisson", "huber"]
-        return Loss(_validate.option(self.loss, "loss", known))
+        return Loss(validation.option(self.loss, "loss", known))
 
     def _has_numbers(self) -> bool:
         return not _is_binary(self)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from .. import _validate
 from ..sources import Given, LazyRows, lazily, opened
 from ..streaming import RowSource
+from ..utils import validation
 from .labels import as_float
 
 Array = NDArray[Any]
@@ -31,8 +31,8 @@ def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: 
             estimator, X, y, dtype=_TYPES, accept_sparse="csr", y_numeric=numbers
         )
         return Given(lazily(X), y, sample_weight)
-    rows, columns = _validate.matrix(given.X)
-    targets = _validate.column(given.y, rows.shape[0])
+    rows, columns = validation.matrix(given.X)
+    targets = validation.column(given.y, rows.shape[0])
     if numbers:
         targets = as_float(targets)
         if not np.isfinite(targets).all():

@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .. import _validate
 from .._basis_sums import make_sweep
 from ..expansion import Expansion
 from ..gram_fit import fit_dual
@@ -22,6 +21,7 @@ from ..kernels import RBF, Kernel
 from ..losses import Loss
 from ..objectives import natural_fit
 from ..streaming import RowSource
+from ..utils import validation
 from .labels import as_float
 
 Array = NDArray[Any]
@@ -112,7 +112,7 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         w = None
         if sample_weight is not None:
             w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            _validate.weights(w, len(X))
+            validation.weights(w, len(X))
         if self.n_centers is None:
             self._fit_gram(X, as_float(y), w)
         else:
@@ -125,11 +125,11 @@ class KernelRegression(RegressorMixin, BaseEstimator):
                 "kernel must be one of fastaif.kernels' RBF, Matern, Polynomial, Linear and NTK, "
                 f"but is {self.kernel!r}"
             )
-        _validate.number(self.alpha, "alpha", low=0.0)
-        _validate.option(self.penalty, "penalty", ["l2", "rkhs"])
-        _validate.option(self.centers, "centers", ["moving", "fixed"])
+        validation.number(self.alpha, "alpha", low=0.0)
+        validation.option(self.penalty, "penalty", ["l2", "rkhs"])
+        validation.option(self.centers, "centers", ["moving", "fixed"])
         if self.n_centers is not None:
-            _validate.count(self.n_centers, "n_centers")
+            validation.count(self.n_centers, "n_centers")
             if self.centers != "fixed":
                 raise ValueError(
                     f"n_centers={self.n_centers} needs centers='fixed': moving centres are all the "
@@ -140,7 +140,7 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         U = np.array(X, dtype=np.float64, order="C")
         self.kernel.check_inputs(U)
         n = len(U)
-        omega = np.full(n, 1.0 / n) if w is None else w / _validate.weight_factor(w)
+        omega = np.full(n, 1.0 / n) if w is None else w / validation.weight_factor(w)
         theta, singular = fit_dual(
             lambda: make_gram(self.kernel.compiled(), U, derivatives=False).K,
             y, omega / omega.sum(), float(self.alpha), self.penalty,
@@ -161,14 +161,14 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         assert self.n_centers is not None
         if self.n_centers > len(X):
             raise ValueError(f"n_centers={self.n_centers} is more than the {len(X)} rows of X")
-        rng = np.random.default_rng(_validate.seed(self.random_state))
+        rng = np.random.default_rng(validation.seed(self.random_state))
         chosen = np.sort(rng.choice(len(X), size=self.n_centers, replace=False))
         centers = np.array(X[chosen], dtype=np.float64, order="C")
         self.kernel.check_inputs(X)
         penalized, work = penalty_at(self.kernel, centers, self.penalty)
         m = X.shape[1]
         basis = Expansion(KernelBasis(self.kernel, centers), np.zeros(m), np.ones(m))
-        weight = None if w is None else w / _validate.weight_factor(w)
+        weight = None if w is None else w / validation.weight_factor(w)
         source = RowSource(X, y, weight, as_float)
         sweep = make_sweep(source, Loss("squared_error"), basis, False)
         found = natural_fit(sweep, float(self.alpha), penalized=penalized, work=work)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
-from .. import _validate
 from ..losses import Loss
+from ..utils import validation
 from .base import LinearPredictor
 from .binary import BinaryClassifier
 from .labels import as_nonnegative
@@ -79,7 +79,7 @@ class HuberRegression(RegressorMixin, LinearPredictor):
         self.fit_intercept = fit_intercept
 
     def _loss(self) -> Loss:
-        return Loss("huber", _validate.number(self.delta, "delta", low=0.0, strict=True))
+        return Loss("huber", validation.number(self.delta, "delta", low=0.0, strict=True))
 
     def predict(self, X: Any) -> Array:
         """f(X), shape (n,)."""

@@ -12,13 +12,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .. import _validate, progress
 from .._network_sums import ACTIVATIONS, NetworkSweep
 from ..bases import Linear
 from ..losses import Loss
 from ..network_fit import fit_network, random_start
 from ..network_model import penalized_entries
 from ..streaming import Encoder, RowSource
+from ..utils import progress, validation
 from .base import LinearPredictor
 from .binary import BinaryClassifier
 from .data import by_blocks, dense_inputs
@@ -55,11 +55,11 @@ class Network(LinearPredictor):
 
     def fit_rows(self, source: RowSource) -> None:
         """Fit to checked rows, which need not exist all at once."""
-        alpha = _validate.number(self.alpha, "alpha", low=0.0)
-        tol = _validate.number(self.tol, "tol", low=0.0, strict=True)
-        max_iter = _validate.count(self.max_iter, "max_iter")
-        hidden = _validate.count(self.hidden, "hidden")
-        _validate.option(self.activation, "activation", list(ACTIVATIONS))
+        alpha = validation.number(self.alpha, "alpha", low=0.0)
+        tol = validation.number(self.tol, "tol", low=0.0, strict=True)
+        max_iter = validation.count(self.max_iter, "max_iter")
+        hidden = validation.count(self.hidden, "hidden")
+        validation.option(self.activation, "activation", list(ACTIVATIONS))
         sweep = NetworkSweep(
             source, self._loss(), Linear(), True, hidden=hidden, activation=self.activation
         )

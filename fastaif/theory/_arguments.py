@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
+from ..utils import validation
 
 Array = NDArray[Any]
 
 
 def scale(value: Any, name: str) -> float:
     """A standard deviation: finite and above 0."""
-    return _validate.number(value, name, low=0.0, strict=True)
+    return validation.number(value, name, low=0.0, strict=True)
 
 
 def counts(value: Any, name: str) -> Array:
@@ -72,7 +72,7 @@ def like(argument: Any, values: Any) -> Any:
 def times(eps: Any, coefficient: float) -> Any:
     """ε² times S/ε², shaped like `eps`."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return like(eps, _validate.radii(eps) ** 2 * coefficient)
+        return like(eps, validation.radii(eps) ** 2 * coefficient)
 
 
 def square(value: float) -> float:

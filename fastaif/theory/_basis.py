@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
 from ..norms import dual_direction
+from ..utils import validation
 from ._arguments import nonzero, times
 
 Array = NDArray[Any]
@@ -68,9 +68,9 @@ def basis_moments(basis: Any, coef: Any, X: Any, p: float = 2.0) -> BasisMoments
     ValueError
         X is not a finite matrix, or `coef` does not fit the basis, or p < 1.
     """
-    X = np.asarray(_validate.matrix(X)[0], dtype=float)
+    X = np.asarray(validation.matrix(X)[0], dtype=float)
     n, m = X.shape
-    p = _validate.number(p, "p", low=1.0, infinite=True)
+    p = validation.number(p, "p", low=1.0, infinite=True)
     if isinstance(basis, type) or not hasattr(basis, "bind"):
         raise TypeError(f"basis must be one of fastaif.bases, made, but is {basis!r}")
     bound = basis.bind(m, X)
@@ -119,7 +119,7 @@ def basis_sensitivity(moments: BasisMoments, mean_abs_residual: float, eps: Any 
         E[v vᵀ] is singular.
     """
     _require_moments(moments)
-    residual = _validate.number(mean_abs_residual, "mean_abs_residual", low=0.0)
+    residual = validation.number(mean_abs_residual, "mean_abs_residual", low=0.0)
     _least_eigenvalue(moments.gram)
     size = float(moments.move @ np.linalg.solve(moments.gram, moments.move))
     return times(eps, (moments.mean_norm * residual) ** 2 * size)
@@ -133,7 +133,7 @@ def basis_sensitivity_bound(moments: BasisMoments, mean_abs_residual: float, eps
     m^(1/2−1/p) above; the paper's statement is right for p ≤ 2 only.
     """
     _require_moments(moments)
-    residual = _validate.number(mean_abs_residual, "mean_abs_residual", low=0.0)
+    residual = validation.number(mean_abs_residual, "mean_abs_residual", low=0.0)
     size = moments.mean_jacobian / _least_eigenvalue(moments.gram)
     if moments.p > 2:
         size *= moments.n_features ** (1.0 - 2.0 / moments.p)

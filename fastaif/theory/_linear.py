@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
 from ..norms import dual_direction
+from ..utils import validation
 from ._arguments import counts, like, nonnegative, nonzero, scale, square, times, vector
 
 Array = NDArray[Any]
@@ -71,9 +71,9 @@ def linear_sensitivity(
     ValueError
         Negative or non-finite numbers; p < 1; p other than 2 without `beta`, or β = 0.
     """
-    s = _validate.number(mean_norm, "mean_norm", low=0.0)
-    residual = _validate.number(mean_abs_residual, "mean_abs_residual", low=0.0)
-    p = _validate.number(p, "p", low=1.0, infinite=True)
+    s = validation.number(mean_norm, "mean_norm", low=0.0)
+    residual = validation.number(mean_abs_residual, "mean_abs_residual", low=0.0)
+    p = validation.number(p, "p", low=1.0, infinite=True)
     if beta is None and p != 2:
         raise ValueError(f"p = {p:g} needs beta: its dual direction enters unless p = 2")
     share = 1.0 if beta is None else float(np.sum(dual_direction(nonzero(beta, "beta"), p) ** 2))
@@ -112,12 +112,12 @@ def random_effects_sensitivity(
     ValueError
         m outside [1, M]; scales that are not finite, negative, or σx = 0.
     """
-    used, total = counts(m, "m"), _validate.count(n_effects, "n_effects")
+    used, total = counts(m, "m"), validation.count(n_effects, "n_effects")
     if np.any(used > total):
         raise ValueError(f"m must be at most n_effects = {total}, but is {m!r}")
     variance = square(scale(sigma_x, "sigma_x"))
-    noise = _validate.number(sigma_noise, "sigma_noise", low=0.0)
-    radius = _validate.number(eps, "eps", low=0.0)
+    noise = validation.number(sigma_noise, "sigma_noise", low=0.0)
+    radius = validation.number(eps, "eps", low=0.0)
     left_out = (total - used) * variance + square(noise)
     return like(m, 4.0 * square(radius) / np.pi * _gamma_ratio(used) ** 2 * left_out)
 

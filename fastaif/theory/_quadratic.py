@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
 from ..norms import conjugate, dual_direction, lp_norm
+from ..utils import validation
 from ._arguments import like, nonzero, scale, square, vector
 from ._linear import gaussian_mean_norm
 
@@ -91,8 +91,8 @@ def quadratic_vs_linear(
     b1 = nonzero(beta1, "beta1")
     b2 = vector(beta2, "beta2", b1.size)
     sd, noise = scale(sigma_x, "sigma_x"), scale(sigma_noise, "sigma_noise")
-    p = _validate.number(p, "p", low=1.0, infinite=True)
-    radius = _validate.number(eps, "eps", low=0.0)
+    p = validation.number(p, "p", low=1.0, infinite=True)
+    radius = validation.number(eps, "eps", low=0.0)
     s = _mean_norm(b1.size, sd, p) if mean_norm is None else scale(mean_norm, "mean_norm")
     spread = sd * float(np.linalg.norm(b2))
     linear, linear_error = _linear_side(b1, spread, sd, noise, p, fit_intercept)
