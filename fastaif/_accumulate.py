@@ -14,6 +14,7 @@ from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radi
 from ._smoothing import RandomizedSmoothing
 from .accumulated import Totals, add_rows, needs_rows, without_rows
 from .conclusion import conclude
+from .data.parallel import RowSource
 from .differentiable import DifferentiableModel
 from .intervals import BootstrapDraws
 from .kernel_model import KernelModel
@@ -24,7 +25,6 @@ from .network_problem import NetworkProblem
 from .results import InfluenceResult
 from .solvers.choice import cholesky_fits
 from .sources import opened
-from .streaming import RowSource
 from .sum_problem import SumProblem
 from .utils import validation
 from .verification import Verification

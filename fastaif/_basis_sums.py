@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import streaming
 from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
 from .balls import Ball
 from .bases import Linear, Quadratic
+from .data import parallel
 from .expansion import Expansion
 from .losses import Loss
 from .moments import n_moments
@@ -71,8 +71,8 @@ class BasisSweep(Sweep):
                 raw = raw._replace(hessian=moments)
             return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent, by_moments)
 
-        threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * d)
-        return streaming.reduce_chunks(
+        threads = parallel.resolve_threads(self.n_threads, self.source.n_rows * d)
+        return parallel.reduce_chunks(
             self.source.chunks(columns=d), work, InfluenceSums.merge, threads
         )
 
@@ -146,12 +146,12 @@ class BasisSweep(Sweep):
                 block = self.basis.transform(self.source.inputs(k, min(k + size, stop)))
                 out[k : min(k + size, stop)] = block @ beta + intercept
 
-        streaming.map_rows(self.source, work, self.n_threads)
+        parallel.map_rows(self.source, work, self.n_threads)
         return out
 
 
 def make_sweep(
-    source: streaming.RowSource,
+    source: parallel.RowSource,
     loss: Loss,
     basis: Linear | Expansion,
     fit_intercept: bool,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from ._compute import _types as c
 from ._compute import get
 from .balls import Ball, make_ball
 from .bases import Linear
 from .batch_rows import BatchRows, batch_rows
+from .data import parallel
 from .losses import Loss
 from .models.labels import as_float, as_nonnegative, check_two_classes, sign_encoder
 from .models.linear import (
@@ -287,9 +287,9 @@ def _run(
         written = c.BatchFound(*(array[part] for array in found))
         operation(data.rows, data.spans[part], model, attack, written)
 
-    threads = streaming.resolve_threads(validation.threads(n_threads), entries)
-    with streaming.single_threaded_blas():
-        streaming.for_each(len(edges) - 1, task, threads)
+    threads = parallel.resolve_threads(validation.threads(n_threads), entries)
+    with parallel.single_threaded_blas():
+        parallel.for_each(len(edges) - 1, task, threads)
     return found
 
 

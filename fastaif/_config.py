@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import _compute
-from .streaming import default_threads
+from .data.parallel import default_threads
 from .utils import validation
 
 _PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "pandas", "matplotlib")

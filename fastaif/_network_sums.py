@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import streaming
 from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
+from .data import parallel
 from .utils.arrays import read_only
 
 ACTIVATIONS = {"tanh": c.TANH, "softplus": c.SOFTPLUS, "gelu": c.GELU}
@@ -76,8 +76,8 @@ class NetworkSweep(Sweep):
             operation(rows, network, norm_of, attack, self.inner(exponent), need, raw)
             return InfluenceSums(fingerprint, raw, True, exponent)
 
-        threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * d)
-        return streaming.reduce_chunks(
+        threads = parallel.resolve_threads(self.n_threads, self.source.n_rows * d)
+        return parallel.reduce_chunks(
             self.source.chunks(columns=d), work, InfluenceSums.merge, threads
         )
 
@@ -89,7 +89,7 @@ class NetworkSweep(Sweep):
         def work(start: int, stop: int) -> None:
             operation(self.source.inputs(start, stop), network, out[start:stop])
 
-        streaming.map_rows(self.source, work, self.n_threads, cost=self.hidden)
+        parallel.map_rows(self.source, work, self.n_threads, cost=self.hidden)
         return out
 
     def moves(self, theta: Array, step: Array) -> tuple[Array, Array]:
@@ -102,7 +102,7 @@ class NetworkSweep(Sweep):
             x, rows = self.source.inputs(start, stop), slice(start, stop)
             operation(x, network, along, speed[rows], bend[rows], none)
 
-        streaming.map_rows(self.source, work, self.n_threads, cost=self.hidden)
+        parallel.map_rows(self.source, work, self.n_threads, cost=self.hidden)
         return speed, bend
 
     def input_slopes(self, theta: Array, step: Array, start: int, stop: int) -> Array:

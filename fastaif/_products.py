@@ -8,10 +8,10 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from . import streaming
 from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, Sweep
+from .data import parallel
 from .expansion import Expansion
 from .sources.sparse import SparseRows
 from .utils import progress
@@ -135,8 +135,8 @@ class HessianProducts:
         # sparse rows they should not: a slice of them is a copy.
         sparse = isinstance(source.x, SparseRows)
         chunks = source.chunks(cost=4 if sparse else max(d // 4, 1), columns=1)
-        threads = streaming.resolve_threads(self.sweep.n_threads, source.n_rows * entries)
-        return streaming.reduce_chunks(chunks, work, _add, threads)
+        threads = parallel.resolve_threads(self.sweep.n_threads, source.n_rows * entries)
+        return parallel.reduce_chunks(chunks, work, _add, threads)
 
     def _adder(self) -> Callable[[int, int, Array, Array], None]:
         """What adds the product of a range of rows to an array."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ._aif import aif
 from ._arguments import evaluation_rows, locating, prepare
+from .data.parallel import RowSource
 from .problems import InfluenceProblem
 from .robust import solve_robust
-from .streaming import RowSource
 from .utils import validation
 from .verification import warn_if_unsolved
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_X_y
 
-from .copies import NoisyCopies, noisy_rows
+from .data.noisy_copies import NoisyCopies, noisy_rows
+from .data.parallel import RowSource
 from .linear_model import LinearModel
 from .models.base import LinearPredictor
 from .models.delegation import Delegating, weights_for
-from .streaming import RowSource
 from .utils import validation
 
 Array = NDArray[Any]

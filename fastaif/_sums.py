@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checkpoints, remote_sums, streaming
+from . import checkpoints, remote_sums
 from ._compute import _types as c
 from ._compute import get
 from .balls import Ball
+from .data import parallel
 from .losses import Loss
 from .moments import expanded
 from .sources.sparse import SparseRows
@@ -179,7 +180,7 @@ class Sweep:
     The basis is `bases.Linear` here.
     """
 
-    source: streaming.RowSource
+    source: parallel.RowSource
     loss: Loss
     basis: Any
     fit_intercept: bool
@@ -275,15 +276,15 @@ class Sweep:
                 rows = self.source.rows(start, stop)
                 operation(rows, predictor, norm_of, inner, need, raw)
             else:
-                values, columns, starts = map(streaming.frozen, sparse.block(start, stop))
+                values, columns, starts = map(parallel.frozen, sparse.block(start, stop))
                 y, w = self.source.rows_without_inputs(start, stop)
                 block = c.SparseBlock(values, columns, starts, y, w)
                 plain = predictor._replace(shift=c.EMPTY, inverse_scale=c.EMPTY)
                 get("sparse_sums")(block, plain, norm_of.p, inner, need, raw)
             return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent)
 
-        threads = streaming.resolve_threads(self.n_threads, self.source.n_rows * m)
-        return streaming.reduce_chunks(
+        threads = parallel.resolve_threads(self.n_threads, self.source.n_rows * m)
+        return parallel.reduce_chunks(
             self.source.chunks(), work, InfluenceSums.merge, threads
         )
 
@@ -349,5 +350,5 @@ class Sweep:
                 block = (block - shift) / scale
             out[start:stop] = block @ beta + intercept
 
-        streaming.map_rows(self.source, work, self.n_threads)
+        parallel.map_rows(self.source, work, self.n_threads)
         return out

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import get
+from .data.parallel import map_rows
 from .linear_problem import LinearProblem
-from .streaming import map_rows
 
 Array = NDArray[Any]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .autodiff.derivatives import Derivatives
 from .bases import Linear
-from .streaming import Encoder
+from .data.parallel import Encoder
 
 Array = NDArray[Any]
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from . import autodiff_fit, autodiff_kinks
 from .autodiff_rows import Batch
 from .autodiff_solving import AutodiffSolving
+from .data.parallel import RowSource
 from .gram_attack import directions
 from .problems import Evaluation, number
 from .solvers.newton import NewtonResult
-from .streaming import RowSource
 from .validity import Kinks
 
 Array = NDArray[Any]

@@ -14,9 +14,9 @@ from ._compute import _types as c
 from ._sums import Sweep
 from .autodiff.derivatives import Derivatives
 from .autodiff_model import AutodiffModel
+from .data.parallel import RowSource
 from .losses import Loss
 from .problems import InfluenceProblem
-from .streaming import RowSource
 
 Array = NDArray[Any]
 

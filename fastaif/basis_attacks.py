@@ -7,8 +7,8 @@ import numpy as np
 from ._compute import get
 from .attacks import PgdSettings
 from .basis_problem import Array, BasisProblem
+from .data.parallel import map_rows
 from .extremes import Climb, Extremes, is_exact
-from .streaming import map_rows
 
 
 def attack_exactly(problem: BasisProblem, theta: Array, eps: float, out: Array) -> None:

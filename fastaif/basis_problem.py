@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from . import validity
 from ._basis_sums import BasisSweep
 from ._compute import _types as c
+from .data.parallel import map_rows
 from .expansion import Expansion
 from .kernel_basis import KernelBasis
 from .norms import lp_norm
-from .streaming import map_rows
 from .sum_problem import SumProblem, finite
 
 Array = NDArray[Any]

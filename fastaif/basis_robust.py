@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from .basis_problem import BasisProblem
+from .data import parallel
 from .extremes import Extremes
 from .quadratic_robust import Follower, constant_model
 from .robust_objective import OutOfPassesError, RobustObjective
@@ -79,7 +79,7 @@ def solve(
     start, floor = problem.enter(problem.params), _floor(problem)
     limit = 1000 if max_iter is None else max_iter
     # Where attacks are strong the first steps may be as long as numbers go.
-    with streaming.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
+    with parallel.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         plain = steadily(objective, start, tol, limit, floor)
         if plain.converged or plain.local.value < floor or objective.n_passes >= limit:
             found = _finish(objective, plain, plain.converged, 0.0)
@@ -194,7 +194,7 @@ def robust_gain(problem: BasisProblem, theta: Array, eps: float, exact: bool) ->
         new = worst(after, U, here + moved, target)
         change[start:stop] = loss.change(here + old, moved + new - old, target)
 
-    streaming.map_rows(source, problem.in_blocks(block), problem.n_threads)
+    parallel.map_rows(source, problem.in_blocks(block), problem.n_threads)
     return -source.mean(change)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import _types as c
-from .streaming import Encoder
+from .data.parallel import Encoder
 from .utils import validation
 from .utils.arrays import read_only
 

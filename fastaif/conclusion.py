@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from .autodiff_problem import AutodiffProblem
 from .basis_problem import BasisProblem
+from .data.parallel import blas_for_solves
 from .problems import InfluenceProblem
 from .results import InfluenceResult
-from .streaming import blas_for_solves
 from .utils import progress
 from .utils.warnings import (
     SolverWarning,

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from .bases import Linear
+from .data import parallel
 from .solvers.cholesky import Factor
 from .sources.sparse import SparseRows
 from .whitening import Whitening
@@ -117,7 +117,7 @@ class WorkingFactor:
 _SUB_BLOCK = 1 << 17  # entries of v at a time: several temporaries of a block are alive
 
 
-def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinates:
+def measure(source: parallel.RowSource, basis: Any, centre: bool) -> Coordinates:
     """Coordinates from one pass: weighted means (if `centre`) and root mean squares of v.
 
     Moments are taken about the first row, so that an offset does not swamp them.
@@ -157,9 +157,9 @@ def measure(source: streaming.RowSource, basis: Any, centre: bool) -> Coordinate
         parts = [moments(k, min(k + size, stop)) for k in range(start, stop, size)]
         return functools.reduce(merge, parts)
 
-    threads = streaming.resolve_threads(None, source.n_rows * d)
+    threads = parallel.resolve_threads(None, source.n_rows * d)
     chunks = source.chunks(columns=d)
-    total, largest, squares, weight = streaming.reduce_chunks(chunks, work, merge, threads)
+    total, largest, squares, weight = parallel.reduce_chunks(chunks, work, merge, threads)
     mean, ratio = total / weight, squares / weight
     if centre:
         spread = largest * np.sqrt(np.maximum(ratio - (mean / largest) ** 2, 0.0))

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import gram_kinks, gram_shares
+from .data.parallel import RowSource, single_threaded_blas
 from .gram_attack import Contraction, directions, pair_weights
 from .gram_data import GramData
 from .gram_fit import fit_at
@@ -30,7 +31,6 @@ from .problems import Evaluation, SolverReport, lift, number, singular_hessian
 from .solvers.gram_solver import GramSystem, Solved, make_system
 from .solvers.newton import NewtonResult
 from .solvers.spectrum import extreme_eigenvalues
-from .streaming import RowSource, single_threaded_blas
 from .validity import Kinks
 
 Array = NDArray[Any]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .data.parallel import blas_for_solves
 from .gram_ascent import Attacked, ascend
 from .gram_fit import fit_dual
 from .gram_problem import GramProblem
@@ -25,7 +26,6 @@ from .solvers.anderson import Anderson
 from .solvers.bundle import Cut, best_mixture
 from .solvers.newton import Local
 from .solvers.steady import steadily
-from .streaming import blas_for_solves
 
 Array = NDArray[Any]
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .data.parallel import RowSource, blas_for_solves
 from .gram_problem import GramProblem
 from .linear_bootstrap import draw_weights, linear_replicates
 from .linear_problem import LinearProblem
 from .problems import InfluenceProblem, Replicates, failed_draw
-from .streaming import RowSource, blas_for_solves
 
 Array = NDArray[Any]
 

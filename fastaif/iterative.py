@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import get
+from .data.parallel import single_threaded_blas
 from .problems import singular_hessian
 from .solvers.cg import conjugate_gradients
 from .solvers.choice import most_products
 from .solvers.lissa import DivergenceError, lissa
 from .solvers.spectrum import largest_eigenvalue
-from .streaming import single_threaded_blas
 from .working_hessian import WorkingHessian
 
 Array = NDArray[Any]

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bases import Linear
+from .data.parallel import Encoder
 from .expansion import Expansion
 from .kernel_basis import KernelBasis
 from .kernel_pairs import make_gram
 from .kernels import Kernel
 from .linear_model import LinearModel
 from .losses import Loss
-from .streaming import Encoder
 from .whitening import Whitening, whiten
 
 Array = NDArray[Any]

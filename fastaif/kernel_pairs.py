@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import get
-from .streaming import for_each, resolve_threads, single_threaded_blas
+from .data.parallel import for_each, resolve_threads, single_threaded_blas
 from .utils.arrays import read_only
 
 Array = NDArray[Any]

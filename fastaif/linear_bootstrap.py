@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from ._compute import _types as c
 from ._compute import backend_of, get
 from .coordinates import Coordinates, measure
+from .data import parallel
 from .linear_problem import LinearProblem
 from .norms import dual_direction, lp_norm
 from .problems import Replicates, failed_draw
@@ -67,7 +67,7 @@ def linear_replicates(
     """
     bootstrap = LinearBootstrap(problem, seed)
     entries = problem.source.n_rows * problem.source.n_columns * n_draws
-    threads = streaming.resolve_threads(problem.n_threads, entries)
+    threads = parallel.resolve_threads(problem.n_threads, entries)
     chunks = chunks_of_draws(n_draws, len(problem.params), threads)
     found: list[Any] = [None] * len(chunks)
 
@@ -75,9 +75,9 @@ def linear_replicates(
         found[task] = bootstrap.replicates(chunks[task])
         advance(chunks[task].size)
 
-    with streaming.single_threaded_blas():
+    with parallel.single_threaded_blas():
         bootstrap.prepare()
-        streaming.for_each(len(chunks), work, threads)
+        parallel.for_each(len(chunks), work, threads)
     theta, moved, coefficient = (np.concatenate(parts) for parts in zip(*found, strict=True))
     leave = bootstrap.coordinates.leave
     return Replicates(leave(theta.T).T, leave(moved.T).T, coefficient)
@@ -124,7 +124,7 @@ class LinearBootstrap:
                 rows = (rows - shift) * inverse
             out[start:stop] = lp_norm(rows, ball.p)
 
-        streaming.map_rows(source, work, self.problem.n_threads)
+        parallel.map_rows(source, work, self.problem.n_threads)
         return read_only(out)
 
     @cached_property

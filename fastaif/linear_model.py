@@ -12,9 +12,9 @@ from ._basis_sums import make_sweep
 from ._sums import Sweep
 from .balls import Ball
 from .bases import Linear
+from .data.parallel import Encoder, RowSource
 from .expansion import Expansion
 from .losses import Loss
-from .streaming import Encoder, RowSource
 from .whitening import Whitening
 
 Array = NDArray[Any]

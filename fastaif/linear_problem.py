@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import validity
 from ._sums import InfluenceSums
-from .streaming import map_rows
+from .data.parallel import map_rows
 from .sum_problem import SumProblem
 
 Array = NDArray[Any]

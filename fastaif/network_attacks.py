@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ._compute import _types as c
 from ._compute import get
 from .attacks import PgdSettings
+from .data.parallel import map_rows
 from .network_problem import NetworkProblem
-from .streaming import map_rows
 from .utils.arrays import read_only
 
 Array = NDArray[Any]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from ._compute import _types as c
 from ._network_sums import NetworkSweep
+from .data import parallel
 from .idle_units import idle_biases, pin
 from .objectives import add_penalty
 from .solvers.descent import minimize_nonconvex
@@ -82,7 +82,7 @@ def fit_network(
     """
     x, n_iter = np.array(theta, dtype=float), 0
     slopes = NetworkObjective(sweep, alpha, penalized, GRADIENT)
-    with streaming.single_threaded_blas():
+    with parallel.single_threaded_blas():
         if x.size > DENSE:
             x, n_iter = _descend(slopes, x, max_iter, 1e-3 * tol)
             local = slopes(x)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ._network_sums import NetworkSweep
 from .balls import Ball
+from .data.parallel import RowSource
 from .linear_model import LinearModel
-from .streaming import RowSource
 
 Array = NDArray[Any]
 

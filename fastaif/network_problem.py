@@ -14,13 +14,13 @@ from ._compute import _types as c
 from ._compute import get
 from ._network_sums import LARGEST_BEND, NetworkSweep
 from .coordinates import Coordinates
+from .data.parallel import RowSource, map_rows
 from .idle_units import idle_biases, pin
 from .network_fit import DENSE, fit_network
 from .network_model import NetworkModel
 from .norms import lp_norm
 from .problems import number
 from .solvers.newton import Local, NewtonResult
-from .streaming import RowSource, map_rows
 from .sum_problem import SumProblem, finite
 from .whitening import Whitening
 

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from ._compute._types import NEED_HESSIAN
 from .attacks import PgdSettings
+from .data import parallel
 from .network_attacks import ascend, ascend_both
 from .network_fit import GRADIENT, NetworkObjective
 from .network_problem import NetworkProblem
@@ -128,7 +128,7 @@ def solve(
     """A local minimum of R, by descent from θ̂."""
     objective = RobustNetwork(problem, eps, settings)
     limit = 1000 if max_iter is None else max_iter
-    with streaming.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
+    with parallel.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         found = steadily(objective, problem.params, tol, limit)
         if not found.converged and objective.n_passes < limit:
             if problem.model.loss.name != "logistic":  # there the worse end is the label's

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from ._compute import _types as c
 from ._products import hessian_products
 from ._sums import Sweep
 from .coordinates import Coordinates, measure
+from .data import parallel
 from .solvers.cg import conjugate_gradients
 from .solvers.choice import cholesky_fits, most_products
 from .solvers.newton import Local, NewtonResult, minimize
@@ -109,7 +109,7 @@ def natural_fit(
     objective = NaturalObjective(
         inner, alpha, coordinates.penalized(penalized), forms_hessian=direct
     )
-    with streaming.single_threaded_blas():
+    with parallel.single_threaded_blas():
         found = minimize(
             objective, coordinates.enter(start), tol=1e-12, max_iter=max_iter, floor=floor,
             units=units, solve=None if direct else NewtonSteps(objective, units),

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .basis_problem import BasisProblem
+from .data.parallel import map_rows
 from .expansion import Expansion
 from .extremes import Extremes
 from .norms import lp_norm
 from .smooth_robust import Smoothing, SmoothRobust
 from .solvers.continuation import Centre, Path, find_centre, newton_step
 from .solvers.newton import Local, minimize
-from .streaming import map_rows
 
 Array = NDArray[Any]
 

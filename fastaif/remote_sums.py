@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute._types import EMPTY
+from .data.parallel import RowSource
 from .sources.dask import DaskRows
-from .streaming import RowSource
 
 Array = NDArray[Any]
 

@@ -23,6 +23,7 @@ from .attacks import PgdSettings, projected_ascent
 from .autodiff_problem import AutodiffProblem
 from .basis_attacks import attack_by_ascent
 from .basis_problem import BasisProblem
+from .data.parallel import single_threaded_blas
 from .extremes import is_exact
 from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
@@ -32,7 +33,6 @@ from .shared_attacks import refuse_shared
 from .solvers import screening
 from .solvers.pgd import minimize_adversarial
 from .solvers.robust_problem import RobustProblem
-from .streaming import single_threaded_blas
 from .sum_problem import SumProblem
 
 Array = NDArray[Any]

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from .basis_problem import BasisProblem
+from .data import parallel
 from .expansion import Expansion
 from .extremes import Extremes
 from .objectives import add_penalty
@@ -90,9 +90,9 @@ class RobustObjective:
                 _merge(total, self._block(extremes, intercept, rows.start, rows.stop))
             return total
 
-        threads = streaming.resolve_threads(problem.n_threads, 4 * source.n_rows * d)
+        threads = parallel.resolve_threads(problem.n_threads, 4 * source.n_rows * d)
         with np.errstate(over="ignore", invalid="ignore"):
-            total = streaming.reduce_chunks(source.chunks(columns=d), work, _merge, threads)
+            total = parallel.reduce_chunks(source.chunks(columns=d), work, _merge, threads)
         weight, value, hard, spread, yardstick = total.scalars
         penalty = problem.alpha * float(self.penalized @ theta**2)
         self.hard, self.spread = hard / weight + penalty, spread / weight

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import streaming
 from .basis_problem import BasisProblem
+from .data import parallel
 from .expansion import Expansion
 from .losses import Loss
 from .objectives import add_penalty
@@ -201,9 +201,9 @@ class SmoothRobust:
                 add(block, total)
             return total
 
-        threads = streaming.resolve_threads(self.problem.n_threads, 8 * source.n_rows * d)
+        threads = parallel.resolve_threads(self.problem.n_threads, 8 * source.n_rows * d)
         with np.errstate(over="ignore", invalid="ignore"):
-            return streaming.reduce_chunks(source.chunks(columns=d), work, Sums.merge, threads)
+            return parallel.reduce_chunks(source.chunks(columns=d), work, Sums.merge, threads)
 
     def _block(self, start: int, stop: int) -> _Block:
         source, loss = self.problem.source, self.problem.model.loss

@@ -14,10 +14,10 @@ from . import remote_sums
 from ._compute import _types as c
 from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, are_needed, measure
+from .data.parallel import RowSource
 from .objectives import add_penalty, natural_fit, shrink
 from .problems import Evaluation
 from .solvers.newton import Local, NewtonResult
-from .streaming import RowSource
 from .sum_solving import SumSolving
 from .whitening import Whitening
 

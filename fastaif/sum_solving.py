@@ -15,6 +15,7 @@ from ._compute import _types as c
 from ._products import HessianProducts, hessian_products
 from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, WorkingFactor
+from .data.parallel import RowSource, single_threaded_blas
 from .iterative import CG_TOL, ENOUGH, Solution, inverse_diagonal, solve
 from .linear_model import LinearModel
 from .problems import (
@@ -28,7 +29,6 @@ from .solvers.choice import cholesky_fits
 from .solvers.cholesky import Factor, factorize
 from .solvers.newton import Local
 from .solvers.spectrum import lanczos
-from .streaming import RowSource, single_threaded_blas
 from .whitening import Whitening
 from .working_hessian import WorkingHessian
 

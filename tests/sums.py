@@ -11,8 +11,8 @@ from naive import losses, norms
 from fastaif._compute import _types as c
 from fastaif._sums import InfluenceSums, Sweep
 from fastaif.bases import Linear
+from fastaif.data.parallel import RowSource
 from fastaif.losses import Loss
-from fastaif.streaming import RowSource
 
 ALL = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
 

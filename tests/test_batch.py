@@ -157,7 +157,7 @@ def test_threads_and_chunks_do_not_matter(engine, monkeypatch):
     X, y, _ = make("huber", k=50)
     whole = fa.aif_batch(fa.HuberRegression(), X, y, n_threads=1)
     monkeypatch.setattr(_batch, "_ENTRIES", 500)
-    monkeypatch.setattr("fastaif.streaming._SERIAL_ENTRIES", 1)
+    monkeypatch.setattr("fastaif.data.parallel._SERIAL_ENTRIES", 1)
     parts = fa.aif_batch(fa.HuberRegression(), X, y, n_threads=2)
     for name in NUMBERS:
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))

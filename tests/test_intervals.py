@@ -21,8 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
-from fastaif import inference, linear_bootstrap, streaming
+from fastaif import inference, linear_bootstrap
 from fastaif._compute import _elementary, get
+from fastaif.data import parallel as streaming
 from fastaif.utils import validation as _validate
 
 ALPHA = 0.02
@@ -271,7 +272,7 @@ def test_copies_of_a_sample_share_its_weight() -> None:
     model.fit(data.X, data.y, sample_weight=data.w)
     result = fa.aif(model, data.X, data.y, sample_weight=data.w)
     found = result.bootstrap(3, 0)
-    from fastaif.copies import NoisyCopies
+    from fastaif.data.noisy_copies import NoisyCopies
 
     Z, y = NoisyCopies(data.X, 0.4, 3, model.seed_)[:], np.tile(data.y, 3)
     for b in range(3):

@@ -12,13 +12,13 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 import fastaif as fa
 from fastaif._basis_sums import make_sweep
 from fastaif._products import hessian_products
+from fastaif.data.parallel import RowSource
 from fastaif.expansion import make_expansion
 from fastaif.losses import Loss
 from fastaif.solvers import choice
 from fastaif.solvers.cg import conjugate_gradients
 from fastaif.solvers.lissa import DivergenceError, lissa
 from fastaif.solvers.spectrum import lanczos
-from fastaif.streaming import RowSource
 
 
 def pair(model, data, **options):

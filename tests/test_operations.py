@@ -8,11 +8,11 @@ from makers import ORDERS, about, make
 from naive import linear as twin
 from sums import ALL, assert_same_bits, assert_sums, naive_sums, sweep
 
-from fastaif import streaming
 from fastaif._compute import _types as c
 from fastaif._compute import get
 from fastaif.balls import make_ball
 from fastaif.bases import Linear
+from fastaif.data import parallel as streaming
 
 pytestmark = pytest.mark.usefixtures("engine")
 

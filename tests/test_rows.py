@@ -12,8 +12,8 @@ from makers import assert_close, estimator, make
 from sums import ALL, as_float, assert_same_bits, sweep
 
 import fastaif as fa
-from fastaif import streaming
-from fastaif.streaming import RowSource
+from fastaif.data import parallel as streaming
+from fastaif.data.parallel import RowSource
 
 THETA = np.linspace(0.3, -0.2, 6)
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
-from fastaif.copies import NoisyCopies, Repeated
+from fastaif.data.noisy_copies import NoisyCopies, Repeated
 
 SIGMA, COPIES = 0.4, 3
 

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from source_makers import FORMS, NAMES, Again, as_parquet, blocks_of, data, given
 
 import fastaif as fa
-from fastaif import streaming
+from fastaif.data import parallel as streaming
 from fastaif.sources import opened
 
 MODELS = {

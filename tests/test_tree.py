@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fastaif.streaming import for_each, reduce_chunks
+from fastaif.data.parallel import for_each, reduce_chunks
 
 
 def fixed_tree(leaves):

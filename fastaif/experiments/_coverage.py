@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .. import report
 from .._aif import aif
+from ..data.parallel import single_threaded_blas
 from ..norms import dual_direction, lp_norm
-from ..streaming import single_threaded_blas
 from ..utils import validation
 from ._figure1 import COEFFICIENTS, NOISE
 from ._result import Experiment

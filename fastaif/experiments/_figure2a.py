@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import get
-from ..streaming import for_each, resolve_threads
+from ..data.parallel import for_each, resolve_threads
 from ..utils import validation
 from . import _simulation
 from ._result import Experiment

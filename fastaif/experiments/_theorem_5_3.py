@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import bases, report, theory
 from .._aif import aif
-from ..streaming import single_threaded_blas
+from ..data.parallel import single_threaded_blas
 from ..utils import validation
 from . import _simulation
 from ._result import Experiment

@@ -13,10 +13,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._sums import Sweep
 from ..bases import Linear
+from ..data.parallel import Encoder, RowSource
 from ..losses import Loss
 from ..objectives import natural_fit
 from ..sources import LazyRows
-from ..streaming import Encoder, RowSource
 from ..utils import progress, validation
 from .data import by_blocks, data_of_fit, dense_inputs
 from .labels import as_float

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
-from ..streaming import Encoder
+from ..data.parallel import Encoder
 from .labels import check_two_classes, sign_encoder
 
 Array = NDArray[Any]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from ..data.parallel import RowSource
 from ..sources import Given, LazyRows, lazily, opened
-from ..streaming import RowSource
 from ..utils import validation
 from .labels import as_float
 

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .._basis_sums import make_sweep
+from ..data.parallel import RowSource
 from ..expansion import Expansion
 from ..gram_fit import fit_dual
 from ..kernel_basis import KernelBasis
@@ -20,7 +21,6 @@ from ..kernel_pairs import Pairs, make_gram
 from ..kernels import RBF, Kernel
 from ..losses import Loss
 from ..objectives import natural_fit
-from ..streaming import RowSource
 from ..utils import validation
 from .labels import as_float
 

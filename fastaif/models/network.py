@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._network_sums import ACTIVATIONS, NetworkSweep
 from ..bases import Linear
+from ..data.parallel import Encoder, RowSource
 from ..losses import Loss
 from ..network_fit import fit_network, random_start
 from ..network_model import penalized_entries
-from ..streaming import Encoder, RowSource
 from ..utils import progress, validation
 from .base import LinearPredictor
 from .binary import BinaryClassifier

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn import linear_model as sk
 
+from ..data.parallel import Encoder
 from ..losses import Loss
-from ..streaming import Encoder
 from . import linear as ours
 from .basis import BasisModel, BasisRegression, QuadraticRegression
 from .labels import as_float, as_nonnegative, sign_encoder

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import get
-from .streaming import RowSource
+from .._compute import get
+from .parallel import RowSource
 
 Array = NDArray[Any]
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute._types import EMPTY, Rows
-from .utils import progress
+from .._compute._types import EMPTY, Rows
+from ..utils import progress
 
 Array = NDArray[Any]
 Encoder = Callable[[Array], Array]
