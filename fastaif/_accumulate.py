@@ -15,6 +15,7 @@ from ._smoothing import RandomizedSmoothing
 from .accumulated import Totals, add_rows, needs_rows, without_rows
 from .conclusion import conclude
 from .data.parallel import RowSource
+from .data.sources import opened
 from .differentiable import DifferentiableModel
 from .intervals import BootstrapDraws
 from .kernel_model import KernelModel
@@ -24,7 +25,6 @@ from .models.adapters import describe, refuse_other_columns
 from .network_problem import NetworkProblem
 from .results import InfluenceResult
 from .solvers.choice import cholesky_fits
-from .sources import opened
 from .sum_problem import SumProblem
 from .utils import validation
 from .verification import Verification

@@ -12,9 +12,9 @@ from ._accumulate import InfluenceAccumulator
 from ._arguments import prepare
 from .autodiff_problem import AutodiffProblem
 from .conclusion import conclude
+from .data.sources.blocks import ahead, as_block, is_one_shot, refuse_weights
 from .problems import InfluenceProblem
 from .results import InfluenceResult
-from .sources.blocks import ahead, as_block, is_one_shot, refuse_weights
 from .utils import validation
 
 

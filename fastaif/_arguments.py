@@ -18,6 +18,7 @@ from .autodiff_problem import AutodiffProblem
 from .balls import Ball, make_ball
 from .basis_problem import BasisProblem
 from .data.parallel import RowSource
+from .data.sources import LazyRows, opened
 from .differentiable import DifferentiableModel
 from .expansion import Expansion
 from .gram_problem import GramProblem
@@ -31,7 +32,6 @@ from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .sharing import Sharing
 from .solvers.choice import LARGEST_AUTODIFF, cholesky_fits
-from .sources import LazyRows, opened
 from .sum_problem import SumProblem
 from .utils import validation
 

@@ -17,6 +17,7 @@ from .autodiff_problem import AutodiffProblem
 from .basis_attacks import attack_by_ascent, attack_exactly
 from .basis_problem import BasisProblem
 from .basis_robust import adversarial_mean
+from .data.sources import LazyRows
 from .gram_ascent import attack_together, loss_together
 from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
@@ -26,7 +27,6 @@ from .problems import InfluenceProblem, number
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
 from .shared_ascent import attack_autodiff, attack_basis, attack_gram, attack_network, loss_gram
 from .shared_attacks import attack_shared, shared_loss
-from .sources import LazyRows
 from .sum_problem import SumProblem
 from .utils import validation
 

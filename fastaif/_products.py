@@ -12,8 +12,8 @@ from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, Sweep
 from .data import parallel
+from .data.sources.sparse import SparseRows
 from .expansion import Expansion
-from .sources.sparse import SparseRows
 from .utils import progress
 from .utils.arrays import read_only
 

@@ -14,9 +14,9 @@ from ._compute import _types as c
 from ._compute import get
 from .balls import Ball
 from .data import parallel
+from .data.sources.sparse import SparseRows
 from .losses import Loss
 from .moments import expanded
-from .sources.sparse import SparseRows
 from .utils import progress
 from .utils.arrays import read_only
 

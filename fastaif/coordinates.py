@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from .bases import Linear
 from .data import parallel
+from .data.sources.sparse import SparseRows
 from .solvers.cholesky import Factor
-from .sources.sparse import SparseRows
 from .whitening import Whitening
 
 Array = NDArray[Any]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ._compute._types import EMPTY
 from .data.parallel import RowSource
-from .sources.dask import DaskRows
+from .data.sources.dask import DaskRows
 
 Array = NDArray[Any]
 

@@ -12,7 +12,7 @@ from source_makers import FORMS, NAMES, Again, as_parquet, blocks_of, data, give
 
 import fastaif as fa
 from fastaif.data import parallel as streaming
-from fastaif.sources import opened
+from fastaif.data.sources import opened
 
 MODELS = {
     "linear": lambda: fa.LinearRegression(alpha=0.01),

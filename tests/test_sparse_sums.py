@@ -10,7 +10,7 @@ from test_native_bases import assert_sums, empty_sums, make_rows
 import fastaif as fa
 from fastaif import _compute, _sums
 from fastaif._compute import _types as c
-from fastaif.sources.sparse import SparseRows
+from fastaif.data.sources.sparse import SparseRows
 
 LOSSES = [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER]
 NEEDS = {

@@ -14,9 +14,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from .._sums import Sweep
 from ..bases import Linear
 from ..data.parallel import Encoder, RowSource
+from ..data.sources import LazyRows
 from ..losses import Loss
 from ..objectives import natural_fit
-from ..sources import LazyRows
 from ..utils import progress, validation
 from .data import by_blocks, data_of_fit, dense_inputs
 from .labels import as_float

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
 from ..data.parallel import RowSource
-from ..sources import Given, LazyRows, lazily, opened
+from ..data.sources import Given, LazyRows, lazily, opened
 from ..utils import validation
 from .labels import as_float
 

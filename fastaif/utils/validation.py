@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sources.lazy import LazyRows
+from ..data.sources.lazy import LazyRows
 
 Array = NDArray[Any]
 
