@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 from ._smoothing import RandomizedSmoothing, rebuild_around
 from .autodiff_model import AutodiffModel
 from .autodiff_problem import AutodiffProblem
-from .balls import Ball, make_ball
 from .basis_problem import BasisProblem
 from .data.parallel import RowSource
 from .data.sources import LazyRows, opened
@@ -30,9 +29,10 @@ from .models.data import columns_of_fit
 from .network_model import NetworkModel
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
-from .sharing import Sharing
 from .solvers.choice import LARGEST_AUTODIFF, cholesky_fits
 from .sum_problem import SumProblem
+from .threat.ball import Ball, make_ball
+from .threat.budget import Sharing
 from .utils import validation
 
 Array = NDArray[Any]

@@ -9,13 +9,13 @@ import numpy as np
 from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
-from .balls import Ball
 from .bases import Linear, Quadratic
 from .data import parallel
 from .expansion import Expansion
 from .losses import Loss
 from .moments import n_moments
 from .norms import lp_norm
+from .threat.ball import Ball
 from .utils.arrays import columns_of
 
 _FEWEST_INPUTS = 16  # with fewer the moments' products are too thin to be faster

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import get
-from .balls import Ball, make_ball
 from .bases import Linear
 from .batch_rows import BatchRows, batch_rows
 from .data import parallel
@@ -22,6 +21,7 @@ from .models.linear import (
     LogisticRegression,
     PoissonRegression,
 )
+from .threat.ball import Ball, make_ball
 from .utils import validation
 from .utils.arrays import read_only
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from . import checkpoints, remote_sums
 from ._compute import _types as c
 from ._compute import get
-from .balls import Ball
 from .data import parallel
 from .data.sources.sparse import SparseRows
 from .losses import Loss
 from .moments import expanded
+from .threat.ball import Ball
 from .utils import progress
 from .utils.arrays import read_only
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import get
-from .balls import Ball
+from .threat.ball import Ball
 from .utils.arrays import columns_of, read_only
 
 Array = NDArray[Any]

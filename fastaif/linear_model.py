@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ._basis_sums import make_sweep
 from ._sums import Sweep
-from .balls import Ball
 from .bases import Linear
 from .data.parallel import Encoder, RowSource
 from .expansion import Expansion
 from .losses import Loss
+from .threat.ball import Ball
 from .whitening import Whitening
 
 Array = NDArray[Any]

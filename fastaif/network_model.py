@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._network_sums import NetworkSweep
-from .balls import Ball
 from .data.parallel import RowSource
 from .linear_model import LinearModel
+from .threat.ball import Ball
 
 Array = NDArray[Any]
 

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .autodiff_model import AutodiffModel
-from .balls import Ball
 from .data.parallel import RowSource
 from .kernel_model import KernelModel
 from .linear_model import LinearModel
-from .sharing import OWN_BUDGETS, Sharing
 from .solvers.newton import NewtonResult
+from .threat.ball import Ball
+from .threat.budget import OWN_BUDGETS, Sharing
 from .validity import Kinks
 
 Array = NDArray[Any]

@@ -23,7 +23,7 @@ from .kernel_pairs import Gram, make_gram
 from .network_problem import NetworkProblem
 from .norms import conjugate, dual_direction, lp_norm
 from .shared_attacks import normalised
-from .sharing import Sharing
+from .threat.budget import Sharing
 
 _HALVINGS = 30
 _VERTICES = 3

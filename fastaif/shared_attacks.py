@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from .linear_problem import LinearProblem
 from .losses import Loss
 from .problems import InfluenceProblem
-from .sharing import Sharing
 from .sum_problem import SumProblem
+from .threat.budget import Sharing
 
 Array = NDArray[Any]
 

@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import get
-from .balls import Ball
 from .bases import Quadratic
 from .expansion import Expansion
+from .threat.ball import Ball
 
 Array = NDArray[Any]
 

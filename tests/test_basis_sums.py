@@ -11,11 +11,11 @@ from makers import assert_close
 import fastaif as fa
 from fastaif._basis_sums import BasisSweep
 from fastaif._compute import _types as c
-from fastaif.balls import make_ball
 from fastaif.bases import Custom, Fourier, Powers, Quadratic
 from fastaif.data.parallel import RowSource
 from fastaif.expansion import Expansion
 from fastaif.losses import Loss
+from fastaif.threat.ball import make_ball
 
 NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM | c.NEED_MIXED
 SHAPES = [(1, 1), (7, 2), (255, 3), (257, 9), (2600, 11)]

@@ -11,9 +11,9 @@ from makers import make
 from sums import ALL, assert_same_bits, assert_sums, naive_sums, sweep
 
 from fastaif._compute import _types as c
-from fastaif.balls import make_ball
 from fastaif.bases import Linear
 from fastaif.losses import Loss
+from fastaif.threat.ball import make_ball
 
 THETA = np.linspace(0.3, -0.2, 6)
 EDGES = [0, 13, 100, 101, 250]

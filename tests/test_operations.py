@@ -10,9 +10,9 @@ from sums import ALL, assert_same_bits, assert_sums, naive_sums, sweep
 
 from fastaif._compute import _types as c
 from fastaif._compute import get
-from fastaif.balls import make_ball
 from fastaif.bases import Linear
 from fastaif.data import parallel as streaming
+from fastaif.threat.ball import make_ball
 
 pytestmark = pytest.mark.usefixtures("engine")
 

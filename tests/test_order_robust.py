@@ -17,7 +17,7 @@ from naive.norms import norm
 import fastaif as fa
 from fastaif.losses import Loss
 from fastaif.shared_attacks import worst_moves
-from fastaif.sharing import Sharing
+from fastaif.threat.budget import Sharing
 from fastaif.utils.warnings import SolverWarning
 
 P = makers.ORDERS

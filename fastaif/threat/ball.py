@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .norms import conjugate, count_ties, dual_direction, lp_norm, scaled_direction
+from ..norms import conjugate, count_ties, dual_direction, lp_norm, scaled_direction
 
 Array = NDArray[Any]
 
