@@ -46,17 +46,17 @@ def make_estimator(
 
 
 def _kernel(name: str, gamma: float | None, n_features: int) -> Any:
-    from . import kernels
+    from .kernels import functions
 
     if name in ("linear", "ntk"):
         if gamma is not None:
             raise ValueError(f"--gamma does not apply: --kernel {name} has none")
-        return kernels.Linear() if name == "linear" else kernels.NTK()
+        return functions.Linear() if name == "linear" else functions.NTK()
     if gamma is None:
         gamma = n_features ** (-0.5 if name == "matern" else -1.0)
     if name == "matern":
-        return kernels.Matern(gamma=gamma)
-    return kernels.RBF(gamma) if name == "rbf" else kernels.Polynomial(gamma=gamma)
+        return functions.Matern(gamma=gamma)
+    return functions.RBF(gamma) if name == "rbf" else functions.Polynomial(gamma=gamma)
 
 
 def default_eps(model: str) -> list[float]:

@@ -17,7 +17,7 @@ from ._compute import get
 from .attacks import PgdSettings
 from .gram_attack import directions, pair_weights
 from .gram_problem import GramProblem
-from .kernel_pairs import Gram, make_gram
+from .kernels.pairs import Gram, make_gram
 
 Array = NDArray[Any]
 

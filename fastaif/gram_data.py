@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ._compute import _types as c
 from ._sums import Sweep
 from .kernel_model import KernelModel
-from .kernel_pairs import Gram, make_gram
+from .kernels.pairs import Gram, make_gram
 from .problems import InfluenceProblem
 
 Array = NDArray[Any]

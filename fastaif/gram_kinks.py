@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .gram_attack import pair_weights
 from .kernel_basis import curvature_bound
-from .kernel_pairs import Gram, make_gram
+from .kernels.pairs import Gram, make_gram
 from .norms import lp_norm
 from .validity import Kinks, direction_changes
 

@@ -26,7 +26,7 @@ from .data.parallel import RowSource, single_threaded_blas
 from .gram_attack import Contraction, directions, pair_weights
 from .gram_data import GramData
 from .gram_fit import fit_at
-from .kernel_pairs import Gram, Pairs
+from .kernels.pairs import Gram, Pairs
 from .problems import Evaluation, SolverReport, lift, number, singular_hessian
 from .solvers.gram_solver import GramSystem, Solved, make_system
 from .solvers.newton import NewtonResult

@@ -13,8 +13,8 @@ from .bases import Linear
 from .data.parallel import Encoder
 from .expansion import Expansion
 from .kernel_basis import KernelBasis
-from .kernel_pairs import make_gram
-from .kernels import Kernel
+from .kernels.functions import Kernel
+from .kernels.pairs import make_gram
 from .linear_model import LinearModel
 from .losses import Loss
 from .whitening import Whitening, whiten

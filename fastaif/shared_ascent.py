@@ -19,7 +19,7 @@ from .basis_problem import Array, BasisProblem
 from .extremes import Extremes
 from .gram_ascent import gradient_at, objective
 from .gram_problem import GramProblem
-from .kernel_pairs import Gram, make_gram
+from .kernels.pairs import Gram, make_gram
 from .network_problem import NetworkProblem
 from .norms import conjugate, dual_direction, lp_norm
 from .shared_attacks import normalised

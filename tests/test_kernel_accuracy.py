@@ -8,7 +8,7 @@ import pytest
 import fastaif as fa
 from fastaif._compute import _types as c
 from fastaif._compute import get
-from fastaif.kernel_pairs import Pairs
+from fastaif.kernels.pairs import Pairs
 
 mp = pytest.importorskip("mpmath", reason="the truth is computed with mpmath")
 DEPTHS = [(depth, out) for depth in (1, 2, 3, 5) for out in (False, True)]

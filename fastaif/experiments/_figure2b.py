@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import report
 from .._aif import aif
 from .._robust import robust_fit
-from ..kernels import NTK
+from ..kernels.functions import NTK
 from ..utils import validation
 from ..utils.warnings import SolverWarning
 from . import _digits, _simulation

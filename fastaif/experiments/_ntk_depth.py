@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import report
 from .._aif import aif
-from ..kernels import NTK
+from ..kernels.functions import NTK
 from ..utils import validation
 from . import _digits, _simulation
 from ._result import Experiment

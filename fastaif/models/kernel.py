@@ -17,8 +17,8 @@ from ..expansion import Expansion
 from ..gram_fit import fit_dual
 from ..kernel_basis import KernelBasis
 from ..kernel_model import penalty_at
-from ..kernel_pairs import Pairs, make_gram
-from ..kernels import RBF, Kernel
+from ..kernels.functions import RBF, Kernel
+from ..kernels.pairs import Pairs, make_gram
 from ..losses import Loss
 from ..objectives import natural_fit
 from ..utils import validation

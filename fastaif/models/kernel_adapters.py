@@ -15,7 +15,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.pipeline import Pipeline
 
 from ..kernel_model import KernelModel
-from ..kernels import RBF, Kernel, Linear, Polynomial
+from ..kernels.functions import RBF, Kernel, Linear, Polynomial
 from .kernel import KernelRegression
 from .labels import as_float
 from .pipelines import Preprocessing, require_fitted

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import kernel_pairs
-from ._compute import _types as c
-from .utils import validation
+from .._compute import _types as c
+from ..utils import validation
+from . import pairs
 
 Array = NDArray[Any]
 
@@ -65,7 +65,7 @@ class Kernel:
         array (n, k)
         """
         rows, others = self._pair(X, Z)
-        return kernel_pairs.values(self.compiled(), rows, others)
+        return pairs.values(self.compiled(), rows, others)
 
     def gradient(self, X: Any, Z: Any, V: Any) -> Array:
         """Σ_j V_j ∂₁K(x_i, z_j), the gradient of x ↦ Σ_j V_j K(x, z_j) at each row.
@@ -82,7 +82,7 @@ class Kernel:
         array (n, m)
         """
         rows, others = self._pair(X, Z)
-        return kernel_pairs.gradient(self.compiled(), rows, others, _vector(V, rows, others))
+        return pairs.gradient(self.compiled(), rows, others, _vector(V, rows, others))
 
     def directional(self, X: Any, Z: Any, B: Any, V: Any) -> Array:
         """Σ_j ⟨∂₁K(x_i, z_j), B_i⟩ V_j: how Σ_j V_j K(x_i, z_j) changes as x_i moves by B_i.
@@ -103,7 +103,7 @@ class Kernel:
         if moves.shape != rows.shape:
             raise ValueError(f"B must have X's shape {rows.shape}, but has {moves.shape}")
         weights = _vector(V, rows, others)
-        return kernel_pairs.directional(self.compiled(), rows, others, moves, weights)
+        return pairs.directional(self.compiled(), rows, others, moves, weights)
 
     def _rows(self, X: Any, name: str) -> Array:
         rows = _matrix(X, name)
