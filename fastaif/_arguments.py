@@ -15,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from ._smoothing import RandomizedSmoothing, rebuild_around
 from .autodiff_model import AutodiffModel
 from .autodiff_problem import AutodiffProblem
+from .bases.expansion import Expansion
 from .basis_problem import BasisProblem
 from .data.parallel import RowSource
 from .data.sources import LazyRows, opened
 from .differentiable import DifferentiableModel
-from .expansion import Expansion
 from .gram_problem import GramProblem
 from .kernel_model import KernelModel
 from .linear_model import LinearModel

@@ -9,9 +9,9 @@ import numpy as np
 from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, InfluenceSums, Sweep
-from .bases import Linear, Quadratic
+from .bases.builtin import Linear, Quadratic
+from .bases.expansion import Expansion
 from .data import parallel
-from .expansion import Expansion
 from .losses import Loss
 from .moments import n_moments
 from .norms import lp_norm

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import get
-from .bases import Linear
+from .bases.builtin import Linear
 from .batch_rows import BatchRows, batch_rows
 from .data import parallel
 from .losses import Loss

@@ -11,9 +11,9 @@ import numpy as np
 from ._compute import _types as c
 from ._compute import get
 from ._sums import Array, Sweep
+from .bases.expansion import Expansion
 from .data import parallel
 from .data.sources.sparse import SparseRows
-from .expansion import Expansion
 from .utils import progress
 from .utils.arrays import read_only
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from numpy.typing import NDArray
 
 from .autodiff.derivatives import Derivatives
-from .bases import Linear
+from .bases.builtin import Linear
 from .data.parallel import Encoder
 
 Array = NDArray[Any]

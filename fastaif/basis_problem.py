@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from . import validity
 from ._basis_sums import BasisSweep
 from ._compute import _types as c
+from .bases.expansion import Expansion
+from .bases.kernel_functions import KernelBasis
 from .data.parallel import map_rows
-from .expansion import Expansion
-from .kernel_basis import KernelBasis
 from .norms import lp_norm
 from .sum_problem import SumProblem, finite
 

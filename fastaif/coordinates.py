@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases import Linear
+from .bases.builtin import Linear
 from .data import parallel
 from .data.sources.sparse import SparseRows
 from .solvers.cholesky import Factor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bases.kernel_functions import curvature_bound
 from .gram_attack import pair_weights
-from .kernel_basis import curvature_bound
 from .kernels.pairs import Gram, make_gram
 from .norms import lp_norm
 from .validity import Kinks, direction_changes

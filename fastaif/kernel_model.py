@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases import Linear
+from .bases.builtin import Linear
+from .bases.expansion import Expansion
+from .bases.kernel_functions import KernelBasis
 from .data.parallel import Encoder
-from .expansion import Expansion
-from .kernel_basis import KernelBasis
 from .kernels.functions import Kernel
 from .kernels.pairs import make_gram
 from .linear_model import LinearModel

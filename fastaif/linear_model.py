@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ._basis_sums import make_sweep
 from ._sums import Sweep
-from .bases import Linear
+from .bases.builtin import Linear
+from .bases.expansion import Expansion
 from .data.parallel import Encoder, RowSource
-from .expansion import Expansion
 from .losses import Loss
 from .threat.ball import Ball
 from .whitening import Whitening

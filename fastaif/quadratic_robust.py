@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .bases.expansion import Expansion
 from .basis_problem import BasisProblem
 from .data.parallel import map_rows
-from .expansion import Expansion
 from .extremes import Extremes
 from .norms import lp_norm
 from .smooth_robust import Smoothing, SmoothRobust

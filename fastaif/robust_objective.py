@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .bases.expansion import Expansion
 from .basis_problem import BasisProblem
 from .data import parallel
-from .expansion import Expansion
 from .extremes import Extremes
 from .objectives import add_penalty
 from .solvers.newton import Local

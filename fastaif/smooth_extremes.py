@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import get
-from .bases import Quadratic
-from .expansion import Expansion
+from .bases.builtin import Quadratic
+from .bases.expansion import Expansion
 from .threat.ball import Ball
 
 Array = NDArray[Any]

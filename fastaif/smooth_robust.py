@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .bases.expansion import Expansion
 from .basis_problem import BasisProblem
 from .data import parallel
-from .expansion import Expansion
 from .losses import Loss
 from .objectives import add_penalty
 from .smooth_extremes import Curvature, SmoothEnd, SmoothExtremes

@@ -10,8 +10,8 @@ from test_mutations import mutate, times
 
 from fastaif._basis_sums import BasisSweep
 from fastaif._sums import InfluenceSums
+from fastaif.bases.expansion import Expansion
 from fastaif.basis_problem import BasisProblem
-from fastaif.expansion import Expansion
 
 # Some mutations are so gross that the library itself warns.
 pytestmark = pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")

@@ -12,8 +12,8 @@ import fastaif as fa
 from fastaif._basis_sums import BasisSweep
 from fastaif._compute import _types as c
 from fastaif.bases import Custom, Fourier, Powers, Quadratic
+from fastaif.bases.expansion import Expansion
 from fastaif.data.parallel import RowSource
-from fastaif.expansion import Expansion
 from fastaif.losses import Loss
 from fastaif.threat.ball import make_ball
 

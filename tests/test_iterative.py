@@ -12,8 +12,8 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 import fastaif as fa
 from fastaif._basis_sums import make_sweep
 from fastaif._products import hessian_products
+from fastaif.bases.expansion import make_expansion
 from fastaif.data.parallel import RowSource
-from fastaif.expansion import make_expansion
 from fastaif.losses import Loss
 from fastaif.solvers import choice
 from fastaif.solvers.cg import conjugate_gradients

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import bases, report, theory
+from .. import report, theory
 from .._aif import aif
+from ..bases import builtin
 from ..data.parallel import single_threaded_blas
 from ..utils import validation
 from . import _simulation
@@ -166,14 +167,14 @@ def _sample(X: Array, y: Array, norms: Array) -> list[float]:
     """S/ε² in one sample, for each norm."""
     from ..models.basis import BasisRegression
 
-    model = BasisRegression(bases.Powers(2), fit_intercept=False).fit(X, y)
+    model = BasisRegression(builtin.Powers(2), fit_intercept=False).fit(X, y)
     return [float(aif(model, X, y, p=p).sensitivity_coefficient) for p in norms]
 
 
 def _sides(X: Array, p: float, mean_abs_residual: float) -> tuple[float, float]:
     """The theorem's first line and its bound."""
     m = X.shape[1]
-    moments = theory.basis_moments(bases.Powers(2), np.append(np.ones(m), _signs(m)), X, p)
+    moments = theory.basis_moments(builtin.Powers(2), np.append(np.ones(m), _signs(m)), X, p)
     value = theory.basis_sensitivity(moments, mean_abs_residual)
     return value, theory.basis_sensitivity_bound(moments, mean_abs_residual)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ..expansion import Expansion, make_expansion
+from ..bases.expansion import Expansion, make_expansion
 from ..kernel_model import KernelModel
 from ..linear_model import LinearModel
 from .basis import BasisModel

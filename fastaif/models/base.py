@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._sums import Sweep
-from ..bases import Linear
+from ..bases.builtin import Linear
 from ..data.parallel import Encoder, RowSource
 from ..data.sources import LazyRows
 from ..losses import Loss

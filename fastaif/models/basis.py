@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._basis_sums import make_sweep
 from .._sums import Sweep
-from ..bases import Custom, Fourier, Linear, Powers, Quadratic
+from ..bases.builtin import Custom, Fourier, Linear, Powers, Quadratic
+from ..bases.expansion import make_expansion
 from ..data.parallel import Encoder, RowSource
-from ..expansion import make_expansion
 from ..losses import Loss
 from ..utils import validation
 from .base import LinearPredictor

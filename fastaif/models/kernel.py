@@ -12,10 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .._basis_sums import make_sweep
+from ..bases.expansion import Expansion
+from ..bases.kernel_functions import KernelBasis
 from ..data.parallel import RowSource
-from ..expansion import Expansion
 from ..gram_fit import fit_dual
-from ..kernel_basis import KernelBasis
 from ..kernel_model import penalty_at
 from ..kernels.functions import RBF, Kernel
 from ..kernels.pairs import Pairs, make_gram

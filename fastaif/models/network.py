@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._network_sums import ACTIVATIONS, NetworkSweep
-from ..bases import Linear
+from ..bases.builtin import Linear
 from ..data.parallel import Encoder, RowSource
 from ..losses import Loss
 from ..network_fit import fit_network, random_start

@@ -11,8 +11,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from ..bases import Linear, Quadratic
-from ..expansion import Expansion
+from ..bases.builtin import Linear, Quadratic
+from ..bases.expansion import Expansion
 
 Array = NDArray[Any]
 Scaling = tuple[Array, Array]

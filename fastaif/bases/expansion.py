@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from ._compute import get
-from .bases import Custom, Fourier, Linear, Powers, Quadratic
-from .kernel_basis import KernelBasis
-from .norms import conjugate, lp_norm
-from .utils.arrays import read_only, shaped
+from .._compute import _types as c
+from .._compute import get
+from ..norms import conjugate, lp_norm
+from ..utils.arrays import read_only, shaped
+from .builtin import Custom, Fourier, Linear, Powers, Quadratic
+from .kernel_functions import KernelBasis
 
 Array = NDArray[Any]
 Basis = Quadratic | Powers | Fourier | Custom | KernelBasis

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from ._compute import get
-from .custom_basis import Custom
-from .utils import validation
-from .utils.arrays import columns_of, read_only
+from .._compute import _types as c
+from .._compute import get
+from ..utils import validation
+from ..utils.arrays import columns_of, read_only
+from .custom import Custom
 
 Array = NDArray[Any]
 

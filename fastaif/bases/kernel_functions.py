@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.functions import Kernel
-from .kernels.pairs import Pairs, Tile
+from ..kernels.functions import Kernel
+from ..kernels.pairs import Pairs, Tile
 
 Array = NDArray[Any]
 

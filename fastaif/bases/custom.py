@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .utils.arrays import shaped
+from ..utils.arrays import shaped
 
 Array = NDArray[Any]
 
