@@ -14,7 +14,7 @@ import numpy as np
 
 import fastaif as fa
 from bench import machine, report, timing
-from fastaif.solvers.choice import cholesky_fits
+from fastaif.solvers.limits import cholesky_fits
 
 SIZES = [(2_000, 200), (2_000, 1_000), (2_000, 4_000), (20_000, 4_000), (2_000, 20_000)]
 QUICK_SIZES = [(300, 50), (300, 600)]

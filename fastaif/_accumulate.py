@@ -24,7 +24,7 @@ from .linear_model import LinearModel
 from .models.adapters import describe, refuse_other_columns
 from .network_problem import NetworkProblem
 from .results import InfluenceResult
-from .solvers.choice import cholesky_fits
+from .solvers.limits import cholesky_fits
 from .sum_problem import SumProblem
 from .utils import validation
 from .verification import Verification

@@ -29,7 +29,7 @@ from .models.data import columns_of_fit
 from .network_model import NetworkModel
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
-from .solvers.choice import LARGEST_AUTODIFF, cholesky_fits
+from .solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from .sum_problem import SumProblem
 from .threat.ball import Ball, make_ball
 from .threat.budget import Sharing

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .solvers.cg import conjugate_gradients
-from .solvers.choice import most_products
 from .solvers.cholesky import factorize
+from .solvers.limits import most_products
 from .solvers.newton import Local, NewtonResult, minimize
 
 if TYPE_CHECKING:

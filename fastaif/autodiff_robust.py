@@ -19,7 +19,7 @@ from .autodiff_ascent import Attacker
 from .autodiff_fit import curved_up
 from .autodiff_problem import AutodiffProblem
 from .problems import number
-from .solvers.pgd import minimize_adversarial
+from .solvers.lbfgs import minimize_adversarial
 
 Array = NDArray[Any]
 

@@ -23,10 +23,10 @@ from .iterative import (
     random_probe,
 )
 from .problems import SolverReport, lift, singular_hessian, too_many_parameters
-from .solvers.choice import LARGEST_AUTODIFF, cholesky_fits
 from .solvers.cholesky import Factor, factorize
+from .solvers.lanczos import lanczos, largest_eigenvalue
+from .solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from .solvers.nystrom import NegativeCurvatureError, Nystrom, nystrom
-from .solvers.spectrum import lanczos, largest_eigenvalue
 
 Array = NDArray[Any]
 

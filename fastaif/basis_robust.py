@@ -25,8 +25,8 @@ from .data import parallel
 from .extremes import Extremes
 from .quadratic_robust import Follower, constant_model
 from .robust_objective import OutOfPassesError, RobustObjective
+from .solvers.monitored_newton import steadily
 from .solvers.newton import NewtonResult
-from .solvers.steady import steadily
 
 Array = NDArray[Any]
 

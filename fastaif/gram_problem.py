@@ -29,8 +29,8 @@ from .gram_fit import fit_at
 from .kernels.pairs import Gram, Pairs
 from .problems import Evaluation, SolverReport, lift, number, singular_hessian
 from .solvers.gram_solver import GramSystem, Solved, make_system
+from .solvers.lanczos import extreme_eigenvalues
 from .solvers.newton import NewtonResult
-from .solvers.spectrum import extreme_eigenvalues
 from .validity import Kinks
 
 Array = NDArray[Any]

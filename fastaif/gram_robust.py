@@ -24,8 +24,8 @@ from .gram_fit import fit_dual
 from .gram_problem import GramProblem
 from .solvers.anderson import Anderson
 from .solvers.bundle import Cut, best_mixture
+from .solvers.monitored_newton import steadily
 from .solvers.newton import Local
-from .solvers.steady import steadily
 
 Array = NDArray[Any]
 

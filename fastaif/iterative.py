@@ -12,9 +12,9 @@ from ._compute import get
 from .data.parallel import single_threaded_blas
 from .problems import singular_hessian
 from .solvers.cg import conjugate_gradients
-from .solvers.choice import most_products
+from .solvers.lanczos import largest_eigenvalue
+from .solvers.limits import most_products
 from .solvers.lissa import DivergenceError, lissa
-from .solvers.spectrum import largest_eigenvalue
 from .working_hessian import WorkingHessian
 
 Array = NDArray[Any]

@@ -13,8 +13,8 @@ from ._network_sums import NetworkSweep
 from .data import parallel
 from .idle_units import idle_biases, pin
 from .objectives import add_penalty
-from .solvers.descent import minimize_nonconvex
 from .solvers.newton import Local, NewtonResult
+from .solvers.nonconvex_newton import minimize_nonconvex
 
 Array = NDArray[Any]
 

@@ -27,10 +27,10 @@ from .network_attacks import ascend, ascend_both
 from .network_fit import GRADIENT, NetworkObjective
 from .network_problem import NetworkProblem
 from .solvers.cholesky import factorize
-from .solvers.descent import minimize_nonconvex
+from .solvers.lbfgs import minimize_adversarial
+from .solvers.monitored_newton import steadily
 from .solvers.newton import Local, NewtonResult
-from .solvers.pgd import minimize_adversarial
-from .solvers.steady import steadily
+from .solvers.nonconvex_newton import minimize_nonconvex
 
 Array = NDArray[Any]
 

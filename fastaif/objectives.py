@@ -15,7 +15,7 @@ from ._sums import Sweep
 from .coordinates import Coordinates, measure
 from .data import parallel
 from .solvers.cg import conjugate_gradients
-from .solvers.choice import cholesky_fits, most_products
+from .solvers.limits import cholesky_fits, most_products
 from .solvers.newton import Local, NewtonResult, minimize
 from .whitening import Whitening
 

@@ -31,7 +31,7 @@ from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .shared_attacks import refuse_shared
 from .solvers import screening
-from .solvers.pgd import minimize_adversarial
+from .solvers.lbfgs import minimize_adversarial
 from .solvers.robust_problem import RobustProblem
 from .sum_problem import SumProblem
 

@@ -10,7 +10,7 @@ from .data.parallel import single_threaded_blas
 from .linear_problem import LinearProblem
 from .shared_attacks import Array, attacked_slopes, moves_of, normalised
 from .solvers import robust_linear, vertex_kinks, vertices
-from .solvers.pgd import minimize_adversarial
+from .solvers.lbfgs import minimize_adversarial
 from .solvers.shared_budget import RootProblem
 
 _SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged

@@ -25,10 +25,10 @@ from .problems import (
     singular_hessian,
     too_many_parameters,
 )
-from .solvers.choice import cholesky_fits
 from .solvers.cholesky import Factor, factorize
+from .solvers.lanczos import lanczos
+from .solvers.limits import cholesky_fits
 from .solvers.newton import Local
-from .solvers.spectrum import lanczos
 from .whitening import Whitening
 from .working_hessian import WorkingHessian
 

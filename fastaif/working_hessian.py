@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ._products import HessianProducts
 from .coordinates import Coordinates
 from .problems import singular_hessian
-from .solvers.choice import fits
-from .solvers.spectrum import largest_eigenvalue
+from .solvers.lanczos import largest_eigenvalue
+from .solvers.limits import fits
 from .solvers.woodbury import Woodbury, woodbury
 from .whitening import Whitening
 

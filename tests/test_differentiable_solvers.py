@@ -10,7 +10,7 @@ from makers import about, assert_close, make, relative_error
 from naive import differentiable as naive
 
 import fastaif as fa
-from fastaif.solvers import choice
+from fastaif.solvers import limits as choice
 from fastaif.solvers.nystrom import NegativeCurvatureError, nystrom
 from fastaif.utils.warnings import StationarityWarning
 

@@ -15,10 +15,10 @@ from fastaif._products import hessian_products
 from fastaif.bases.expansion import make_expansion
 from fastaif.data.parallel import RowSource
 from fastaif.losses import Loss
-from fastaif.solvers import choice
+from fastaif.solvers import limits as choice
 from fastaif.solvers.cg import conjugate_gradients
+from fastaif.solvers.lanczos import lanczos
 from fastaif.solvers.lissa import DivergenceError, lissa
-from fastaif.solvers.spectrum import lanczos
 
 
 def pair(model, data, **options):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cholesky import factorize, minimum_norm_solve
-from .secants import Secants
+from .lbfgs_memory import Secants
 
 Array = NDArray[Any]
 

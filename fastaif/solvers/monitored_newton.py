@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .lbfgs_memory import Secants
 from .newton import HALVINGS, Local, NewtonResult, minimize
-from .secants import Secants
 
 Array = NDArray[Any]
 
