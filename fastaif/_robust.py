@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from . import checkpoints
 from ._arguments import prepare
 from .attacks import PgdSettings
 from .linear_problem import LinearProblem
+from .passes import checkpoint as checkpoints
 from .problems import InfluenceProblem
 from .robust import refuse_unknown_maximum, solve_by_pgd, solve_robust
 from .utils import progress, validation

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import _types as c
-from ._sums import InfluenceSums
 from .basis_problem import BasisProblem
 from .coordinates import Coordinates, are_needed, measure
 from .data.parallel import RowSource
 from .linear_problem import LinearProblem
 from .network_problem import NetworkProblem
+from .passes.linear import InfluenceSums
 from .sum_problem import SumProblem, finite
 from .validity import Kinks
 from .whitening import Whitening

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import _types as c
-from ._sums import Sweep
 from .autodiff.derivatives import Derivatives
 from .autodiff_model import AutodiffModel
 from .data.parallel import RowSource
 from .losses import Loss
+from .passes.linear import Sweep
 from .problems import InfluenceProblem
 
 Array = NDArray[Any]

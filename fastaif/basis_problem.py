@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validity
-from ._basis_sums import BasisSweep
 from ._compute import _types as c
 from .bases.expansion import Expansion
 from .bases.kernel_functions import KernelBasis
 from .data.parallel import map_rows
 from .norms import lp_norm
+from .passes.basis import BasisSweep
 from .sum_problem import SumProblem, finite
 
 Array = NDArray[Any]

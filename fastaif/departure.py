@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from .linear_problem import LinearProblem
+from .passes.distributed import client_for
 from .problems import InfluenceProblem
-from .remote_sums import client_for
 from .shared_attacks import attacked_slopes
 
 Array = NDArray[np.float64]

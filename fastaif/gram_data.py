@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import _types as c
-from ._sums import Sweep
 from .kernel_model import KernelModel
 from .kernels.pairs import Gram, make_gram
+from .passes.linear import Sweep
 from .problems import InfluenceProblem
 
 Array = NDArray[Any]

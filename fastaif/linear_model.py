@@ -8,12 +8,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._basis_sums import make_sweep
-from ._sums import Sweep
 from .bases.builtin import Linear
 from .bases.expansion import Expansion
 from .data.parallel import Encoder, RowSource
 from .losses import Loss
+from .passes.basis import make_sweep
+from .passes.linear import Sweep
 from .threat.ball import Ball
 from .whitening import Whitening
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import validity
-from ._sums import InfluenceSums
 from .data.parallel import map_rows
+from .passes.linear import InfluenceSums
 from .sum_problem import SumProblem
 
 Array = NDArray[Any]

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import _types as c
-from ._network_sums import NetworkSweep
 from .data import parallel
 from .idle_units import idle_biases, pin
 from .objectives import add_penalty
+from .passes.network import NetworkSweep
 from .solvers.newton import Local, NewtonResult
 from .solvers.nonconvex_newton import minimize_nonconvex
 

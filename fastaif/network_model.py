@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._network_sums import NetworkSweep
 from .data.parallel import RowSource
 from .linear_model import LinearModel
+from .passes.network import NetworkSweep
 from .threat.ball import Ball
 
 Array = NDArray[Any]

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from . import validity
 from ._compute import _types as c
 from ._compute import get
-from ._network_sums import LARGEST_BEND, NetworkSweep
 from .coordinates import Coordinates
 from .data.parallel import RowSource, map_rows
 from .idle_units import idle_biases, pin
 from .network_fit import DENSE, fit_network
 from .network_model import NetworkModel
 from .norms import lp_norm
+from .passes.network import LARGEST_BEND, NetworkSweep
 from .problems import number
 from .solvers.newton import Local, NewtonResult
 from .sum_problem import SumProblem, finite

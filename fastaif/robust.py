@@ -18,7 +18,6 @@ from . import (
     shared_robust,
 )
 from ._compute import _types as c
-from ._sums import InfluenceSums
 from .attacks import PgdSettings, projected_ascent
 from .autodiff_problem import AutodiffProblem
 from .basis_attacks import attack_by_ascent
@@ -28,6 +27,7 @@ from .extremes import is_exact
 from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
 from .network_problem import NetworkProblem
+from .passes.linear import InfluenceSums
 from .problems import InfluenceProblem
 from .shared_attacks import refuse_shared
 from .solvers import screening

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import remote_sums
 from ._compute import _types as c
-from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, are_needed, measure
 from .data.parallel import RowSource
 from .objectives import add_penalty, natural_fit, shrink
+from .passes import distributed
+from .passes.linear import InfluenceSums, Sweep
 from .problems import Evaluation
 from .solvers.newton import Local, NewtonResult
 from .sum_solving import SumSolving
@@ -161,7 +161,7 @@ class SumProblem(SumSolving):
 
     def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
         """g_eᵀΔ and ΔᵀH_eΔ; where other processes hold the rows, from sums that they make."""
-        if remote_sums.client_for(source or self.source) is None:
+        if distributed.client_for(source or self.source) is None:
             return super().along(step, source)
         sweep, inner = self.working_sweep(source), self.enter(step)
         need = c.NEED_GRADIENT | c.NEED_HESSIAN

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import _types as c
-from ._products import HessianProducts, hessian_products
-from ._sums import InfluenceSums, Sweep
 from .coordinates import Coordinates, WorkingFactor
 from .data.parallel import RowSource, single_threaded_blas
 from .iterative import CG_TOL, ENOUGH, Solution, inverse_diagonal, solve
 from .linear_model import LinearModel
+from .passes.hessian_products import HessianProducts, hessian_products
+from .passes.linear import InfluenceSums, Sweep
 from .problems import (
     InfluenceProblem,
     SolverReport,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._products import HessianProducts
 from .coordinates import Coordinates
+from .passes.hessian_products import HessianProducts
 from .problems import singular_hessian
 from .solvers.lanczos import largest_eigenvalue
 from .solvers.limits import fits

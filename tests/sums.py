@@ -9,10 +9,10 @@ from makers import DELTA, LOSS
 from naive import losses, norms
 
 from fastaif._compute import _types as c
-from fastaif._sums import InfluenceSums, Sweep
 from fastaif.bases import Linear
 from fastaif.data.parallel import RowSource
 from fastaif.losses import Loss
+from fastaif.passes.linear import InfluenceSums, Sweep
 
 ALL = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
 

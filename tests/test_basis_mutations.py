@@ -8,10 +8,10 @@ from basis_makers import assert_agrees
 from test_basis_influence import inspected, make
 from test_mutations import mutate, times
 
-from fastaif._basis_sums import BasisSweep
-from fastaif._sums import InfluenceSums
 from fastaif.bases.expansion import Expansion
 from fastaif.basis_problem import BasisProblem
+from fastaif.passes.basis import BasisSweep
+from fastaif.passes.linear import InfluenceSums
 
 # Some mutations are so gross that the library itself warns.
 pytestmark = pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")

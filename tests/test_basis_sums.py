@@ -9,12 +9,12 @@ import pytest
 from makers import assert_close
 
 import fastaif as fa
-from fastaif._basis_sums import BasisSweep
 from fastaif._compute import _types as c
 from fastaif.bases import Custom, Fourier, Powers, Quadratic
 from fastaif.bases.expansion import Expansion
 from fastaif.data.parallel import RowSource
 from fastaif.losses import Loss
+from fastaif.passes.basis import BasisSweep
 from fastaif.threat.ball import make_ball
 
 NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM | c.NEED_MIXED

@@ -10,7 +10,7 @@ import pytest
 from source_makers import blocks_of, data
 
 import fastaif as fa
-from fastaif._sums import Sweep
+from fastaif.passes.linear import Sweep
 from fastaif.utils import progress
 
 

@@ -42,7 +42,7 @@ def test_few_rows_and_many_parameters(kind, stored, rng, monkeypatch):
     model, X, y, w = wide(rng, kind)
     if not stored:
         monkeypatch.setattr("fastaif.working_hessian.fits", lambda doubles: False)
-        monkeypatch.setattr("fastaif._products._ROOT_DOUBLES", 1000)
+        monkeypatch.setattr("fastaif.passes.hessian_products._ROOT_DOUBLES", 1000)
     wanted = fa.aif(model, X, y, sample_weight=w)
     found = fa.aif(model, X, y, sample_weight=w, solver="cg")
     assert_close(found.influence, wanted.influence, 1e-8)

@@ -10,11 +10,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import fastaif as fa
-from fastaif._basis_sums import make_sweep
-from fastaif._products import hessian_products
 from fastaif.bases.expansion import make_expansion
 from fastaif.data.parallel import RowSource
 from fastaif.losses import Loss
+from fastaif.passes.basis import make_sweep
+from fastaif.passes.hessian_products import hessian_products
 from fastaif.solvers import limits as choice
 from fastaif.solvers.cg import conjugate_gradients
 from fastaif.solvers.lanczos import lanczos

@@ -7,9 +7,11 @@ import pytest
 from makers import LOSS, make
 
 import fastaif as fa
-from fastaif import _basis_sums, bases, moments
+from fastaif import bases
 from fastaif._compute import _types as c
 from fastaif._compute import get
+from fastaif.passes import basis as _basis_sums
+from fastaif.passes import fourth_moments as moments
 
 
 @pytest.mark.parametrize("m", [1, 2, 7, 8, 9, 16, 23])

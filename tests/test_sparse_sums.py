@@ -8,9 +8,10 @@ import scipy.sparse as sp
 from test_native_bases import assert_sums, empty_sums, make_rows
 
 import fastaif as fa
-from fastaif import _compute, _sums
+from fastaif import _compute
 from fastaif._compute import _types as c
 from fastaif.data.sources.sparse import SparseRows
+from fastaif.passes import linear as _sums
 
 LOSSES = [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER]
 NEEDS = {

@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .._sums import Sweep
 from ..bases.builtin import Linear
 from ..data.parallel import Encoder, RowSource
 from ..data.sources import LazyRows
 from ..losses import Loss
 from ..objectives import natural_fit
+from ..passes.linear import Sweep
 from ..utils import progress, validation
 from .data import by_blocks, data_of_fit, dense_inputs
 from .labels import as_float

@@ -10,12 +10,12 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._basis_sums import make_sweep
-from .._sums import Sweep
 from ..bases.builtin import Custom, Fourier, Linear, Powers, Quadratic
 from ..bases.expansion import make_expansion
 from ..data.parallel import Encoder, RowSource
 from ..losses import Loss
+from ..passes.basis import make_sweep
+from ..passes.linear import Sweep
 from ..utils import validation
 from .base import LinearPredictor
 from .data import by_blocks, dense_inputs

@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .._basis_sums import make_sweep
 from ..bases.expansion import Expansion
 from ..bases.kernel_functions import KernelBasis
 from ..data.parallel import RowSource
@@ -21,6 +20,7 @@ from ..kernels.functions import RBF, Kernel
 from ..kernels.pairs import Pairs, make_gram
 from ..losses import Loss
 from ..objectives import natural_fit
+from ..passes.basis import make_sweep
 from ..utils import validation
 from .labels import as_float
 

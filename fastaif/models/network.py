@@ -12,12 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._network_sums import ACTIVATIONS, NetworkSweep
 from ..bases.builtin import Linear
 from ..data.parallel import Encoder, RowSource
 from ..losses import Loss
 from ..network_fit import fit_network, random_start
 from ..network_model import penalized_entries
+from ..passes.network import ACTIVATIONS, NetworkSweep
 from ..utils import progress, validation
 from .base import LinearPredictor
 from .binary import BinaryClassifier

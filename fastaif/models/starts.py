@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._sums import Sweep
 from ..losses import Loss
 from ..objectives import natural_fit
+from ..passes.linear import Sweep
 
 Array = NDArray[Any]
 

@@ -20,8 +20,8 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._sums import InfluenceSums
 from ..norms import dual_direction, lp_norm
+from ..passes.linear import InfluenceSums
 from .active_set import polish
 from .cholesky import factorize
 from .newton import Local, minimize

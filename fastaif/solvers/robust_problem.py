@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import _types as c
-from .._sums import InfluenceSums, Sweep
 from ..norms import lp_norm, smooth_norm
+from ..passes.linear import InfluenceSums, Sweep
 from .newton import Local
 
 Array = NDArray[Any]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import _types as c
-from .._sums import InfluenceSums
+from ..passes.linear import InfluenceSums
 from . import robust_linear
 from .active_set import polish
 from .robust_linear import KINKS_SHOW, RobustOptimum, approach, descend, narrow, report, silent

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import _types as c
-from .._sums import InfluenceSums
+from ..passes.linear import InfluenceSums
 from .robust_problem import RobustProblem
 
 Array = NDArray[Any]

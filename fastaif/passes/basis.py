@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._compute import _types as c
-from ._compute import get
-from ._sums import Array, InfluenceSums, Sweep
-from .bases.builtin import Linear, Quadratic
-from .bases.expansion import Expansion
-from .data import parallel
-from .losses import Loss
-from .moments import n_moments
-from .norms import lp_norm
-from .threat.ball import Ball
-from .utils.arrays import columns_of
+from .._compute import _types as c
+from .._compute import get
+from ..bases.builtin import Linear, Quadratic
+from ..bases.expansion import Expansion
+from ..data import parallel
+from ..losses import Loss
+from ..norms import lp_norm
+from ..threat.ball import Ball
+from ..utils.arrays import columns_of
+from .fourth_moments import n_moments
+from .linear import Array, InfluenceSums, Sweep
 
 _FEWEST_INPUTS = 16  # with fewer the moments' products are too thin to be faster
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute._types import EMPTY
-from .data.parallel import RowSource
-from .data.sources.dask import DaskRows
+from .._compute._types import EMPTY
+from ..data.parallel import RowSource
+from ..data.sources.dask import DaskRows
 
 Array = NDArray[Any]
 

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checkpoints, remote_sums
-from ._compute import _types as c
-from ._compute import get
-from .data import parallel
-from .data.sources.sparse import SparseRows
-from .losses import Loss
-from .moments import expanded
-from .threat.ball import Ball
-from .utils import progress
-from .utils.arrays import read_only
+from .._compute import _types as c
+from .._compute import get
+from ..data import parallel
+from ..data.sources.sparse import SparseRows
+from ..losses import Loss
+from ..threat.ball import Ball
+from ..utils import progress
+from ..utils.arrays import read_only
+from . import checkpoint as checkpoints
+from . import distributed
+from .fourth_moments import expanded
 
 Array = NDArray[Any]
 
@@ -232,9 +233,9 @@ class Sweep:
 
     def _anywhere(self, theta: Array, need: int, options: dict[str, Any]) -> InfluenceSums:
         """`run` where the rows are: on Dask's workers, or in this process."""
-        client = remote_sums.client_for(self.source)
+        client = distributed.client_for(self.source)
         if client is not None:
-            found: InfluenceSums = remote_sums.run(client, self, theta, need, options)
+            found: InfluenceSums = distributed.run(client, self, theta, need, options)
             return found
         return self._run(theta, need, **options)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._compute import _types as c
-from ._compute import get
-from ._sums import Array, InfluenceSums, Sweep
-from .data import parallel
-from .utils.arrays import read_only
+from .._compute import _types as c
+from .._compute import get
+from ..data import parallel
+from ..utils.arrays import read_only
+from .linear import Array, InfluenceSums, Sweep
 
 ACTIVATIONS = {"tanh": c.TANH, "softplus": c.SOFTPLUS, "gelu": c.GELU}
 # The largest |σ''|; of the GELU, φ(z)(2 − z²) at 0.

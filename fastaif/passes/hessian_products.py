@@ -8,14 +8,14 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from ._compute import _types as c
-from ._compute import get
-from ._sums import Array, Sweep
-from .bases.expansion import Expansion
-from .data import parallel
-from .data.sources.sparse import SparseRows
-from .utils import progress
-from .utils.arrays import read_only
+from .._compute import _types as c
+from .._compute import get
+from ..bases.expansion import Expansion
+from ..data import parallel
+from ..data.sources.sparse import SparseRows
+from ..utils import progress
+from ..utils.arrays import read_only
+from .linear import Array, Sweep
 
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time
 _ROOT_DOUBLES = 1 << 23  # the same where every block meets every other
