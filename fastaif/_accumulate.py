@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
 from ._smoothing import RandomizedSmoothing
-from .accumulated import Totals, add_rows, needs_rows, without_rows
 from .conclusion import conclude
 from .data.parallel import RowSource
 from .data.sources import opened
 from .differentiable import DifferentiableModel
+from .families.finite_sum.compatibility import refuse_unlike
+from .families.finite_sum.problem import SumProblem
+from .families.finite_sum.totals import Totals, add_rows, needs_rows, without_rows
 from .intervals import BootstrapDraws
 from .kernel_model import KernelModel
-from .likeness import refuse_unlike
 from .linear_model import LinearModel
 from .models.adapters import describe, refuse_other_columns
 from .network_problem import NetworkProblem
 from .results import InfluenceResult
 from .solvers.limits import cholesky_fits
-from .sum_problem import SumProblem
 from .utils import validation
 from .verification import Verification
 

@@ -20,6 +20,7 @@ from .basis_problem import BasisProblem
 from .data.parallel import RowSource
 from .data.sources import LazyRows, opened
 from .differentiable import DifferentiableModel
+from .families.finite_sum.problem import SumProblem
 from .gram_problem import GramProblem
 from .kernel_model import KernelModel
 from .linear_model import LinearModel
@@ -30,7 +31,6 @@ from .network_model import NetworkModel
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .solvers.limits import LARGEST_AUTODIFF, cholesky_fits
-from .sum_problem import SumProblem
 from .threat.ball import Ball, make_ball
 from .threat.budget import Sharing
 from .utils import validation

@@ -18,6 +18,7 @@ from .basis_attacks import attack_by_ascent, attack_exactly
 from .basis_problem import BasisProblem
 from .basis_robust import adversarial_mean
 from .data.sources import LazyRows
+from .families.finite_sum.problem import SumProblem
 from .gram_ascent import attack_together, loss_together
 from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
@@ -27,7 +28,6 @@ from .problems import InfluenceProblem, number
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
 from .shared_ascent import attack_autodiff, attack_basis, attack_gram, attack_network, loss_gram
 from .shared_attacks import attack_shared, shared_loss
-from .sum_problem import SumProblem
 from .utils import validation
 
 Array = NDArray[Any]

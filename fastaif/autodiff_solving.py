@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ._compute import get
 from .autodiff_rows import AutodiffRows
-from .iterative import (
+from .families.finite_sum.hessian_solves import (
     CG_TOL,
     ENOUGH,
     Solution,

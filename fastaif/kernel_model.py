@@ -13,11 +13,11 @@ from .bases.builtin import Linear
 from .bases.expansion import Expansion
 from .bases.kernel_functions import KernelBasis
 from .data.parallel import Encoder
+from .families.finite_sum.whitening import Whitening, whiten
 from .kernels.functions import Kernel
 from .kernels.pairs import make_gram
 from .linear_model import LinearModel
 from .losses import Loss
-from .whitening import Whitening, whiten
 
 Array = NDArray[Any]
 

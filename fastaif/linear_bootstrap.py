@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import backend_of, get
-from .coordinates import Coordinates, measure
 from .data import parallel
+from .families.finite_sum.coordinates import Coordinates, measure
 from .linear_problem import LinearProblem
 from .norms import dual_direction, lp_norm
 from .problems import Replicates, failed_draw

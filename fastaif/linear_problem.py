@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from . import validity
 from .data.parallel import map_rows
+from .families.finite_sum.problem import SumProblem
 from .passes.linear import InfluenceSums
-from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 

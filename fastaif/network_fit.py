@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from .data import parallel
+from .families.finite_sum.natural_fit import add_penalty
 from .idle_units import idle_biases, pin
-from .objectives import add_penalty
 from .passes.network import NetworkSweep
 from .solvers.newton import Local, NewtonResult
 from .solvers.nonconvex_newton import minimize_nonconvex

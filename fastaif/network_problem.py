@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from . import validity
 from ._compute import _types as c
 from ._compute import get
-from .coordinates import Coordinates
 from .data.parallel import RowSource, map_rows
+from .families.finite_sum.coordinates import Coordinates
+from .families.finite_sum.problem import SumProblem, finite
+from .families.finite_sum.whitening import Whitening
 from .idle_units import idle_biases, pin
 from .network_fit import DENSE, fit_network
 from .network_model import NetworkModel
@@ -21,8 +23,6 @@ from .norms import lp_norm
 from .passes.network import LARGEST_BEND, NetworkSweep
 from .problems import number
 from .solvers.newton import Local, NewtonResult
-from .sum_problem import SumProblem, finite
-from .whitening import Whitening
 
 Array = NDArray[Any]
 

@@ -24,6 +24,7 @@ from .basis_attacks import attack_by_ascent
 from .basis_problem import BasisProblem
 from .data.parallel import single_threaded_blas
 from .extremes import is_exact
+from .families.finite_sum.problem import SumProblem
 from .gram_problem import GramProblem
 from .linear_problem import LinearProblem
 from .network_problem import NetworkProblem
@@ -33,7 +34,6 @@ from .shared_attacks import refuse_shared
 from .solvers import screening
 from .solvers.lbfgs import minimize_adversarial
 from .solvers.robust_problem import RobustProblem
-from .sum_problem import SumProblem
 
 Array = NDArray[Any]
 _Optimum = (

@@ -15,7 +15,7 @@ from .bases.expansion import Expansion
 from .basis_problem import BasisProblem
 from .data import parallel
 from .extremes import Extremes
-from .objectives import add_penalty
+from .families.finite_sum.natural_fit import add_penalty
 from .solvers.newton import Local
 
 Array = NDArray[Any]

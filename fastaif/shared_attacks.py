@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .families.finite_sum.problem import SumProblem
 from .linear_problem import LinearProblem
 from .losses import Loss
 from .problems import InfluenceProblem
-from .sum_problem import SumProblem
 from .threat.budget import Sharing
 
 Array = NDArray[Any]

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from .bases.expansion import Expansion
 from .basis_problem import BasisProblem
 from .data import parallel
+from .families.finite_sum.natural_fit import add_penalty
 from .losses import Loss
-from .objectives import add_penalty
 from .smooth_extremes import Curvature, SmoothEnd, SmoothExtremes
 from .solvers.newton import Local
 

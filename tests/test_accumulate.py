@@ -24,8 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import fastaif as fa
-from fastaif import accumulated as accumulated_module
-from fastaif.coordinates import measure
+from fastaif.families.finite_sum import totals as accumulated_module
+from fastaif.families.finite_sum.coordinates import measure
 
 EDGES = [0, 1, 3, 20, 21, 90, 150]
 KERNEL = {"centers": "fixed", "n_centers": 8, "random_state": 5}

@@ -41,7 +41,7 @@ def wide(rng, kind):
 def test_few_rows_and_many_parameters(kind, stored, rng, monkeypatch):
     model, X, y, w = wide(rng, kind)
     if not stored:
-        monkeypatch.setattr("fastaif.working_hessian.fits", lambda doubles: False)
+        monkeypatch.setattr("fastaif.families.finite_sum.hessian_operator.fits", lambda doubles: False)
         monkeypatch.setattr("fastaif.passes.hessian_products._ROOT_DOUBLES", 1000)
     wanted = fa.aif(model, X, y, sample_weight=w)
     found = fa.aif(model, X, y, sample_weight=w, solver="cg")
@@ -52,7 +52,7 @@ def test_few_rows_and_many_parameters(kind, stored, rng, monkeypatch):
     ]
     assert_close(damped[1].influence, damped[0].influence, 1e-8)
     count = found.diagnostics["solver_iterations"]
-    monkeypatch.setattr("fastaif.working_hessian._MOST_DUAL_ROWS", 0)
+    monkeypatch.setattr("fastaif.families.finite_sum.hessian_operator._MOST_DUAL_ROWS", 0)
     slow = fa.aif(model, X, y, sample_weight=w, solver="cg")
     assert relative_error(slow.influence, wanted.influence) < 1e-6  # of fewer digits, too
     assert count < 0.5 * slow.diagnostics["solver_iterations"]

@@ -13,9 +13,9 @@ from test_slope import MODELS, errors, radii, result_of
 from test_validity import slopes
 
 import fastaif as fa
+from fastaif.families.finite_sum.problem import SumProblem
 from fastaif.linear_problem import LinearProblem
 from fastaif.problems import InfluenceProblem
-from fastaif.sum_problem import SumProblem
 from fastaif.threat.ball import Ball
 from fastaif.validity import Kinks
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import report
 from .._aif import aif
 from .._robust import robust_fit
-from ..sum_problem import SumProblem
+from ..families.finite_sum.problem import SumProblem
 from ..utils import validation
 from ._result import Experiment
 

@@ -14,8 +14,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ..bases.builtin import Linear
 from ..data.parallel import Encoder, RowSource
 from ..data.sources import LazyRows
+from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss
-from ..objectives import natural_fit
 from ..passes.linear import Sweep
 from ..utils import progress, validation
 from .data import by_blocks, data_of_fit, dense_inputs

@@ -14,12 +14,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..bases.expansion import Expansion
 from ..bases.kernel_functions import KernelBasis
 from ..data.parallel import RowSource
+from ..families.finite_sum.natural_fit import natural_fit
 from ..gram_fit import fit_dual
 from ..kernel_model import penalty_at
 from ..kernels.functions import RBF, Kernel
 from ..kernels.pairs import Pairs, make_gram
 from ..losses import Loss
-from ..objectives import natural_fit
 from ..passes.basis import make_sweep
 from ..utils import validation
 from .labels import as_float

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss
-from ..objectives import natural_fit
 from ..passes.linear import Sweep
 
 Array = NDArray[Any]

@@ -11,26 +11,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
+from ..._compute import _types as c
+from ...data.parallel import RowSource, single_threaded_blas
+from ...linear_model import LinearModel
+from ...passes.hessian_products import HessianProducts, hessian_products
+from ...passes.linear import InfluenceSums, Sweep
+from ...problems import InfluenceProblem, SolverReport, lift, singular_hessian, too_many_parameters
+from ...solvers.cholesky import Factor, factorize
+from ...solvers.lanczos import lanczos
+from ...solvers.limits import cholesky_fits
+from ...solvers.newton import Local
 from .coordinates import Coordinates, WorkingFactor
-from .data.parallel import RowSource, single_threaded_blas
-from .iterative import CG_TOL, ENOUGH, Solution, inverse_diagonal, solve
-from .linear_model import LinearModel
-from .passes.hessian_products import HessianProducts, hessian_products
-from .passes.linear import InfluenceSums, Sweep
-from .problems import (
-    InfluenceProblem,
-    SolverReport,
-    lift,
-    singular_hessian,
-    too_many_parameters,
-)
-from .solvers.cholesky import Factor, factorize
-from .solvers.lanczos import lanczos
-from .solvers.limits import cholesky_fits
-from .solvers.newton import Local
+from .hessian_operator import WorkingHessian
+from .hessian_solves import CG_TOL, ENOUGH, Solution, inverse_diagonal, solve
 from .whitening import Whitening
-from .working_hessian import WorkingHessian
 
 Array = NDArray[Any]
 

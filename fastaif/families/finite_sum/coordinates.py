@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases.builtin import Linear
-from .data import parallel
-from .data.sources.sparse import SparseRows
-from .solvers.cholesky import Factor
+from ...bases.builtin import Linear
+from ...data import parallel
+from ...data.sources.sparse import SparseRows
+from ...solvers.cholesky import Factor
 from .whitening import Whitening
 
 Array = NDArray[Any]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...passes.hessian_products import HessianProducts
+from ...problems import singular_hessian
+from ...solvers.lanczos import largest_eigenvalue
+from ...solvers.limits import fits
+from ...solvers.woodbury import Woodbury, woodbury
 from .coordinates import Coordinates
-from .passes.hessian_products import HessianProducts
-from .problems import singular_hessian
-from .solvers.lanczos import largest_eigenvalue
-from .solvers.limits import fits
-from .solvers.woodbury import Woodbury, woodbury
 from .whitening import Whitening
 
 Array = NDArray[Any]

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import get
-from .data.parallel import single_threaded_blas
-from .problems import singular_hessian
-from .solvers.cg import conjugate_gradients
-from .solvers.lanczos import largest_eigenvalue
-from .solvers.limits import most_products
-from .solvers.lissa import DivergenceError, lissa
-from .working_hessian import WorkingHessian
+from ..._compute import get
+from ...data.parallel import single_threaded_blas
+from ...problems import singular_hessian
+from ...solvers.cg import conjugate_gradients
+from ...solvers.lanczos import largest_eigenvalue
+from ...solvers.limits import most_products
+from ...solvers.lissa import DivergenceError, lissa
+from .hessian_operator import WorkingHessian
 
 Array = NDArray[Any]
 Operator = Callable[[Array], Array]

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
+from ..._compute import _types as c
+from ...data.parallel import RowSource
+from ...passes import distributed
+from ...passes.linear import InfluenceSums, Sweep
+from ...problems import Evaluation
+from ...solvers.newton import Local, NewtonResult
 from .coordinates import Coordinates, are_needed, measure
-from .data.parallel import RowSource
-from .objectives import add_penalty, natural_fit, shrink
-from .passes import distributed
-from .passes.linear import InfluenceSums, Sweep
-from .problems import Evaluation
-from .solvers.newton import Local, NewtonResult
-from .sum_solving import SumSolving
+from .natural_fit import add_penalty, natural_fit, shrink
+from .solving import SumSolving
 from .whitening import Whitening
 
 Array = NDArray[Any]

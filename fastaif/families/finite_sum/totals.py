@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from .basis_problem import BasisProblem
+from ..._compute import _types as c
+from ...basis_problem import BasisProblem
+from ...data.parallel import RowSource
+from ...linear_problem import LinearProblem
+from ...network_problem import NetworkProblem
+from ...passes.linear import InfluenceSums
+from ...validity import Kinks
 from .coordinates import Coordinates, are_needed, measure
-from .data.parallel import RowSource
-from .linear_problem import LinearProblem
-from .network_problem import NetworkProblem
-from .passes.linear import InfluenceSums
-from .sum_problem import SumProblem, finite
-from .validity import Kinks
+from .problem import SumProblem, finite
 from .whitening import Whitening
 
 Array = NDArray[Any]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .solvers.cholesky import Factor
+from ...solvers.cholesky import Factor
 
 Array = NDArray[Any]
 

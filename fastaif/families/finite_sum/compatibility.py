@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .sum_problem import SumProblem
+from .problem import SumProblem
 
 
 def refuse_unlike(mine: SumProblem, other: SumProblem) -> None:

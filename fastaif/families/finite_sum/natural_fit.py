@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
+from ..._compute import _types as c
+from ...data import parallel
+from ...passes.hessian_products import hessian_products
+from ...passes.linear import Sweep
+from ...solvers.cg import conjugate_gradients
+from ...solvers.limits import cholesky_fits, most_products
+from ...solvers.newton import Local, NewtonResult, minimize
 from .coordinates import Coordinates, measure
-from .data import parallel
-from .passes.hessian_products import hessian_products
-from .passes.linear import Sweep
-from .solvers.cg import conjugate_gradients
-from .solvers.limits import cholesky_fits, most_products
-from .solvers.newton import Local, NewtonResult, minimize
 from .whitening import Whitening
 
 Array = NDArray[Any]
