@@ -100,6 +100,6 @@ def bootstrap(result: Any, n_draws: int, seed: int) -> Array:
 def bootstrap_weights(seed: int, n_draws: int, n: int) -> list[Array]:
     """The weights (n,) of each of these draws."""
     from fastaif import _validate
-    from fastaif.linear_bootstrap import draw_weights
+    from fastaif.families.linear.bootstrap import draw_weights
 
     return [draw_weights(_validate.seed(seed), draw, n) for draw in range(n_draws)]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ._arguments import locating, prepare
 from ._compute import _types as c
-from .attacks import PgdSettings, closed_form, projected_ascent
 from .autodiff_ascent import attack_by_steps
 from .autodiff_problem import AutodiffProblem
 from .basis_attacks import attack_by_ascent, attack_exactly
@@ -19,15 +18,16 @@ from .basis_problem import BasisProblem
 from .basis_robust import adversarial_mean
 from .data.sources import LazyRows
 from .families.finite_sum.problem import SumProblem
+from .families.linear.attack import PgdSettings, closed_form, projected_ascent
+from .families.linear.problem import LinearProblem
+from .families.linear.shared_attack import attack_shared, shared_loss
 from .gram_ascent import attack_together, loss_together
 from .gram_problem import GramProblem
-from .linear_problem import LinearProblem
 from .network_attacks import ascend
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem, number
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
 from .shared_ascent import attack_autodiff, attack_basis, attack_gram, attack_network, loss_gram
-from .shared_attacks import attack_shared, shared_loss
 from .utils import validation
 
 Array = NDArray[Any]

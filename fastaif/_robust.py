@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from ._arguments import prepare
-from .attacks import PgdSettings
-from .linear_problem import LinearProblem
+from .families.linear.attack import PgdSettings
+from .families.linear.problem import LinearProblem
 from .passes import checkpoint as checkpoints
 from .problems import InfluenceProblem
 from .robust import refuse_unknown_maximum, solve_by_pgd, solve_robust

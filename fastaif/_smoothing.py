@@ -13,7 +13,7 @@ from sklearn.utils import check_X_y
 
 from .data.noisy_copies import NoisyCopies, noisy_rows
 from .data.parallel import RowSource
-from .linear_model import LinearModel
+from .families.linear.model import LinearModel
 from .models.base import LinearPredictor
 from .models.delegation import Delegating, weights_for
 from .utils import validation

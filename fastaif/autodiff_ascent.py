@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import get
-from .attacks import PgdSettings
 from .autodiff_problem import AutodiffProblem
 from .autodiff_rows import Batch
+from .families.linear.attack import PgdSettings
 
 Array = NDArray[Any]
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .attacks import PgdSettings
 from .autodiff_ascent import Attacker
 from .autodiff_fit import curved_up
 from .autodiff_problem import AutodiffProblem
+from .families.linear.attack import PgdSettings
 from .problems import number
 from .solvers.lbfgs import minimize_adversarial
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ._compute import get
-from .attacks import PgdSettings
 from .basis_problem import Array, BasisProblem
 from .data.parallel import map_rows
 from .extremes import Climb, Extremes, is_exact
+from .families.linear.attack import PgdSettings
 
 
 def attack_exactly(problem: BasisProblem, theta: Array, eps: float, out: Array) -> None:

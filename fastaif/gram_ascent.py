@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute import get
-from .attacks import PgdSettings
+from .families.linear.attack import PgdSettings
 from .gram_attack import directions, pair_weights
 from .gram_problem import GramProblem
 from .kernels.pairs import Gram, make_gram

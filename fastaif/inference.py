@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data.parallel import RowSource, blas_for_solves
+from .families.linear.bootstrap import draw_weights, linear_replicates
+from .families.linear.problem import LinearProblem
 from .gram_problem import GramProblem
-from .linear_bootstrap import draw_weights, linear_replicates
-from .linear_problem import LinearProblem
 from .problems import InfluenceProblem, Replicates, failed_draw
 
 Array = NDArray[Any]

@@ -14,9 +14,9 @@ from .bases.expansion import Expansion
 from .bases.kernel_functions import KernelBasis
 from .data.parallel import Encoder
 from .families.finite_sum.whitening import Whitening, whiten
+from .families.linear.model import LinearModel
 from .kernels.functions import Kernel
 from .kernels.pairs import make_gram
-from .linear_model import LinearModel
 from .losses import Loss
 
 Array = NDArray[Any]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ._compute import _types as c
 from ._compute import get
-from .attacks import PgdSettings
 from .data.parallel import map_rows
+from .families.linear.attack import PgdSettings
 from .network_problem import NetworkProblem
 from .utils.arrays import read_only
 

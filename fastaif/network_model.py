@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data.parallel import RowSource
-from .linear_model import LinearModel
+from .families.linear.model import LinearModel
 from .passes.network import NetworkSweep
 from .threat.ball import Ball
 

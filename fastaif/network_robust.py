@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compute._types import NEED_HESSIAN
-from .attacks import PgdSettings
 from .data import parallel
+from .families.linear.attack import PgdSettings
 from .network_attacks import ascend, ascend_both
 from .network_fit import GRADIENT, NetworkObjective
 from .network_problem import NetworkProblem

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import report
 from ._arguments import evaluation_rows, locating
-from .departure import departure
+from .families.linear.prediction_error import departure
 from .intervals import Intervals
 from .problems import InfluenceProblem
 from .utils import validation

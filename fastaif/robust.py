@@ -9,28 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import (
-    autodiff_robust,
-    basis_robust,
-    gram_ascent,
-    gram_robust,
-    network_robust,
-    shared_robust,
-)
+from . import autodiff_robust, basis_robust, gram_ascent, gram_robust, network_robust
 from ._compute import _types as c
-from .attacks import PgdSettings, projected_ascent
 from .autodiff_problem import AutodiffProblem
 from .basis_attacks import attack_by_ascent
 from .basis_problem import BasisProblem
 from .data.parallel import single_threaded_blas
 from .extremes import is_exact
 from .families.finite_sum.problem import SumProblem
+from .families.linear import shared_robust
+from .families.linear.attack import PgdSettings, projected_ascent
+from .families.linear.problem import LinearProblem
+from .families.linear.shared_attack import refuse_shared
 from .gram_problem import GramProblem
-from .linear_problem import LinearProblem
 from .network_problem import NetworkProblem
 from .passes.linear import InfluenceSums
 from .problems import InfluenceProblem
-from .shared_attacks import refuse_shared
 from .solvers import screening
 from .solvers.lbfgs import minimize_adversarial
 from .solvers.robust_problem import RobustProblem

@@ -17,12 +17,12 @@ import numpy as np
 from .autodiff_problem import AutodiffProblem
 from .basis_problem import Array, BasisProblem
 from .extremes import Extremes
+from .families.linear.shared_attack import normalised
 from .gram_ascent import gradient_at, objective
 from .gram_problem import GramProblem
 from .kernels.pairs import Gram, make_gram
 from .network_problem import NetworkProblem
 from .norms import conjugate, dual_direction, lp_norm
-from .shared_attacks import normalised
 from .threat.budget import Sharing
 
 _HALVINGS = 30

@@ -14,7 +14,7 @@ from test_validity import slopes
 
 import fastaif as fa
 from fastaif.families.finite_sum.problem import SumProblem
-from fastaif.linear_problem import LinearProblem
+from fastaif.families.linear.problem import LinearProblem
 from fastaif.problems import InfluenceProblem
 from fastaif.threat.ball import Ball
 from fastaif.validity import Kinks

@@ -15,8 +15,8 @@ from naive import order as twin
 from naive.norms import norm
 
 import fastaif as fa
+from fastaif.families.linear.shared_attack import worst_moves
 from fastaif.losses import Loss
-from fastaif.shared_attacks import worst_moves
 from fastaif.threat.budget import Sharing
 from fastaif.utils.warnings import SolverWarning
 

@@ -12,8 +12,8 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
 import fastaif as fa
-from fastaif.departure import departure
-from fastaif.shared_attacks import attacked_slopes
+from fastaif.families.linear.prediction_error import departure
+from fastaif.families.linear.shared_attack import attacked_slopes
 from fastaif.utils.warnings import FlipWarning, RangeWarning
 
 ALL = [1.0, 1.5, 2.0, 4.0, np.inf]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ..._compute import _types as c
 from ...data.parallel import RowSource, single_threaded_blas
-from ...linear_model import LinearModel
 from ...passes.hessian_products import HessianProducts, hessian_products
 from ...passes.linear import InfluenceSums, Sweep
 from ...problems import InfluenceProblem, SolverReport, lift, singular_hessian, too_many_parameters
@@ -21,6 +20,7 @@ from ...solvers.cholesky import Factor, factorize
 from ...solvers.lanczos import lanczos
 from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local
+from ..linear.model import LinearModel
 from .coordinates import Coordinates, WorkingFactor
 from .hessian_operator import WorkingHessian
 from .hessian_solves import CG_TOL, ENOUGH, Solution, inverse_diagonal, solve

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .data.parallel import single_threaded_blas
-from .linear_problem import LinearProblem
-from .shared_attacks import Array, attacked_slopes, moves_of, normalised
-from .solvers import robust_linear, vertex_kinks, vertices
-from .solvers.lbfgs import minimize_adversarial
-from .solvers.shared_budget import RootProblem
+from ...data.parallel import single_threaded_blas
+from ...solvers import robust_linear, vertex_kinks, vertices
+from ...solvers.lbfgs import minimize_adversarial
+from ...solvers.shared_budget import RootProblem
+from .problem import LinearProblem
+from .shared_attack import Array, attacked_slopes, moves_of, normalised
 
 _SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged
 

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .families.finite_sum.problem import SumProblem
-from .linear_problem import LinearProblem
-from .losses import Loss
-from .problems import InfluenceProblem
-from .threat.budget import Sharing
+from ...losses import Loss
+from ...problems import InfluenceProblem
+from ...threat.budget import Sharing
+from ..finite_sum.problem import SumProblem
+from .problem import LinearProblem
 
 Array = NDArray[Any]
 

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from ._compute import backend_of, get
-from .data import parallel
-from .families.finite_sum.coordinates import Coordinates, measure
-from .linear_problem import LinearProblem
-from .norms import dual_direction, lp_norm
-from .problems import Replicates, failed_draw
-from .solvers.cholesky import factorize
-from .utils.arrays import read_only
+from ..._compute import _types as c
+from ..._compute import backend_of, get
+from ...data import parallel
+from ...norms import dual_direction, lp_norm
+from ...problems import Replicates, failed_draw
+from ...solvers.cholesky import factorize
+from ...utils.arrays import read_only
+from ..finite_sum.coordinates import Coordinates, measure
+from .problem import LinearProblem
 
 Array = NDArray[Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from ._compute import get
-from .data.parallel import map_rows
-from .linear_problem import LinearProblem
+from ..._compute import _types as c
+from ..._compute import get
+from ...data.parallel import map_rows
+from .problem import LinearProblem
 
 Array = NDArray[Any]
 

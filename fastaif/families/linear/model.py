@@ -8,14 +8,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .bases.builtin import Linear
-from .bases.expansion import Expansion
-from .data.parallel import Encoder, RowSource
-from .families.finite_sum.whitening import Whitening
-from .losses import Loss
-from .passes.basis import make_sweep
-from .passes.linear import Sweep
-from .threat.ball import Ball
+from ...bases.builtin import Linear
+from ...bases.expansion import Expansion
+from ...data.parallel import Encoder, RowSource
+from ...losses import Loss
+from ...passes.basis import make_sweep
+from ...passes.linear import Sweep
+from ...threat.ball import Ball
+from ..finite_sum.whitening import Whitening
 
 Array = NDArray[Any]
 

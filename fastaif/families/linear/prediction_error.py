@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from .linear_problem import LinearProblem
-from .passes.distributed import client_for
-from .problems import InfluenceProblem
-from .shared_attacks import attacked_slopes
+from ..._compute import _types as c
+from ...passes.distributed import client_for
+from ...problems import InfluenceProblem
+from .problem import LinearProblem
+from .shared_attack import attacked_slopes
 
 Array = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import validity
-from .data.parallel import map_rows
-from .families.finite_sum.problem import SumProblem
-from .passes.linear import InfluenceSums
+from ... import validity
+from ...data.parallel import map_rows
+from ...passes.linear import InfluenceSums
+from ..finite_sum.problem import SumProblem
 
 Array = NDArray[Any]
 
