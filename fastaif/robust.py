@@ -20,14 +20,14 @@ from .families.finite_sum.problem import SumProblem
 from .families.linear import shared_robust
 from .families.linear.attack import PgdSettings, projected_ascent
 from .families.linear.problem import LinearProblem
+from .families.linear.robust import screening
+from .families.linear.robust.objective import RobustProblem
 from .families.linear.shared_attack import refuse_shared
 from .gram_problem import GramProblem
 from .network_problem import NetworkProblem
 from .passes.linear import InfluenceSums
 from .problems import InfluenceProblem
-from .solvers import screening
 from .solvers.lbfgs import minimize_adversarial
-from .solvers.robust_problem import RobustProblem
 
 Array = NDArray[Any]
 _Optimum = (

@@ -7,7 +7,7 @@ import pytest
 from makers import make
 
 import fastaif as fa
-from fastaif.solvers import screening
+from fastaif.families.linear.robust import screening
 
 
 def fits(monkeypatch, X, y, *, weight=None, model=None, **attack):

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ...data.parallel import single_threaded_blas
-from ...solvers import robust_linear, vertex_kinks, vertices
 from ...solvers.lbfgs import minimize_adversarial
-from ...solvers.shared_budget import RootProblem
 from .problem import LinearProblem
+from .robust import order_1, order_1_kinks, solve
+from .robust.order_2 import RootProblem
 from .shared_attack import Array, attacked_slopes, moves_of, normalised
 
 _SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged
@@ -67,7 +67,7 @@ def _by_root(
         problem.working_sweep(), problem.alpha, penalized, weights, problem.ball.p,
         problem.ball.q, eps * problem.radius, 1000 if max_iter is None else max_iter,
     )  # fmt: skip
-    found = robust_linear.solve(inner, problem.enter(problem.params), tol)
+    found = solve.solve(inner, problem.enter(problem.params), tol)
     theta = _leave(problem, found.theta)
     return SharedOptimum(
         theta, found.objective, found.residual, found.gap, found.n_passes, found.converged
@@ -82,15 +82,15 @@ def _by_vertices(
     V = sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
     if problem.model.fit_intercept:
         V = np.column_stack([V, np.ones(len(V))])
-    inner = vertices.VertexProblem(
+    inner = order_1.VertexProblem(
         V, source.targets(), normalised(problem), problem.model.loss, problem.alpha, penalized,
         weights, problem.ball.q, eps * problem.radius,
     )  # fmt: skip
-    found = vertex_kinks.solve(inner, problem.enter(problem.params), tol, max_iter)
+    found = order_1_kinks.solve(inner, problem.enter(problem.params), tol, max_iter)
     return SharedOptimum(_leave(problem, found.theta), *_fields(found))
 
 
-def _fields(found: vertices.VertexOptimum) -> tuple[float, float, float, int, bool]:
+def _fields(found: order_1.VertexOptimum) -> tuple[float, float, float, int, bool]:
     return found.objective, found.residual, found.gap, found.n_iter, found.converged
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
-from ..norms import lp_norm, smooth_norm
-from ..passes.linear import InfluenceSums, Sweep
-from .newton import Local
+from ...._compute import _types as c
+from ....norms import lp_norm, smooth_norm
+from ....passes.linear import InfluenceSums, Sweep
+from ....solvers.newton import Local
 
 Array = NDArray[Any]
 NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK

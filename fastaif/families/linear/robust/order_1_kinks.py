@@ -13,9 +13,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from ..norms import conjugate, lp_norm
-from . import vertices
-from .vertices import VertexOptimum, VertexProblem
+from ....norms import conjugate, lp_norm
+from . import order_1
+from .order_1 import VertexOptimum, VertexProblem
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def solve(
     problem: VertexProblem, theta: Array, tol: float = 1e-12, max_iter: int | None = None
 ) -> VertexOptimum:
     """Minimise J from θ̂; kinks of the norm are looked for only where they matter."""
-    found = [vertices.solve(problem, theta, tol, max_iter)]
+    found = [order_1.solve(problem, theta, tol, max_iter)]
     if not found[0].converged:
         found.append(_at_zero(problem, tol, max_iter))
     if not found[-1].converged:
@@ -45,12 +45,12 @@ def _by_widths(
     found, width = [], _FIRST * size
     while width > _LAST * size:
         smooth = dataclasses.replace(problem, width=width)
-        theta = vertices.solve(smooth, theta, 1e-6, max_iter).theta
+        theta = order_1.solve(smooth, theta, 1e-6, max_iter).theta
         space = _kink_space(problem, theta, _REACH * width)
         if space is not None:
             start = _project(space, theta)
             on = dataclasses.replace(problem, space=space)
-            found.append(_judged(problem, vertices.solve(on, start, tol, max_iter), tol))
+            found.append(_judged(problem, order_1.solve(on, start, tol, max_iter), tol))
             if found[-1].converged:
                 return found
         width *= 0.1
@@ -141,7 +141,7 @@ def _at_zero(problem: VertexProblem, tol: float, max_iter: int | None) -> Vertex
     theta, converged = start, True
     if space.size:
         on = dataclasses.replace(problem, space=space)
-        found = vertices.solve(on, start, tol, max_iter)
+        found = order_1.solve(on, start, tol, max_iter)
         theta, converged = found.theta, found.converged
     gradient = problem.natural(theta)[0]
     steepest = np.abs(problem.loss.slope(problem.V @ theta, problem.y))[problem.omega > 0].max()

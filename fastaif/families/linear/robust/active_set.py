@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kinks_of_norms import NormPiece, norm_piece
-from .newton import Local
-from .robust_problem import Hint, Point, RobustProblem, assemble
+from ....solvers.newton import Local
+from .norm_kinks import NormPiece, norm_piece
+from .objective import Hint, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
 _ROUNDING = 1e-11  # relative size of a c̃ that counts as zero

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
-from ..passes.linear import InfluenceSums
-from . import robust_linear
+from ...._compute import _types as c
+from ....passes.linear import InfluenceSums
+from . import solve
 from .active_set import polish
-from .robust_linear import KINKS_SHOW, RobustOptimum, approach, descend, narrow, report, silent
-from .robust_problem import NEED, PassLimit, RobustProblem
+from .objective import NEED, PassLimit, RobustProblem
+from .solve import KINKS_SHOW, RobustOptimum, approach, descend, narrow, report, silent
 
 Array = NDArray[Any]
 _FEWEST_ROWS = 5_000  # below, a pass over all rows costs no more than Python's part of a step
@@ -101,15 +101,15 @@ class _Screened(RobustProblem):
 
 @silent
 def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOptimum:
-    """Minimise J from θ̂; see `robust_linear.solve`, which does it where screening cannot help."""
+    """Minimise J from θ̂; see `solve.solve`, which does it where screening cannot help."""
     n, quadratic = problem.sweep.source.n_rows, problem.sweep.loss.name == "squared_error"
     if not quadratic or n < max(_FEWEST_ROWS, 50 * theta.size):
-        return robust_linear.solve(problem, theta, tol)
+        return solve.solve(problem, theta, tol)
     try:
         found = _search(problem, theta, tol)
     except PassLimit:
         return report(problem, theta, tol)
-    return robust_linear.solve(problem, theta, tol) if found is None else found
+    return solve.solve(problem, theta, tol) if found is None else found
 
 
 def _search(problem: RobustProblem, theta: Array, tol: float) -> RobustOptimum | None:

@@ -20,12 +20,12 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..norms import dual_direction, lp_norm
-from ..passes.linear import InfluenceSums
+from ....norms import dual_direction, lp_norm
+from ....passes.linear import InfluenceSums
+from ....solvers.cholesky import factorize
+from ....solvers.newton import Local, minimize
 from .active_set import polish
-from .cholesky import factorize
-from .newton import Local, minimize
-from .robust_problem import Hint, PassLimit, Point, RobustProblem, assemble
+from .objective import Hint, PassLimit, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
 P = ParamSpec("P")

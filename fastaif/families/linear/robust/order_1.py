@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..losses import Loss
-from ..norms import smooth_norm
-from .bundle import Cut, best_mixture
+from ....losses import Loss
+from ....norms import smooth_norm
+from ....solvers.bundle import Cut, best_mixture
 
 Array = NDArray[Any]
 

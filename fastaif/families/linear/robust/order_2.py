@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
-from ..passes.linear import InfluenceSums
-from .robust_problem import RobustProblem
+from ...._compute import _types as c
+from ....passes.linear import InfluenceSums
+from .objective import RobustProblem
 
 Array = NDArray[Any]
 

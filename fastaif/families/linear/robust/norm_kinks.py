@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..norms import lp_norm, smooth_norm
-from .robust_problem import Hint, RobustProblem
+from ....norms import lp_norm, smooth_norm
+from .objective import Hint, RobustProblem
 
 Array = NDArray[Any]
 
