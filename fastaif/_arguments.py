@@ -16,10 +16,10 @@ from ._smoothing import RandomizedSmoothing, rebuild_around
 from .autodiff_model import AutodiffModel
 from .autodiff_problem import AutodiffProblem
 from .bases.expansion import Expansion
-from .basis_problem import BasisProblem
 from .data.parallel import RowSource
 from .data.sources import LazyRows, opened
 from .differentiable import DifferentiableModel
+from .families.basis.problem import BasisProblem
 from .families.finite_sum.problem import SumProblem
 from .families.linear.model import LinearModel
 from .families.linear.problem import LinearProblem

@@ -13,10 +13,10 @@ from ._arguments import locating, prepare
 from ._compute import _types as c
 from .autodiff_ascent import attack_by_steps
 from .autodiff_problem import AutodiffProblem
-from .basis_attacks import attack_by_ascent, attack_exactly
-from .basis_problem import BasisProblem
-from .basis_robust import adversarial_mean
 from .data.sources import LazyRows
+from .families.basis.attack import attack_by_ascent, attack_exactly
+from .families.basis.problem import BasisProblem
+from .families.basis.robust import adversarial_mean
 from .families.finite_sum.problem import SumProblem
 from .families.linear.attack import PgdSettings, closed_form, projected_ascent
 from .families.linear.problem import LinearProblem

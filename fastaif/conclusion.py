@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from .autodiff_problem import AutodiffProblem
-from .basis_problem import BasisProblem
 from .data.parallel import blas_for_solves
+from .families.basis.problem import BasisProblem
 from .problems import InfluenceProblem
 from .results import InfluenceResult
 from .utils import progress

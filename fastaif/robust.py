@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import autodiff_robust, basis_robust, gram_ascent, gram_robust, network_robust
+from . import autodiff_robust, gram_ascent, gram_robust, network_robust
 from ._compute import _types as c
 from .autodiff_problem import AutodiffProblem
-from .basis_attacks import attack_by_ascent
-from .basis_problem import BasisProblem
 from .data.parallel import single_threaded_blas
-from .extremes import is_exact
+from .families.basis import robust
+from .families.basis.attack import attack_by_ascent
+from .families.basis.extremes import is_exact
+from .families.basis.problem import BasisProblem
 from .families.finite_sum.problem import SumProblem
 from .families.linear import shared_robust
 from .families.linear.attack import PgdSettings, projected_ascent
@@ -31,7 +32,7 @@ from .solvers.lbfgs import minimize_adversarial
 
 Array = NDArray[Any]
 _Optimum = (
-    basis_robust.BasisOptimum | gram_robust.GramOptimum | network_robust.NetworkOptimum
+    robust.BasisOptimum | gram_robust.GramOptimum | network_robust.NetworkOptimum
     | shared_robust.SharedOptimum | autodiff_robust.Found
 )  # fmt: skip
 
@@ -93,7 +94,7 @@ def solve_robust(
     if isinstance(problem, NetworkProblem):
         return _solution(network_robust.solve(problem, eps, tol, max_iter), eps)
     exact = has_exact_attacks(problem)
-    return _solution(basis_robust.solve(_basis(problem), eps, exact, tol, max_iter), eps, exact)
+    return _solution(robust.solve(_basis(problem), eps, exact, tol, max_iter), eps, exact)
 
 
 def _solve_shared(
@@ -186,7 +187,7 @@ def robust_gain(problem: InfluenceProblem, solution: RobustSolution) -> float:
     if isinstance(problem, NetworkProblem):
         return network_robust.gain(problem, solution.theta, solution.eps) - shrunk
     exact = has_exact_attacks(problem)
-    return basis_robust.robust_gain(_basis(problem), solution.theta, solution.eps, exact) - shrunk
+    return robust.robust_gain(_basis(problem), solution.theta, solution.eps, exact) - shrunk
 
 
 def _linear_gain(problem: LinearProblem, solution: RobustSolution) -> float:

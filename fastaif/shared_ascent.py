@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .autodiff_problem import AutodiffProblem
-from .basis_problem import Array, BasisProblem
-from .extremes import Extremes
+from .families.basis.extremes import Extremes
+from .families.basis.problem import Array, BasisProblem
 from .families.linear.shared_attack import normalised
 from .gram_ascent import gradient_at, objective
 from .gram_problem import GramProblem

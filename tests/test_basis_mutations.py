@@ -9,7 +9,7 @@ from test_basis_influence import inspected, make
 from test_mutations import mutate, times
 
 from fastaif.bases.expansion import Expansion
-from fastaif.basis_problem import BasisProblem
+from fastaif.families.basis.problem import BasisProblem
 from fastaif.passes.basis import BasisSweep
 from fastaif.passes.linear import InfluenceSums
 

@@ -12,10 +12,10 @@ from naive import basis_attack
 import fastaif as fa
 from fastaif._arguments import prepare
 from fastaif._compute import get
-from fastaif.extremes import Extremes
-from fastaif.robust_objective import RobustObjective
-from fastaif.smooth_extremes import SmoothExtremes
-from fastaif.smooth_robust import Smoothing, SmoothRobust
+from fastaif.families.basis.extremes import Extremes
+from fastaif.families.basis.robust_objective import RobustObjective
+from fastaif.families.basis.smooth_extremes import SmoothExtremes
+from fastaif.families.basis.smooth_objective import Smoothing, SmoothRobust
 from fastaif.utils.warnings import SolverWarning
 
 MASKS = {"all": None, "some": np.array([True, False, True])}

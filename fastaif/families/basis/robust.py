@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .basis_problem import BasisProblem
-from .data import parallel
+from ...data import parallel
+from ...solvers.monitored_newton import steadily
+from ...solvers.newton import NewtonResult
 from .extremes import Extremes
-from .quadratic_robust import Follower, constant_model
+from .path_following import Follower, constant_model
+from .problem import BasisProblem
 from .robust_objective import OutOfPassesError, RobustObjective
-from .solvers.monitored_newton import steadily
-from .solvers.newton import NewtonResult
 
 Array = NDArray[Any]
 

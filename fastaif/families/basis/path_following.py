@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases.expansion import Expansion
-from .basis_problem import BasisProblem
-from .data.parallel import map_rows
+from ...bases.expansion import Expansion
+from ...data.parallel import map_rows
+from ...norms import lp_norm
+from ...solvers.continuation import Centre, Path, find_centre, newton_step
+from ...solvers.newton import Local, minimize
 from .extremes import Extremes
-from .norms import lp_norm
-from .smooth_robust import Smoothing, SmoothRobust
-from .solvers.continuation import Centre, Path, find_centre, newton_step
-from .solvers.newton import Local, minimize
+from .problem import BasisProblem
+from .smooth_objective import Smoothing, SmoothRobust
 
 Array = NDArray[Any]
 

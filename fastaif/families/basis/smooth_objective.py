@@ -20,13 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases.expansion import Expansion
-from .basis_problem import BasisProblem
-from .data import parallel
-from .families.finite_sum.natural_fit import add_penalty
-from .losses import Loss
+from ...bases.expansion import Expansion
+from ...data import parallel
+from ...losses import Loss
+from ...solvers.newton import Local
+from ..finite_sum.natural_fit import add_penalty
+from .problem import BasisProblem
 from .smooth_extremes import Curvature, SmoothEnd, SmoothExtremes
-from .solvers.newton import Local
 
 Array = NDArray[Any]
 

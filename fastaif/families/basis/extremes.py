@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import get
-from .bases.builtin import Quadratic
-from .bases.expansion import Expansion
-from .threat.ball import Ball
+from ..._compute import get
+from ...bases.builtin import Quadratic
+from ...bases.expansion import Expansion
+from ...threat.ball import Ball
 
 Array = NDArray[Any]
 

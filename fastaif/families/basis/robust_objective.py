@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases.expansion import Expansion
-from .basis_problem import BasisProblem
-from .data import parallel
+from ...bases.expansion import Expansion
+from ...data import parallel
+from ...solvers.newton import Local
+from ..finite_sum.natural_fit import add_penalty
 from .extremes import Extremes
-from .families.finite_sum.natural_fit import add_penalty
-from .solvers.newton import Local
+from .problem import BasisProblem
 
 Array = NDArray[Any]
 

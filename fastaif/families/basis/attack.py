@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._compute import get
-from .basis_problem import Array, BasisProblem
-from .data.parallel import map_rows
+from ..._compute import get
+from ...data.parallel import map_rows
+from ..linear.attack import PgdSettings
 from .extremes import Climb, Extremes, is_exact
-from .families.linear.attack import PgdSettings
+from .problem import Array, BasisProblem
 
 
 def attack_exactly(problem: BasisProblem, theta: Array, eps: float, out: Array) -> None:

@@ -9,14 +9,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import validity
-from ._compute import _types as c
-from .bases.expansion import Expansion
-from .bases.kernel_functions import KernelBasis
-from .data.parallel import map_rows
-from .families.finite_sum.problem import SumProblem, finite
-from .norms import lp_norm
-from .passes.basis import BasisSweep
+from ... import validity
+from ..._compute import _types as c
+from ...bases.expansion import Expansion
+from ...bases.kernel_functions import KernelBasis
+from ...data.parallel import map_rows
+from ...norms import lp_norm
+from ...passes.basis import BasisSweep
+from ..finite_sum.problem import SumProblem, finite
 
 Array = NDArray[Any]
 _BLOCK_DOUBLES = 1 << 17
