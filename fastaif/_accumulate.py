@@ -19,9 +19,9 @@ from .differentiable import DifferentiableModel
 from .families.finite_sum.compatibility import refuse_unlike
 from .families.finite_sum.problem import SumProblem
 from .families.finite_sum.totals import Totals, add_rows, needs_rows, without_rows
+from .families.kernel.model import KernelModel
 from .families.linear.model import LinearModel
 from .intervals import BootstrapDraws
-from .kernel_model import KernelModel
 from .models.adapters import describe, refuse_other_columns
 from .network_problem import NetworkProblem
 from .results import InfluenceResult

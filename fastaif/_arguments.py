@@ -21,10 +21,10 @@ from .data.sources import LazyRows, opened
 from .differentiable import DifferentiableModel
 from .families.basis.problem import BasisProblem
 from .families.finite_sum.problem import SumProblem
+from .families.kernel.model import KernelModel
+from .families.kernel.problem import GramProblem
 from .families.linear.model import LinearModel
 from .families.linear.problem import LinearProblem
-from .gram_problem import GramProblem
-from .kernel_model import KernelModel
 from .models.adapters import describe, refuse_other_columns
 from .models.data import columns_of_fit
 from .network_model import NetworkModel

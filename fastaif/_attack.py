@@ -18,11 +18,11 @@ from .families.basis.attack import attack_by_ascent, attack_exactly
 from .families.basis.problem import BasisProblem
 from .families.basis.robust import adversarial_mean
 from .families.finite_sum.problem import SumProblem
+from .families.kernel.attack import attack_together, loss_together
+from .families.kernel.problem import GramProblem
 from .families.linear.attack import PgdSettings, closed_form, projected_ascent
 from .families.linear.problem import LinearProblem
 from .families.linear.shared_attack import attack_shared, shared_loss
-from .gram_ascent import attack_together, loss_together
-from .gram_problem import GramProblem
 from .network_attacks import ascend
 from .network_problem import NetworkProblem
 from .problems import InfluenceProblem, number

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import report
-from .kernel_model import KernelModel
+from .families.kernel.model import KernelModel
 
 if TYPE_CHECKING:
     from .results import InfluenceResult

@@ -19,7 +19,7 @@ from . import autodiff_fit, autodiff_kinks
 from .autodiff_rows import Batch
 from .autodiff_solving import AutodiffSolving
 from .data.parallel import RowSource
-from .gram_attack import directions
+from .families.kernel.first_order import directions
 from .problems import Evaluation, number
 from .solvers.newton import NewtonResult
 from .validity import Kinks

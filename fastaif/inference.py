@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data.parallel import RowSource, blas_for_solves
+from .families.kernel.problem import GramProblem
 from .families.linear.bootstrap import draw_weights, linear_replicates
 from .families.linear.problem import LinearProblem
-from .gram_problem import GramProblem
 from .problems import InfluenceProblem, Replicates, failed_draw
 
 Array = NDArray[Any]

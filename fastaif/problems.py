@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from .autodiff_model import AutodiffModel
 from .data.parallel import RowSource
+from .families.kernel.model import KernelModel
 from .families.linear.model import LinearModel
-from .kernel_model import KernelModel
 from .solvers.newton import NewtonResult
 from .threat.ball import Ball
 from .threat.budget import OWN_BUDGETS, Sharing

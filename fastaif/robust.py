@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import autodiff_robust, gram_ascent, gram_robust, network_robust
+from . import autodiff_robust, network_robust
 from ._compute import _types as c
 from .autodiff_problem import AutodiffProblem
 from .data.parallel import single_threaded_blas
@@ -18,13 +18,15 @@ from .families.basis.attack import attack_by_ascent
 from .families.basis.extremes import is_exact
 from .families.basis.problem import BasisProblem
 from .families.finite_sum.problem import SumProblem
+from .families.kernel import attack
+from .families.kernel import robust as gram_robust
+from .families.kernel.problem import GramProblem
 from .families.linear import shared_robust
 from .families.linear.attack import PgdSettings, projected_ascent
 from .families.linear.problem import LinearProblem
 from .families.linear.robust import screening
 from .families.linear.robust.objective import RobustProblem
 from .families.linear.shared_attack import refuse_shared
-from .gram_problem import GramProblem
 from .network_problem import NetworkProblem
 from .passes.linear import InfluenceSums
 from .problems import InfluenceProblem
@@ -181,7 +183,7 @@ def robust_gain(problem: InfluenceProblem, solution: RobustSolution) -> float:
     if isinstance(problem, GramProblem):
         if not problem.model.moving:
             return robust_gain(by_rows(problem), solution)
-        return gram_ascent.gain(problem, solution.theta, solution.eps * problem.radius)
+        return attack.gain(problem, solution.theta, solution.eps * problem.radius)
     if isinstance(problem, AutodiffProblem):
         return autodiff_robust.robust_gain(problem, solution.theta, solution.eps) - shrunk
     if isinstance(problem, NetworkProblem):

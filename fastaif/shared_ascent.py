@@ -17,9 +17,9 @@ import numpy as np
 from .autodiff_problem import AutodiffProblem
 from .families.basis.extremes import Extremes
 from .families.basis.problem import Array, BasisProblem
+from .families.kernel.attack import gradient_at, objective
+from .families.kernel.problem import GramProblem
 from .families.linear.shared_attack import normalised
-from .gram_ascent import gradient_at, objective
-from .gram_problem import GramProblem
 from .kernels.pairs import Gram, make_gram
 from .network_problem import NetworkProblem
 from .norms import conjugate, dual_direction, lp_norm

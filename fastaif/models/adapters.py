@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from ..bases.expansion import Expansion, make_expansion
+from ..families.kernel.model import KernelModel
 from ..families.linear.model import LinearModel
-from ..kernel_model import KernelModel
 from .basis import BasisModel
 from .kernel_adapters import describe_kernel, is_kernel_model
 from .network import Network

@@ -15,8 +15,8 @@ from ..bases.expansion import Expansion
 from ..bases.kernel_functions import KernelBasis
 from ..data.parallel import RowSource
 from ..families.finite_sum.natural_fit import natural_fit
-from ..gram_fit import fit_dual
-from ..kernel_model import penalty_at
+from ..families.kernel.fit import fit_dual
+from ..families.kernel.model import penalty_at
 from ..kernels.functions import RBF, Kernel
 from ..kernels.pairs import Pairs, make_gram
 from ..losses import Loss

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.pipeline import Pipeline
 
-from ..kernel_model import KernelModel
+from ..families.kernel.model import KernelModel
 from ..kernels.functions import RBF, Kernel, Linear, Polynomial
 from .kernel import KernelRegression
 from .labels import as_float

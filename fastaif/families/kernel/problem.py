@@ -21,17 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import gram_kinks, gram_shares
-from .data.parallel import RowSource, single_threaded_blas
-from .gram_attack import Contraction, directions, pair_weights
-from .gram_data import GramData
-from .gram_fit import fit_at
-from .kernels.pairs import Gram, Pairs
-from .problems import Evaluation, SolverReport, lift, number, singular_hessian
-from .solvers.gram_solver import GramSystem, Solved, make_system
-from .solvers.lanczos import extreme_eigenvalues
-from .solvers.newton import NewtonResult
-from .validity import Kinks
+from ...data.parallel import RowSource, single_threaded_blas
+from ...kernels.pairs import Gram, Pairs
+from ...problems import Evaluation, SolverReport, lift, number, singular_hessian
+from ...solvers.gram_solver import GramSystem, Solved, make_system
+from ...solvers.lanczos import extreme_eigenvalues
+from ...solvers.newton import NewtonResult
+from ...validity import Kinks
+from . import kinks, per_sample
+from .core import GramData
+from .first_order import Contraction, directions, pair_weights
+from .fit import fit_at
 
 Array = NDArray[Any]
 
@@ -250,11 +250,11 @@ class GramProblem(GramData):
                 "per_sample() needs positive weights here: as a moving centre a sample of weight "
                 "zero is attacked as well, and has no share in a weighted mean"
             )
-        return gram_shares.per_sample(self)
+        return per_sample.per_sample(self)
 
     def kinks(self, influence: Array) -> Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
-        return gram_kinks.find(self, influence)
+        return kinks.find(self, influence)
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence itself: dual coefficients have no unit of the inputs."""

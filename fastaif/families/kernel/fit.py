@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .solvers.cholesky import minimum_norm_solve
-from .solvers.gram_solver import make_system
-from .solvers.newton import Local, NewtonResult
+from ...solvers.cholesky import minimum_norm_solve
+from ...solvers.gram_solver import make_system
+from ...solvers.newton import Local, NewtonResult
 
 Array = NDArray[Any]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases.kernel_functions import curvature_bound
-from .gram_attack import pair_weights
-from .kernels.pairs import Gram, make_gram
-from .norms import lp_norm
-from .validity import Kinks, direction_changes
+from ...bases.kernel_functions import curvature_bound
+from ...kernels.pairs import Gram, make_gram
+from ...norms import lp_norm
+from ...validity import Kinks, direction_changes
+from .first_order import pair_weights
 
 if TYPE_CHECKING:
-    from .gram_problem import GramProblem
+    from .problem import GramProblem
 
 Array = NDArray[Any]
 

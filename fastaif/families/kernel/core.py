@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from .kernel_model import KernelModel
-from .kernels.pairs import Gram, make_gram
-from .passes.linear import Sweep
-from .problems import InfluenceProblem
+from ..._compute import _types as c
+from ...kernels.pairs import Gram, make_gram
+from ...passes.linear import Sweep
+from ...problems import InfluenceProblem
+from .model import KernelModel
 
 Array = NDArray[Any]
 

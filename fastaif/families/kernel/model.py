@@ -9,15 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .bases.builtin import Linear
-from .bases.expansion import Expansion
-from .bases.kernel_functions import KernelBasis
-from .data.parallel import Encoder
-from .families.finite_sum.whitening import Whitening, whiten
-from .families.linear.model import LinearModel
-from .kernels.functions import Kernel
-from .kernels.pairs import make_gram
-from .losses import Loss
+from ...bases.builtin import Linear
+from ...bases.expansion import Expansion
+from ...bases.kernel_functions import KernelBasis
+from ...data.parallel import Encoder
+from ...kernels.functions import Kernel
+from ...kernels.pairs import make_gram
+from ...losses import Loss
+from ..finite_sum.whitening import Whitening, whiten
+from ..linear.model import LinearModel
 
 Array = NDArray[Any]
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import get
-from .families.linear.attack import PgdSettings
-from .gram_attack import directions, pair_weights
-from .gram_problem import GramProblem
-from .kernels.pairs import Gram, make_gram
+from ..._compute import get
+from ...kernels.pairs import Gram, make_gram
+from ..linear.attack import PgdSettings
+from .first_order import directions, pair_weights
+from .problem import GramProblem
 
 Array = NDArray[Any]
 

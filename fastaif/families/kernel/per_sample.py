@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .gram_attack import directions, pair_weights
+from .first_order import directions, pair_weights
 
 if TYPE_CHECKING:
-    from .gram_problem import GramProblem
+    from .problem import GramProblem
 
 Array = NDArray[Any]
 

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .data.parallel import blas_for_solves
-from .gram_ascent import Attacked, ascend
-from .gram_fit import fit_dual
-from .gram_problem import GramProblem
-from .solvers.anderson import Anderson
-from .solvers.bundle import Cut, best_mixture
-from .solvers.monitored_newton import steadily
-from .solvers.newton import Local
+from ...data.parallel import blas_for_solves
+from ...solvers.anderson import Anderson
+from ...solvers.bundle import Cut, best_mixture
+from ...solvers.monitored_newton import steadily
+from ...solvers.newton import Local
+from .attack import Attacked, ascend
+from .fit import fit_dual
+from .problem import GramProblem
 
 Array = NDArray[Any]
 
