@@ -21,9 +21,9 @@ from .families.finite_sum.problem import SumProblem
 from .families.finite_sum.totals import Totals, add_rows, needs_rows, without_rows
 from .families.kernel.model import KernelModel
 from .families.linear.model import LinearModel
+from .families.network.problem import NetworkProblem
 from .intervals import BootstrapDraws
 from .models.adapters import describe, refuse_other_columns
-from .network_problem import NetworkProblem
 from .results import InfluenceResult
 from .solvers.limits import cholesky_fits
 from .utils import validation

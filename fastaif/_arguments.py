@@ -25,10 +25,10 @@ from .families.kernel.model import KernelModel
 from .families.kernel.problem import GramProblem
 from .families.linear.model import LinearModel
 from .families.linear.problem import LinearProblem
+from .families.network.model import NetworkModel
+from .families.network.problem import NetworkProblem
 from .models.adapters import describe, refuse_other_columns
 from .models.data import columns_of_fit
-from .network_model import NetworkModel
-from .network_problem import NetworkProblem
 from .problems import InfluenceProblem
 from .solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from .threat.ball import Ball, make_ball

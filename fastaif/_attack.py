@@ -23,8 +23,8 @@ from .families.kernel.problem import GramProblem
 from .families.linear.attack import PgdSettings, closed_form, projected_ascent
 from .families.linear.problem import LinearProblem
 from .families.linear.shared_attack import attack_shared, shared_loss
-from .network_attacks import ascend
-from .network_problem import NetworkProblem
+from .families.network.attack import ascend
+from .families.network.problem import NetworkProblem
 from .problems import InfluenceProblem, number
 from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
 from .shared_ascent import attack_autodiff, attack_basis, attack_gram, attack_network, loss_gram

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import autodiff_robust, network_robust
+from . import autodiff_robust
 from ._compute import _types as c
 from .autodiff_problem import AutodiffProblem
 from .data.parallel import single_threaded_blas
@@ -27,7 +27,8 @@ from .families.linear.problem import LinearProblem
 from .families.linear.robust import screening
 from .families.linear.robust.objective import RobustProblem
 from .families.linear.shared_attack import refuse_shared
-from .network_problem import NetworkProblem
+from .families.network import robust as network_robust
+from .families.network.problem import NetworkProblem
 from .passes.linear import InfluenceSums
 from .problems import InfluenceProblem
 from .solvers.lbfgs import minimize_adversarial

@@ -20,8 +20,8 @@ from .families.basis.problem import Array, BasisProblem
 from .families.kernel.attack import gradient_at, objective
 from .families.kernel.problem import GramProblem
 from .families.linear.shared_attack import normalised
+from .families.network.problem import NetworkProblem
 from .kernels.pairs import Gram, make_gram
-from .network_problem import NetworkProblem
 from .norms import conjugate, dual_direction, lp_norm
 from .threat.budget import Sharing
 

@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..bases.builtin import Linear
 from ..data.parallel import Encoder, RowSource
+from ..families.network.fit import fit_network, random_start
+from ..families.network.model import penalized_entries
 from ..losses import Loss
-from ..network_fit import fit_network, random_start
-from ..network_model import penalized_entries
 from ..passes.network import ACTIVATIONS, NetworkSweep
 from ..utils import progress, validation
 from .base import LinearPredictor

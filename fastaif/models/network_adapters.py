@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ..network_model import NetworkModel, parameter_names, penalized_entries
+from ..families.network.model import NetworkModel, parameter_names, penalized_entries
 from .network import Network
 from .pipelines import Preprocessing, require_fitted
 

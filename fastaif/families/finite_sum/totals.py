@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..._compute import _types as c
 from ...data.parallel import RowSource
-from ...network_problem import NetworkProblem
 from ...passes.linear import InfluenceSums
 from ...validity import Kinks
 from ..basis.problem import BasisProblem
 from ..linear.problem import LinearProblem
+from ..network.problem import NetworkProblem
 from .coordinates import Coordinates, are_needed, measure
 from .problem import SumProblem, finite
 from .whitening import Whitening

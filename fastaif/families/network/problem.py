@@ -9,20 +9,20 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import validity
-from ._compute import _types as c
-from ._compute import get
-from .data.parallel import RowSource, map_rows
-from .families.finite_sum.coordinates import Coordinates
-from .families.finite_sum.problem import SumProblem, finite
-from .families.finite_sum.whitening import Whitening
-from .idle_units import idle_biases, pin
-from .network_fit import DENSE, fit_network
-from .network_model import NetworkModel
-from .norms import lp_norm
-from .passes.network import LARGEST_BEND, NetworkSweep
-from .problems import number
-from .solvers.newton import Local, NewtonResult
+from ... import validity
+from ..._compute import _types as c
+from ..._compute import get
+from ...data.parallel import RowSource, map_rows
+from ...norms import lp_norm
+from ...passes.network import LARGEST_BEND, NetworkSweep
+from ...problems import number
+from ...solvers.newton import Local, NewtonResult
+from ..finite_sum.coordinates import Coordinates
+from ..finite_sum.problem import SumProblem, finite
+from ..finite_sum.whitening import Whitening
+from .dead_units import idle_biases, pin
+from .fit import DENSE, fit_network
+from .model import NetworkModel
 
 Array = NDArray[Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .data.parallel import RowSource
-from .families.linear.model import LinearModel
-from .passes.network import NetworkSweep
-from .threat.ball import Ball
+from ...data.parallel import RowSource
+from ...passes.network import NetworkSweep
+from ...threat.ball import Ball
+from ..linear.model import LinearModel
 
 Array = NDArray[Any]
 

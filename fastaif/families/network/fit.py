@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from .data import parallel
-from .families.finite_sum.natural_fit import add_penalty
-from .idle_units import idle_biases, pin
-from .passes.network import NetworkSweep
-from .solvers.newton import Local, NewtonResult
-from .solvers.nonconvex_newton import minimize_nonconvex
+from ..._compute import _types as c
+from ...data import parallel
+from ...passes.network import NetworkSweep
+from ...solvers.newton import Local, NewtonResult
+from ...solvers.nonconvex_newton import minimize_nonconvex
+from ..finite_sum.natural_fit import add_penalty
+from .dead_units import idle_biases, pin
 
 Array = NDArray[Any]
 

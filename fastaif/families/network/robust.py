@@ -20,17 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute._types import NEED_HESSIAN
-from .data import parallel
-from .families.linear.attack import PgdSettings
-from .network_attacks import ascend, ascend_both
-from .network_fit import GRADIENT, NetworkObjective
-from .network_problem import NetworkProblem
-from .solvers.cholesky import factorize
-from .solvers.lbfgs import minimize_adversarial
-from .solvers.monitored_newton import steadily
-from .solvers.newton import Local, NewtonResult
-from .solvers.nonconvex_newton import minimize_nonconvex
+from ..._compute._types import NEED_HESSIAN
+from ...data import parallel
+from ...solvers.cholesky import factorize
+from ...solvers.lbfgs import minimize_adversarial
+from ...solvers.monitored_newton import steadily
+from ...solvers.newton import Local, NewtonResult
+from ...solvers.nonconvex_newton import minimize_nonconvex
+from ..linear.attack import PgdSettings
+from .attack import ascend, ascend_both
+from .fit import GRADIENT, NetworkObjective
+from .problem import NetworkProblem
 
 Array = NDArray[Any]
 

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from ._compute import get
-from .data.parallel import map_rows
-from .families.linear.attack import PgdSettings
-from .network_problem import NetworkProblem
-from .utils.arrays import read_only
+from ..._compute import _types as c
+from ..._compute import get
+from ...data.parallel import map_rows
+from ...utils.arrays import read_only
+from ..linear.attack import PgdSettings
+from .problem import NetworkProblem
 
 Array = NDArray[Any]
 
