@@ -10,9 +10,9 @@ import numpy as np
 
 from ._accumulate import InfluenceAccumulator
 from ._arguments import prepare
-from .autodiff_problem import AutodiffProblem
 from .conclusion import conclude
 from .data.sources.blocks import ahead, as_block, is_one_shot, refuse_weights
+from .families.autodiff.problem import AutodiffProblem
 from .problems import InfluenceProblem
 from .results import InfluenceResult
 from .utils import validation

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ._smoothing import RandomizedSmoothing, rebuild_around
-from .autodiff_model import AutodiffModel
-from .autodiff_problem import AutodiffProblem
 from .bases.expansion import Expansion
 from .data.parallel import RowSource
 from .data.sources import LazyRows, opened
 from .differentiable import DifferentiableModel
+from .families.autodiff.model import AutodiffModel
+from .families.autodiff.problem import AutodiffProblem
 from .families.basis.problem import BasisProblem
 from .families.finite_sum.problem import SumProblem
 from .families.kernel.model import KernelModel

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ._arguments import locating, prepare
 from ._compute import _types as c
-from .autodiff_ascent import attack_by_steps
-from .autodiff_problem import AutodiffProblem
 from .data.sources import LazyRows
+from .families.autodiff.attack import attack_by_steps
+from .families.autodiff.problem import AutodiffProblem
 from .families.basis.attack import attack_by_ascent, attack_exactly
 from .families.basis.problem import BasisProblem
 from .families.basis.robust import adversarial_mean

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from .autodiff_problem import AutodiffProblem
 from .data.parallel import blas_for_solves
+from .families.autodiff.problem import AutodiffProblem
 from .families.basis.problem import BasisProblem
 from .problems import InfluenceProblem
 from .results import InfluenceResult

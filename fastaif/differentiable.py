@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .autodiff.derivatives import Derivatives
-from .autodiff.frameworks import NAMES, Framework, framework_of, load, to_numpy
-from .autodiff.layout import arrays_of, flatten
-from .autodiff_model import AutodiffModel
+from .families.autodiff.derivatives import Derivatives
+from .families.autodiff.frameworks import NAMES, Framework, framework_of, load, to_numpy
+from .families.autodiff.model import AutodiffModel
+from .families.autodiff.parameters import arrays_of, flatten
 from .utils import validation
 
 Array = NDArray[Any]

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .autodiff_model import AutodiffModel
 from .data.parallel import RowSource
+from .families.autodiff.model import AutodiffModel
 from .families.kernel.model import KernelModel
 from .families.linear.model import LinearModel
 from .solvers.newton import NewtonResult

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import autodiff_robust
 from ._compute import _types as c
-from .autodiff_problem import AutodiffProblem
 from .data.parallel import single_threaded_blas
+from .families.autodiff import robust as autodiff_robust
+from .families.autodiff.problem import AutodiffProblem
 from .families.basis import robust
 from .families.basis.attack import attack_by_ascent
 from .families.basis.extremes import is_exact

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .autodiff_problem import AutodiffProblem
+from .families.autodiff.problem import AutodiffProblem
 from .families.basis.extremes import Extremes
 from .families.basis.problem import Array, BasisProblem
 from .families.kernel.attack import gradient_at, objective

@@ -199,7 +199,7 @@ def test_auto_goes_by_the_number_of_parameters(logistic, monkeypatch):
     _, (model, _), X, y, w = logistic
     assert fa.aif(model, X, y, sample_weight=w).diagnostics["solver"] == "cholesky"
     monkeypatch.setattr("fastaif._arguments.LARGEST_AUTODIFF", 3)
-    monkeypatch.setattr("fastaif.autodiff_solving.LARGEST_AUTODIFF", 3)
+    monkeypatch.setattr("fastaif.families.autodiff.solving.LARGEST_AUTODIFF", 3)
     found = fa.aif(model, X, y, sample_weight=w)
     assert found.diagnostics["solver"] == "cg"
     with pytest.raises(ValueError, match="robust fit forms the Hessian"):

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import autodiff_fit, autodiff_kinks
-from .autodiff_rows import Batch
-from .autodiff_solving import AutodiffSolving
-from .data.parallel import RowSource
-from .families.kernel.first_order import directions
-from .problems import Evaluation, number
-from .solvers.newton import NewtonResult
-from .validity import Kinks
+from ...data.parallel import RowSource
+from ...problems import Evaluation, number
+from ...solvers.newton import NewtonResult
+from ...validity import Kinks
+from ..kernel.first_order import directions
+from . import fit, kinks
+from .rows import Batch
+from .solving import AutodiffSolving
 
 Array = NDArray[Any]
 
@@ -133,7 +133,7 @@ class AutodiffProblem(AutodiffSolving):
 
     def kinks(self, influence: Array) -> Kinks:
         """Where along θ̂ + εI directions of attack change."""
-        return autodiff_kinks.find(self, influence)
+        return kinks.find(self, influence)
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence itself: the model takes inputs in raw units."""
@@ -177,4 +177,4 @@ class AutodiffProblem(AutodiffSolving):
     def fit_result(self, weights: Array | None = None, max_iter: int = 500) -> NewtonResult:
         """Newton's method from θ̂ to a stationary point nearby, in float64."""
         shares = self.shares if weights is None else self.shares * weights
-        return autodiff_fit.fit_at(self, shares / shares.sum(), max_iter)
+        return fit.fit_at(self, shares / shares.sum(), max_iter)

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from .autodiff.derivatives import Derivatives
-from .autodiff_model import AutodiffModel
-from .data.parallel import RowSource
-from .losses import Loss
-from .passes.linear import Sweep
-from .problems import InfluenceProblem
+from ..._compute import _types as c
+from ...data.parallel import RowSource
+from ...losses import Loss
+from ...passes.linear import Sweep
+from ...problems import InfluenceProblem
+from .derivatives import Derivatives
+from .model import AutodiffModel
 
 Array = NDArray[Any]
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .autodiff_ascent import Attacker
-from .autodiff_fit import curved_up
-from .autodiff_problem import AutodiffProblem
-from .families.linear.attack import PgdSettings
-from .problems import number
-from .solvers.lbfgs import minimize_adversarial
+from ...problems import number
+from ...solvers.lbfgs import minimize_adversarial
+from ..linear.attack import PgdSettings
+from .attack import Attacker
+from .fit import curved_up
+from .problem import AutodiffProblem
 
 Array = NDArray[Any]
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .validity import Kinks, direction_changes
+from ...validity import Kinks, direction_changes
 
 if TYPE_CHECKING:
-    from .autodiff_problem import AutodiffProblem
-    from .autodiff_rows import Batch
+    from .problem import AutodiffProblem
+    from .rows import Batch
 
 Array = NDArray[Any]
 

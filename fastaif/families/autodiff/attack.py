@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import get
-from .autodiff_problem import AutodiffProblem
-from .autodiff_rows import Batch
-from .families.linear.attack import PgdSettings
+from ..._compute import get
+from ..linear.attack import PgdSettings
+from .problem import AutodiffProblem
+from .rows import Batch
 
 Array = NDArray[Any]
 

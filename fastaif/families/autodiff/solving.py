@@ -10,9 +10,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import get
-from .autodiff_rows import AutodiffRows
-from .families.finite_sum.hessian_solves import (
+from ..._compute import get
+from ...problems import SolverReport, lift, singular_hessian, too_many_parameters
+from ...solvers.cholesky import Factor, factorize
+from ...solvers.lanczos import lanczos, largest_eigenvalue
+from ...solvers.limits import LARGEST_AUTODIFF, cholesky_fits
+from ...solvers.nystrom import NegativeCurvatureError, Nystrom, nystrom
+from ..finite_sum.hessian_solves import (
     CG_TOL,
     ENOUGH,
     Solution,
@@ -22,11 +26,7 @@ from .families.finite_sum.hessian_solves import (
     negative_curvature,
     random_probe,
 )
-from .problems import SolverReport, lift, singular_hessian, too_many_parameters
-from .solvers.cholesky import Factor, factorize
-from .solvers.lanczos import lanczos, largest_eigenvalue
-from .solvers.limits import LARGEST_AUTODIFF, cholesky_fits
-from .solvers.nystrom import NegativeCurvatureError, Nystrom, nystrom
+from .rows import AutodiffRows
 
 Array = NDArray[Any]
 

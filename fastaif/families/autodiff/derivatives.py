@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .frameworks import Framework, Function, load, to_numpy
-from .layout import Layout
+from .parameters import Layout
 
 Array = NDArray[Any]
 

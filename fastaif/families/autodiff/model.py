@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
-from .autodiff.derivatives import Derivatives
-from .bases.builtin import Linear
-from .data.parallel import Encoder
+from ...bases.builtin import Linear
+from ...data.parallel import Encoder
+from .derivatives import Derivatives
 
 Array = NDArray[Any]
 

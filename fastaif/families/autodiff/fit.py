@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .solvers.cg import conjugate_gradients
-from .solvers.cholesky import factorize
-from .solvers.limits import most_products
-from .solvers.newton import Local, NewtonResult, minimize
+from ...solvers.cg import conjugate_gradients
+from ...solvers.cholesky import factorize
+from ...solvers.limits import most_products
+from ...solvers.newton import Local, NewtonResult, minimize
 
 if TYPE_CHECKING:
-    from .autodiff_problem import AutodiffProblem
+    from .problem import AutodiffProblem
 
 Array = NDArray[Any]
 
