@@ -13,7 +13,7 @@ from ._arguments import prepare
 from .conclusion import conclude
 from .data.sources.blocks import ahead, as_block, is_one_shot, refuse_weights
 from .families.autodiff.problem import AutodiffProblem
-from .problems import InfluenceProblem
+from .families.problem import InfluenceProblem
 from .results import InfluenceResult
 from .utils import validation
 

@@ -27,9 +27,9 @@ from .families.linear.model import LinearModel
 from .families.linear.problem import LinearProblem
 from .families.network.model import NetworkModel
 from .families.network.problem import NetworkProblem
+from .families.problem import InfluenceProblem
 from .models.adapters import describe, refuse_other_columns
 from .models.data import columns_of_fit
-from .problems import InfluenceProblem
 from .solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from .threat.ball import Ball, make_ball
 from .threat.budget import Sharing

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ._arguments import locating, prepare
 from ._compute import _types as c
 from .data.sources import LazyRows
+from .families.adversary import by_rows, has_exact_attacks, refuse_unknown_maximum
 from .families.autodiff.attack import attack_by_steps
 from .families.autodiff.problem import AutodiffProblem
 from .families.basis.attack import attack_by_ascent, attack_exactly
@@ -25,9 +26,14 @@ from .families.linear.problem import LinearProblem
 from .families.linear.shared_attack import attack_shared, shared_loss
 from .families.network.attack import ascend
 from .families.network.problem import NetworkProblem
-from .problems import InfluenceProblem, number
-from .robust import by_rows, has_exact_attacks, refuse_unknown_maximum
-from .shared_ascent import attack_autodiff, attack_basis, attack_gram, attack_network, loss_gram
+from .families.problem import InfluenceProblem, number
+from .families.shared_ascent import (
+    attack_autodiff,
+    attack_basis,
+    attack_gram,
+    attack_network,
+    loss_gram,
+)
 from .utils import validation
 
 Array = NDArray[Any]

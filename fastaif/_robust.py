@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from ._arguments import prepare
+from .families.adversary import refuse_unknown_maximum, solve_by_pgd, solve_robust
 from .families.linear.attack import PgdSettings
 from .families.linear.problem import LinearProblem
+from .families.problem import InfluenceProblem
 from .passes import checkpoint as checkpoints
-from .problems import InfluenceProblem
-from .robust import refuse_unknown_maximum, solve_by_pgd, solve_robust
 from .utils import progress, validation
 from .verification import RobustFit, make_robust_fit, warn_if_unsolved
 

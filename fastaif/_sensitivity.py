@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ._aif import aif
 from ._arguments import evaluation_rows, locating, prepare
 from .data.parallel import RowSource
-from .problems import InfluenceProblem
-from .robust import solve_robust
+from .families.adversary import solve_robust
+from .families.problem import InfluenceProblem
 from .utils import validation
 from .verification import warn_if_unsolved
 

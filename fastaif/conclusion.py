@@ -7,7 +7,7 @@ from typing import TypeVar
 from .data.parallel import blas_for_solves
 from .families.autodiff.problem import AutodiffProblem
 from .families.basis.problem import BasisProblem
-from .problems import InfluenceProblem
+from .families.problem import InfluenceProblem
 from .results import InfluenceResult
 from .utils import progress
 from .utils.warnings import (

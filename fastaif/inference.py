@@ -13,7 +13,7 @@ from .data.parallel import RowSource, blas_for_solves
 from .families.kernel.problem import GramProblem
 from .families.linear.bootstrap import draw_weights, linear_replicates
 from .families.linear.problem import LinearProblem
-from .problems import InfluenceProblem, Replicates, failed_draw
+from .families.problem import InfluenceProblem, Replicates, failed_draw
 
 Array = NDArray[Any]
 

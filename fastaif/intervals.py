@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import inference
-from .problems import InfluenceProblem
+from .families.problem import InfluenceProblem
 from .utils import validation
 from .utils.arrays import read_only
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from . import report
 from ._arguments import evaluation_rows, locating
+from .families.kinks import Kinks
 from .families.linear.prediction_error import departure
+from .families.problem import InfluenceProblem
 from .intervals import Intervals
-from .problems import InfluenceProblem
 from .utils import validation
 from .utils.warnings import FlipWarning, RangeWarning, warn
-from .validity import Kinks
 from .verification import Verification, verify_influence
 
 if TYPE_CHECKING:

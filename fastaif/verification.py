@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .problems import InfluenceProblem
-from .robust import RobustSolution, robust_gain, solve_robust
+from .families.adversary import RobustSolution, robust_gain, solve_robust
+from .families.problem import InfluenceProblem
 from .utils import progress
 from .utils.warnings import SolverWarning, warn
 

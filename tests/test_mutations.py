@@ -14,10 +14,10 @@ from test_validity import slopes
 
 import fastaif as fa
 from fastaif.families.finite_sum.problem import SumProblem
+from fastaif.families.kinks import Kinks
 from fastaif.families.linear.problem import LinearProblem
-from fastaif.problems import InfluenceProblem
+from fastaif.families.problem import InfluenceProblem
 from fastaif.threat.ball import Ball
-from fastaif.validity import Kinks
 
 P = 1.5
 

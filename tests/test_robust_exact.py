@@ -9,7 +9,7 @@ from naive import linear as twin
 from subgradients import least_subgradient
 
 import fastaif as fa
-from fastaif.robust import solve_robust
+from fastaif.families.adversary import solve_robust
 
 ALPHA = 0.02
 EPS = [0.01, 0.1, 1.0]

@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 import fastaif as fa
-from fastaif.problems import InfluenceProblem
+from fastaif.families.problem import InfluenceProblem
 from fastaif.utils.warnings import SolverWarning
 
 

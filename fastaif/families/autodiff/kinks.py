@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...validity import Kinks, direction_changes
+from ..kinks import Kinks, direction_changes
 
 if TYPE_CHECKING:
     from .problem import AutodiffProblem

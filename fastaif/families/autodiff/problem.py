@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.parallel import RowSource
-from ...problems import Evaluation, number
 from ...solvers.newton import NewtonResult
-from ...validity import Kinks
 from ..kernel.first_order import directions
+from ..kinks import Kinks
+from ..problem import Evaluation, number
 from . import fit, kinks
 from .rows import Batch
 from .solving import AutodiffSolving

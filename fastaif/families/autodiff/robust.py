@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...problems import number
 from ...solvers.lbfgs import minimize_adversarial
 from ..linear.attack import PgdSettings
+from ..problem import number
 from .attack import Attacker
 from .fit import curved_up
 from .problem import AutodiffProblem

@@ -14,7 +14,7 @@ from ..._compute import _types as c
 from ...data.parallel import RowSource
 from ...losses import Loss
 from ...passes.linear import Sweep
-from ...problems import InfluenceProblem
+from ..problem import InfluenceProblem
 from .derivatives import Derivatives
 from .model import AutodiffModel
 

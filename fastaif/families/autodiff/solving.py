@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import get
-from ...problems import SolverReport, lift, singular_hessian, too_many_parameters
 from ...solvers.cholesky import Factor, factorize
 from ...solvers.lanczos import lanczos, largest_eigenvalue
 from ...solvers.limits import LARGEST_AUTODIFF, cholesky_fits
@@ -26,6 +25,7 @@ from ..finite_sum.hessian_solves import (
     negative_curvature,
     random_probe,
 )
+from ..problem import SolverReport, lift, singular_hessian, too_many_parameters
 from .rows import AutodiffRows
 
 Array = NDArray[Any]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...passes.hessian_products import HessianProducts
-from ...problems import singular_hessian
 from ...solvers.lanczos import largest_eigenvalue
 from ...solvers.limits import fits
 from ...solvers.woodbury import Woodbury, woodbury
+from ..problem import singular_hessian
 from .coordinates import Coordinates
 from .whitening import Whitening
 

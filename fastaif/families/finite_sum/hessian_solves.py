@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..._compute import get
 from ...data.parallel import single_threaded_blas
-from ...problems import singular_hessian
 from ...solvers.cg import conjugate_gradients
 from ...solvers.lanczos import largest_eigenvalue
 from ...solvers.limits import most_products
 from ...solvers.lissa import DivergenceError, lissa
+from ..problem import singular_hessian
 from .hessian_operator import WorkingHessian
 
 Array = NDArray[Any]

@@ -14,8 +14,8 @@ from ..._compute import _types as c
 from ...data.parallel import RowSource
 from ...passes import distributed
 from ...passes.linear import InfluenceSums, Sweep
-from ...problems import Evaluation
 from ...solvers.newton import Local, NewtonResult
+from ..problem import Evaluation
 from .coordinates import Coordinates, are_needed, measure
 from .natural_fit import add_penalty, natural_fit, shrink
 from .solving import SumSolving

@@ -15,12 +15,12 @@ from ..._compute import _types as c
 from ...data.parallel import RowSource, single_threaded_blas
 from ...passes.hessian_products import HessianProducts, hessian_products
 from ...passes.linear import InfluenceSums, Sweep
-from ...problems import InfluenceProblem, SolverReport, lift, singular_hessian, too_many_parameters
 from ...solvers.cholesky import Factor, factorize
 from ...solvers.lanczos import lanczos
 from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local
 from ..linear.model import LinearModel
+from ..problem import InfluenceProblem, SolverReport, lift, singular_hessian, too_many_parameters
 from .coordinates import Coordinates, WorkingFactor
 from .hessian_operator import WorkingHessian
 from .hessian_solves import CG_TOL, ENOUGH, Solution, inverse_diagonal, solve

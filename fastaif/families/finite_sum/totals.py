@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..._compute import _types as c
 from ...data.parallel import RowSource
 from ...passes.linear import InfluenceSums
-from ...validity import Kinks
 from ..basis.problem import BasisProblem
+from ..kinks import Kinks
 from ..linear.problem import LinearProblem
 from ..network.problem import NetworkProblem
 from .coordinates import Coordinates, are_needed, measure

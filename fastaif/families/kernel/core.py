@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..._compute import _types as c
 from ...kernels.pairs import Gram, make_gram
 from ...passes.linear import Sweep
-from ...problems import InfluenceProblem
+from ..problem import InfluenceProblem
 from .model import KernelModel
 
 Array = NDArray[Any]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...bases.kernel_functions import curvature_bound
 from ...kernels.pairs import Gram, make_gram
 from ...norms import lp_norm
-from ...validity import Kinks, direction_changes
+from ..kinks import Kinks, direction_changes
 from .first_order import pair_weights
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from ...data.parallel import RowSource, single_threaded_blas
 from ...kernels.pairs import Gram, Pairs
-from ...problems import Evaluation, SolverReport, lift, number, singular_hessian
 from ...solvers.gram_solver import GramSystem, Solved, make_system
 from ...solvers.lanczos import extreme_eigenvalues
 from ...solvers.newton import NewtonResult
-from ...validity import Kinks
+from ..kinks import Kinks
+from ..problem import Evaluation, SolverReport, lift, number, singular_hessian
 from . import kinks, per_sample
 from .core import GramData
 from .first_order import Contraction, directions, pair_weights

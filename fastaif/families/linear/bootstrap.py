@@ -20,10 +20,10 @@ from ..._compute import _types as c
 from ..._compute import backend_of, get
 from ...data import parallel
 from ...norms import dual_direction, lp_norm
-from ...problems import Replicates, failed_draw
 from ...solvers.cholesky import factorize
 from ...utils.arrays import read_only
 from ..finite_sum.coordinates import Coordinates, measure
+from ..problem import Replicates, failed_draw
 from .problem import LinearProblem
 
 Array = NDArray[Any]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..._compute import _types as c
 from ...passes.distributed import client_for
-from ...problems import InfluenceProblem
+from ..problem import InfluenceProblem
 from .problem import LinearProblem
 from .shared_attack import attacked_slopes
 

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...losses import Loss
-from ...problems import InfluenceProblem
 from ...threat.budget import Sharing
 from ..finite_sum.problem import SumProblem
+from ..problem import InfluenceProblem
 from .problem import LinearProblem
 
 Array = NDArray[Any]

@@ -9,17 +9,17 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import validity
 from ..._compute import _types as c
 from ..._compute import get
 from ...data.parallel import RowSource, map_rows
 from ...norms import lp_norm
 from ...passes.network import LARGEST_BEND, NetworkSweep
-from ...problems import number
 from ...solvers.newton import Local, NewtonResult
+from .. import kinks
 from ..finite_sum.coordinates import Coordinates
 from ..finite_sum.problem import SumProblem, finite
 from ..finite_sum.whitening import Whitening
+from ..problem import number
 from .dead_units import idle_biases, pin
 from .fit import DENSE, fit_network
 from .model import NetworkModel
@@ -158,7 +158,7 @@ class NetworkProblem(SumProblem):
         map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
         return np.asarray(-self.radius * self.solve(out.T).T)
 
-    def kinks(self, influence: Array) -> validity.Kinks:
+    def kinks(self, influence: Array) -> kinks.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
         sweep, ball, budgets = self.sweep, self.ball, self.budgets
         speed, _ = sweep.moves(self.params, influence)
@@ -170,7 +170,7 @@ class NetworkProblem(SumProblem):
             kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
             both = sweep.input_slopes(self.params, influence, start, stop)[:, kept]
             slopes, speeds = ball.weights * both
-            turns.append(validity.direction_changes(slopes, speeds, ball.p, ball.scale > 0))
+            turns.append(kinks.direction_changes(slopes, speeds, ball.p, ball.scale > 0))
             with np.errstate(divide="ignore", invalid="ignore"):
                 # Samples without a share of the budget stay.
                 shares = budgets[start:stop][kept]
@@ -185,8 +185,8 @@ class NetworkProblem(SumProblem):
         bend = self._bend()
         reach = min(gains) / (self.radius * bend) if bend > 0.0 else np.inf
         moves = (sweep.predictions(self.params), speed)
-        shared = validity.Event(np.inf, "") if self.sharing.is_shared else None
-        return validity.basis_kinks(sweep, moves, (when, event), reach, shared)
+        shared = kinks.Event(np.inf, "") if self.sharing.is_shared else None
+        return kinks.basis_kinks(sweep, moves, (when, event), reach, shared)
 
     def _bend(self) -> float:
         """A Lipschitz constant of D∇_u f: max|σ''| Σ_h |w2_h| ‖D W1_h‖_q²."""

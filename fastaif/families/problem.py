@@ -16,14 +16,14 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .data.parallel import RowSource
-from .families.autodiff.model import AutodiffModel
-from .families.kernel.model import KernelModel
-from .families.linear.model import LinearModel
-from .solvers.newton import NewtonResult
-from .threat.ball import Ball
-from .threat.budget import OWN_BUDGETS, Sharing
-from .validity import Kinks
+from ..data.parallel import RowSource
+from ..solvers.newton import NewtonResult
+from ..threat.ball import Ball
+from ..threat.budget import OWN_BUDGETS, Sharing
+from .autodiff.model import AutodiffModel
+from .kernel.model import KernelModel
+from .kinks import Kinks
+from .linear.model import LinearModel
 
 Array = NDArray[Any]
 

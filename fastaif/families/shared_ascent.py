@@ -14,16 +14,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .families.autodiff.problem import AutodiffProblem
-from .families.basis.extremes import Extremes
-from .families.basis.problem import Array, BasisProblem
-from .families.kernel.attack import gradient_at, objective
-from .families.kernel.problem import GramProblem
-from .families.linear.shared_attack import normalised
-from .families.network.problem import NetworkProblem
-from .kernels.pairs import Gram, make_gram
-from .norms import conjugate, dual_direction, lp_norm
-from .threat.budget import Sharing
+from ..kernels.pairs import Gram, make_gram
+from ..norms import conjugate, dual_direction, lp_norm
+from ..threat.budget import Sharing
+from .autodiff.problem import AutodiffProblem
+from .basis.extremes import Extremes
+from .basis.problem import Array, BasisProblem
+from .kernel.attack import gradient_at, objective
+from .kernel.problem import GramProblem
+from .linear.shared_attack import normalised
+from .network.problem import NetworkProblem
 
 _HALVINGS = 30
 _VERTICES = 3

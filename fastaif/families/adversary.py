@@ -9,29 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from .data.parallel import single_threaded_blas
-from .families.autodiff import robust as autodiff_robust
-from .families.autodiff.problem import AutodiffProblem
-from .families.basis import robust
-from .families.basis.attack import attack_by_ascent
-from .families.basis.extremes import is_exact
-from .families.basis.problem import BasisProblem
-from .families.finite_sum.problem import SumProblem
-from .families.kernel import attack
-from .families.kernel import robust as gram_robust
-from .families.kernel.problem import GramProblem
-from .families.linear import shared_robust
-from .families.linear.attack import PgdSettings, projected_ascent
-from .families.linear.problem import LinearProblem
-from .families.linear.robust import screening
-from .families.linear.robust.objective import RobustProblem
-from .families.linear.shared_attack import refuse_shared
-from .families.network import robust as network_robust
-from .families.network.problem import NetworkProblem
-from .passes.linear import InfluenceSums
-from .problems import InfluenceProblem
-from .solvers.lbfgs import minimize_adversarial
+from .._compute import _types as c
+from ..data.parallel import single_threaded_blas
+from ..passes.linear import InfluenceSums
+from ..solvers.lbfgs import minimize_adversarial
+from .autodiff import robust as autodiff_robust
+from .autodiff.problem import AutodiffProblem
+from .basis import robust
+from .basis.attack import attack_by_ascent
+from .basis.extremes import is_exact
+from .basis.problem import BasisProblem
+from .finite_sum.problem import SumProblem
+from .kernel import attack
+from .kernel import robust as gram_robust
+from .kernel.problem import GramProblem
+from .linear import shared_robust
+from .linear.attack import PgdSettings, projected_ascent
+from .linear.problem import LinearProblem
+from .linear.robust import screening
+from .linear.robust.objective import RobustProblem
+from .linear.shared_attack import refuse_shared
+from .network import robust as network_robust
+from .network.problem import NetworkProblem
+from .problem import InfluenceProblem
 
 Array = NDArray[Any]
 _Optimum = (

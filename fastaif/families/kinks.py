@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .passes.linear import Sweep
+from ..passes.linear import Sweep
 
 Array = NDArray[Any]
 
