@@ -186,8 +186,8 @@ def analyze(
     scikit-learn's sets: diabetes (default), breast_cancer.
     """
     from ._cli_models import default_eps, notes_on
-    from ._cli_report import far_off, report_json, report_text
     from .plotting import bare_figure, plot_report
+    from .reports.analysis import far_off, report_json, report_text
 
     if output == "auto":
         output = "table" if out is not None or sys.stdout.isatty() else "json"

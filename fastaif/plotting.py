@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import report
+from .reports import text
 from .utils import validation
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def plot_influence(
         matplotlib is not installed.
     """
     size = 1.0 if eps is None else validation.number(eps, "eps", low=0.0)
-    chosen = report.largest_moves(result, _MOST_BARS)
+    chosen = text.largest_moves(result, _MOST_BARS)
     if ax is None:
         ax = _new_figure(None, 6.4, 1.5 + 0.3 * max(len(chosen), 3)).subplots()
     lengths = result.influence[chosen] * size
@@ -136,7 +136,7 @@ def plot_report(
 def _draw_costs(
     ax: Any, result: InfluenceResult, eps: Array, verifications: Sequence[Verification]
 ) -> None:
-    how = report.method_name(verifications[0].method)
+    how = text.method_name(verifications[0].method)
     cost = np.array([v.exact_cost for v in verifications])
     gain = np.array([v.exact_gain for v in verifications])
     coefficient = verifications[-1].predicted_cost / eps[-1] ** 2
@@ -173,7 +173,7 @@ def _influence_title(result: InfluenceResult, shown: int) -> str:
     which = f" ({shown} of {m} coefficients)" if shown < m else ""
     return (
         f"Adversarial influence, {problem.model.kind} model{which}\n"
-        f"attack norm p = {report.norm_name(result.p)}, radius s = {result.radius:.4g}"
+        f"attack norm p = {text.norm_name(result.p)}, radius s = {result.radius:.4g}"
     )
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import report
 from .plotting import _EPS_LABEL, _new_figure
+from .reports import text
 
 if TYPE_CHECKING:
     from .experiments import (
@@ -82,7 +82,7 @@ def plot_figure1(result: Figure1Result, figure: Any = None) -> Any:
     for ax, title in zip((first, second, third), titles, strict=True):
         ax.set_title(title, fontsize="medium")
     figure.suptitle(
-        f"Linear regression, n = {result.n_samples}, p = {report.norm_name(result.p)}, "
+        f"Linear regression, n = {result.n_samples}, p = {text.norm_name(result.p)}, "
         f"s = {result.radius:.3g}"
     )
     return figure
@@ -147,7 +147,7 @@ def plot_theorem_5_1(result: Theorem51Result, figure: Any = None) -> Any:
         _finish(ax)
     axes[0].set_ylabel(_SENSITIVITY)
     figure.suptitle(
-        f"y = β₁ᵀx + (β₂ᵀx)² + ξ, m = {result.n_features}, p = {report.norm_name(result.p)}, "
+        f"y = β₁ᵀx + (β₂ᵀx)² + ξ, m = {result.n_features}, p = {text.norm_name(result.p)}, "
         f"n = {result.n_samples}   (samples: mean ± 2 s.e. of {result.n_repetitions})"
     )
     return figure
@@ -220,7 +220,7 @@ def plot_theorem_5_3(result: Theorem53Result, figure: Any = None) -> Any:
         _points(ax, m, result.mean[row], result.standard_error[row], _ORANGE, "o", "samples")
         ax.set(yscale="log", xticks=m)
         _mark_steps(ax, float(np.min(result.sensitivity)), float(np.max(result.bound)))
-        ax.set_title(f"p = {report.norm_name(float(result.p[row]))}", fontsize="medium")
+        ax.set_title(f"p = {text.norm_name(float(result.p[row]))}", fontsize="medium")
         ax.grid(alpha=0.3)
     axes[0].set_ylabel(_SENSITIVITY)
     axes[0].legend(fontsize="small")

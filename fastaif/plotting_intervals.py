@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import report
 from .plotting import _new_figure
 from .plotting_experiments import _BLUE, _ORANGE, _finish
+from .reports import text
 
 if TYPE_CHECKING:
     from .experiments import CoverageResult
@@ -64,7 +64,7 @@ def plot_coverage(result: CoverageResult, figure: Any = None) -> Any:
         ax.set_title(title, fontsize="medium")
         _finish(ax, "lower right")
     figure.suptitle(
-        f"Intervals of the influence: n = {result.n_samples}, p = {report.norm_name(result.p)}, "
+        f"Intervals of the influence: n = {result.n_samples}, p = {text.norm_name(result.p)}, "
         f"{result.n_repetitions} samples, {result.n_draws} draws"
     )
     return figure

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import report
 from .plotting import _EPS_LABEL, _new_figure
 from .plotting_experiments import _BLUE, _INFLUENCE_ERROR, _ORANGE, _SENSITIVITY, _finish
+from .reports import text
 
 if TYPE_CHECKING:
     from .experiments import Figure2bResult, NtkDepthResult
@@ -88,7 +88,7 @@ def plot_ntk_depth(result: NtkDepthResult, figure: Any = None) -> Any:
     layer = "trained" if result.output_layers[0] else "frozen"
     figure.suptitle(
         f"NTK regression of the parity of MNIST digits, n = {result.n_samples}, "
-        f"p = {report.norm_name(result.p)}, {result.penalty} penalty: means of "
+        f"p = {text.norm_name(result.p)}, {result.penalty} penalty: means of "
         f"{result.n_repetitions} draws\nThe output layer is {layer} unless stated; bands are "
         "± 2 standard errors; held-out digits: "
         f"{result.n_held_out}",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import report
 from .plotting import _EPS_LABEL, _new_figure
 from .plotting_experiments import _BLUE, _ORANGE, _finish
+from .reports import text
 
 if TYPE_CHECKING:
     from .experiments import WassersteinResult
@@ -45,7 +45,7 @@ def plot_wasserstein(result: WassersteinResult, figure: Any = None) -> Any:
     figure = _new_figure(figure, 13.0, 4.4)
     first, second, third = figure.subplots(1, 3)
     # Evenly spaced names: orders crowd near 1, and the last is infinite.
-    places, names = np.arange(len(result.orders)), [report.norm_name(u) for u in result.orders]
+    places, names = np.arange(len(result.orders)), [text.norm_name(u) for u in result.orders]
     smallest = int(np.argmin(result.eps))
     first.semilogy(places, result.error[:, smallest], "o-", color=_BLUE, label="corrected")
     finite = np.isfinite(result.orders)  # at u = inf there is one formula only
@@ -57,7 +57,7 @@ def plot_wasserstein(result: WassersteinResult, figure: Any = None) -> Any:
     first.set_title("Theorem 6.1, corrected and as printed", fontsize="medium")
     for order, mark in zip(_SHOWN, "os^", strict=True):
         for k in np.flatnonzero(result.orders == order):
-            label = f"u = {report.norm_name(order)}"
+            label = f"u = {text.norm_name(order)}"
             second.loglog(result.eps, result.error[k], f"{mark}-", color=_BLUE, label=label)
             if np.isfinite(order):
                 second.loglog(
@@ -79,6 +79,6 @@ def plot_wasserstein(result: WassersteinResult, figure: Any = None) -> Any:
         _finish(ax, loc="best")
     figure.suptitle(
         f"Budgets shared by samples: linear regression, n = {result.n_samples}, "
-        f"p = {report.norm_name(result.p)}"
+        f"p = {text.norm_name(result.p)}"
     )
     return figure

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import report
 from ._arguments import evaluation_rows, locating
 from .families.kinks import Kinks
 from .families.linear.prediction_error import departure
 from .families.problem import InfluenceProblem
 from .intervals import Intervals
+from .reports import text
 from .utils import validation
 from .utils.warnings import FlipWarning, RangeWarning, warn
 from .verification import Verification, verify_influence
@@ -281,7 +281,7 @@ class InfluenceResult(Intervals):
 
     def summary(self, eps: Any = (0.01, 0.05, 0.1)) -> str:
         """A text report: the model, the attack, the coefficients that move most, S_ε."""
-        return report.summary(self, validation.radii(np.atleast_1d(eps)))
+        return text.summary(self, validation.radii(np.atleast_1d(eps)))
 
     def to_frame(self, level: float | None = None, **options: Any) -> pd.DataFrame:
         """A pandas frame with a row per parameter: param, influence, relative.
@@ -289,7 +289,7 @@ class InfluenceResult(Intervals):
         With a `level`, such as 0.95, also std_error, lower and upper of `conf_int`, which takes
         the other options.
         """
-        return report.frame(self, level, **options)
+        return text.frame(self, level, **options)
 
     def plot(
         self, eps: Any = None, ax: Any = None, *, level: float | None = None, **options: Any

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import report
 from .._aif import aif
 from ..data.parallel import single_threaded_blas
 from ..norms import dual_direction, lp_norm
+from ..reports import text
 from ..utils import validation
 from ._figure1 import COEFFICIENTS, NOISE
 from ._result import Experiment
@@ -94,7 +94,7 @@ class CoverageResult(Experiment):
         """The table as text, at most 80 columns wide."""
         head = (
             f"Coverage at {self.level:.4g}: Figure 1's model, n = {self.n_samples}, "
-            f"p = {report.norm_name(self.p)},\n"
+            f"p = {text.norm_name(self.p)},\n"
             f"{self.n_repetitions} samples, {self.n_draws} draws each"
         )
         frame = self.to_frame().rename(columns={"standard_error": "s.e."})

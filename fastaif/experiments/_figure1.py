@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import report
 from .._aif import aif
 from .._robust import robust_fit
+from ..reports import text
 from ..utils import validation
 from ._result import Experiment
 
@@ -107,7 +107,7 @@ class Figure1Result(Experiment):
     def summary(self) -> str:
         """The table as text, at most 80 columns wide."""
         head = (
-            f"Figure 1: linear regression, n = {self.n_samples}, p = {report.norm_name(self.p)}, "
+            f"Figure 1: linear regression, n = {self.n_samples}, p = {text.norm_name(self.p)}, "
             f"s = {self.radius:.5g}"
         )
         moves = ", ".join(f"{v:.5f}" for v in self.influence)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import report
 from .._aif import aif
 from .._robust import robust_fit
 from ..kernels.functions import NTK
+from ..reports import text
 from ..utils import validation
 from ..utils.warnings import SolverWarning
 from . import _digits, _simulation
@@ -134,7 +134,7 @@ class Figure2bResult(Experiment):
         """What was fitted and attacked, in three lines."""
         return (
             f"{self.kernel}, moving centers, n = {self.n_samples}, {len(self.accuracy)} draws\n"
-            f"alpha = {self.alpha:g} ({self.penalty} penalty), p = {report.norm_name(self.p)}; "
+            f"alpha = {self.alpha:g} ({self.penalty} penalty), p = {text.norm_name(self.p)}; "
             "attacks by projected gradient ascent,\n"
             f"robust fits to tol = {self.tol:g} in at most {self.max_iter} iterations"
         )

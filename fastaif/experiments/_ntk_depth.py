@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import report
 from .._aif import aif
 from ..kernels.functions import NTK
+from ..reports import text
 from ..utils import validation
 from . import _digits, _simulation
 from ._result import Experiment
@@ -102,7 +102,7 @@ class NtkDepthResult(Experiment):
         """S/ε² of each depth and α, and each kernel at its best α; at most 80 columns."""
         head = (
             f"NTK depth: MNIST, n = {self.n_samples}, {self.n_repetitions} draws, "
-            f"{self.penalty} penalty, p = {report.norm_name(self.p)}"
+            f"{self.penalty} penalty, p = {text.norm_name(self.p)}"
         )
         wanted = ["output_layer", "depth", "alpha", "sensitivity", "held_out_change",
                   "held_out_loss", "held_out_accuracy"]  # fmt: skip

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import report, theory
+from .. import theory
+from ..reports import text
 from ..utils import validation
 from . import _simulation
 from ._result import Experiment
@@ -83,7 +84,7 @@ class Theorem51Result(Experiment):
         """The table as text, at most 80 columns wide."""
         head = (
             f"Theorem 5.1: linear (L), quadratic (Q) regression, m = {self.n_features}, "
-            f"p = {report.norm_name(self.p)},\nn = {self.n_samples}, "
+            f"p = {text.norm_name(self.p)},\nn = {self.n_samples}, "
             f"{self.n_repetitions} repetitions"
         )
         frame = self.to_frame()

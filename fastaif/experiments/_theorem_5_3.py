@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import report, theory
+from .. import theory
 from .._aif import aif
 from ..bases import builtin
 from ..data.parallel import single_threaded_blas
+from ..reports import text
 from ..utils import validation
 from . import _simulation
 from ._result import Experiment
@@ -83,7 +84,7 @@ class Theorem53Result(Experiment):
             f"bound / sensitivity is {slack.min():.3g} to {slack.max():.3g}.",
         ]
         frame = self.to_frame()
-        frame["p"] = [report.norm_name(p) for p in frame["p"]]
+        frame["p"] = [text.norm_name(p) for p in frame["p"]]
         return _simulation.text(head, frame, notes)
 
 

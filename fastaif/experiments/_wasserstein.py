@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import report
 from .._aif import aif
 from .._robust import robust_fit
 from ..families.finite_sum.problem import SumProblem
+from ..reports import text
 from ..utils import validation
 from ._result import Experiment
 
@@ -85,7 +85,7 @@ class WassersteinResult(Experiment):
         smallest = int(np.argmin(self.eps))
         table = pd.DataFrame(
             {
-                "u": [report.norm_name(u) for u in self.orders],
+                "u": [text.norm_name(u) for u in self.orders],
                 "|I|": self.influence_norm,
                 "value'": self.value_derivative,
                 "top share": self.largest_share,
@@ -97,7 +97,7 @@ class WassersteinResult(Experiment):
         return "\n".join(
             [
                 f"Budgets shared by samples: linear regression, n = {self.n_samples}, "
-                f"p = {report.norm_name(self.p)}",
+                f"p = {text.norm_name(self.p)}",
                 "",
                 table.to_string(index=False, float_format="{:.3g}".format),
                 "",

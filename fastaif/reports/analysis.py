@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import report
-from .families.kernel.model import KernelModel
+from ..families.kernel.model import KernelModel
+from . import text as report
 
 if TYPE_CHECKING:
-    from .results import InfluenceResult
-    from .verification import Verification
+    from ..results import InfluenceResult
+    from ..verification import Verification
 
 _WIDTH = 79
 _MOSTLY_WRONG = 0.5
