@@ -95,7 +95,7 @@ class ComplexityCurve:
 
     def plot(self, figure: Any = None) -> Any:
         """Draw loss and sensitivity against complexity; returns the matplotlib figure."""
-        from .plotting_selection import plot_complexity
+        from .plotting.complexity import plot_complexity
 
         return plot_complexity(self, figure)
 

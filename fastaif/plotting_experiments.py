@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .plotting import _EPS_LABEL, _new_figure
+from .plotting.results import _EPS_LABEL, _new_figure
 from .reports import text
 
 if TYPE_CHECKING:

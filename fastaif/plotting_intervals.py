@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .plotting import _new_figure
+from .plotting.results import _new_figure
 from .plotting_experiments import _BLUE, _ORANGE, _finish
 from .reports import text
 

@@ -298,7 +298,7 @@ class InfluenceResult(Intervals):
 
         Returns the matplotlib axes.
         """
-        from .plotting import plot_influence
+        from .plotting.results import plot_influence
 
         return plot_influence(self, eps, ax, level=level, **options)
 

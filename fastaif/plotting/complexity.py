@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .plotting import _new_figure
+from .results import _new_figure
 
 if TYPE_CHECKING:
-    from ._complexity import ComplexityCurve
+    from .._complexity import ComplexityCurve
 
 Array = NDArray[Any]
 

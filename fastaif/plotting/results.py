@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .reports import text
-from .utils import validation
+from ..reports import text
+from ..utils import validation
 
 if TYPE_CHECKING:
-    from .results import InfluenceResult
-    from .verification import Verification
+    from ..results import InfluenceResult
+    from ..verification import Verification
 
 Array = NDArray[Any]
 
