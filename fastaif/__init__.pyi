@@ -22,11 +22,10 @@ from ._robust import robust_fit as robust_fit
 from ._selection import WithInfluence as WithInfluence
 from ._selection import sensitivity_scorer as sensitivity_scorer
 from ._sensitivity import sensitivity as sensitivity
-from ._smoothing import RandomizedSmoothing as RandomizedSmoothing
-from .differentiable import DifferentiableModel as DifferentiableModel
 from .intervals import BootstrapDraws as BootstrapDraws
 from .models.basis import BasisRegression as BasisRegression
 from .models.basis import QuadraticRegression as QuadraticRegression
+from .models.differentiable import DifferentiableModel as DifferentiableModel
 from .models.kernel import KernelRegression as KernelRegression
 from .models.linear import HuberRegression as HuberRegression
 from .models.linear import LinearRegression as LinearRegression
@@ -34,6 +33,7 @@ from .models.linear import LogisticRegression as LogisticRegression
 from .models.linear import PoissonRegression as PoissonRegression
 from .models.network import MLPClassification as MLPClassification
 from .models.network import MLPRegression as MLPRegression
+from .models.smoothing import RandomizedSmoothing as RandomizedSmoothing
 from .results import InfluenceResult as InfluenceResult
 from .utils.warnings import InfluenceWarning as InfluenceWarning
 from .verification import RobustFit as RobustFit

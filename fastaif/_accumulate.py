@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
-from ._smoothing import RandomizedSmoothing
 from .conclusion import conclude
 from .data.parallel import RowSource
 from .data.sources import opened
-from .differentiable import DifferentiableModel
 from .families.finite_sum.compatibility import refuse_unlike
 from .families.finite_sum.problem import SumProblem
 from .families.finite_sum.totals import Totals, add_rows, needs_rows, without_rows
@@ -24,6 +22,8 @@ from .families.linear.model import LinearModel
 from .families.network.problem import NetworkProblem
 from .intervals import BootstrapDraws
 from .models.adapters import describe, refuse_other_columns
+from .models.differentiable import DifferentiableModel
+from .models.smoothing import RandomizedSmoothing
 from .results import InfluenceResult
 from .solvers.limits import cholesky_fits
 from .utils import validation

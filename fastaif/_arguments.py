@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ._smoothing import RandomizedSmoothing, rebuild_around
 from .bases.expansion import Expansion
 from .data.parallel import RowSource
 from .data.sources import LazyRows, opened
-from .differentiable import DifferentiableModel
 from .families.autodiff.model import AutodiffModel
 from .families.autodiff.problem import AutodiffProblem
 from .families.basis.problem import BasisProblem
@@ -29,7 +27,9 @@ from .families.network.model import NetworkModel
 from .families.network.problem import NetworkProblem
 from .families.problem import InfluenceProblem
 from .models.adapters import describe, refuse_other_columns
-from .models.data import columns_of_fit
+from .models.differentiable import DifferentiableModel
+from .models.inputs import columns_of_fit
+from .models.smoothing import RandomizedSmoothing, rebuild_around
 from .solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from .threat.ball import Ball, make_ball
 from .threat.budget import Sharing

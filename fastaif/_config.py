@@ -73,9 +73,9 @@ def warmup() -> None:
     """Compile, or load from the disk cache, every operation for float64 and float32."""
     from ._aif import aif
     from ._attack import attack
-    from ._smoothing import RandomizedSmoothing
     from .models.basis import QuadraticRegression
     from .models.linear import LinearRegression
+    from .models.smoothing import RandomizedSmoothing
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 3))

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._aif import aif
 from ._arguments import evaluation_rows, locating
-from .models.delegation import Delegating, weights_for
+from .models.meta import Delegating, weights_for
 from .results import InfluenceResult
 from .utils import validation
 from .utils.warnings import RangeWarning

@@ -139,8 +139,8 @@ def theorem_5_4(
 
 def _ratios(X: Array, y: Array, added: Array, rng: np.random.Generator) -> list[float]:
     """S with each noise over S without, in one sample."""
-    from .._smoothing import RandomizedSmoothing
     from ..models.linear import LinearRegression
+    from ..models.smoothing import RandomizedSmoothing
 
     plain = LinearRegression(fit_intercept=False)
     without = _simulation.coefficient(plain, X, y)

@@ -18,9 +18,9 @@ from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss
 from ..passes.linear import Sweep
 from ..utils import progress, validation
-from .data import by_blocks, data_of_fit, dense_inputs
+from .initial_points import starting_point
+from .inputs import by_blocks, data_of_fit, dense_inputs
 from .labels import as_float
-from .starts import starting_point
 
 Array = NDArray[Any]
 

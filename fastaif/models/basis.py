@@ -18,7 +18,7 @@ from ..passes.basis import make_sweep
 from ..passes.linear import Sweep
 from ..utils import validation
 from .base import LinearPredictor
-from .data import by_blocks, dense_inputs
+from .inputs import by_blocks, dense_inputs
 from .labels import as_float, as_nonnegative, check_two_classes, sign_encoder
 
 Array = NDArray[Any]

@@ -21,7 +21,7 @@ from ..passes.network import ACTIVATIONS, NetworkSweep
 from ..utils import progress, validation
 from .base import LinearPredictor
 from .binary import BinaryClassifier
-from .data import by_blocks, dense_inputs
+from .inputs import by_blocks, dense_inputs
 
 Array = NDArray[Any]
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_X_y
 
-from .data.noisy_copies import NoisyCopies, noisy_rows
-from .data.parallel import RowSource
-from .families.linear.model import LinearModel
-from .models.base import LinearPredictor
-from .models.delegation import Delegating, weights_for
-from .utils import validation
+from ..data.noisy_copies import NoisyCopies, noisy_rows
+from ..data.parallel import RowSource
+from ..families.linear.model import LinearModel
+from ..utils import validation
+from .base import LinearPredictor
+from .meta import Delegating, weights_for
 
 Array = NDArray[Any]
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .families.autodiff.derivatives import Derivatives
-from .families.autodiff.frameworks import NAMES, Framework, framework_of, load, to_numpy
-from .families.autodiff.model import AutodiffModel
-from .families.autodiff.parameters import arrays_of, flatten
-from .utils import validation
+from ..families.autodiff.derivatives import Derivatives
+from ..families.autodiff.frameworks import NAMES, Framework, framework_of, load, to_numpy
+from ..families.autodiff.model import AutodiffModel
+from ..families.autodiff.parameters import arrays_of, flatten
+from ..utils import validation
 
 Array = NDArray[Any]
 
