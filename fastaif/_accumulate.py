@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
+from .adapters.describe import describe, refuse_other_columns
 from .conclusion import conclude
 from .data.parallel import RowSource
 from .data.sources import opened
@@ -21,7 +22,6 @@ from .families.kernel.model import KernelModel
 from .families.linear.model import LinearModel
 from .families.network.problem import NetworkProblem
 from .intervals import BootstrapDraws
-from .models.adapters import describe, refuse_other_columns
 from .models.differentiable import DifferentiableModel
 from .models.smoothing import RandomizedSmoothing
 from .results import InfluenceResult

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from .adapters.describe import describe, refuse_other_columns
 from .bases.expansion import Expansion
 from .data.parallel import RowSource
 from .data.sources import LazyRows, opened
@@ -26,7 +27,6 @@ from .families.linear.problem import LinearProblem
 from .families.network.model import NetworkModel
 from .families.network.problem import NetworkProblem
 from .families.problem import InfluenceProblem
-from .models.adapters import describe, refuse_other_columns
 from .models.differentiable import DifferentiableModel
 from .models.inputs import columns_of_fit
 from .models.smoothing import RandomizedSmoothing, rebuild_around

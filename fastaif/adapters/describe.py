@@ -13,12 +13,12 @@ from sklearn.pipeline import Pipeline
 from ..bases.expansion import Expansion, make_expansion
 from ..families.kernel.model import KernelModel
 from ..families.linear.model import LinearModel
-from .basis import BasisModel
-from .kernel_adapters import describe_kernel, is_kernel_model
-from .network import Network
-from .network_adapters import describe_network
+from ..models.basis import BasisModel
+from ..models.network import Network
+from .kernel import describe_kernel, is_kernel_model
+from .linear import READERS
+from .network import describe_network
 from .pipelines import Preprocessing, require_fitted, split
-from .readers import READERS
 
 Array = NDArray[Any]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from ..families.network.model import NetworkModel, parameter_names, penalized_entries
-from .network import Network
+from ..models.network import Network
 from .pipelines import Preprocessing, require_fitted
 
 Array = NDArray[Any]

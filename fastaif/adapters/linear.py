@@ -14,9 +14,9 @@ from sklearn import linear_model as sk
 
 from ..data.parallel import Encoder
 from ..losses import Loss
-from . import linear as ours
-from .basis import BasisModel, BasisRegression, QuadraticRegression
-from .labels import as_float, as_nonnegative, sign_encoder
+from ..models import linear as ours
+from ..models.basis import BasisModel, BasisRegression, QuadraticRegression
+from ..models.labels import as_float, as_nonnegative, sign_encoder
 
 Parts = tuple[str, Loss, Callable[[float], float], Encoder]
 
