@@ -22,7 +22,10 @@ from ._robust import robust_fit as robust_fit
 from ._selection import WithInfluence as WithInfluence
 from ._selection import sensitivity_scorer as sensitivity_scorer
 from ._sensitivity import sensitivity as sensitivity
-from .intervals import BootstrapDraws as BootstrapDraws
+from .influence.intervals import BootstrapDraws as BootstrapDraws
+from .influence.result import InfluenceResult as InfluenceResult
+from .influence.verification import RobustFit as RobustFit
+from .influence.verification import Verification as Verification
 from .models.basis import BasisRegression as BasisRegression
 from .models.basis import QuadraticRegression as QuadraticRegression
 from .models.differentiable import DifferentiableModel as DifferentiableModel
@@ -34,9 +37,6 @@ from .models.linear import PoissonRegression as PoissonRegression
 from .models.network import MLPClassification as MLPClassification
 from .models.network import MLPRegression as MLPRegression
 from .models.smoothing import RandomizedSmoothing as RandomizedSmoothing
-from .results import InfluenceResult as InfluenceResult
 from .utils.warnings import InfluenceWarning as InfluenceWarning
-from .verification import RobustFit as RobustFit
-from .verification import Verification as Verification
 
 __version__: str

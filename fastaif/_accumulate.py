@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
 from .adapters.describe import describe, refuse_other_columns
-from .conclusion import conclude
 from .data.parallel import RowSource
 from .data.sources import opened
 from .families.finite_sum.compatibility import refuse_unlike
@@ -21,13 +20,14 @@ from .families.finite_sum.totals import Totals, add_rows, needs_rows, without_ro
 from .families.kernel.model import KernelModel
 from .families.linear.model import LinearModel
 from .families.network.problem import NetworkProblem
-from .intervals import BootstrapDraws
+from .influence.compute import conclude
+from .influence.intervals import BootstrapDraws
+from .influence.result import InfluenceResult
+from .influence.verification import Verification
 from .models.differentiable import DifferentiableModel
 from .models.smoothing import RandomizedSmoothing
-from .results import InfluenceResult
 from .solvers.limits import cholesky_fits
 from .utils import validation
-from .verification import Verification
 
 Array = NDArray[Any]
 

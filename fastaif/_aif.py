@@ -10,11 +10,11 @@ import numpy as np
 
 from ._accumulate import InfluenceAccumulator
 from ._arguments import prepare
-from .conclusion import conclude
 from .data.sources.blocks import ahead, as_block, is_one_shot, refuse_weights
 from .families.autodiff.problem import AutodiffProblem
 from .families.problem import InfluenceProblem
-from .results import InfluenceResult
+from .influence.compute import conclude
+from .influence.result import InfluenceResult
 from .utils import validation
 
 

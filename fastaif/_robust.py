@@ -10,9 +10,9 @@ from .families.adversary import refuse_unknown_maximum, solve_by_pgd, solve_robu
 from .families.linear.attack import PgdSettings
 from .families.linear.problem import LinearProblem
 from .families.problem import InfluenceProblem
+from .influence.verification import RobustFit, make_robust_fit, warn_if_unsolved
 from .passes import checkpoint as checkpoints
 from .utils import progress, validation
-from .verification import RobustFit, make_robust_fit, warn_if_unsolved
 
 
 def robust_fit(

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._aif import aif
 from ._arguments import evaluation_rows, locating
+from .influence.result import InfluenceResult
 from .models.meta import Delegating, weights_for
-from .results import InfluenceResult
 from .utils import validation
 from .utils.warnings import RangeWarning
 

@@ -13,8 +13,8 @@ from ._arguments import evaluation_rows, locating, prepare
 from .data.parallel import RowSource
 from .families.adversary import solve_robust
 from .families.problem import InfluenceProblem
+from .influence.verification import warn_if_unsolved
 from .utils import validation
-from .verification import warn_if_unsolved
 
 Array = NDArray[Any]
 

@@ -21,8 +21,8 @@ from ._cli_models import KERNELS, MODELS
 
 if TYPE_CHECKING:
     from ._cli_data import Table
-    from .results import InfluenceResult
-    from .verification import Verification
+    from .influence.result import InfluenceResult
+    from .influence.verification import Verification
 
 _EXPERIMENTS = (
     "figure1", "figure2a", "figure2b", "theorem_5_1", "theorem_5_2", "corollary_5_1",

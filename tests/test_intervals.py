@@ -21,10 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
-from fastaif import inference
 from fastaif._compute import _elementary, get
 from fastaif.data import parallel as streaming
 from fastaif.families.linear import bootstrap as linear_bootstrap
+from fastaif.influence import bootstrap as inference
 from fastaif.utils import validation as _validate
 
 ALPHA = 0.02

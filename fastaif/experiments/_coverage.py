@@ -20,7 +20,7 @@ from ._result import Experiment
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..results import InfluenceResult
+    from ..influence.result import InfluenceResult
 
 Array = NDArray[Any]
 

@@ -17,8 +17,8 @@ from ..reports import text
 from ..utils import validation
 
 if TYPE_CHECKING:
-    from ..results import InfluenceResult
-    from ..verification import Verification
+    from ..influence.result import InfluenceResult
+    from ..influence.verification import Verification
 
 Array = NDArray[Any]
 

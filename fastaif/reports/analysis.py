@@ -15,8 +15,8 @@ from ..families.kernel.model import KernelModel
 from . import text as report
 
 if TYPE_CHECKING:
-    from ..results import InfluenceResult
-    from ..verification import Verification
+    from ..influence.result import InfluenceResult
+    from ..influence.verification import Verification
 
 _WIDTH = 79
 _MOSTLY_WRONG = 0.5

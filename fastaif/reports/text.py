@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..results import InfluenceResult
+    from ..influence.result import InfluenceResult
 
 Array = NDArray[Any]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from .data.parallel import blas_for_solves
-from .families.autodiff.problem import AutodiffProblem
-from .families.basis.problem import BasisProblem
-from .families.problem import InfluenceProblem
-from .results import InfluenceResult
-from .utils import progress
-from .utils.warnings import (
+from ..data.parallel import blas_for_solves
+from ..families.autodiff.problem import AutodiffProblem
+from ..families.basis.problem import BasisProblem
+from ..families.problem import InfluenceProblem
+from ..utils import progress
+from ..utils.warnings import (
     SolverWarning,
     StationarityWarning,
     TieWarning,
     ZeroGradientWarning,
     warn,
 )
+from .result import InfluenceResult
 
 _STATIONARITY = 0.01  # of a standard error
 _KINKED = 0.2  # of the samples

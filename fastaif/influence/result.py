@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import evaluation_rows, locating
-from .families.kinks import Kinks
-from .families.linear.prediction_error import departure
-from .families.problem import InfluenceProblem
+from .._arguments import evaluation_rows, locating
+from ..families.kinks import Kinks
+from ..families.linear.prediction_error import departure
+from ..families.problem import InfluenceProblem
+from ..reports import text
+from ..utils import validation
+from ..utils.warnings import FlipWarning, RangeWarning, warn
 from .intervals import Intervals
-from .reports import text
-from .utils import validation
-from .utils.warnings import FlipWarning, RangeWarning, warn
 from .verification import Verification, verify_influence
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ class InfluenceResult(Intervals):
 
         Returns the matplotlib axes.
         """
-        from .plotting.results import plot_influence
+        from ..plotting.results import plot_influence
 
         return plot_influence(self, eps, ax, level=level, **options)
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .families.adversary import RobustSolution, robust_gain, solve_robust
-from .families.problem import InfluenceProblem
-from .utils import progress
-from .utils.warnings import SolverWarning, warn
+from ..families.adversary import RobustSolution, robust_gain, solve_robust
+from ..families.problem import InfluenceProblem
+from ..utils import progress
+from ..utils.warnings import SolverWarning, warn
 
 Array = NDArray[Any]
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import inference
-from .families.problem import InfluenceProblem
-from .utils import validation
-from .utils.arrays import read_only
+from ..families.problem import InfluenceProblem
+from ..utils import validation
+from ..utils.arrays import read_only
+from . import bootstrap
 
 Array = NDArray[Any]
 
@@ -110,7 +110,7 @@ class Intervals:
         seed = self._own_seed if random_state is None else validation.seed(random_state)
         kept, key = self._kept_draws, (draws, seed)
         if key not in kept:
-            found = inference.bootstrap(self.problem, draws, seed)
+            found = bootstrap.bootstrap(self.problem, draws, seed)
             kept[key] = BootstrapDraws(*map(read_only, found))
         return kept[key]
 
@@ -145,12 +145,12 @@ class Intervals:
             draws = getattr(self.bootstrap(n_draws, random_state), of)
             errors = draws.std(axis=0, ddof=1)
         else:
-            inference.refuse_without_population(self.problem)
+            bootstrap.refuse_without_population(self.problem)
             zeta, rows = self.per_sample(), self.problem.evaluation
             if of == "sensitivity_coefficient":
                 curvature = self.problem.evaluate(self.params, rows).hessian
                 zeta = (zeta @ (curvature @ self.influence))[:, None]
-            errors = inference.clt_errors(zeta, rows)
+            errors = bootstrap.clt_errors(zeta, rows)
         return errors if of == "influence" else float(np.squeeze(errors))
 
     def conf_int(

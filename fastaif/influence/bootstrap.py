@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .data.parallel import RowSource, blas_for_solves
-from .families.kernel.problem import GramProblem
-from .families.linear.bootstrap import draw_weights, linear_replicates
-from .families.linear.problem import LinearProblem
-from .families.problem import InfluenceProblem, Replicates, failed_draw
+from ..data.parallel import RowSource, blas_for_solves
+from ..families.kernel.problem import GramProblem
+from ..families.linear.bootstrap import draw_weights, linear_replicates
+from ..families.linear.problem import LinearProblem
+from ..families.problem import InfluenceProblem, Replicates, failed_draw
 
 Array = NDArray[Any]
 
