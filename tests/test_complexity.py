@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
-from fastaif import _complexity
+from fastaif.api import complexity as _complexity
 from fastaif.utils.warnings import FlipWarning
 
 ALPHAS = [100.0, 10.0, 2.0]

@@ -10,8 +10,8 @@ from naive import basis as twin
 from naive import basis_attack
 
 import fastaif as fa
-from fastaif._arguments import prepare
 from fastaif._compute import get
+from fastaif.api.prepare import prepare
 from fastaif.families.basis.extremes import Extremes
 from fastaif.families.basis.robust_objective import RobustObjective
 from fastaif.families.basis.smooth_extremes import SmoothExtremes

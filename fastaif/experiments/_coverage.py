@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._aif import aif
+from ..api.aif import aif
 from ..data.parallel import single_threaded_blas
 from ..norms import dual_direction, lp_norm
 from ..reports import text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._aif import aif
+from ..api.aif import aif
 from ..kernels.functions import NTK
 from ..reports import text
 from ..utils import validation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._aif import aif
+from ..api.aif import aif
 from ..data.parallel import single_threaded_blas
 from ..utils import validation
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import theory
-from .._aif import aif
+from ..api.aif import aif
 from ..bases import builtin
 from ..data.parallel import single_threaded_blas
 from ..reports import text

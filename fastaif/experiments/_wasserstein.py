@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .._aif import aif
-from .._robust import robust_fit
+from ..api.aif import aif
+from ..api.robust_fit import robust_fit
 from ..families.finite_sum.problem import SumProblem
 from ..reports import text
 from ..utils import validation

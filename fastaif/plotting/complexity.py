@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .results import _new_figure
 
 if TYPE_CHECKING:
-    from .._complexity import ComplexityCurve
+    from ..api.complexity import ComplexityCurve
 
 Array = NDArray[Any]
 

@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
-from .adapters.describe import describe, refuse_other_columns
-from .data.parallel import RowSource
-from .data.sources import opened
-from .families.finite_sum.compatibility import refuse_unlike
-from .families.finite_sum.problem import SumProblem
-from .families.finite_sum.totals import Totals, add_rows, needs_rows, without_rows
-from .families.kernel.model import KernelModel
-from .families.linear.model import LinearModel
-from .families.network.problem import NetworkProblem
-from .influence.compute import conclude
-from .influence.intervals import BootstrapDraws
-from .influence.result import InfluenceResult
-from .influence.verification import Verification
-from .models.differentiable import DifferentiableModel
-from .models.smoothing import RandomizedSmoothing
-from .solvers.limits import cholesky_fits
-from .utils import validation
+from ..adapters.describe import describe, refuse_other_columns
+from ..data.parallel import RowSource
+from ..data.sources import opened
+from ..families.finite_sum.compatibility import refuse_unlike
+from ..families.finite_sum.problem import SumProblem
+from ..families.finite_sum.totals import Totals, add_rows, needs_rows, without_rows
+from ..families.kernel.model import KernelModel
+from ..families.linear.model import LinearModel
+from ..families.network.problem import NetworkProblem
+from ..influence.compute import conclude
+from ..influence.intervals import BootstrapDraws
+from ..influence.result import InfluenceResult
+from ..influence.verification import Verification
+from ..models.differentiable import DifferentiableModel
+from ..models.smoothing import RandomizedSmoothing
+from ..solvers.limits import cholesky_fits
+from ..utils import validation
+from .prepare import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
 
 Array = NDArray[Any]
 

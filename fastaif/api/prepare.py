@@ -12,28 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .adapters.describe import describe, refuse_other_columns
-from .bases.expansion import Expansion
-from .data.parallel import RowSource
-from .data.sources import LazyRows, opened
-from .families.autodiff.model import AutodiffModel
-from .families.autodiff.problem import AutodiffProblem
-from .families.basis.problem import BasisProblem
-from .families.finite_sum.problem import SumProblem
-from .families.kernel.model import KernelModel
-from .families.kernel.problem import GramProblem
-from .families.linear.model import LinearModel
-from .families.linear.problem import LinearProblem
-from .families.network.model import NetworkModel
-from .families.network.problem import NetworkProblem
-from .families.problem import InfluenceProblem
-from .models.differentiable import DifferentiableModel
-from .models.inputs import columns_of_fit
-from .models.smoothing import RandomizedSmoothing, rebuild_around
-from .solvers.limits import LARGEST_AUTODIFF, cholesky_fits
-from .threat.ball import Ball, make_ball
-from .threat.budget import Sharing
-from .utils import validation
+from ..adapters.describe import describe, refuse_other_columns
+from ..bases.expansion import Expansion
+from ..data.parallel import RowSource
+from ..data.sources import LazyRows, opened
+from ..families.autodiff.model import AutodiffModel
+from ..families.autodiff.problem import AutodiffProblem
+from ..families.basis.problem import BasisProblem
+from ..families.finite_sum.problem import SumProblem
+from ..families.kernel.model import KernelModel
+from ..families.kernel.problem import GramProblem
+from ..families.linear.model import LinearModel
+from ..families.linear.problem import LinearProblem
+from ..families.network.model import NetworkModel
+from ..families.network.problem import NetworkProblem
+from ..families.problem import InfluenceProblem
+from ..models.differentiable import DifferentiableModel
+from ..models.inputs import columns_of_fit
+from ..models.smoothing import RandomizedSmoothing, rebuild_around
+from ..solvers.limits import LARGEST_AUTODIFF, cholesky_fits
+from ..threat.ball import Ball, make_ball
+from ..threat.budget import Sharing
+from ..utils import validation
 
 Array = NDArray[Any]
 Model = LinearModel | KernelModel | AutodiffModel

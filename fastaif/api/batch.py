@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from ._compute import get
-from .bases.builtin import Linear
+from .._compute import _types as c
+from .._compute import get
+from ..bases.builtin import Linear
+from ..data import parallel
+from ..losses import Loss
+from ..models.labels import as_float, as_nonnegative, check_two_classes, sign_encoder
+from ..models.linear import HuberRegression, LinearRegression, LogisticRegression, PoissonRegression
+from ..threat.ball import Ball, make_ball
+from ..utils import validation
+from ..utils.arrays import read_only
 from .batch_rows import BatchRows, batch_rows
-from .data import parallel
-from .losses import Loss
-from .models.labels import as_float, as_nonnegative, check_two_classes, sign_encoder
-from .models.linear import (
-    HuberRegression,
-    LinearRegression,
-    LogisticRegression,
-    PoissonRegression,
-)
-from .threat.ball import Ball, make_ball
-from .utils import validation
-from .utils.arrays import read_only
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from . import _compute
-from .data.parallel import default_threads
-from .utils import validation
+from .. import _compute
+from ..data.parallel import default_threads
+from ..utils import validation
 
 _PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "pandas", "matplotlib")
 
 
 def show_config() -> None:
     """Print versions, the backend of each operation, threads and BLAS libraries."""
-    from . import __version__
+    from .. import __version__
 
     lines = [f"fastaif {__version__}", f"python {platform.python_version()} ({sys.platform})"]
     for package in _PACKAGES:
@@ -71,11 +71,11 @@ def set_backend(name: str) -> None:
 
 def warmup() -> None:
     """Compile, or load from the disk cache, every operation for float64 and float32."""
-    from ._aif import aif
-    from ._attack import attack
-    from .models.basis import QuadraticRegression
-    from .models.linear import LinearRegression
-    from .models.smoothing import RandomizedSmoothing
+    from ..models.basis import QuadraticRegression
+    from ..models.linear import LinearRegression
+    from ..models.smoothing import RandomizedSmoothing
+    from .aif import aif
+    from .attack import attack
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 3))
@@ -95,9 +95,9 @@ def warmup() -> None:
 
 def _warm_up_networks(X: Any, y: Any) -> None:
     """A fit, its influence with shares and kinks, and attacks: every operation of networks."""
-    from ._aif import aif
-    from ._attack import attack
-    from .models.network import MLPRegression
+    from ..models.network import MLPRegression
+    from .aif import aif
+    from .attack import attack
 
     model = MLPRegression(hidden=2, alpha=0.1, random_state=0).fit(X, y)
     for dtype in (np.float64, np.float32):

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ._accumulate import InfluenceAccumulator
-from ._arguments import prepare
-from .data.sources.blocks import ahead, as_block, is_one_shot, refuse_weights
-from .families.autodiff.problem import AutodiffProblem
-from .families.problem import InfluenceProblem
-from .influence.compute import conclude
-from .influence.result import InfluenceResult
-from .utils import validation
+from ..data.sources.blocks import ahead, as_block, is_one_shot, refuse_weights
+from ..families.autodiff.problem import AutodiffProblem
+from ..families.problem import InfluenceProblem
+from ..influence.compute import conclude
+from ..influence.result import InfluenceResult
+from ..utils import validation
+from .accumulator import InfluenceAccumulator
+from .prepare import prepare
 
 
 def aif(

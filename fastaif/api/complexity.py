@@ -13,9 +13,9 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
-from ._selection import WithInfluence, fitted_influence, last_step, priced
-from .utils import validation
-from .utils.warnings import FlipWarning, warn
+from ..utils import validation
+from ..utils.warnings import FlipWarning, warn
+from .model_selection import WithInfluence, fitted_influence, last_step, priced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ class ComplexityCurve:
 
     def plot(self, figure: Any = None) -> Any:
         """Draw loss and sensitivity against complexity; returns the matplotlib figure."""
-        from .plotting.complexity import plot_complexity
+        from ..plotting.complexity import plot_complexity
 
         return plot_complexity(self, figure)
 

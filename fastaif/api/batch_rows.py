@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types as c
-from .data.parallel import Encoder
-from .utils import validation
-from .utils.arrays import read_only
+from .._compute import _types as c
+from ..data.parallel import Encoder
+from ..utils import validation
+from ..utils.arrays import read_only
 
 Array = NDArray[Any]
 

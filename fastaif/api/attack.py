@@ -9,32 +9,32 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import locating, prepare
-from ._compute import _types as c
-from .data.sources import LazyRows
-from .families.adversary import by_rows, has_exact_attacks, refuse_unknown_maximum
-from .families.autodiff.attack import attack_by_steps
-from .families.autodiff.problem import AutodiffProblem
-from .families.basis.attack import attack_by_ascent, attack_exactly
-from .families.basis.problem import BasisProblem
-from .families.basis.robust import adversarial_mean
-from .families.finite_sum.problem import SumProblem
-from .families.kernel.attack import attack_together, loss_together
-from .families.kernel.problem import GramProblem
-from .families.linear.attack import PgdSettings, closed_form, projected_ascent
-from .families.linear.problem import LinearProblem
-from .families.linear.shared_attack import attack_shared, shared_loss
-from .families.network.attack import ascend
-from .families.network.problem import NetworkProblem
-from .families.problem import InfluenceProblem, number
-from .families.shared_ascent import (
+from .._compute import _types as c
+from ..data.sources import LazyRows
+from ..families.adversary import by_rows, has_exact_attacks, refuse_unknown_maximum
+from ..families.autodiff.attack import attack_by_steps
+from ..families.autodiff.problem import AutodiffProblem
+from ..families.basis.attack import attack_by_ascent, attack_exactly
+from ..families.basis.problem import BasisProblem
+from ..families.basis.robust import adversarial_mean
+from ..families.finite_sum.problem import SumProblem
+from ..families.kernel.attack import attack_together, loss_together
+from ..families.kernel.problem import GramProblem
+from ..families.linear.attack import PgdSettings, closed_form, projected_ascent
+from ..families.linear.problem import LinearProblem
+from ..families.linear.shared_attack import attack_shared, shared_loss
+from ..families.network.attack import ascend
+from ..families.network.problem import NetworkProblem
+from ..families.problem import InfluenceProblem, number
+from ..families.shared_ascent import (
     attack_autodiff,
     attack_basis,
     attack_gram,
     attack_network,
     loss_gram,
 )
-from .utils import validation
+from ..utils import validation
+from .prepare import locating, prepare
 
 Array = NDArray[Any]
 
