@@ -46,7 +46,7 @@ def make_estimator(
 
 
 def _kernel(name: str, gamma: float | None, n_features: int) -> Any:
-    from .kernels import functions
+    from ..kernels import functions
 
     if name in ("linear", "ntk"):
         if gamma is not None:

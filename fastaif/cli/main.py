@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from . import __version__
-from ._cli_models import KERNELS, MODELS
+from .. import __version__
+from .models import KERNELS, MODELS
 
 if TYPE_CHECKING:
-    from ._cli_data import Table
-    from .influence.result import InfluenceResult
-    from .influence.verification import Verification
+    from ..influence.result import InfluenceResult
+    from ..influence.verification import Verification
+    from .data import Table
 
 _EXPERIMENTS = (
     "figure1", "figure2a", "figure2b", "theorem_5_1", "theorem_5_2", "corollary_5_1",
@@ -71,7 +71,7 @@ def _collected_notes() -> Iterator[list[str]]:
     """The warnings about models and results, as a list; any other passes."""
     from sklearn.exceptions import ConvergenceWarning
 
-    from . import InfluenceWarning
+    from .. import InfluenceWarning
 
     ours = (InfluenceWarning, ConvergenceWarning)
     notes: list[str] = []
@@ -185,9 +185,9 @@ def analyze(
     DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
     scikit-learn's sets: diabetes (default), breast_cancer.
     """
-    from ._cli_models import default_eps, notes_on
-    from .plotting.results import bare_figure, plot_report
-    from .reports.analysis import far_off, report_json, report_text
+    from ..plotting.results import bare_figure, plot_report
+    from ..reports.analysis import far_off, report_json, report_text
+    from .models import default_eps, notes_on
 
     if output == "auto":
         output = "table" if out is not None or sys.stdout.isatty() else "json"
@@ -234,8 +234,8 @@ def _influence(
 
     import fastaif
 
-    from ._cli_data import load_table
-    from ._cli_models import make_estimator
+    from .data import load_table
+    from .models import make_estimator
 
     table = load_table(data, target, weights, labels=model == "logistic")
     estimator = make_estimator(model, alpha, kernel, gamma, table.X.shape[1])
@@ -275,8 +275,8 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
     EXPERIMENT is figure1, figure2a, figure2b, theorem_5_1, theorem_5_2, corollary_5_1,
     theorem_5_3, theorem_5_4, ntk_depth, wasserstein or coverage.
     """
-    from . import experiments
-    from .plotting.results import bare_figure
+    from .. import experiments
+    from ..plotting.results import bare_figure
 
     with _plain_errors():
         figure = bare_figure()  # first: what is missing should be missed before the work
@@ -292,6 +292,6 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
 @main.command()
 def config() -> None:
     """Print versions, backends and threads."""
-    from . import show_config
+    from .. import show_config
 
     show_config()
