@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import _types
+from ._compute import types
 
 Array = NDArray[Any]
 _CODES = {
-    "squared_error": _types.SQUARED_ERROR,
-    "logistic": _types.LOGISTIC,
-    "poisson": _types.POISSON,
-    "huber": _types.HUBER,
+    "squared_error": types.SQUARED_ERROR,
+    "logistic": types.LOGISTIC,
+    "poisson": types.POISSON,
+    "huber": types.HUBER,
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from makers import DELTA, LOSS
 from naive import losses, norms
 
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 from fastaif.bases import Linear
 from fastaif.data.parallel import RowSource
 from fastaif.losses import Loss

@@ -9,7 +9,7 @@ import pytest
 from makers import assert_close
 
 import fastaif as fa
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 from fastaif.bases import Custom, Fourier, Powers, Quadratic
 from fastaif.bases.expansion import Expansion
 from fastaif.data.parallel import RowSource

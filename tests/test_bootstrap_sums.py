@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from naive import bootstrap as twin
 
-from fastaif._compute import _types as c
 from fastaif._compute import get
+from fastaif._compute import types as c
 
 SEED, DELTA = (3 << 34) + 11, 0.7
 LOSSES = {

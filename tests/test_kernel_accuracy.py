@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import fastaif as fa
-from fastaif._compute import _types as c
 from fastaif._compute import get
+from fastaif._compute import types as c
 from fastaif.kernels.pairs import Pairs
 
 mp = pytest.importorskip("mpmath", reason="the truth is computed with mpmath")

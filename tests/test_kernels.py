@@ -15,8 +15,8 @@ from sklearn.gaussian_process.kernels import Matern as GaussianProcessMatern
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 
 import fastaif as fa
-from fastaif._compute import _types as c
 from fastaif._compute import get
+from fastaif._compute import types as c
 from fastaif.kernels import NTK, RBF, Linear, Matern, Polynomial
 
 APART = -(1 << 60)

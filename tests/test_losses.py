@@ -9,7 +9,7 @@ import pytest
 from makers import about
 from naive import losses as twin
 
-from fastaif._compute import _types
+from fastaif._compute import types as _types
 from fastaif._compute._inline import end_gap, point_loss
 from fastaif.losses import Loss
 

@@ -10,7 +10,7 @@ import pytest
 from makers import make
 from sums import ALL, assert_same_bits, assert_sums, naive_sums, sweep
 
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 from fastaif.bases import Linear
 from fastaif.losses import Loss
 from fastaif.threat.ball import make_ball

@@ -8,8 +8,8 @@ from makers import LOSS, make
 
 import fastaif as fa
 from fastaif import bases
-from fastaif._compute import _types as c
 from fastaif._compute import get
+from fastaif._compute import types as c
 from fastaif.passes import basis as _basis_sums
 from fastaif.passes import fourth_moments as moments
 

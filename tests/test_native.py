@@ -12,7 +12,7 @@ import pytest
 from conftest import native_or_skip
 
 from fastaif import _compute
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 
 LOSSES = {"squared_error": 0, "logistic": 1, "poisson": 2, "huber": 3}
 NEEDS = {

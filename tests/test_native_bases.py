@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastaif import _compute
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 
 BASES = {"quadratic": c.QUADRATIC, "powers": c.POWERS, "fourier": c.FOURIER}
 LOSSES = [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_native_bases import assert_sums, both, empty_sums, make_rows
 
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 
 ACTIVATIONS = {"tanh": c.TANH, "softplus": c.SOFTPLUS, "gelu": c.GELU}
 LOSSES = [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastaif import _compute
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 
 SEED = (5 << 33) + 7
 BALLS = [1.0, 1.3, 2.0, 3.7, np.inf]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastaif import _compute
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 
 KERNELS = {
     "rbf": c.Kernel(c.RBF, 1, 0.4, 0.0, 1),

@@ -8,8 +8,8 @@ from makers import ORDERS, about, make
 from naive import linear as twin
 from sums import ALL, assert_same_bits, assert_sums, naive_sums, sweep
 
-from fastaif._compute import _types as c
 from fastaif._compute import get
+from fastaif._compute import types as c
 from fastaif.bases import Linear
 from fastaif.data import parallel as streaming
 from fastaif.threat.ball import make_ball

@@ -12,7 +12,7 @@ from makers import DELTA, LOSS, about, make, make_clear
 from naive import losses
 from sums import ALL, sweep
 
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 
 KAPPAS = [1e-3, 0.1, 0.7]
 

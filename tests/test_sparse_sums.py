@@ -9,7 +9,7 @@ from test_native_bases import assert_sums, empty_sums, make_rows
 
 import fastaif as fa
 from fastaif import _compute
-from fastaif._compute import _types as c
+from fastaif._compute import types as c
 from fastaif.data.sources.sparse import SparseRows
 from fastaif.passes import linear as _sums
 

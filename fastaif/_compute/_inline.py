@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ._jit import FAST, STRICT, operation
-from ._types import HUBER, LOGISTIC, POISSON, SQUARED_ERROR
+from .types import HUBER, LOGISTIC, POISSON, SQUARED_ERROR
 
 _TINY, _HUGE = 1e-290, 1e290
 

@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from ._jit import FAST, STRICT, operation
-from ._types import POWERS, QUADRATIC
+from .types import POWERS, QUADRATIC
 
 
 @operation(fastmath=FAST)

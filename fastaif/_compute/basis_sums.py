@@ -19,7 +19,11 @@ import numpy as np
 from ._blas import add_gram_of_columns
 from ._inline import row_norm
 from ._jit import FAST, STRICT, operation
-from ._types import (
+from .basis_features import add_moves, basis_features, basis_gradients
+from .row_geometry import attack_directions
+from .shared_budgets import share_budgets
+from .stages import add_row_scalars, slopes
+from .types import (
     NEED_GRADIENT,
     NEED_HESSIAN,
     NEED_MIXED,
@@ -36,10 +40,6 @@ from ._types import (
     Block,
     Directions,
 )
-from .basis_features import add_moves, basis_features, basis_gradients
-from .row_geometry import attack_directions
-from .shared_budgets import share_budgets
-from .stages import add_row_scalars, slopes
 
 _BLOCK_DOUBLES = 49152  # 384 KiB
 _FEWEST_ROWS, _MOST_ROWS = 256, 2048

@@ -11,7 +11,6 @@ import numpy as np
 from ._blas import add_leading_product
 from ._inline import point_loss
 from ._jit import STRICT, operation
-from ._types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, N_DRAW_SCALARS
 from .bootstrap_sums import (
     BLOCK,
     PRODUCTS_UP_TO,
@@ -22,6 +21,7 @@ from .bootstrap_sums import (
     write_weights,
 )
 from .stages import dot_rows
+from .types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, N_DRAW_SCALARS
 
 
 @operation(fastmath=STRICT)

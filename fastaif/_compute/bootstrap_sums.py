@@ -24,15 +24,7 @@ from ._elementary import exp_of_negative, negative_log
 from ._inline import point_loss
 from ._jit import FAST, STRICT, operation
 from ._philox import BOOTSTRAP_WEIGHTS, fill_uniforms
-from ._types import (
-    D_NORM,
-    D_SLOPE,
-    D_WEIGHT,
-    D_YARDSTICK,
-    LOGISTIC,
-    NEED_HESSIAN,
-    SQUARED_ERROR,
-)
+from .types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, LOGISTIC, NEED_HESSIAN, SQUARED_ERROR
 
 BLOCK = 128
 PRODUCTS_UP_TO = 40  # columns

@@ -22,8 +22,8 @@ import math
 import numpy as np
 
 from ._jit import FAST, STRICT, operation
-from ._types import MATERN_3_2, NTK, POLYNOMIAL, RBF
 from .kernel_angles import WIDTH, angle_tile
+from .types import MATERN_3_2, NTK, POLYNOMIAL, RBF
 
 # --- kernels of the distance ---------------------------------------------------------------
 

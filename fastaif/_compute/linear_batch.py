@@ -15,7 +15,9 @@ import numpy as np
 
 from ._inline import row_direction, row_norm
 from ._jit import STRICT, operation
-from ._types import (
+from .linear_sums import linear_sums
+from .solve_draws import factor_one, solve_one
+from .types import (
     EMPTY,
     FLAT,
     FOUND,
@@ -49,8 +51,6 @@ from ._types import (
     Rows,
     Sums,
 )
-from .linear_sums import linear_sums
-from .solve_draws import factor_one, solve_one
 
 _NEED = NEED_GRADIENT | NEED_HESSIAN | NEED_LOSS | NEED_YARDSTICK
 _TOL, _EXACT = 1e-12, 1e-14  # of the gradient, relative to its yardstick

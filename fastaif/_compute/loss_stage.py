@@ -18,7 +18,7 @@ import numpy as np
 
 from ._inline import end_gap, point_loss
 from ._jit import FAST, STRICT, operation
-from ._types import (
+from .types import (  # fmt: skip
     LOGISTIC,
     POISSON,
     S_F,
@@ -30,7 +30,7 @@ from ._types import (
     S_LOSS,
     S_WRONG,
     S_ZERO,
-)  # fmt: skip
+)
 
 
 @operation(fastmath=STRICT, inline=True)

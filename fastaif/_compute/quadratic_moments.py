@@ -18,9 +18,9 @@ import numpy as np
 
 from ._blas import add_product
 from ._jit import FAST, STRICT, operation
-from ._types import MOMENT_GROUP as GROUP
 from .basis_features import basis_features
 from .basis_sums import load_columns
+from .types import MOMENT_GROUP as GROUP
 
 _BLOCK_DOUBLES, _FEWEST_ROWS = 49152, 256
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from ._jit import STRICT, operation
-from ._types import S_MIXED, S_PEAK, S_POWER, TIED, V_FK, V_MIXED
+from .types import S_MIXED, S_PEAK, S_POWER, TIED, V_FK, V_MIXED
 
 
 @operation(fastmath=STRICT)

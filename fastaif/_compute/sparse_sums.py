@@ -10,7 +10,9 @@ import numpy as np
 
 from ._inline import row_norm
 from ._jit import STRICT, operation
-from ._types import (
+from .shared_budgets import share_budgets
+from .stages import add_row_scalars, slopes
+from .types import (
     EMPTY,
     NEED_GRADIENT,
     NEED_HESSIAN,
@@ -22,8 +24,6 @@ from ._types import (
     V_FF,
     V_FK,
 )
-from .shared_budgets import share_budgets
-from .stages import add_row_scalars, slopes
 
 _STRIP = 256  # rows
 

@@ -7,7 +7,8 @@ import math
 from ._blas import add_gram
 from ._inline import row_norm
 from ._jit import FAST, STRICT, operation
-from ._types import (
+from .loss_stage import general_slopes, logistic_slopes, squared_slopes
+from .types import (
     LOGISTIC,
     NEED_GRADIENT,
     NEED_HESSIAN,
@@ -24,7 +25,6 @@ from ._types import (
     V_FF,
     V_FK,
 )  # fmt: skip
-from .loss_stage import general_slopes, logistic_slopes, squared_slopes
 
 
 @operation(fastmath=FAST)

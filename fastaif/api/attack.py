@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
+from .._compute import types as c
 from ..data.sources import LazyRows
 from ..families.adversary import by_rows, has_exact_attacks, refuse_unknown_maximum
 from ..families.autodiff.attack import attack_by_steps

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
 from .._compute import get
+from .._compute import types as c
 from ..bases.builtin import Linear
 from ..data import parallel
 from ..losses import Loss

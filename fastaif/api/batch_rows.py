@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
+from .._compute import types as c
 from ..data.parallel import Encoder
 from ..utils import validation
 from ..utils.arrays import read_only

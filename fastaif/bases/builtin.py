@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
 from .._compute import get
+from .._compute import types as c
 from ..utils import validation
 from ..utils.arrays import columns_of, read_only
 from .custom import Custom

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
 from .._compute import get
+from .._compute import types as c
 from ..norms import conjugate, lp_norm
 from ..utils.arrays import read_only, shaped
 from .builtin import Custom, Fourier, Linear, Powers, Quadratic

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute._types import EMPTY, Rows
+from .._compute.types import EMPTY, Rows
 from ..utils import progress
 
 Array = NDArray[Any]

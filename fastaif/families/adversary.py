@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import _types as c
+from .._compute import types as c
 from ..data.parallel import single_threaded_blas
 from ..passes.linear import InfluenceSums
 from ..solvers.lbfgs import minimize_adversarial

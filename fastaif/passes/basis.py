@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._compute import _types as c
 from .._compute import get
+from .._compute import types as c
 from ..bases.builtin import Linear, Quadratic
 from ..bases.expansion import Expansion
 from ..data import parallel

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute._types import EMPTY
+from .._compute.types import EMPTY
 from ..data.parallel import RowSource
 from ..data.sources.dask import DaskRows
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute._types import MOMENT_GROUP
+from .._compute.types import MOMENT_GROUP
 
 Array = NDArray[Any]
 

@@ -8,8 +8,8 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from .._compute import _types as c
 from .._compute import get
+from .._compute import types as c
 from ..bases.expansion import Expansion
 from ..data import parallel
 from ..data.sources.sparse import SparseRows

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute._types import TIED
+from .._compute.types import TIED
 
 Array = NDArray[Any]
 

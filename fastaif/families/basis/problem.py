@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
+from ..._compute import types as c
 from ...bases.expansion import Expansion
 from ...bases.kernel_functions import KernelBasis
 from ...data.parallel import map_rows

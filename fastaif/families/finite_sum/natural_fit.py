@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
+from ..._compute import types as c
 from ...data import parallel
 from ...passes.hessian_products import hessian_products
 from ...passes.linear import Sweep

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
+from ..._compute import types as c
 from ...data.parallel import RowSource
 from ...passes import distributed
 from ...passes.linear import InfluenceSums, Sweep

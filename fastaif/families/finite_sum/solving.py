@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
+from ..._compute import types as c
 from ...data.parallel import RowSource, single_threaded_blas
 from ...passes.hessian_products import HessianProducts, hessian_products
 from ...passes.linear import InfluenceSums, Sweep

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
+from ..._compute import types as c
 from ...data.parallel import RowSource
 from ...passes.linear import InfluenceSums
 from ..basis.problem import BasisProblem

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
+from ..._compute import types as c
 from ...kernels.pairs import Gram, make_gram
 from ...passes.linear import Sweep
 from ..problem import InfluenceProblem

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
 from ..._compute import get
+from ..._compute import types as c
 from ...threat.ball import Ball
 from ...utils.arrays import columns_of, read_only
 

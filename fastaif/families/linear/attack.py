@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
 from ..._compute import get
+from ..._compute import types as c
 from ...data.parallel import map_rows
 from .problem import LinearProblem
 

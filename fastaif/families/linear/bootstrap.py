@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
 from ..._compute import backend_of, get
+from ..._compute import types as c
 from ...data import parallel
 from ...norms import dual_direction, lp_norm
 from ...solvers.cholesky import factorize

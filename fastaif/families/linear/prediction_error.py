@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
+from ..._compute import types as c
 from ...passes.distributed import client_for
 from ..problem import InfluenceProblem
 from .problem import LinearProblem

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
 from ..._compute import get
+from ..._compute import types as c
 from ...data.parallel import map_rows
 from ...utils.arrays import read_only
 from ..linear.attack import PgdSettings

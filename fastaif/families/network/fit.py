@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
+from ..._compute import types as c
 from ...data import parallel
 from ...passes.network import NetworkSweep
 from ...solvers.newton import Local, NewtonResult

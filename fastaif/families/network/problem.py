@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import _types as c
 from ..._compute import get
+from ..._compute import types as c
 from ...data.parallel import RowSource, map_rows
 from ...norms import lp_norm
 from ...passes.network import LARGEST_BEND, NetworkSweep

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute._types import NEED_HESSIAN
+from ..._compute.types import NEED_HESSIAN
 from ...data import parallel
 from ...solvers.cholesky import factorize
 from ...solvers.lbfgs import minimize_adversarial

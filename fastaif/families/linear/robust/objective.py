@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...._compute import _types as c
+from ...._compute import types as c
 from ....norms import lp_norm, smooth_norm
 from ....passes.linear import InfluenceSums, Sweep
 from ....solvers.newton import Local

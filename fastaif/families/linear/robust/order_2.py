@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...._compute import _types as c
+from ...._compute import types as c
 from ....passes.linear import InfluenceSums
 from .objective import RobustProblem
 
