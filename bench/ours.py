@@ -76,7 +76,7 @@ def figure2a(n_samples: int, n_repetitions: int, n_threads: int | None = None) -
 def figure2a_sample(n_samples: int, repetition: int) -> tuple[Array, Array]:
     """The inputs (10, n) and targets that `figure2a` drew in one of its repetitions."""
     from fastaif import _validate
-    from fastaif._compute.nested_powers import draw_powers
+    from fastaif._compute.numba_ops.nested_powers import draw_powers
 
     X, y, ones = np.empty((10, n_samples)), np.empty(n_samples), np.ones(10)
     draw_powers(_validate.seed(0), repetition, ones, ones, 0.1, X, y)

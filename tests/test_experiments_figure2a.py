@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 import fastaif as fa
-from fastaif._compute.nested_powers import draw_powers, nested_powers
+from fastaif._compute.numba_ops.nested_powers import draw_powers, nested_powers
 from fastaif.experiments import Figure2aResult, figure2a
 from fastaif.utils import validation as _validate
 

@@ -65,7 +65,7 @@ def test_the_second_process_compiles_nothing(tmp_path):
         "    import fastaif as fa; fa.set_backend('numba')\n"
         + ANSWER
         + """
-    from fastaif._compute.linear_sums import linear_sums
+    from fastaif._compute.numba_ops.linear_sums import linear_sums
     print(sum(linear_sums.stats.cache_misses.values()))
     """
     )

@@ -21,7 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
-from fastaif._compute import _elementary, get
+from fastaif._compute import get
+from fastaif._compute.numba_ops import elementary as _elementary
 from fastaif.data import parallel as streaming
 from fastaif.families.linear import bootstrap as linear_bootstrap
 from fastaif.influence import bootstrap as inference

@@ -10,7 +10,7 @@ from makers import about
 from naive import losses as twin
 
 from fastaif._compute import types as _types
-from fastaif._compute._inline import end_gap, point_loss
+from fastaif._compute.numba_ops.pointwise import end_gap, point_loss
 from fastaif.losses import Loss
 
 DELTAS = {"squared_error": 1.0, "logistic": 1.0, "poisson": 1.0, "huber": 1.3}

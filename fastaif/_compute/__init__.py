@@ -18,8 +18,8 @@ OPERATIONS = {
     "linear_sums": "linear_sums",
     "sparse_sums": "sparse_sums",
     "linear_batch": "linear_batch",
-    "linear_pgd": "linear_pgd",
-    "project_ball": "_inline",
+    "linear_pgd": "linear_ascent",
+    "project_ball": "pointwise",
     "nested_powers": "nested_powers",
     "raise_peak": "shared_budgets",
     "basis_sums": "basis_sums",
@@ -28,7 +28,7 @@ OPERATIONS = {
     "quadratic_moments": "quadratic_moments",
     "linear_products": "hessian_products",
     "basis_products": "hessian_products",
-    "random_rows": "_philox",
+    "random_rows": "philox",
     "basis_features": "basis_features",
     "basis_gradients": "basis_features",
     "basis_moves": "basis_features",
@@ -39,13 +39,13 @@ OPERATIONS = {
     "network_predictions": "network_rows",
     "network_moves": "network_rows",
     "network_shares": "network_rows",
-    "network_ascent": "network_pgd",
+    "network_ascent": "network_ascent",
     "kernel_tile": "kernel_tiles",
     "weighted_slopes": "kernel_contractions",
     "directional_tile": "kernel_contractions",
     "directional_sums": "kernel_contractions",
     "mirror": "kernel_contractions",
-    "standard_normals": "_philox",
+    "standard_normals": "philox",
     "bootstrap_weights": "bootstrap_sums",
     "bootstrap_start": "bootstrap_start",
     "bootstrap_sums": "bootstrap_sums",
@@ -104,4 +104,4 @@ def native() -> Any:
 
 @functools.cache
 def _numba_operation(name: str) -> Callable[..., Any]:
-    return getattr(importlib.import_module(f"{__name__}.{OPERATIONS[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.numba_ops.{OPERATIONS[name]}"), name)

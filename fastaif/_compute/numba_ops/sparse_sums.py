@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._inline import row_norm
-from ._jit import STRICT, operation
-from .shared_budgets import share_budgets
-from .stages import add_row_scalars, slopes
-from .types import (
+from ..types import (
     EMPTY,
     NEED_GRADIENT,
     NEED_HESSIAN,
@@ -24,6 +20,10 @@ from .types import (
     V_FF,
     V_FK,
 )
+from .accumulate import add_row_scalars, slopes
+from .jit import STRICT, operation
+from .pointwise import row_norm
+from .shared_budgets import share_budgets
 
 _STRIP = 256  # rows
 

@@ -16,21 +16,9 @@ import math
 
 import numpy as np
 
-from ._inline import end_gap, point_loss
-from ._jit import FAST, STRICT, operation
-from .types import (  # fmt: skip
-    LOGISTIC,
-    POISSON,
-    S_F,
-    S_F2,
-    S_FF,
-    S_FK,
-    S_K,
-    S_KK,
-    S_LOSS,
-    S_WRONG,
-    S_ZERO,
-)
+from ..types import LOGISTIC, POISSON, S_F, S_F2, S_FF, S_FK, S_K, S_KK, S_LOSS, S_WRONG, S_ZERO
+from .jit import FAST, STRICT, operation
+from .pointwise import end_gap, point_loss
 
 
 @operation(fastmath=STRICT, inline=True)

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ._blas import add_gram
-from ._inline import row_norm
-from ._jit import FAST, STRICT, operation
-from .loss_stage import general_slopes, logistic_slopes, squared_slopes
-from .types import (
+from ..types import (
     LOGISTIC,
     NEED_GRADIENT,
     NEED_HESSIAN,
@@ -25,6 +21,10 @@ from .types import (
     V_FF,
     V_FK,
 )  # fmt: skip
+from .blas import add_gram
+from .jit import FAST, STRICT, operation
+from .loss_stage import general_slopes, logistic_slopes, squared_slopes
+from .pointwise import row_norm
 
 
 @operation(fastmath=FAST)

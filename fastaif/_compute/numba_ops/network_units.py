@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
-from ._blas import add_product
-from ._elementary import exp_and_rest_of_negative
-from ._jit import FAST, STRICT, operation
-from .types import SOFTPLUS, TANH
+from ..types import SOFTPLUS, TANH
+from .blas import add_product
+from .elementary import exp_and_rest_of_negative
+from .jit import FAST, STRICT, operation
 
 _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)

@@ -16,8 +16,8 @@ import math
 
 import numpy as np
 
-from ._jit import FAST, STRICT, operation
-from ._philox import fill_normal, philox
+from .jit import FAST, STRICT, operation
+from .philox import fill_normal, philox
 
 _INPUTS, _NOISE = 0x2A01, 0x2A02  # purposes of the random numbers
 _LOW, _32, _11 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(11)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 
-from ._inline import row_norm
-from ._jit import STRICT, operation
+from .jit import STRICT, operation
+from .pointwise import row_norm
 
 _SMALLEST_NORMAL = 2.2250738585072014e-308
 

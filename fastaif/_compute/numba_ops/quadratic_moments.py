@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._blas import add_product
-from ._jit import FAST, STRICT, operation
+from ..types import MOMENT_GROUP as GROUP
 from .basis_features import basis_features
 from .basis_sums import load_columns
-from .types import MOMENT_GROUP as GROUP
+from .blas import add_product
+from .jit import FAST, STRICT, operation
 
 _BLOCK_DOUBLES, _FEWEST_ROWS = 49152, 256
 

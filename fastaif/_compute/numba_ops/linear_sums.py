@@ -20,11 +20,11 @@ import math
 
 import numpy as np
 
-from ._inline import row_norm
-from ._jit import FAST, STRICT, operation
+from ..types import EMPTY, NEED_NORM, NEED_YARDSTICK, S_MIXED
+from .accumulate import accumulate, dot_rows, load, norms_of_rows, slopes
+from .jit import FAST, STRICT, operation
+from .pointwise import row_norm
 from .shared_budgets import share_budgets
-from .stages import accumulate, dot_rows, load, norms_of_rows, slopes
-from .types import EMPTY, NEED_NORM, NEED_YARDSTICK, S_MIXED
 
 _BLOCK_DOUBLES = 49152  # a block of 384 KiB: with BLAS's own panels it fits 1 MiB of L2
 

@@ -16,14 +16,7 @@ import math
 
 import numpy as np
 
-from ._blas import add_gram_of_columns
-from ._inline import row_norm
-from ._jit import FAST, STRICT, operation
-from .basis_features import add_moves, basis_features, basis_gradients
-from .row_geometry import attack_directions
-from .shared_budgets import share_budgets
-from .stages import add_row_scalars, slopes
-from .types import (
+from ..types import (
     NEED_GRADIENT,
     NEED_HESSIAN,
     NEED_MIXED,
@@ -40,6 +33,13 @@ from .types import (
     Block,
     Directions,
 )
+from .accumulate import add_row_scalars, slopes
+from .basis_features import add_moves, basis_features, basis_gradients
+from .blas import add_gram_of_columns
+from .jit import FAST, STRICT, operation
+from .pointwise import row_norm
+from .row_geometry import attack_directions
+from .shared_budgets import share_budgets
 
 _BLOCK_DOUBLES = 49152  # 384 KiB
 _FEWEST_ROWS, _MOST_ROWS = 256, 2048

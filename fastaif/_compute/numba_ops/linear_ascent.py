@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._inline import point_loss, project_ball, row_direction
-from ._jit import STRICT, operation
+from .jit import STRICT, operation
+from .pointwise import point_loss, project_ball, row_direction
 from .row_geometry import random_points
 
 

@@ -13,7 +13,7 @@ from numba import types
 from numba.core.typing import signature
 from numba.extending import get_cython_function_address
 
-from ._jit import STRICT, operation
+from .jit import STRICT, operation
 
 _CHAR = types.CPointer(types.uint8)
 _INT = types.CPointer(types.int32)

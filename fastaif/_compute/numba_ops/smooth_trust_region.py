@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from ._jit import STRICT, operation
+from .jit import STRICT, operation
 
 
 @operation(fastmath=STRICT)

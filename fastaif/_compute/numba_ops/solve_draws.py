@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ._jit import FAST, STRICT, operation
+from .jit import FAST, STRICT, operation
 
 
 @operation(fastmath=FAST)

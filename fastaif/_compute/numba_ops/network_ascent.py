@@ -20,12 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._blas import add_product
-from ._inline import point_loss, project_ball, row_direction
-from ._jit import FAST, STRICT, operation
+from ..types import TANH
+from .blas import add_product
+from .jit import FAST, STRICT, operation
 from .network_units import activation_at, tanh_units
+from .pointwise import point_loss, project_ball, row_direction
 from .row_geometry import random_points
-from .types import TANH
 
 _BLOCK_DOUBLES = 24576  # 192 KiB
 _ROUNDING = 4e-16

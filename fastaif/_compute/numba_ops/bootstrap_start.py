@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._blas import add_leading_product
-from ._inline import point_loss
-from ._jit import STRICT, operation
+from ..types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, N_DRAW_SCALARS
+from .accumulate import dot_rows
+from .blas import add_leading_product
 from .bootstrap_sums import (
     BLOCK,
     PRODUCTS_UP_TO,
@@ -20,8 +20,8 @@ from .bootstrap_sums import (
     unpack,
     write_weights,
 )
-from .stages import dot_rows
-from .types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, N_DRAW_SCALARS
+from .jit import STRICT, operation
+from .pointwise import point_loss
 
 
 @operation(fastmath=STRICT)

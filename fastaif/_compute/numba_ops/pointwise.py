@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from ._jit import FAST, STRICT, operation
-from .types import HUBER, LOGISTIC, POISSON, SQUARED_ERROR
+from ..types import HUBER, LOGISTIC, POISSON, SQUARED_ERROR
+from .jit import FAST, STRICT, operation
 
 _TINY, _HUGE = 1e-290, 1e290
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ._inline import project_ball, row_direction, row_norm
-from ._jit import FAST, STRICT, operation
-from ._philox import ATTACK_STARTS, fill_normal
+from .jit import FAST, STRICT, operation
+from .philox import ATTACK_STARTS, fill_normal
+from .pointwise import project_ball, row_direction, row_norm
 
 
 @operation(fastmath=STRICT)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import operation
+from .jit import operation
 
 _CONTRACT = frozenset({"contract"})  # fused multiply-adds, and nothing else
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import FAST, STRICT, operation
 from .basis_features import basis_features
 from .basis_sums import load_columns, scale_features
+from .jit import FAST, STRICT, operation
 
 _BLOCK_DOUBLES = 32768
 

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from ._jit import FAST, STRICT, operation
+from .jit import FAST, STRICT, operation
 
 WIDTH = 256  # columns at a time
 

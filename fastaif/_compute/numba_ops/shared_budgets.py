@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 
-from ._jit import STRICT, operation
-from .types import S_MIXED, S_PEAK, S_POWER, TIED, V_FK, V_MIXED
+from ..types import S_MIXED, S_PEAK, S_POWER, TIED, V_FK, V_MIXED
+from .jit import STRICT, operation
 
 
 @operation(fastmath=STRICT)

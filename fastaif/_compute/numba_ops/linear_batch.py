@@ -13,11 +13,7 @@ import math
 
 import numpy as np
 
-from ._inline import row_direction, row_norm
-from ._jit import STRICT, operation
-from .linear_sums import linear_sums
-from .solve_draws import factor_one, solve_one
-from .types import (
+from ..types import (
     EMPTY,
     FLAT,
     FOUND,
@@ -51,6 +47,10 @@ from .types import (
     Rows,
     Sums,
 )
+from .jit import STRICT, operation
+from .linear_sums import linear_sums
+from .pointwise import row_direction, row_norm
+from .solve_draws import factor_one, solve_one
 
 _NEED = NEED_GRADIENT | NEED_HESSIAN | NEED_LOSS | NEED_YARDSTICK
 _TOL, _EXACT = 1e-12, 1e-14  # of the gradient, relative to its yardstick

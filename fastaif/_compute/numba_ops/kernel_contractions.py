@@ -13,7 +13,7 @@ begins in their column `first`; all arrays are C-ordered, and loops run along th
 
 from __future__ import annotations
 
-from ._jit import FAST, STRICT, operation
+from .jit import FAST, STRICT, operation
 
 
 @operation(fastmath=FAST)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._blas import add_block_transposed, multiply_block
-from ._jit import FAST, STRICT, operation
+from ..types import QUADRATIC
+from .accumulate import dot_rows, load
 from .basis_features import basis_features
 from .basis_sums import load_columns, scale_features
-from .stages import dot_rows, load
-from .types import QUADRATIC
+from .blas import add_block_transposed, multiply_block
+from .jit import FAST, STRICT, operation
 
 _BLOCK_DOUBLES = 49152  # 384 KiB
 _FEWEST_ROWS, _MOST_ROWS = 8, 1024

@@ -17,8 +17,8 @@ import math
 
 import numpy as np
 
-from ._jit import FAST, STRICT, operation
-from .types import POWERS, QUADRATIC
+from ..types import POWERS, QUADRATIC
+from .jit import FAST, STRICT, operation
 
 
 @operation(fastmath=FAST)

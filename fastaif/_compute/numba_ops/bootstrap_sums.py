@@ -19,12 +19,12 @@ import math
 
 import numpy as np
 
-from ._blas import add_gram, add_leading_product, product_of_rows
-from ._elementary import exp_of_negative, negative_log
-from ._inline import point_loss
-from ._jit import FAST, STRICT, operation
-from ._philox import BOOTSTRAP_WEIGHTS, fill_uniforms
-from .types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, LOGISTIC, NEED_HESSIAN, SQUARED_ERROR
+from ..types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, LOGISTIC, NEED_HESSIAN, SQUARED_ERROR
+from .blas import add_gram, add_leading_product, product_of_rows
+from .elementary import exp_of_negative, negative_log
+from .jit import FAST, STRICT, operation
+from .philox import BOOTSTRAP_WEIGHTS, fill_uniforms
+from .pointwise import point_loss
 
 BLOCK = 128
 PRODUCTS_UP_TO = 40  # columns

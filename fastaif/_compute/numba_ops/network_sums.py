@@ -16,14 +16,7 @@ import math
 
 import numpy as np
 
-from ._blas import add_gram_of_columns, add_product
-from ._jit import FAST, STRICT, operation
-from .basis_sums import add_gains, load_columns, norms_of_columns
-from .network_units import activate, add_row_totals, output, preactivate, weigh
-from .row_geometry import attack_directions
-from .shared_budgets import share_budgets
-from .stages import add_row_scalars, slopes
-from .types import (
+from ..types import (
     NEED_GAUSS_NEWTON,
     NEED_GRADIENT,
     NEED_HESSIAN,
@@ -35,6 +28,13 @@ from .types import (
     V_MIXED,
     Directions,
 )
+from .accumulate import add_row_scalars, slopes
+from .basis_sums import add_gains, load_columns, norms_of_columns
+from .blas import add_gram_of_columns, add_product
+from .jit import FAST, STRICT, operation
+from .network_units import activate, add_row_totals, output, preactivate, weigh
+from .row_geometry import attack_directions
+from .shared_budgets import share_budgets
 
 _BLOCK_DOUBLES = 49152  # 384 KiB
 _FEWEST_ROWS, _MOST_ROWS = 64, 1024

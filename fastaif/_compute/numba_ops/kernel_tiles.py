@@ -21,9 +21,9 @@ import math
 
 import numpy as np
 
-from ._jit import FAST, STRICT, operation
+from ..types import MATERN_3_2, NTK, POLYNOMIAL, RBF
+from .jit import FAST, STRICT, operation
 from .kernel_angles import WIDTH, angle_tile
-from .types import MATERN_3_2, NTK, POLYNOMIAL, RBF
 
 # --- kernels of the distance ---------------------------------------------------------------
 

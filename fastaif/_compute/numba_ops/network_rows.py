@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._blas import add_product
-from ._inline import point_loss
-from ._jit import FAST, STRICT, operation
 from .basis_sums import load_columns
+from .blas import add_product
+from .jit import FAST, STRICT, operation
 from .network_sums import rows_in_block
 from .network_units import activate, output, preactivate, weigh
+from .pointwise import point_loss
 from .row_geometry import attack_directions
 
 
