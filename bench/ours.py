@@ -75,11 +75,11 @@ def figure2a(n_samples: int, n_repetitions: int, n_threads: int | None = None) -
 
 def figure2a_sample(n_samples: int, repetition: int) -> tuple[Array, Array]:
     """The inputs (10, n) and targets that `figure2a` drew in one of its repetitions."""
-    from fastaif import _validate
     from fastaif._compute.numba_ops.nested_powers import draw_powers
+    from fastaif.utils import validation
 
     X, y, ones = np.empty((10, n_samples)), np.empty(n_samples), np.ones(10)
-    draw_powers(_validate.seed(0), repetition, ones, ones, 0.1, X, y)
+    draw_powers(validation.seed(0), repetition, ones, ones, 0.1, X, y)
     return X, y
 
 
@@ -99,7 +99,7 @@ def bootstrap(result: Any, n_draws: int, seed: int) -> Array:
 
 def bootstrap_weights(seed: int, n_draws: int, n: int) -> list[Array]:
     """The weights (n,) of each of these draws."""
-    from fastaif import _validate
     from fastaif.families.linear.bootstrap import draw_weights
+    from fastaif.utils import validation
 
-    return [draw_weights(_validate.seed(seed), draw, n) for draw in range(n_draws)]
+    return [draw_weights(validation.seed(seed), draw, n) for draw in range(n_draws)]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import ORDERS, about
-from naive import norms as twin
+from oracles import norms as twin
+from support.makers import ORDERS, about
 
 from fastaif import norms
 

@@ -1,5 +1,5 @@
 """Pictures of results, drawn with matplotlib."""
 
-from .results import plot_influence, plot_report
+from .results import bare_figure, plot_influence, plot_report
 
-__all__ = ["plot_influence", "plot_report"]
+__all__ = ["bare_figure", "plot_influence", "plot_report"]

@@ -15,7 +15,7 @@ from ...bases.kernel_functions import KernelBasis
 from ...data.parallel import map_rows
 from ...norms import lp_norm
 from ...passes.basis import BasisSweep
-from .. import kinks
+from .. import kinks as path_kinks
 from ..finite_sum.problem import SumProblem, finite
 
 Array = NDArray[Any]
@@ -125,7 +125,7 @@ class BasisProblem(SumProblem):
 
         return blocks
 
-    def kinks(self, influence: Array) -> kinks.Kinks:
+    def kinks(self, influence: Array) -> path_kinks.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
         f, speed, _ = self.moves(influence)
         turns: list[tuple[float, int]] = []
@@ -138,7 +138,7 @@ class BasisProblem(SumProblem):
             kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
             slopes = self.input_slopes(start, stop, self.beta)[kept]
             speeds = self.input_slopes(start, stop, along)[kept]
-            turns.append(kinks.direction_changes(slopes, speeds, self.ball.p, free))
+            turns.append(path_kinks.direction_changes(slopes, speeds, self.ball.p, free))
             with np.errstate(divide="ignore"):  # samples without a share of the budget stay
                 lengths = lp_norm(slopes, self.ball.q) / budgets[start:stop][kept]
             gains.append(float(np.min(lengths, initial=np.inf)))
@@ -152,8 +152,8 @@ class BasisProblem(SumProblem):
         reach = None if lip is None else np.inf
         if lip:
             reach = min(gains) / (self.radius * lip)
-        shared = kinks.Event(np.inf, "") if self.sharing.is_shared else None
-        return kinks.basis_kinks(self.sweep, (f, speed), (when, event), reach, shared)
+        shared = path_kinks.Event(np.inf, "") if self.sharing.is_shared else None
+        return path_kinks.basis_kinks(self.sweep, (f, speed), (when, event), reach, shared)
 
     def input_slopes(self, start: int, stop: int, beta: Array) -> Array:
         """D ∇_u (βᵀv) for a range of rows, shape (k, m)."""

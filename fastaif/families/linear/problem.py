@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...data.parallel import map_rows
 from ...passes.linear import InfluenceSums
-from .. import kinks
+from .. import kinks as path_kinks
 from ..finite_sum.problem import SumProblem
 
 Array = NDArray[Any]
@@ -96,15 +96,15 @@ class LinearProblem(SumProblem):
         self.share_all(out)
         return out
 
-    def kinks(self, influence: Array) -> kinks.Kinks:
+    def kinks(self, influence: Array) -> path_kinks.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
         f, speed, y = self.moves(influence)
         shared = self._overtaking(f, speed, y) if self.sharing.is_shared else None
-        return kinks.linear_kinks(
+        return path_kinks.linear_kinks(
             self.sweep, self.params, influence, (f, speed), self.names, shared
         )
 
-    def _overtaking(self, f: Array, speed: Array, y: Array) -> kinks.Event:
+    def _overtaking(self, f: Array, speed: Array, y: Array) -> path_kinks.Event:
         """Of order 1: where ω_j [ℓ(f_j ± εs‖Dβ‖_q/ω_j) − ℓ(f_j)] becomes another's largest.
 
         Over εs‖Dβ‖_q and to first order that is |ℓ'_j| + ε ℓ''_j (t_j sgn ℓ'_j + ½s‖Dβ‖_q/ω_j),
@@ -118,8 +118,8 @@ class LinearProblem(SumProblem):
             slope, bend = loss.slope(f, y)[kept], loss.curvature(f, y)[kept]
             spent = 0.5 * self.radius * self.gain * w.sum() / w[kept]
             speeds = bend * (speed[kept] * np.sign(slope) + spent)
-            when = kinks.overtaken(np.abs(slope), speeds)
-        return kinks.Event(when, "another sample's loss becomes the steepest")
+            when = path_kinks.overtaken(np.abs(slope), speeds)
+        return path_kinks.Event(when, "another sample's loss becomes the steepest")
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence on slopes in raw units, (d,): β/σ behind a scaler."""

@@ -9,7 +9,8 @@ import numpy as np
 from ...data.parallel import single_threaded_blas
 from ...solvers.lbfgs import minimize_adversarial
 from .problem import LinearProblem
-from .robust import order_1, order_1_kinks, solve
+from .robust import order_1, order_1_kinks
+from .robust import solve as own_budgets
 from .robust.order_2 import RootProblem
 from .shared_attack import Array, attacked_slopes, moves_of, normalised
 
@@ -67,7 +68,7 @@ def _by_root(
         problem.working_sweep(), problem.alpha, penalized, weights, problem.ball.p,
         problem.ball.q, eps * problem.radius, 1000 if max_iter is None else max_iter,
     )  # fmt: skip
-    found = solve.solve(inner, problem.enter(problem.params), tol)
+    found = own_budgets.solve(inner, problem.enter(problem.params), tol)
     theta = _leave(problem, found.theta)
     return SharedOptimum(
         theta, found.objective, found.residual, found.gap, found.n_passes, found.converged

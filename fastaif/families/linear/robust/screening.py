@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...._compute import types as c
 from ....passes.linear import InfluenceSums
-from . import solve
+from . import solve as whole
 from .active_set import polish
 from .objective import NEED, PassLimit, RobustProblem
 from .solve import KINKS_SHOW, RobustOptimum, approach, descend, narrow, report, silent
@@ -101,19 +101,19 @@ class _Screened(RobustProblem):
 
 @silent
 def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOptimum:
-    """Minimise J from θ̂; see `solve.solve`, which does it where screening cannot help."""
+    """Minimise J from θ̂; see `whole.solve`, which does it where screening cannot help."""
     n, quadratic = problem.sweep.source.n_rows, problem.sweep.loss.name == "squared_error"
     if not quadratic or n < max(_FEWEST_ROWS, 50 * theta.size):
-        return solve.solve(problem, theta, tol)
+        return whole.solve(problem, theta, tol)
     try:
         found = _search(problem, theta, tol)
     except PassLimit:
         return report(problem, theta, tol)
-    return solve.solve(problem, theta, tol) if found is None else found
+    return whole.solve(problem, theta, tol) if found is None else found
 
 
 def _search(problem: RobustProblem, theta: Array, tol: float) -> RobustOptimum | None:
-    """The stages of `robust_linear`, with the first and the last on screened objectives.
+    """The stages of `solve.py`, with the first and the last on screened objectives.
 
     None where far rows kept changing their signs.
     """

@@ -1,0 +1,128 @@
+"""The C operations of basis models against their Numba versions, on every instruction set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.operations import assert_sums, both, empty_sums, make_rows
+
+from fastaif._compute import types as c
+
+BASES = {"quadratic": c.QUADRATIC, "powers": c.POWERS, "fourier": c.FOURIER}
+LOSSES = [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER]
+NEEDS = {
+    "hessian": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM,
+    "influence": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED | c.NEED_NORM,
+    "yardstick": c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK,
+    "moments": c.NEED_HESSIAN | c.NEED_MIXED | c.NEED_MOMENTS,
+}
+
+
+def make_basis(rng, kind, m, scaled):
+    """A basis of m inputs and its number of features."""
+    d = {"quadratic": m + m * (m + 1) // 2, "powers": 3 * m, "fourier": 11}[kind]
+    frequencies, phases = np.empty((0, 0)), c.EMPTY
+    if kind == "fourier":
+        frequencies, phases = rng.normal(size=(d, m)), rng.uniform(0, 6, d)
+    units = [rng.normal(size=m), rng.uniform(0.5, 2.0, m)] if scaled else [c.EMPTY] * 2
+    outer = [rng.normal(size=d), rng.uniform(0.5, 2.0, d)] if scaled else [c.EMPTY] * 2
+    return c.Basis(BASES[kind], 3, frequencies, phases, *units, *outer), d
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.5, np.inf])
+@pytest.mark.parametrize("need", NEEDS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", BASES)
+def test_basis_sums(extension, rng, kind, loss, need, exponent):
+    for n, m, p, hard in [(1, 1, 2.0, False), (77, 5, np.inf, True), (300, 3, 1.5, True)]:
+        basis, d = make_basis(rng, kind, m, hard)
+        rows = make_rows(rng, loss, n, m, hard, np.float32 if n == 77 else np.float64)
+        beta = 0.3 * rng.normal(size=d)
+        predictor = c.Predictor(beta, 0.2, c.EMPTY, c.EMPTY)
+        units = (rng.normal(size=m), rng.uniform(0.5, 2.0, m)) if n == 300 else (c.EMPTY,) * 2
+        attack = c.Attack(p, rng.uniform(0.5, 2.0, m) * (np.arange(m) != 1))
+        inner = c.Inner(loss, 0.7, 0.0, 0.0, c.EMPTY, exponent)
+        found = []
+        for operation in both(extension, "basis_sums"):
+            sums = empty_sums(NEEDS[need], n, d)
+            operation(
+                rows, basis, predictor, c.NormOf(p, *units), attack, inner, NEEDS[need], sums
+            )
+            found.append(sums)
+        assert_sums(*found)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5])
+@pytest.mark.parametrize("need", ["hessian", "influence", "yardstick"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("d", "k"), [(1, 1), (9, 30), (30, 8)])
+def test_block_sums(extension, rng, d, k, loss, need, exponent):
+    v, gains, need = rng.normal(size=(d, k)), rng.random(k), NEEDS[need]
+    gains[0] = 0.0
+    rows = make_rows(rng, loss, k, 1, True, np.float64)
+    inner, found = c.Inner(loss, 0.7, 0.0, 0.0, c.EMPTY, exponent), []
+    directions = c.Directions(gains, np.round(2 * rng.random(k)))
+    if not need & c.NEED_MIXED:
+        directions = c.Directions(c.EMPTY, c.EMPTY)
+    block = c.Block(v, rng.normal(size=k), rng.random(k))
+    for operation in both(extension, "block_sums"):
+        sums, rates = empty_sums(need, k, d), np.empty((2, k))
+        sums.scalars[c.S_PEAK] = 0.3
+        sums.vectors[:] = 1.0
+        again = c.Block(block.v.copy(), block.f.copy(), block.norms)
+        factor = operation(again, directions, rows.y, rows.weight, inner, need, rates, sums)
+        found.append((c.Sums(*sums), rates, factor))
+    (mine, rates, factor), (theirs, their_rates, their_factor) = found
+    assert_sums(mine, theirs)
+    np.testing.assert_allclose(rates, their_rates, rtol=1e-12, atol=1e-14)
+    assert factor == pytest.approx(their_factor, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", BASES)
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (13, 4), (70, 9)])
+def test_features_gradients_and_moves(extension, rng, kind, n, m):
+    basis, d = make_basis(rng, kind, m, False)
+    u, p, beta = rng.normal(size=(m, n)), rng.normal(size=(m, n)), rng.normal(size=d)
+    cases = {
+        "basis_features": ((d, n), ()),
+        "basis_gradients": ((m, n), (beta,)),
+        "basis_moves": ((d, n), (p,)),
+    }
+    for name, (shape, arguments) in cases.items():
+        found = []
+        for operation in both(extension, name):
+            out = np.empty(shape)
+            operation(u, basis, *arguments, out)
+            found.append(out)
+        np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("kind", BASES)
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (90, 4), (301, 7)])
+def test_basis_moments(extension, rng, kind, n, m, scaled):
+    basis, d = make_basis(rng, kind, m, scaled)
+    rows = make_rows(rng, c.SQUARED_ERROR, n, m, scaled, np.float64)
+    origin, found = rng.normal(size=d), []
+    for operation in both(extension, "basis_moments"):
+        totals = np.full((3, d), 0.5)
+        operation(rows, basis, origin, totals)
+        found.append(totals)
+    np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-12 * np.abs(found[1]).max())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (6, 9), (703, 5)])
+@pytest.mark.parametrize("kind", BASES)
+def test_products(extension, rng, kind, n, m, count, scaled, dtype):
+    basis, d = make_basis(rng, kind, m, scaled)
+    x, curvatures = rng.normal(size=(n, m)).astype(dtype), rng.random(n)
+    U, found = rng.normal(size=(d + 1, count)), []
+    for operation in both(extension, "basis_products"):
+        out = np.ones_like(U)
+        operation(x, curvatures, basis, U, out)
+        found.append(out)
+    mine, theirs = found
+    np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12 * np.abs(theirs).max())

@@ -1,0 +1,220 @@
+"""Forks, interrupts, concurrent callers, cold and unwritable caches, fresh processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastaif as fa
+
+SOURCE = Path(fa.__file__).parent
+ANSWER = """
+    import numpy as np
+    import fastaif as fa
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40000, 4))
+    y = X @ np.ones(4) + rng.normal(size=40000)
+    model = fa.LinearRegression().fit(X, y)
+    print(repr(fa.aif(model, X, y).influence.tolist()))
+"""
+
+
+def _run(code, **environment):
+    env = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PYTHONSAFEPATH": "1", **environment}
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, env=env, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_loads_neither_numba_nor_scikit_learn():
+    code = """
+        import sys, fastaif
+        print(sorted({"numba", "sklearn", "scipy", "pandas"} & set(sys.modules)))
+    """
+    assert _run(code) == "[]"
+
+
+def test_importing_leaves_the_floating_point_environment_alone():
+    code = """
+        import numpy as np
+        before, tiny = np.geterr(), np.array([5e-324])
+        import fastaif as fa
+        fa.warmup()
+        assert np.geterr() == before
+        print((tiny * 0.5 == 0.0).all(), (tiny * 1.0 == tiny).all())
+    """
+    assert _run(code) == "True True"  # subnormal numbers are still there
+
+
+def test_the_second_process_compiles_nothing(tmp_path):
+    code = (
+        "    import fastaif as fa; fa.set_backend('numba')\n"
+        + ANSWER
+        + """
+    from fastaif._compute.numba_ops.linear_sums import linear_sums
+    print(sum(linear_sums.stats.cache_misses.values()))
+    """
+    )
+    first = _run(code, NUMBA_CACHE_DIR=str(tmp_path)).split("\n")
+    second = _run(code, NUMBA_CACHE_DIR=str(tmp_path)).split("\n")
+    assert int(first[-1]) > 0
+    assert int(second[-1]) == 0
+    assert first[0] == second[0]
+
+
+def test_two_processes_on_a_cold_cache(tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(_run, ANSWER, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
+        answers = {job.result() for job in jobs}
+    assert len(answers) == 1
+
+
+def test_without_any_writable_cache(tmp_path):
+    """A read-only install and no home: operations compile in every process."""
+    code = """
+        from numba.core import caching
+        def nowhere(*args, **kwargs):
+            raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
+        caching.CacheImpl.__init__ = nowhere
+    """
+    assert _run(textwrap.dedent(code) + textwrap.dedent(ANSWER)) == _run(ANSWER)
+
+
+def test_one_thread_gives_the_same_bits():
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system cannot pin a process to a core")
+    pinned = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    assert _run(pinned + textwrap.dedent(ANSWER)) == _run(ANSWER)
+
+
+def test_outside_the_checkout(tmp_path):
+    """The package works from wherever it is installed."""
+    shutil.copytree(SOURCE, tmp_path / "fastaif", ignore=shutil.ignore_patterns("__pycache__"))
+    assert _run(ANSWER, PYTHONPATH=str(tmp_path)) == _run(ANSWER)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(40_000, 5))
+    y = X @ np.arange(1.0, 6.0) + rng.normal(size=40_000)
+    return fa.LinearRegression().fit(X, y), X, y
+
+
+def test_concurrent_python_threads(problem):
+    expected = fa.aif(*problem).influence
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda k: fa.aif(*problem, n_threads=1 + k % 3), range(12)))
+    for result in results:
+        np.testing.assert_array_equal(result.influence, expected)
+
+
+FORK = """
+    import os, signal, time
+    expected = fa.aif(model, X, y).influence
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if np.array_equal(fa.aif(model, X, y).influence, expected) else 1)
+    for _ in range(600):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            print(os.waitstatus_to_exitcode(status))
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(pid, signal.SIGKILL)
+        print("the child hung")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_after_use():
+    code = textwrap.dedent(ANSWER) + textwrap.dedent(FORK)
+    assert _run(code).split("\n")[-1] == "0"
+
+
+def test_an_interrupt_ends_a_long_run(tmp_path):
+    code = """
+        import threading, time
+        import numpy as np
+        import fastaif as fa
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(200_000, 5))
+        y = X.sum(axis=1) + rng.normal(size=200_000)
+        model = fa.LinearRegression().fit(X, y)
+        fa.attack(model, X[:10], y[:10], 0.1, p=1.5, method="pgd")
+        print("ready", flush=True)
+        try:
+            fa.attack(model, X, y, 0.1, p=1.5, method="pgd", n_steps=3000, step=1e-4)
+        except KeyboardInterrupt:
+            fa.aif(model, X, y)  # the threads are free again
+            print("interrupted", flush=True)
+    """
+    env = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PYTHONSAFEPATH": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, env=env
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "ready"
+    time.sleep(0.5)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert said.strip() == "interrupted"
+    assert time.monotonic() - began < 10
+    assert process.returncode == 0
+
+
+def test_no_thread_is_left_computing(problem):
+    fa.aif(*problem)
+    for thread in threading.enumerate():
+        if thread.name.startswith("fastaif"):
+            assert thread.is_alive()  # idle in the pool, waiting for work
+
+
+def test_results_can_be_pickled(problem):
+    import pickle
+
+    result = fa.aif(*problem)
+    again = pickle.loads(pickle.dumps(result))
+    np.testing.assert_array_equal(again.influence, result.influence)
+    assert again.sensitivity_coefficient == result.sensitivity_coefficient
+
+
+def test_warming_up_leaves_nothing_of_networks_to_compile():
+    code = """
+        import importlib
+        import numpy as np
+        import fastaif as fa
+        from fastaif._compute import OPERATIONS
+
+        def compiled():
+            parts = {n: importlib.import_module(f"fastaif._compute.numba_ops.{m}")
+                     for n, m in OPERATIONS.items() if n.startswith("network")}
+            return {n: len(getattr(part, n).signatures) for n, part in parts.items()}
+
+        fa.set_backend("numba")
+        fa.warmup()
+        before = compiled()
+        X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+        model = fa.MLPClassification(hidden=2, alpha=0.1, random_state=0).fit(X, X[:, 0] > 0)
+        result = fa.aif(model, X, X[:, 0] > 0, damping="auto", sample_weight=np.ones(40))
+        result.per_sample(), result.validity_radius
+        fa.attack(model, X, X[:, 0] > 0, 0.1)
+        print(min(before.values()) > 0, compiled() == before)
+    """
+    assert _run(code) == "True True"

@@ -1,0 +1,486 @@
+"""Standard errors and intervals: each draw against a fit of its own, Remark 2, refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles import basis as naive_basis
+from oracles import bootstrap as twin
+from oracles import gram as naive_gram
+from oracles import linear as naive_linear
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from support import basis_makers, kernel_makers
+from support.makers import DELTA, LOSS, ORDERS, assert_close, estimator, make
+
+import fastaif as fa
+from fastaif._compute import get
+from fastaif._compute.numba_ops import elementary as _elementary
+from fastaif.data import parallel as streaming
+from fastaif.families.linear import bootstrap as linear_bootstrap
+from fastaif.influence import bootstrap as inference
+from fastaif.utils import validation as _validate
+
+ALPHA = 0.02
+DRAWS = 5
+
+
+def inspected(kind: str, *, weighted: bool = True, fit_intercept: bool = True, **options: Any):
+    """A fitted model's result and its data."""
+    data = make(kind, weighted=weighted)
+    model = estimator(kind, ALPHA, fit_intercept).fit(data.X, data.y, sample_weight=data.w)
+    return fa.aif(model, data.X, data.y, sample_weight=data.w, **options), data
+
+
+def naive_draws(kind, data, fit_intercept=True, n_draws=DRAWS, seed=0, **attack):
+    factors = [twin.weights(_validate.seed(seed), b, len(data.y)) for b in range(n_draws)]
+    fit = {"loss": LOSS[kind], "alpha": ALPHA, "fit_intercept": fit_intercept, "delta": DELTA}
+    return twin.draws(data.X, data.y, factors, sample_weight=data.w, fit=fit, attack=attack)
+
+
+def assert_draws(found: Any, wanted: Any, tol: float = 1e-9) -> None:
+    assert_close(found.params, wanted[0], tol)
+    assert_close(found.influence, wanted[1], tol)
+    assert_close(found.sensitivity_coefficient, wanted[2], tol)
+
+
+# --- the weights ------------------------------------------------------------------------------
+
+
+def test_weights_are_keyed_by_seed_draw_and_row() -> None:
+    seed, n = (7 << 33) + 12345, 301
+    whole = linear_bootstrap.draw_weights(seed, 4, n)
+    np.testing.assert_allclose(whole, twin.weights(seed, 4, n), rtol=1e-14)
+    for start, stop in [(0, 1), (1, 2), (2, 9), (3, 300), (128, 301), (299, 301)]:
+        part = np.empty(stop - start)
+        get("bootstrap_weights")(seed, 4, start, part)
+        np.testing.assert_array_equal(part, whole[start:stop])
+    assert not np.any(whole == linear_bootstrap.draw_weights(seed, 5, n))
+    assert not np.any(whole == linear_bootstrap.draw_weights(seed + 1, 4, n))
+
+
+def test_weights_are_exponential() -> None:
+    from scipy import stats
+
+    w = np.concatenate([linear_bootstrap.draw_weights(1, b, 5000) for b in range(8)])
+    assert stats.kstest(w, "expon").pvalue > 0.01
+    assert abs(np.corrcoef(w[:-1], w[1:])[0, 1]) < 0.02
+
+
+def test_elementary_functions_to_the_last_digits() -> None:
+    rng = np.random.default_rng(0)
+    u = np.concatenate([rng.random(2000), 2.0 ** -rng.uniform(0, 60, 500), [1.0, 0.5, 2.0**-33]])
+    found = np.array([_elementary.negative_log(x) for x in u])
+    np.testing.assert_allclose(found, -np.log(u), rtol=1e-15, atol=0.0)
+    a = np.concatenate([rng.uniform(0, 40, 2000), rng.uniform(0, 708, 500), [0.0, 1e-300]])
+    found = np.array([_elementary.exp_of_negative(x) for x in a])
+    np.testing.assert_allclose(found, np.exp(-a), rtol=1e-15, atol=0.0)
+    assert 0.0 < _elementary.exp_of_negative(1e300) < 1e-307
+
+
+# --- draws of linear predictors -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_draws_are_fits_of_their_own(kind: str, weighted: bool, fit_intercept: bool) -> None:
+    result, data = inspected(kind, weighted=weighted, fit_intercept=fit_intercept)
+    assert_draws(result.bootstrap(DRAWS, 0), naive_draws(kind, data, fit_intercept))
+
+
+@pytest.mark.parametrize("p", ORDERS)
+def test_draws_in_all_norms(kind: str, p: float) -> None:
+    result, data = inspected(kind, p=p)
+    assert_draws(result.bootstrap(DRAWS, 0), naive_draws(kind, data, p=p))
+
+
+def test_attacks_of_all_kinds(kind: str) -> None:
+    attack = {
+        "feature_scale": np.array([1.0, 0.5, 2.0, 0.0, 1.0]),
+        "attackable": np.array([True, True, True, True, False]),
+        "radius": 0.7,
+    }
+    for options in (attack, attack | {"radius": "mean_norm"}):
+        result, data = inspected(kind, **options)
+        assert_draws(result.bootstrap(DRAWS, 0), naive_draws(kind, data, **options))
+
+
+@pytest.mark.parametrize("m", [39, 42])
+def test_many_columns(m: int) -> None:
+    """Hessians by one product for all draws, and by a product for each."""
+    data = make("logistic", n=200, m=m)
+    result = fa.aif(estimator("logistic", ALPHA).fit(data.X, data.y), data.X, data.y)
+    assert_draws(result.bootstrap(2, 0), naive_draws("logistic", data, n_draws=2))
+
+
+@pytest.mark.parametrize("space", ["scaled", "raw"])
+def test_behind_a_scaler(space: str) -> None:
+    data = make("linear")
+    model = make_pipeline(StandardScaler(), Ridge(alpha=ALPHA * len(data.y)))
+    model.fit(data.X, data.y)
+    scaler = model[0]
+    result = fa.aif(model, data.X, data.y, attack_space=space)
+    scaling = {"shift": scaler.mean_, "scale": scaler.scale_}
+    factors = [twin.weights(_validate.seed(0), b, len(data.y)) for b in range(DRAWS)]
+    fit = {"loss": "squared_error", "alpha": ALPHA, **scaling}
+    wanted = twin.draws(data.X, data.y, factors, fit=fit, attack={"attack_space": space})
+    assert_draws(result.bootstrap(DRAWS, 0), wanted)
+
+
+def test_offsets_and_scales_cost_no_digits(kind: str) -> None:
+    """The same data behind an offset of 1e5 deviations and other units."""
+    data = make(kind, weighted=True)
+    scale = np.array([1.0, 2.0**20, 1.0, 2.0**-20, 1.0])
+    X = (data.X + 2.0**17) * scale
+    plain = estimator(kind, 0.0).fit(data.X, data.y, sample_weight=data.w)
+    moved = estimator(kind, 0.0).fit(X, data.y, sample_weight=data.w)
+    wanted = fa.aif(plain, data.X, data.y, sample_weight=data.w, radius=1.0).bootstrap(4, 1)
+    found = fa.aif(
+        moved, X, data.y, sample_weight=data.w, radius=1.0, feature_scale=scale
+    ).bootstrap(4, 1)
+    assert_close(found.influence[:, :5] * scale, wanted.influence[:, :5], 1e-8)
+    assert_close(found.sensitivity_coefficient, wanted.sensitivity_coefficient, 1e-8)
+
+
+def test_samples_of_no_weight_do_not_count() -> None:
+    """But they keep their place in the keys."""
+    data = make("poisson", weighted=True)
+    X = np.where((data.w == 0)[:, None], 1e6, data.X)  # exp overflows there
+    model = estimator("poisson", ALPHA).fit(data.X, data.y, sample_weight=data.w)
+    found = [
+        fa.aif(model, inputs, data.y, sample_weight=data.w).bootstrap(4, 0).influence
+        for inputs in (X, data.X)
+    ]
+    assert_close(found[0], found[1], 1e-12)
+
+
+def test_float32_and_layouts(kind: str) -> None:
+    data = make(kind)
+    X = data.X.astype(np.float32)
+    model = estimator(kind, ALPHA).fit(X.astype(float), data.y)
+    wanted = fa.aif(model, X.astype(float), data.y).bootstrap(4, 0)
+    for inputs in (X, np.asfortranarray(X), X.astype(float)[::-1][::-1]):
+        found = fa.aif(model, inputs, data.y).bootstrap(4, 0)
+        assert_close(found.influence, wanted.influence, 1e-12)
+
+
+@pytest.mark.parametrize(("n", "m"), [(3000, 4), (700, 20), (500, 45)])
+def test_the_same_bits_on_any_number_of_threads(kind: str, n: int, m: int) -> None:
+    data = make(kind, n=n, m=m)
+    model = estimator(kind, ALPHA).fit(data.X, data.y)
+    found = [
+        fa.aif(model, data.X, data.y, n_threads=k).bootstrap(200, 3).influence for k in (1, 2, 3)
+    ]
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+def test_blocks_and_the_number_of_draws_change_nothing(monkeypatch: Any) -> None:
+    result, _ = inspected("logistic")
+    wanted = result.bootstrap(40, 3).influence
+    assert_close(result.bootstrap(7, 3).influence, wanted[:7], 1e-13)
+    chunks = [(0, 1), (1, 70), (70, 71), (71, 150)]
+    monkeypatch.setattr(streaming.RowSource, "chunks", lambda *_, **__: chunks)
+    monkeypatch.setattr(linear_bootstrap, "_MOST", 3)
+    assert_close(result.bootstrap(40, 3).influence, wanted, 1e-13)
+    monkeypatch.setattr(linear_bootstrap, "_KEPT", 0)  # weights are drawn again in every pass
+    assert_close(result.bootstrap(40, 3).influence, wanted, 1e-13)
+
+
+def test_the_fast_path_hands_over_what_it_cannot_fit(monkeypatch: Any) -> None:
+    """Too few steps: the safeguarded fit takes over."""
+    monkeypatch.setattr(linear_bootstrap, "_MAX_STEPS", 1)
+    result, data = inspected("logistic")
+    assert_draws(result.bootstrap(DRAWS, 0), naive_draws("logistic", data))
+
+
+def test_damping_enters_the_influence_alone() -> None:
+    result, data = inspected("linear", damping=0.3)
+    params, _, _ = naive_draws("linear", data)
+    found = result.bootstrap(DRAWS, 0)
+    assert_close(found.params, params)
+    for b, theta in enumerate(params):
+        g = twin.weights(_validate.seed(0), b, len(data.y))
+        one = naive_linear.influence(
+            data.X, data.y, theta, loss="squared_error", alpha=ALPHA, sample_weight=data.w * g
+        )
+        wanted = -np.linalg.solve(one["hessian"] + 0.3 * np.eye(len(theta)), one["mixed"])
+        assert_close(found.influence[b], wanted)
+
+
+@pytest.mark.parametrize("order", [1.5, 2.0])
+def test_shared_budgets(order: float) -> None:
+    result, data = inspected("huber", order=order)
+    found = result.bootstrap(3, 0)
+    for b in range(3):
+        w = data.w * twin.weights(_validate.seed(0), b, len(data.y))
+        model = estimator("huber", ALPHA).fit(data.X, data.y, sample_weight=w)
+        wanted = fa.aif(model, data.X, data.y, sample_weight=w, order=order)
+        assert_close(found.influence[b], wanted.influence)
+        size = wanted.sensitivity_coefficient
+        assert found.sensitivity_coefficient[b] == pytest.approx(size, rel=1e-9)
+
+
+# --- other models -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["quadratic", "fourier", "custom"])
+def test_basis_models(name: str) -> None:
+    kind = "huber"
+    data = basis_makers.make(kind, weighted=True)
+    model = basis_makers.estimator(name, kind).fit(data.X, data.y, sample_weight=data.w)
+    known, basis = basis_makers.known_to_twin(kind), basis_makers.twin_of(name, model)
+    found = fa.aif(model, data.X, data.y, sample_weight=data.w).bootstrap(3, 0)
+    for b in range(3):
+        w = data.w * twin.weights(_validate.seed(0), b, len(data.y))
+        theta = naive_basis.natural_fit(basis, data.X, data.y, sample_weight=w, **known)
+        one = naive_basis.influence(basis, data.X, data.y, theta, sample_weight=w, **known)
+        assert_close(found.params[b], theta)
+        assert_close(found.influence[b], one["influence"])
+        size = 0.5 * one["influence"] @ one["hessian_eval"] @ one["influence"]
+        assert found.sensitivity_coefficient[b] == pytest.approx(size, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "centers"), [("l2", "fixed"), ("rkhs", "fixed"), ("rkhs", "moving"),
+                             ("l2", "drawn"), ("rkhs", "drawn")]
+)  # fmt: skip
+def test_kernel_regressions(penalty: str, centers: str) -> None:
+    case = kernel_makers.Case("rbf", penalty, centers)
+    data = kernel_makers.positive(kernel_makers.make())
+    model = kernel_makers.estimator(case).fit(data.X, data.y, sample_weight=data.w)
+    found = fa.aif(model, data.X, data.y, sample_weight=data.w).bootstrap(3, 0)
+    for b in range(3):
+        w = data.w * twin.weights(_validate.seed(0), b, len(data.y))
+        one = dataclasses.replace(kernel_makers.twin_of(case, model, data), sample_weight=w)
+        wanted = naive_gram.influence(one, data.X, found.params[b])["influence"]
+        assert_close(found.influence[b], wanted, 1e-8)
+        slope = one.design(data.X).T @ (one.w * one.residuals(found.params[b], data.X))
+        slope += one.alpha * one.penalty_matrix(data.X) @ found.params[b]
+        assert np.abs(slope).max() < 1e-12  # θ̂ of the draw is stationary
+
+
+def test_copies_of_a_sample_share_its_weight() -> None:
+    data = make("linear", n=60, m=3, weighted=True)
+    inner = estimator("linear", ALPHA)
+    model = fa.RandomizedSmoothing(inner, 0.4, 3, random_state=1)
+    model.fit(data.X, data.y, sample_weight=data.w)
+    result = fa.aif(model, data.X, data.y, sample_weight=data.w)
+    found = result.bootstrap(3, 0)
+    from fastaif.data.noisy_copies import NoisyCopies
+
+    Z, y = NoisyCopies(data.X, 0.4, 3, model.seed_)[:], np.tile(data.y, 3)
+    for b in range(3):
+        w = data.w * twin.weights(_validate.seed(0), b, len(data.y))
+        _, s = naive_linear.attack_scale(data.X, sample_weight=w)
+        known = {"loss": "squared_error", "alpha": ALPHA, "sample_weight": np.tile(w, 3)}
+        theta = naive_linear.natural_fit(Z, y, **known)
+        wanted = naive_linear.influence(Z, y, theta, radius=s, **known)["influence"]
+        assert_close(found.influence[b], wanted)
+        clean = known | {"sample_weight": w}
+        H = naive_linear.influence(data.X, data.y, theta, **clean)["hessian_eval"]
+        assert found.sensitivity_coefficient[b] == pytest.approx(0.5 * wanted @ H @ wanted)
+    assert result.std_error("clt").shape == (4,)
+
+
+def test_differentiable_models() -> None:
+    """A linear regression written with JAX has the draws of ours."""
+    jnp = pytest.importorskip("jax.numpy")
+    data = make("linear", n=60, m=3, weighted=True)
+    fit = estimator("linear", 0.0).fit(data.X, data.y, sample_weight=data.w)
+
+    def loss(params: Any, X: Any, y: Any) -> Any:
+        return (X @ params["coef"] + params["intercept"] - y) ** 2
+
+    params = {"coef": jnp.asarray(fit.coef_), "intercept": jnp.asarray(fit.intercept_)}
+    model = fa.DifferentiableModel(loss, params)
+    found = fa.aif(model, data.X, data.y, sample_weight=data.w, refine=True).bootstrap(3, 0)
+    wanted = fa.aif(fit, data.X, data.y, sample_weight=data.w).bootstrap(3, 0)
+    assert_close(found.influence, wanted.influence, 1e-9)
+    assert_close(found.sensitivity_coefficient, wanted.sensitivity_coefficient, 1e-9)
+
+
+# --- intervals ----------------------------------------------------------------------------------
+
+
+def test_intervals_are_normal(kind: str) -> None:
+    result, _ = inspected(kind)
+    draws = result.bootstrap(50, 5)
+    errors = draws.influence.std(axis=0, ddof=1)
+    np.testing.assert_array_equal(result.std_error(n_draws=50, random_state=5), errors)
+    found = result.conf_int(0.9, n_draws=50, random_state=5)
+    z = NormalDist().inv_cdf(0.95)
+    assert found.shape == (6, 2)
+    assert_close(found[:, 0], result.influence - z * errors, 1e-14)
+    assert_close(found[:, 1], result.influence + z * errors, 1e-14)
+    size = draws.sensitivity_coefficient.std(ddof=1)
+    found = result.conf_int(0.9, n_draws=50, random_state=5, of="sensitivity_coefficient")
+    assert_close(found, result.sensitivity_coefficient + z * size * np.array([-1.0, 1.0]), 1e-14)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_remark_2(kind: str, weighted: bool) -> None:
+    result, data = inspected(kind, weighted=weighted)
+    one = naive_linear.influence(
+        data.X, data.y, result.params, loss=LOSS[kind], alpha=ALPHA, sample_weight=data.w,
+        delta=DELTA,
+    )  # fmt: skip
+    share = naive_linear.normalised_weights(len(data.y), data.w)
+    zeta, moved = one["per_sample"], one["influence"]
+    wanted = np.sqrt(np.sum((share[:, None] * (zeta - moved)) ** 2, axis=0))
+    if not weighted:
+        assert_close(zeta.std(axis=0) / np.sqrt(len(zeta)), wanted, 1e-9)
+    assert_close(result.std_error("clt"), wanted)
+    slopes = zeta @ one["hessian_eval"] @ moved
+    size = np.sqrt(np.sum((share * (slopes - share @ slopes)) ** 2))
+    found = result.std_error(method="clt", of="sensitivity_coefficient")
+    assert found == pytest.approx(size, rel=1e-9)
+    z = NormalDist().inv_cdf(0.975)
+    assert_close(result.conf_int(method="clt")[:, 1] - result.influence, z * wanted)
+
+
+def test_one_random_state_one_answer() -> None:
+    result, _ = inspected("linear")
+    first = result.conf_int(random_state=3)
+    np.testing.assert_array_equal(first, result.conf_int(random_state=3))
+    assert not np.array_equal(first, result.conf_int(random_state=4))
+    again, _ = inspected("linear")
+    np.testing.assert_array_equal(first, again.conf_int(random_state=3))
+    assert not np.array_equal(result.std_error(), again.std_error())  # None: a seed of its own
+    generator = np.random.default_rng(0)
+    errors = [result.std_error(random_state=generator) for _ in range(2)]
+    assert not np.array_equal(*errors)
+
+
+def test_draws_are_computed_once(monkeypatch: Any) -> None:
+    """Standard errors and intervals of all quantities and levels share them."""
+    result, _ = inspected("linear")
+    calls: list[tuple[int, int]] = []
+    compute = inference.bootstrap
+
+    def counted(problem: Any, n_draws: int, seed: int) -> Any:
+        calls.append((n_draws, seed))
+        return compute(problem, n_draws, seed)
+
+    monkeypatch.setattr(inference, "bootstrap", counted)
+    errors = result.std_error()
+    reach = NormalDist().inv_cdf(0.975) * errors
+    assert_close(result.conf_int()[:, 1], result.influence + reach, 1e-15)
+    result.conf_int(0.5, of="sensitivity_coefficient")
+    draws = result.bootstrap()
+    assert len(calls) == 1
+    with pytest.raises(ValueError, match="read-only"):
+        draws.influence[0] = 0.0
+    result.std_error(n_draws=50)
+    result.std_error(random_state=1)
+    result.conf_int(random_state=1)
+    assert len(calls) == len(set(calls)) == 3
+
+
+def test_bootstrap_covers_where_remark_2_does_not() -> None:
+    """Standard errors beside the influence's own scatter over samples (logistic regression)."""
+    rng = np.random.default_rng(2)
+    moved, errors, paper = [], [], []
+    for k in range(80):
+        X = rng.normal(size=(300, 2))
+        y = np.where(X @ [1.0, -0.5] + rng.logistic(size=300) > 0, 1, -1)
+        result = fa.aif(fa.LogisticRegression().fit(X, y), X, y)
+        moved.append(result.influence)
+        errors.append(result.std_error(n_draws=100, random_state=k))
+        paper.append(result.std_error("clt"))
+    scatter = np.std(moved, axis=0)
+    np.testing.assert_allclose(np.mean(errors, axis=0), scatter, rtol=0.25)
+    assert np.all(np.mean(paper, axis=0) < 0.8 * scatter)
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"level": 0.0}, "level"),
+        ({"level": 1.0}, "level"),
+        ({"level": np.nan}, "level"),
+        ({"n_draws": 1}, "n_draws"),
+        ({"method": "jackknife"}, "'bootstrap', 'clt'"),
+        ({"of": "params"}, "'influence', 'sensitivity_coefficient'"),
+        ({"random_state": -1}, "random_state"),
+    ],
+)
+def test_refuses(options: dict[str, Any], message: str) -> None:
+    result, _ = inspected("linear")
+    with pytest.raises(ValueError, match=message):
+        result.conf_int(**options)
+    with pytest.raises(TypeError, match="n_draws"):
+        result.bootstrap(2.5)
+    with pytest.raises(TypeError, match="level"):
+        result.conf_int("0.9")
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "clt"])
+def test_refuses_moving_centers_with_the_l2_penalty(method: str) -> None:
+    data = kernel_makers.make()
+    model = kernel_makers.estimator(kernel_makers.Case("rbf")).fit(data.X, data.y)
+    result = fa.aif(model, data.X, data.y)
+    with pytest.raises(ValueError, match=r"centers='moving'.*centers='fixed'"):
+        result.conf_int(method=method)
+
+
+@pytest.mark.parametrize("options", [{"order": 1}, {"order": 2, "formula": "paper"}])
+def test_refuses_attacks_on_one_sample(options: dict[str, Any]) -> None:
+    result, _ = inspected("linear", **options)
+    for method in ("bootstrap", "clt"):
+        with pytest.raises(ValueError, match=r"one sample.*order above 1"):
+            result.conf_int(method=method)
+
+
+def nearly_collinear(width: float) -> Any:
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(12, 2))
+    X = np.column_stack([X, X[:, 0] + width * rng.normal(size=12)])
+    y = X @ [1.0, -1.0, 0.5] + rng.normal(size=12)
+    return fa.aif(fa.LinearRegression().fit(X, y), X, y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
+def test_a_singular_draw_is_named() -> None:
+    """Data of which only some draws are too near a singular Hessian."""
+    width = 1e-6
+    while True:
+        try:
+            smaller = nearly_collinear(0.9 * width)
+        except np.linalg.LinAlgError:
+            break
+        result, width = smaller, 0.9 * width
+    with pytest.raises(np.linalg.LinAlgError, match=r"bootstrap draw \d+ .*alpha.*damping"):
+        result.bootstrap(50, 0)
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "clt"])
+def test_a_frame_with_intervals(method):
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    result = fa.aif(fa.LinearRegression().fit(X, y), X, y)
+    options = {"method": method, "n_draws": 30, "random_state": 1}
+    frame = result.to_frame(level=0.9, **options)
+    assert list(frame.columns) == ["param", "influence", "relative", "std_error", "lower", "upper"]
+    assert "bmi" in frame.index
+    np.testing.assert_allclose(frame[["lower", "upper"]], result.conf_int(0.9, **options))
+    np.testing.assert_allclose(frame["std_error"], result.std_error(**options), rtol=1e-9)
+    assert "lower" not in result.to_frame()
+
+
+def test_clt_by_products_is_that_by_a_factor():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(300, 40))
+    y = X[:, 0] + rng.normal(size=300)
+    model = fa.LinearRegression(alpha=0.01).fit(X, y)
+    found, wanted = (fa.aif(model, X, y, solver=s) for s in ("cg", "cholesky"))
+    np.testing.assert_allclose(found.std_error("clt"), wanted.std_error("clt"), rtol=1e-9)

@@ -1,0 +1,100 @@
+"""Robust fits that are interrupted, and go on; bars that count passes."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from support.source_makers import blocks_of, data
+
+import fastaif as fa
+from fastaif.passes.linear import Sweep
+from fastaif.utils import progress
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """How many passes over rows were made; a limit interrupts them."""
+
+    class Counter:
+        made, limit = 0, None
+
+    made = Sweep._run
+
+    def run(self, *args, **kwargs):
+        Counter.made += 1
+        if Counter.limit is not None and Counter.made > Counter.limit:
+            raise KeyboardInterrupt
+        return made(self, *args, **kwargs)
+
+    monkeypatch.setattr(Sweep, "_run", run)
+    return Counter
+
+
+def case(kind):
+    X, y, w = data("logistic" if kind == "logistic" else "squared_error")
+    models = {
+        "linear": fa.LinearRegression(), "logistic": fa.LogisticRegression(),
+        "huber": fa.HuberRegression(delta=0.3),
+    }  # fmt: skip
+    return models[kind].fit(X, y, w), X, y, w
+
+
+@pytest.mark.parametrize("options", [{"eps": 0.1}, {"eps": 0.3, "p": np.inf}, {"eps": 0.02}])
+@pytest.mark.parametrize("kind", ["linear", "logistic", "huber"])
+def test_an_interrupted_fit_goes_on(kind, options, passes, tmp_path):
+    model, X, y, w = case(kind)
+    passes.made = 0
+    whole = fa.robust_fit(model, X, y, sample_weight=w, **options)
+    needed, path = passes.made, tmp_path / "fit.checkpoint"
+    passes.made, passes.limit = 0, needed - 1
+    blocks = blocks_of(X, y, w)
+    with pytest.raises(KeyboardInterrupt):
+        fa.robust_fit(model, blocks, None, checkpoint=path, **options)
+    assert path.exists()
+    with path.open("ab") as file:
+        file.write(b"\x80\x05 a record that was being written")
+    passes.made, passes.limit = 0, None
+    again = fa.robust_fit(model, blocks, None, checkpoint=path, **options)
+    assert not path.exists()
+    assert passes.made <= 3
+    np.testing.assert_allclose(again.params, whole.params, rtol=1e-9, atol=1e-12)
+    assert again.converged == whole.converged
+
+
+def test_another_fit_is_refused(passes, tmp_path):
+    model, X, y, w = case("linear")
+    path = tmp_path / "fit.checkpoint"
+    passes.made, passes.limit = 0, 3
+    with pytest.raises(KeyboardInterrupt):
+        fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    passes.limit = None
+    for X_other, y_other, eps in ((X, y, 0.2), (X, y + 1.0, 0.1), (1.5 * X, y, 0.1)):
+        with pytest.raises(ValueError, match="is the checkpoint of another robust fit"):
+            fa.robust_fit(model, X_other, y_other, eps, sample_weight=w, checkpoint=path)
+    path.write_text("something else")
+    with pytest.raises(ValueError, match="is no checkpoint of a robust fit"):
+        fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    quadratic = fa.QuadraticRegression().fit(X, y)
+    with pytest.raises(ValueError, match="checkpoint is for models with a linear predictor"):
+        fa.robust_fit(quadratic, X, y, 0.1, checkpoint=tmp_path / "other")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_bars_count_passes_on_terminals(monkeypatch):
+    model, X, y, w = case("logistic")
+    monkeypatch.setattr(progress, "_DELAY", 0.0)
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        fa.LogisticRegression().fit(X, y, w)
+        fa.robust_fit(model, X, y, 0.1, sample_weight=w)
+        fa.aif(model, X, y, sample_weight=w, solver="cg")
+        shown = stream.getvalue()
+        for name in ("fit", "robust fit", "influence"):
+            assert (f"{name}: " in shown and " passes" in shown) == stream.isatty()

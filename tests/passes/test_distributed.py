@@ -1,0 +1,116 @@
+"""Sums on Dask's workers: the same numbers as in memory, whoever is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+
+import dask.array as da
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from support.source_makers import data
+
+import fastaif as fa
+
+CHUNK = 1100
+
+
+@pytest.fixture(scope="module")
+def client():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cluster = LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+        )
+    with cluster, Client(cluster) as found:
+        yield found
+
+
+def rows(X, y, w):
+    return da.from_array(X, chunks=(CHUNK, X.shape[1])), da.from_array(y, chunks=CHUNK), w
+
+
+def close(mine, theirs, rtol=1e-12):
+    np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=rtol * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("order", [np.inf, 2, 1])
+@pytest.mark.parametrize("kind", ["linear", "logistic", "quadratic", "network"])
+def test_influences(client, kind, order):
+    X, y, w = data("logistic" if kind == "logistic" else "squared_error")
+    model = {
+        "linear": fa.LinearRegression(alpha=0.01), "logistic": fa.LogisticRegression(),
+        "quadratic": fa.QuadraticRegression(),
+        "network": fa.MLPRegression(hidden=2, alpha=0.1, random_state=0, max_iter=400),
+    }[kind]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y, w)
+        remote, target, weight = rows(X, y, w)
+        options = {"order": order, "damping": "auto"}
+        mine = fa.aif(model, remote, target, sample_weight=weight, **options)
+        theirs = fa.aif(model, X, y, sample_weight=w, **options)
+    close(mine.influence, theirs.influence)
+    close(mine.sensitivity_coefficient, theirs.sensitivity_coefficient)
+
+
+def test_fits_and_robust_fits(client):
+    X, y, w = data()
+    remote, target, weight = rows(X, y, w)
+    model = fa.LinearRegression(alpha=0.01).fit(remote, target, weight)
+    theirs = fa.LinearRegression(alpha=0.01).fit(X, y, w)
+    close(model.coef_, theirs.coef_)
+    mine = fa.robust_fit(model, remote, target, 0.1, sample_weight=weight)
+    close(mine.params, fa.robust_fit(theirs, X, y, 0.1, sample_weight=w).params, 1e-9)
+    loss = fa.adversarial_loss(model, remote, target, 0.1, sample_weight=weight)
+    close(loss, fa.adversarial_loss(model, X, y, 0.1, sample_weight=w))
+
+
+def test_the_same_bits_on_one_worker(client):
+    X, y, w = data()
+    remote, target, weight = rows(X, y, w)
+    model = fa.LinearRegression().fit(X, y, w)
+    both = fa.aif(model, remote, target, sample_weight=weight).influence
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
+        ) as alone,
+        Client(alone),
+    ):
+        one = fa.aif(model, remote, target, sample_weight=weight).influence
+    np.testing.assert_array_equal(one, both)
+
+
+def slowly(block):
+    time.sleep(0.2)
+    return block
+
+
+def test_a_worker_that_is_killed_costs_time_alone(client):
+    X, y, w = data()
+    model = fa.LinearRegression().fit(X, y, w)
+    theirs = fa.aif(model, X, y, sample_weight=w)
+    remote, target, weight = rows(X, y, w)
+    slow = remote.map_blocks(slowly, dtype=float)
+    pids = client.run(os.getpid)
+    victim = next(iter(pids.values()))
+    killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))
+    killer.start()
+    mine = fa.aif(model, slow, target, sample_weight=weight)
+    killer.join()
+    close(mine.influence, theirs.influence)
+    client.wait_for_workers(2)
+    assert victim not in client.run(os.getpid).values()
+
+
+def test_numbers_that_are_missing_are_located(client):
+    X, y, w = data()
+    model = fa.LinearRegression().fit(X, y, w)
+    X[4321, 2] = np.nan
+    remote, target, weight = rows(X, y, w)
+    with pytest.raises(ValueError, match="first at row 4321, column 2"):
+        fa.aif(model, remote, target, sample_weight=weight)

@@ -1,0 +1,1 @@
+"""What tests of many folders share: models and data to test on, comparisons."""

@@ -1,0 +1,34 @@
+"""Rows and sums as compiled operations take them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastaif import _compute
+from fastaif._compute import types as c
+
+
+def both(extension, name):
+    return getattr(extension, name), _compute._numba_operation(name)
+
+
+def make_rows(rng, loss, n, m, weighted, dtype):
+    y = {
+        c.LOGISTIC: lambda: np.where(rng.random(n) < 0.5, 1.0, -1.0),
+        c.POISSON: lambda: rng.poisson(1.0, n).astype(float),
+    }.get(loss, lambda: rng.normal(size=n))()
+    w = rng.exponential(size=n) * (np.arange(n) % 4 > 0) if weighted else c.EMPTY
+    return c.Rows(rng.normal(size=(n, m)).astype(dtype), y, w)
+
+
+def empty_sums(need, n, d):
+    shape = (1, n) if need & c.NEED_MOMENTS else (d, d) if need & c.NEED_HESSIAN else (0, 0)
+    return c.Sums(np.zeros(shape), np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
+
+
+def assert_sums(mine, theirs):
+    for part, other in zip(mine, theirs, strict=True):
+        if part.shape[0] == part.shape[-1]:
+            part, other = np.tril(part), np.tril(other)
+        size = np.abs(other).max(initial=1.0)
+        np.testing.assert_allclose(part, other, rtol=1e-11, atol=1e-12 * size)
