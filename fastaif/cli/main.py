@@ -185,7 +185,7 @@ def analyze(
     DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
     scikit-learn's sets: diabetes (default), breast_cancer.
     """
-    from ..plotting.results import bare_figure, plot_report
+    from ..plotting import bare_figure, plot_report
     from ..reports.analysis import far_off, report_json, report_text
     from .models import default_eps, notes_on
 
@@ -276,7 +276,7 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
     theorem_5_3, theorem_5_4, ntk_depth, wasserstein or coverage.
     """
     from .. import experiments
-    from ..plotting.results import bare_figure
+    from ..plotting.style import bare_figure
 
     with _plain_errors():
         figure = bare_figure()  # first: what is missing should be missed before the work

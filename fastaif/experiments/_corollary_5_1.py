@@ -9,6 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import theory
+from ..plotting.style import (
+    BARS,
+    BLUE,
+    FEATURES,
+    FINITE,
+    FINITE_LABEL,
+    ORANGE,
+    SENSITIVITY,
+    finish,
+    new_figure,
+    points,
+)
 from ..utils import validation
 from . import _simulation
 from ._result import Experiment
@@ -41,7 +53,6 @@ class Corollary51Result(Experiment):
     sigma_x, sigma_noise : float
     """
 
-    _plot = "plot_corollary_5_1"
 
     n_features: Array
     closed_form: Array
@@ -74,6 +85,9 @@ class Corollary51Result(Experiment):
             f"Peak near m = {self.peak:.4g}.",
         ]
         return _simulation.text(head, self.to_frame(), notes)
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_corollary_5_1(self, figure)
 
 
 def corollary_5_1(
@@ -146,3 +160,26 @@ def _sample(
     y = X @ rng.standard_normal(effects) + sigma_noise * rng.standard_normal(n)
     estimator = LinearRegression(fit_intercept=False)
     return np.array([_simulation.coefficient(estimator, X[:, :k], y) for k in m])
+
+
+def plot_corollary_5_1(result: Corollary51Result, figure: Any = None) -> Any:
+    """Draw the parabola of the random-effects model.
+
+    Arguments, result and errors are as in `plot_figure1`.
+    """
+    figure = new_figure(figure, 6.4, 4.4)
+    ax = figure.subplots()
+    ax.plot(result.n_features, result.closed_form, color=BLUE, label="theory")
+    ax.plot(result.n_features, result.in_sample, **FINITE, label=FINITE_LABEL)
+    points(ax, result.n_features, result.mean, result.standard_error, ORANGE, "o", BARS)
+    if result.n_features[0] < result.peak < result.n_features[-1]:
+        ax.axvline(result.peak, color="0.6", linestyle=":", label=f"peak, m = {result.peak:.3g}")
+    top = float(np.max(result.mean + 2 * result.standard_error))
+    ax.set(xlabel=FEATURES, ylabel=SENSITIVITY, ylim=(0.0, 1.1 * top), xticks=result.n_features)
+    ax.set_title(
+        f"Linear regression on m of {result.n_effects} random effects, p = 2\n"
+        f"n = {result.n_samples}, {result.n_repetitions} repetitions",
+        fontsize="medium",
+    )
+    finish(ax, loc="lower center")
+    return figure

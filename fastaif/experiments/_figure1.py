@@ -10,6 +10,15 @@ from numpy.typing import NDArray
 
 from ..api.aif import aif
 from ..api.robust_fit import robust_fit
+from ..plotting.style import (
+    BLUE,
+    EPS_LABEL,
+    GREEN,
+    INFLUENCE_ERROR,
+    ORANGE,
+    SENSITIVITY_ERROR,
+    new_figure,
+)
 from ..reports import text
 from ..utils import validation
 from ._result import Experiment
@@ -20,6 +29,8 @@ if TYPE_CHECKING:
     from ..influence.result import InfluenceResult
 
 Array = NDArray[Any]
+
+_EXACT, _PGD = BLUE, ORANGE
 
 COEFFICIENTS = (2.0, -3.4)
 NOISE = 0.1
@@ -63,7 +74,6 @@ class Figure1Result(Experiment):
         The attack's norm.
     """
 
-    _plot = "plot_figure1"
 
     eps: Array
     error_influence_exact: Array
@@ -123,6 +133,9 @@ class Figure1Result(Experiment):
             f"dI {self.slope_influence:.4f}, dS {self.slope_sensitivity:.4f} (theory: 1)",
         ]
         return "\n".join([head, f"I = ({moves})", "", table, "", *tail])
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_figure1(self, figure)
 
 
 def figure1(
@@ -244,3 +257,67 @@ def _positive(eps: Any, name: str) -> Array:
     if radii.ndim != 1 or radii.size == 0 or not np.all(radii > 0):
         raise ValueError(f"{name} must hold at least one number above 0, but is {eps!r}")
     return radii
+
+
+def plot_figure1(result: Figure1Result, figure: Any = None) -> Any:
+    """Draw the paper's Figure 1 and its continuation to small ε.
+
+    Three panels: the error of dθ/dε and that of S_ε/ε² at the paper's ε, for exact robust
+    optima and for those of projected gradient descent; and both errors of the exact
+    optima at small ε on logarithmic axes, with their fitted slopes (theory: 1).
+
+    Parameters
+    ----------
+    result : Figure1Result
+        Of `fastaif.experiments.figure1`.
+    figure : matplotlib.figure.Figure, optional
+        An empty figure to draw in; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    figure = new_figure(figure, 13.0, 4.2)
+    first, second, third = figure.subplots(1, 3)
+    _draw_paper_errors(first, result.eps, result.error_influence_exact, result.error_influence_pgd)
+    first.set_ylabel(f"{INFLUENCE_ERROR}   (units of θ)")
+    _draw_paper_errors(
+        second, result.eps, result.error_sensitivity_exact, result.error_sensitivity_pgd
+    )
+    second.set_ylabel(f"{SENSITIVITY_ERROR}   (units of the loss)")
+    for errors, name, fitted, mark, color in (
+        (result.small_error_influence, INFLUENCE_ERROR, result.slope_influence, "o", _EXACT),
+        (result.small_error_sensitivity, SENSITIVITY_ERROR, result.slope_sensitivity, "s", GREEN),
+    ):
+        label = f"{name}, slope {fitted:.3f}"
+        third.loglog(result.small_eps, errors, f"{mark}-", markersize=4, color=color, label=label)
+    radius = result.validity_radius
+    if result.small_eps.min() < radius < result.small_eps.max():
+        third.axvline(radius, color="0.6", linestyle=":", label=f"validity radius {radius:.2g}")
+    third.set(ylabel="error of the exact optimum", xlabel=EPS_LABEL)
+    third.legend(fontsize="small")
+    third.grid(alpha=0.3)
+    titles = ("Error of the influence", "Error of the sensitivity", "Both at small ε")
+    for ax, title in zip((first, second, third), titles, strict=True):
+        ax.set_title(title, fontsize="medium")
+    figure.suptitle(
+        f"Linear regression, n = {result.n_samples}, p = {text.norm_name(result.p)}, "
+        f"s = {result.radius:.3g}"
+    )
+    return figure
+
+
+def _draw_paper_errors(ax: Any, eps: Array, exact: Array, pgd: Array) -> None:
+    ax.plot(eps, exact, "o-", color=_EXACT, label="exact robust optimum")
+    ax.plot(eps, pgd, "x--", color=_PGD, markersize=8, label="projected gradient descent")
+    top = max(float(np.max(exact)), float(np.max(pgd)))
+    # From zero, where both errors tend; headroom for the legend.
+    ax.set_ylim(0.0, 1.35 * top)
+    ax.set_xlabel(EPS_LABEL)
+    ax.legend(fontsize="small", loc="upper left")
+    ax.grid(alpha=0.3)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from ..data.parallel import for_each, resolve_threads
+from ..plotting.style import BLUE, FEATURES, SENSITIVITY, finish, new_figure
 from ..utils import validation
 from . import _simulation
 from ._result import Experiment
@@ -38,7 +39,6 @@ class Figure2aResult(Experiment):
         σξ, in units of y.
     """
 
-    _plot = "plot_figure2a"
 
     n_features: Array
     sensitivities: Array
@@ -78,6 +78,9 @@ class Figure2aResult(Experiment):
         where = f", except at m = {', '.join(map(str, rises))}" if rises else ""
         notes = ["sensitivity = S/eps^2 for the loss (f - y)^2, p = 2.", f"It falls with m{where}."]
         return _simulation.text(head, self.to_frame(), notes)
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_figure2a(self, figure)
 
 
 def figure2a(
@@ -167,3 +170,26 @@ def _effects(value: Any, name: str, size: int) -> Array:
     if array.shape not in ((), (size,)) or not np.isfinite(array).all():
         raise ValueError(f"{name} must be a finite number or {size} of them, but is {value!r}")
     return np.array(np.broadcast_to(array, (size,)))
+
+
+def plot_figure2a(result: Figure2aResult, figure: Any = None) -> Any:
+    """Draw Figure 2(a): S/ε² against the number of features, on a logarithmic axis.
+
+    Bars are the standard deviation of one repetition. Arguments, result and errors are as in
+    `plot_figure1`.
+    """
+    figure = new_figure(figure, 6.4, 4.4)
+    ax = figure.subplots()
+    spread = result.sensitivity_sd
+    ax.errorbar(
+        result.n_features, result.sensitivity_mean, spread, fmt="o-", color=BLUE, markersize=4,
+        capsize=3, label="mean ± standard deviation of a repetition",
+    )  # fmt: skip
+    ax.set(xlabel=FEATURES, ylabel=SENSITIVITY, yscale="log", xticks=result.n_features)
+    ax.set_title(
+        f"Least squares on (x, x²) of m of {len(result.n_features)} features\n"
+        f"n = {result.n_samples}, {len(result.sensitivities)} repetitions, p = 2",
+        fontsize="medium",
+    )
+    finish(ax)
+    return figure

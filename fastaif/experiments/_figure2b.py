@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..api.aif import aif
 from ..api.robust_fit import robust_fit
 from ..kernels.functions import NTK
+from ..plotting.style import BLUE, EPS_LABEL, INFLUENCE_ERROR, ORANGE, finish, new_figure
 from ..reports import text
 from ..utils import validation
 from ..utils.warnings import SolverWarning
@@ -99,7 +100,6 @@ class Figure2bResult(Experiment):
     max_iter : int
     """
 
-    _plot = "plot_figure2b"
 
     paper: ErrorCurve
     small: ErrorCurve
@@ -154,6 +154,9 @@ class Figure2bResult(Experiment):
             f"{self.held_out_accuracy.mean():.0%} of the others'.",
         ]
         return "\n".join(["Figure 2(b): MNIST", self.setting, "", table, "", *notes])
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_figure2b(self, figure)
 
 
 def figure2b(
@@ -296,3 +299,53 @@ class _Task(NamedTuple):
         fits = [[one(float(eps)) for eps in group] for group in sets]
         inside, outside = (float(np.mean(model.predict(X) * y > 0.0)) for X, y in data)
         return _Draw(size, inside, outside, fits)
+
+
+def plot_figure2b(result: Figure2bResult, figure: Any = None) -> Any:
+    """Draw Figure 2(b) and its continuation to small ε.
+
+    Two panels: the error of dθ/dε at the paper's ε, of every draw and on average; and the mean
+    error at all ε on logarithmic axes, with its fitted slope (theory: 1). The title states
+    the model and how robust fits were found.
+
+    Parameters
+    ----------
+    result : Figure2bResult
+        Of `fastaif.experiments.figure2b`.
+    figure : matplotlib.figure.Figure, optional
+        An empty figure to draw in; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    figure = new_figure(figure, 10.0, 5.0)
+    left, right = figure.subplots(1, 2)
+    curve, small = result.paper, result.small
+    for k, errors in enumerate(curve.error):
+        label = "each draw" if k == 0 else None
+        left.plot(curve.eps, errors, color="0.8", linewidth=0.8, label=label)
+    left.errorbar(
+        curve.eps, curve.mean, curve.sd, fmt="o-", color=BLUE, markersize=5, capsize=3,
+        label="mean ± standard deviation of a draw",
+    )  # fmt: skip
+    top = max(float(curve.error.max()), float(np.max(curve.mean + curve.sd)))
+    # From zero, where the error tends; headroom for the legend.
+    left.set(xlabel=EPS_LABEL, ylabel=f"{INFLUENCE_ERROR}   (units of θ)", ylim=(0.0, 1.3 * top))
+    left.set_title("Error of the influence", fontsize="medium")
+    label = f"small ε: slope {result.slope:.3f}"
+    right.loglog(small.eps, small.mean, "s-", color=BLUE, markersize=5, label=label)
+    right.loglog(curve.eps, curve.mean, "o-", color=ORANGE, markersize=4, label="the paper's ε")
+    typical = float(np.mean(result.influence_norm))
+    right.axhline(typical, color="0.6", linestyle=":", label=r"mean of $\|I\,\|_2$")
+    right.set(xlabel=EPS_LABEL, ylabel=f"mean {INFLUENCE_ERROR}")
+    right.set_title("Down to small ε (theory: slope 1)", fontsize="medium")
+    finish(left, loc="upper left")
+    finish(right, loc="lower right")
+    figure.suptitle(f"Parity of MNIST digits: {result.setting}", fontsize="medium")
+    return figure

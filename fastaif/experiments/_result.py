@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from typing import Any
 
 
-class Experiment:
-    """A frozen result; `_plot` names the function that draws it."""
-
-    _plot: ClassVar[str]
+class Experiment(ABC):
+    """A frozen result of arrays that draws itself."""
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the result; returns the matplotlib figure.
@@ -23,13 +22,8 @@ class Experiment:
         ImportError
             matplotlib is not installed.
         """
-        from .. import (
-            plotting_experiments,
-            plotting_intervals,
-            plotting_kernels,
-            plotting_orders,
-        )
+        return self._draw(figure)
 
-        modules = (plotting_experiments, plotting_intervals, plotting_kernels, plotting_orders)
-        draw = next(getattr(m, self._plot) for m in modules if hasattr(m, self._plot))
-        return draw(self, figure)
+    @abstractmethod
+    def _draw(self, figure: Any) -> Any:
+        """Draw in a figure, or in a new one where that is None."""

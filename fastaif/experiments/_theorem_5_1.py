@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import theory
+from ..plotting.style import BLUE, ORANGE, SENSITIVITY, finish, new_figure, points
 from ..reports import text
 from ..utils import validation
 from . import _simulation
@@ -48,7 +49,6 @@ class Theorem51Result(Experiment):
     p : float
     """
 
-    _plot = "plot_theorem_5_1"
 
     beta1_norms: Array
     beta2_norms: Array
@@ -94,6 +94,9 @@ class Theorem51Result(Experiment):
             where = "no such place" if np.isnan(place) else f"|beta2| = {place:.4g}"
             notes.append(f"  |beta1| = {slope:g}: {where}")
         return _simulation.text(head, frame, notes)
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_theorem_5_1(self, figure)
 
 
 def theorem_5_1(
@@ -199,3 +202,34 @@ def _crossover(sides: Callable[[float], Array], curves: Array) -> float:
     if not falls.size:
         return float("nan")
     return float(brentq(lead, curves[falls[-1]], curves[falls[-1] + 1]))
+
+
+def plot_theorem_5_1(result: Theorem51Result, figure: Any = None) -> Any:
+    """Draw S/ε² of linear and quadratic regression against ‖β₂‖, a panel for each ‖β₁‖.
+
+    Arguments, result and errors are as in `plot_figure1`.
+    """
+    panels = len(result.beta1_norms)
+    figure = new_figure(figure, 1.0 + 4.8 * panels, 4.4)
+    axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    for row, ax in enumerate(axes):
+        for name, color, mark in (("linear", BLUE, "o"), ("quadratic", ORANGE, "s")):
+            value, mean, error = (
+                getattr(result, name + part)[row] for part in ("", "_mean", "_se")
+            )
+            ax.plot(result.beta2_norms, value, color=color, label=f"{name} model, theory")
+            points(ax, result.beta2_norms, mean, error, color, mark, f"{name} model, samples")
+        if not np.isnan(result.crossovers[row]):
+            ax.axvline(
+                result.crossovers[row], color="0.6", linestyle=":",
+                label=f"equal at ‖β₂‖ = {result.crossovers[row]:.3g}",
+            )  # fmt: skip
+        ax.set_xlabel("curvature of the truth, ‖β₂‖₂")
+        ax.set_title(f"slope ‖β₁‖₂ = {result.beta1_norms[row]:g}", fontsize="medium")
+        finish(ax)
+    axes[0].set_ylabel(SENSITIVITY)
+    figure.suptitle(
+        f"y = β₁ᵀx + (β₂ᵀx)² + ξ, m = {result.n_features}, p = {text.norm_name(result.p)}, "
+        f"n = {result.n_samples}   (samples: mean ± 2 s.e. of {result.n_repetitions})"
+    )
+    return figure

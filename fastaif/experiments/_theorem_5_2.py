@@ -9,6 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import theory
+from ..plotting.style import (
+    BARS,
+    BLUE,
+    FEATURES,
+    FINITE,
+    FINITE_LABEL,
+    ORANGE,
+    SENSITIVITY,
+    finish,
+    new_figure,
+    points,
+)
 from ..utils import validation
 from . import _simulation
 from ._result import Experiment
@@ -40,7 +52,6 @@ class Theorem52Result(Experiment):
     sigma_x, sigma_noise : float
     """
 
-    _plot = "plot_theorem_5_2"
 
     designs: tuple[str, ...]
     n_features: Array
@@ -78,6 +89,9 @@ class Theorem52Result(Experiment):
             "features of +-sigma_x, Laplace noise. in_sample adds the leading term in 1/n.",
         ]
         return _simulation.text(head, self.to_frame(), notes)
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_theorem_5_2(self, figure)
 
 
 def theorem_5_2(
@@ -153,3 +167,32 @@ def _sample(
     X *= sigma_x
     y = X @ np.full(m, 1.0 / np.sqrt(m)) + sigma_noise * noise
     return _simulation.coefficient(LinearRegression(fit_intercept=False), X, y)
+
+
+def plot_theorem_5_2(result: Theorem52Result, figure: Any = None) -> Any:
+    """Draw S/ε² of linear regression against the number of features, for both designs.
+
+    Arguments, result and errors are as in `plot_figure1`.
+    """
+    figure = new_figure(figure, 6.4, 4.4)
+    ax = figure.subplots()
+    names = {"gaussian": "normal x and noise", "signs": r"x = $\pm\sigma_x$, Laplace noise"}
+    for row, (design, color, mark) in enumerate(
+        zip(result.designs, (BLUE, ORANGE), "os", strict=True)
+    ):
+        name = names[design]
+        ax.plot(result.n_features, result.closed_form[row], color=color, label=f"{name}: theory")
+        label = FINITE_LABEL if row == len(result.designs) - 1 else None
+        ax.plot(result.n_features, result.in_sample[row], **FINITE, label=label)
+        points(
+            ax, result.n_features, result.mean[row], result.standard_error[row], color, mark,
+            f"{name}: {BARS}",
+        )  # fmt: skip
+    ax.set(xlabel=FEATURES, ylabel=SENSITIVITY, ylim=(0.0, None), xticks=result.n_features)
+    ax.set_title(
+        f"Linear regression with ‖β‖ = 1, p = 2\nn = {result.n_samples}, "
+        f"{result.n_repetitions} repetitions",
+        fontsize="medium",
+    )
+    finish(ax)
+    return figure

@@ -12,6 +12,16 @@ from .. import theory
 from ..api.aif import aif
 from ..bases import builtin
 from ..data.parallel import single_threaded_blas
+from ..plotting.style import (
+    BLUE,
+    FEATURES,
+    GREEN,
+    ORANGE,
+    SENSITIVITY,
+    mark_steps,
+    new_figure,
+    points,
+)
 from ..reports import text
 from ..utils import validation
 from . import _simulation
@@ -45,7 +55,6 @@ class Theorem53Result(Experiment):
     sigma_noise : float
     """
 
-    _plot = "plot_theorem_5_3"
 
     p: Array
     n_features: Array
@@ -86,6 +95,9 @@ class Theorem53Result(Experiment):
         frame = self.to_frame()
         frame["p"] = [text.norm_name(p) for p in frame["p"]]
         return _simulation.text(head, frame, notes)
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_theorem_5_3(self, figure)
 
 
 def theorem_5_3(
@@ -189,3 +201,30 @@ def _mean_abs_residual(X: Array, m: int, sigma_noise: float) -> float:
     u = mean / (np.sqrt(2.0) * sigma_noise)
     folded = sigma_noise * np.sqrt(2.0 / np.pi) * np.exp(-u * u) + mean * erf(u)
     return float(folded.mean())
+
+
+def plot_theorem_5_3(result: Theorem53Result, figure: Any = None) -> Any:
+    """Draw S/ε² of basis models and its bound on logarithmic axes, a panel for each p.
+
+    Arguments, result and errors are as in `plot_figure1`.
+    """
+    panels = len(result.p)
+    figure = new_figure(figure, 2.2 + 2.5 * panels, 4.4)
+    axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    for row, ax in enumerate(axes):
+        m = result.n_features
+        ax.plot(m, result.bound[row], "^--", color=GREEN, markersize=4, label="bound")
+        ax.plot(m, result.sensitivity[row], color=BLUE, label="theory")
+        points(ax, m, result.mean[row], result.standard_error[row], ORANGE, "o", "samples")
+        ax.set(yscale="log", xticks=m)
+        mark_steps(ax, float(np.min(result.sensitivity)), float(np.max(result.bound)))
+        ax.set_title(f"p = {text.norm_name(float(result.p[row]))}", fontsize="medium")
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel(SENSITIVITY)
+    axes[0].legend(fontsize="small")
+    figure.supxlabel(FEATURES, fontsize="medium")
+    figure.suptitle(
+        f"Least squares on (x, x²), n = {result.n_samples}   "
+        f"(samples: mean ± 2 s.e. of {result.n_repetitions})"
+    )
+    return figure

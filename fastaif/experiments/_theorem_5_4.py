@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import theory
+from ..plotting.style import BARS, finish, new_figure, points
 from ..utils import validation
 from . import _simulation
 from ._result import Experiment
@@ -37,7 +38,6 @@ class Theorem54Result(Experiment):
     sigma_x, sigma_noise : float
     """
 
-    _plot = "plot_theorem_5_4"
 
     signals: Array
     sigma_r: Array
@@ -72,6 +72,9 @@ class Theorem54Result(Experiment):
             "signal = sigma_x^2 |beta|^2 / sigma_noise^2; above 2 the ratio first exceeds 1.",
         ]
         return _simulation.text(head, self.to_frame(), notes)
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_theorem_5_4(self, figure)
 
 
 def theorem_5_4(
@@ -150,3 +153,35 @@ def _ratios(X: Array, y: Array, added: Array, rng: np.random.Generator) -> list[
         for sigma, seed in zip(added, seeds, strict=True)
     )
     return [_simulation.coefficient(estimator, X, y) / without for estimator in smoothed]
+
+
+def plot_theorem_5_4(result: Theorem54Result, figure: Any = None) -> Any:
+    """Draw the ratio of sensitivities against the noise added to the inputs.
+
+    Arguments, result and errors are as in `plot_figure1`.
+    """
+    figure = new_figure(figure, 6.4, 4.4)
+    ax = figure.subplots()
+    marks = "os^vDP"
+    for row, signal in enumerate(result.signals):
+        color = f"C{row}"
+        ax.plot(
+            result.sigma_r, result.closed_form[row], color=color,
+            label=rf"theory, $\sigma_x^2 \|\beta\|^2 / \sigma_\eta^2$ = {signal:.3g}",
+        )  # fmt: skip
+        points(
+            ax, result.sigma_r, result.mean[row], result.standard_error[row], color,
+            marks[row % len(marks)], BARS,
+        )  # fmt: skip
+    ax.axhline(1.0, color="0.6", linestyle=":", label="no smoothing")
+    ax.set(
+        xlabel=r"noise added to each feature, $\sigma_r$ (units of x)",
+        ylabel="sensitivity with smoothing / without", xlim=(0.0, None), ylim=(0.0, None),
+    )  # fmt: skip
+    ax.set_title(
+        f"Randomized smoothing of linear regression, p = 2\nm = {result.n_features}, "
+        f"n = {result.n_samples}, {result.n_repetitions} repetitions",
+        fontsize="medium",
+    )
+    finish(ax)
+    return figure

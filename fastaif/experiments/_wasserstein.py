@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..api.aif import aif
 from ..api.robust_fit import robust_fit
 from ..families.finite_sum.problem import SumProblem
+from ..plotting.style import BLUE, EPS_LABEL, ORANGE, finish, new_figure
 from ..reports import text
 from ..utils import validation
 from ._result import Experiment
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[Any]
+
+_RELATIVE = r"relative error of $I$"
+_SHOWN = (1.0, 2.0, np.inf)
 
 ORDERS = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 4.0, 8.0, np.inf)
 EPS = (1e-5, 1e-4, 1e-3, 1e-2)
@@ -52,7 +56,6 @@ class WassersteinResult(Experiment):
     p : float
     """
 
-    _plot = "plot_wasserstein"
 
     orders: Array
     eps: Array
@@ -106,6 +109,9 @@ class WassersteinResult(Experiment):
                 "as printed: Theorem 6.1 as printed, right for u = 1 (and without effect at inf)",
             ]
         )
+
+    def _draw(self, figure: Any) -> Any:
+        return plot_wasserstein(self, figure)
 
 
 def wasserstein(
@@ -192,3 +198,66 @@ def _radii(eps: Any) -> Array:
         raise ValueError(f"eps must hold numbers above 0, but is {eps!r}")
     return radii
 
+
+def plot_wasserstein(result: WassersteinResult, figure: Any = None) -> Any:
+    """Draw both formulas' errors and the influence itself against the order u.
+
+    Three panels: the relative errors at the smallest ε; those of u = 1, 2 and ∞ against ε
+    (theory: slope 1); ‖I‖ and the largest share of a single sample in what the attack gains.
+
+    Parameters
+    ----------
+    result : WassersteinResult
+        Of `fastaif.experiments.wasserstein`.
+    figure : matplotlib.figure.Figure, optional
+        An empty figure to draw in; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    figure = new_figure(figure, 13.0, 4.4)
+    first, second, third = figure.subplots(1, 3)
+    # Evenly spaced names: orders crowd near 1, and the last is infinite.
+    places, names = np.arange(len(result.orders)), [text.norm_name(u) for u in result.orders]
+    smallest = int(np.argmin(result.eps))
+    first.semilogy(places, result.error[:, smallest], "o-", color=BLUE, label="corrected")
+    finite = np.isfinite(result.orders)  # at u = inf there is one formula only
+    first.semilogy(
+        places[finite], result.error_paper[finite, smallest], "s--", color=ORANGE,
+        label="as printed",
+    )  # fmt: skip
+    first.set(ylabel=f"{_RELATIVE} at ε = {result.eps[smallest]:g}")
+    first.set_title("Theorem 6.1, corrected and as printed", fontsize="medium")
+    for order, mark in zip(_SHOWN, "os^", strict=True):
+        for k in np.flatnonzero(result.orders == order):
+            label = f"u = {text.norm_name(order)}"
+            second.loglog(result.eps, result.error[k], f"{mark}-", color=BLUE, label=label)
+            if np.isfinite(order):
+                second.loglog(
+                    result.eps, result.error_paper[k], f"{mark}--", color=ORANGE,
+                    label=f"{label}, as printed", markerfacecolor="none",
+                )  # fmt: skip
+    second.set(xlabel=EPS_LABEL, ylabel=_RELATIVE)
+    second.set_title("Against ε (theory: slope 1)", fontsize="medium")
+    third.plot(places, result.influence_norm, "o-", color=BLUE, label=r"$\|I\,\|_2$")
+    third.set(ylabel=r"$\|I\,\|_2$   (units of θ)", ylim=(0.0, None))
+    other = third.twinx()
+    other.plot(places, result.largest_share, "s--", color="0.5")
+    other.set(ylabel="largest share of a sample in the gain (dashed)", ylim=(0.0, 1.05))
+    third.set_title("The influence, and who is attacked", fontsize="medium")
+    for ax in (first, third):
+        ax.set_xticks(places, names)
+        ax.set_xlabel("order u")
+    for ax in (first, second):
+        finish(ax, loc="best")
+    figure.suptitle(
+        f"Budgets shared by samples: linear regression, n = {result.n_samples}, "
+        f"p = {text.norm_name(result.p)}"
+    )
+    return figure

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .results import _new_figure
-
-if TYPE_CHECKING:
-    from ..api.complexity import ComplexityCurve
+from .style import new_figure
 
 Array = NDArray[Any]
 
@@ -24,7 +21,32 @@ _CLEAN = "#4c72b0"
 _MARKS = "so^vDP"
 
 
-def plot_complexity(curve: ComplexityCurve, figure: Any = None) -> Any:
+class Curve(Protocol):
+    """What is drawn of a `ComplexityCurve`."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def complexity(self) -> Array: ...
+    @property
+    def n_params(self) -> Array: ...
+    @property
+    def eps(self) -> Array: ...
+    @property
+    def loss(self) -> Array: ...
+    @property
+    def loss_sd(self) -> Array: ...
+    @property
+    def sensitivity(self) -> Array: ...
+    @property
+    def sensitivity_sd(self) -> Array: ...
+    @property
+    def n_folds(self) -> int: ...
+    @property
+    def expansion(self) -> str: ...
+
+
+def plot_complexity(curve: Curve, figure: Any = None) -> Any:
     """Draw clean loss, loss + S_ε and S_ε (eq. 4) against the complexity of the models.
 
     Bars are standard deviations between folds. Models of equal complexity would hide one
@@ -45,7 +67,7 @@ def plot_complexity(curve: ComplexityCurve, figure: Any = None) -> Any:
     ImportError
         matplotlib is not installed.
     """
-    figure = _new_figure(figure, 11.0, 4.8)
+    figure = new_figure(figure, 11.0, 4.8)
     left, right = figure.subplots(1, 2)
     order = np.argsort(curve.complexity, kind="stable")
     by_name = np.unique(curve.complexity).size < order.size
@@ -63,7 +85,7 @@ def plot_complexity(curve: ComplexityCurve, figure: Any = None) -> Any:
     return figure
 
 
-def _draw_losses(ax: Any, curve: ComplexityCurve, order: Array, x: Array) -> None:
+def _draw_losses(ax: Any, curve: Curve, order: Array, x: Array) -> None:
     loss = curve.loss[order]
     _bars(ax, x, loss, curve.loss_sd[order], _CLEAN)
     spread = " ± sd between folds" if np.isfinite(curve.loss_sd).any() else ""
@@ -79,7 +101,7 @@ def _draw_losses(ax: Any, curve: ComplexityCurve, order: Array, x: Array) -> Non
     ax.set_title(title, fontsize="medium")
 
 
-def _capped(ax: Any, curve: ComplexityCurve) -> bool:
+def _capped(ax: Any, curve: Curve) -> bool:
     """Cut off what is so high that the clean losses would look alike; whether anything was."""
     spread = np.nan_to_num(curve.loss_sd)
     low, high = np.min(curve.loss - spread), np.max(curve.loss + spread)
@@ -90,7 +112,7 @@ def _capped(ax: Any, curve: ComplexityCurve) -> bool:
     return True
 
 
-def _draw_sensitivities(ax: Any, curve: ComplexityCurve, order: Array, x: Array) -> None:
+def _draw_sensitivities(ax: Any, curve: Curve, order: Array, x: Array) -> None:
     drawn = [j for j, _ in _shown(curve)]
     for j, eps in _shown(curve):
         cost = curve.sensitivity[order, j]
@@ -107,7 +129,7 @@ def _draw_sensitivities(ax: Any, curve: ComplexityCurve, order: Array, x: Array)
     ax.set_title("Predicted cost of robust training", fontsize="medium")
 
 
-def _shown(curve: ComplexityCurve) -> list[tuple[int, float]]:
+def _shown(curve: Curve) -> list[tuple[int, float]]:
     """The ε to draw: not 0, where S = 0, and no more than there are colours."""
     drawn = [(j, float(e)) for j, e in enumerate(curve.eps) if e > 0]
     keep = np.unique(np.linspace(0, len(drawn) - 1, min(len(drawn), len(_COLORS))).round())
@@ -135,13 +157,13 @@ def _bars(ax: Any, x: Array, y: Array, spread: Array, color: str) -> None:
     ax.errorbar(x, y, spread, fmt="none", ecolor=(color, 0.45), capsize=3)
 
 
-def _name_ticks(ax: Any, curve: ComplexityCurve, order: Array) -> None:
+def _name_ticks(ax: Any, curve: Curve, order: Array) -> None:
     names = [_shortened(curve.labels[k]) for k in order]
     ax.set_xticks(np.arange(len(names)), names, rotation=30, ha="right", fontsize="small")
     ax.margins(x=0.08)
 
 
-def _number_axis(ax: Any, curve: ComplexityCurve, order: Array) -> None:
+def _number_axis(ax: Any, curve: Curve, order: Array) -> None:
     """A numeric axis, with the models' names above it where there is room."""
     x = curve.complexity[order]
     is_count = np.array_equal(curve.complexity, curve.n_params)

@@ -6,19 +6,16 @@ and what is drawn on axes of the caller's stays there.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..reports import text
+from ..reports.protocols import Reported, Verified
 from ..utils import validation
-
-if TYPE_CHECKING:
-    from ..influence.result import InfluenceResult
-    from ..influence.verification import Verification
+from .style import EPS_LABEL, new_figure
 
 Array = NDArray[Any]
 
@@ -27,12 +24,10 @@ _LONGEST_NAME = 24
 _RAISED, _LOWERED = "#c44e52", "#4c72b0"
 _PREDICTED, _COST, _GAIN = "0.35", "#dd8452", "#55a868"
 _HALF_SQUARE = r"$\frac{1}{2}\,\varepsilon^2\,I^\top\! H I$"
-_PADDING = {"w_pad": 0.1, "h_pad": 0.08}  # inches
-_EPS_LABEL = "attack size ε (in units of the radius s)"
 
 
 def plot_influence(
-    result: InfluenceResult,
+    result: Reported,
     eps: float | None = None,
     ax: Any = None,
     *,
@@ -66,7 +61,7 @@ def plot_influence(
     size = 1.0 if eps is None else validation.number(eps, "eps", low=0.0)
     chosen = text.largest_moves(result, _MOST_BARS)
     if ax is None:
-        ax = _new_figure(None, 6.4, 1.5 + 0.3 * max(len(chosen), 3)).subplots()
+        ax = new_figure(None, 6.4, 1.5 + 0.3 * max(len(chosen), 3)).subplots()
     lengths = result.influence[chosen] * size
     places = np.arange(len(chosen))
     ax.barh(places, lengths, color=np.where(lengths > 0, _RAISED, _LOWERED))
@@ -93,9 +88,9 @@ def plot_influence(
 
 
 def plot_report(
-    result: InfluenceResult,
+    result: Reported,
     eps_list: Sequence[float],
-    verifications: Sequence[Verification],
+    verifications: Sequence[Verified],
     figure: Any = None,
 ) -> Any:
     """Draw a result and its verification: influence bars; cost and gain against ε.
@@ -123,7 +118,7 @@ def plot_report(
         matplotlib is not installed.
     """
     bars = min(result.problem.model.n_coefs, _MOST_BARS)
-    figure = _new_figure(figure, 11.0, max(4.2, 1.5 + 0.3 * bars))
+    figure = new_figure(figure, 11.0, max(4.2, 1.5 + 0.3 * bars))
     left, right = figure.subplots(1, 2)
     plot_influence(result, ax=left)
     order = np.argsort(eps_list)
@@ -134,7 +129,7 @@ def plot_report(
 
 
 def _draw_costs(
-    ax: Any, result: InfluenceResult, eps: Array, verifications: Sequence[Verification]
+    ax: Any, result: Reported, eps: Array, verifications: Sequence[Verified]
 ) -> None:
     how = text.method_name(verifications[0].method)
     cost = np.array([v.exact_cost for v in verifications])
@@ -152,7 +147,7 @@ def _draw_costs(
         radius = result.validity_radius
         ax.axvline(radius, color="0.6", linestyle=":", label=f"validity radius {radius:.3g}")
     ax.grid(alpha=0.3)
-    ax.set_xlabel(_EPS_LABEL)
+    ax.set_xlabel(EPS_LABEL)
     what = "loss + penalty" if result.problem.alpha > 0 else "loss"
     ax.set_ylabel(f"change of {what}")
     ax.set_title("Robust training: what it costs and gains", fontsize="medium")
@@ -167,7 +162,7 @@ def _mark_ticks(ax: Any, eps: Array) -> None:
     ax.set_xticks([], minor=True)
 
 
-def _influence_title(result: InfluenceResult, shown: int) -> str:
+def _influence_title(result: Reported, shown: int) -> str:
     problem = result.problem
     m = problem.model.n_coefs
     which = f" ({shown} of {m} coefficients)" if shown < m else ""
@@ -177,7 +172,7 @@ def _influence_title(result: InfluenceResult, shown: int) -> str:
     )
 
 
-def _unit(result: InfluenceResult) -> str:
+def _unit(result: Reported) -> str:
     """What θ's entries are: behind a scaler they have its units, but for dual ones."""
     model = result.problem.model
     if model.kind == "kernel":
@@ -189,34 +184,3 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def bare_figure() -> Any:
-    """A figure that pyplot does not know: for saving without any window or backend.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ImportError
-        matplotlib is not installed.
-    """
-    return _matplotlib("figure").Figure()
-
-
-def _new_figure(figure: Any, width: float, height: float) -> Any:
-    """The figure given, or a pyplot figure, laid out so that labels do not overlap."""
-    if figure is None:
-        figure = _matplotlib("pyplot").figure()
-    figure.set_size_inches(width, height)
-    figure.set_layout_engine("constrained", **_PADDING)
-    return figure
-
-
-def _matplotlib(module: str) -> Any:
-    try:
-        return importlib.import_module(f"matplotlib.{module}")
-    except ImportError as error:
-        raise ImportError(
-            "plots need matplotlib, which is not installed: pip install matplotlib"
-        ) from error

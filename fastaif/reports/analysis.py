@@ -7,23 +7,20 @@ import math
 import textwrap
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..families.kernel.model import KernelModel
 from . import text as report
-
-if TYPE_CHECKING:
-    from ..influence.result import InfluenceResult
-    from ..influence.verification import Verification
+from .protocols import Reported, Verified
 
 _WIDTH = 79
 _MOSTLY_WRONG = 0.5
 _MOST, _MOST_DUAL = 10, 5  # parameters that are listed
 
 
-def report_text(title: str, result: InfluenceResult, verified: Sequence[Verification]) -> str:
+def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> str:
     """The report for a person, at most 80 columns wide.
 
     Parameters
@@ -61,7 +58,7 @@ def report_text(title: str, result: InfluenceResult, verified: Sequence[Verifica
     return "\n".join([*lines, _wrap(reason), *map(_wrap, solved)])
 
 
-def _meaning(result: InfluenceResult, largest: Verification, how: str) -> str:
+def _meaning(result: Reported, largest: Verified, how: str) -> str:
     """What cost and gain are, and which multiple of ε² they should be."""
     eps = largest.eps
     if result.problem.alpha == 0:
@@ -84,7 +81,7 @@ def _meaning(result: InfluenceResult, largest: Verification, how: str) -> str:
     )
 
 
-def far_off(verified: Sequence[Verification], validity_radius: float) -> list[str]:
+def far_off(verified: Sequence[Verified], validity_radius: float) -> list[str]:
     """A note on the ε at which the predicted moves of θ are mostly wrong."""
     bad = [v for v in verified if v.params_error > _MOSTLY_WRONG]
     if not bad:
@@ -103,7 +100,7 @@ def far_off(verified: Sequence[Verification], validity_radius: float) -> list[st
     ]
 
 
-def _coefficient_lines(result: InfluenceResult, largest: Verification) -> list[str]:
+def _coefficient_lines(result: Reported, largest: Verified) -> list[str]:
     model, how = result.problem.model, report.method_name(largest.method)
     dual = isinstance(model, KernelModel)
     chosen = report.largest_moves(result, _MOST_DUAL if dual else _MOST)
@@ -130,7 +127,7 @@ def _kernel_lines(model: Any) -> list[str]:
     return [f"{model.kernel}, {model.penalty} penalty, {centers} centers"]
 
 
-def _dual_lines(result: InfluenceResult, largest: Verification, how: str) -> list[str]:
+def _dual_lines(result: Reported, largest: Verified, how: str) -> list[str]:
     """All dual coefficients at once: one of them, of hundreds, says little."""
     size, slope = (float(np.linalg.norm(v)) for v in (result.params, result.influence))
     moved = float(np.linalg.norm(largest.robust.params - result.params))
@@ -150,7 +147,7 @@ def _wrap(text: str) -> str:
     return textwrap.fill(text, _WIDTH)
 
 
-def report_json(result: InfluenceResult, verifications: Sequence[Verification]) -> str:
+def report_json(result: Reported, verifications: Sequence[Verified]) -> str:
     """The report for a pipeline: unrounded numbers, "inf" where one is infinite."""
     document = {
         "model": result.problem.model.kind,
@@ -171,7 +168,7 @@ def report_json(result: InfluenceResult, verifications: Sequence[Verification]) 
     return json.dumps(_plain(document), indent=2, allow_nan=False)
 
 
-def _verified(result: InfluenceResult, v: Verification) -> dict[str, Any]:
+def _verified(result: Reported, v: Verified) -> dict[str, Any]:
     """What is predicted and found at one ε."""
     return {
         "eps": v.eps,

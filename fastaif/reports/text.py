@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..influence.result import InfluenceResult
+from .protocols import Reported
 
 Array = NDArray[Any]
 
@@ -20,7 +20,7 @@ _WIDTH = 72
 
 
 def frame(
-    result: InfluenceResult, level: float | None = None, **options: Any
+    result: Reported, level: float | None = None, **options: Any
 ) -> pd.DataFrame:
     """A row per parameter: θ̂, dθ/dε and their ratio; with a level, intervals too."""
     import pandas as pd
@@ -35,7 +35,7 @@ def frame(
     return pd.DataFrame(columns, index=pd.Index(result.names, name="name"))
 
 
-def largest_moves(result: InfluenceResult, count: int = 10) -> list[int]:
+def largest_moves(result: Reported, count: int = 10) -> list[int]:
     """The coefficients (not the intercept) with the largest |influence|, in order."""
     m = result.problem.model.n_coefs
     return [int(k) for k in np.argsort(-np.abs(result.influence[:m]), kind="stable")[:count]]
@@ -51,7 +51,7 @@ def method_name(method: str) -> str:
     return "PGD" if method == "pgd" else method
 
 
-def summary(result: InfluenceResult, eps: Array) -> str:
+def summary(result: Reported, eps: Array) -> str:
     """The report that `print(result)` shows."""
     problem = result.problem
     lines = [
@@ -101,7 +101,7 @@ def summary(result: InfluenceResult, eps: Array) -> str:
     return "\n".join(lines)
 
 
-def diagnostics_line(diagnostics: dict[str, Any]) -> str:
+def diagnostics_line(diagnostics: Mapping[str, Any]) -> str:
     """The diagnostics that matter, in a line; one more for an iterative solver, and for damping."""
     line = (
         f"Condition number {diagnostics['condition_number']:.3g}, "
@@ -126,7 +126,7 @@ def _pair(left: str, left_value: str, right: str, right_value: str) -> str:
     return f"{left}{' ' * gap}{left_value}  {right}{' ' * other}{right_value}"
 
 
-def radius_text(result: InfluenceResult, digits: int = 4) -> str:
+def radius_text(result: Reported, digits: int = 4) -> str:
     """The validity radius for a person: where kinks may be missed, inf would promise much."""
     if np.isinf(result.validity_radius) and "known" in result.validity_reason:
         return "not known"

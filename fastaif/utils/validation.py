@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.sources.lazy import LazyRows
-
 Array = NDArray[Any]
 
 _NUMERIC = "buif"
@@ -26,9 +24,9 @@ def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
     """A two-dimensional numeric array and its column names, without copying arrays.
 
     Accepts arrays of any layout, memory maps, nested sequences, pandas and polars frames, and
-    `LazyRows`, which stay what they are.
+    rows that are read block by block, which stay what they are.
     """
-    if isinstance(X, LazyRows):
+    if getattr(X, "is_lazy", False):
         if 0 in X.shape:
             raise ValueError(f"{name} is empty: its shape is {X.shape}")
         rows: Any = X

@@ -29,6 +29,7 @@ class LazyRows(ABC):
     """
 
     ndim = 2
+    is_lazy = True  # for those who may not import this module
 
     def __init__(
         self,
