@@ -37,7 +37,7 @@ def native() -> list[Extension]:
             "fastaif._compute._native",
             [f"csrc/{name}" for name in SOURCES],
             include_dirs=["csrc"],
-            depends=[*glob("csrc/*.h"), *glob("csrc/shim/*.pxi")],
+            depends=[*glob("csrc/**/*.h", recursive=True), *glob("csrc/shim/*.pxi")],
             extra_compile_args=[*FLAGS, *extra],
             extra_link_args=link,
             optional=not required,

@@ -2,7 +2,7 @@
 """A shim: pointers of arrays into the C operations, and nothing else.
 
 Every function has the name, arguments and results of its counterpart in
-`fastaif/_compute`, whose docstring says what they are.
+`fastaif/_compute/numba_ops`, whose docstring says what they are.
 """
 
 from libc.stddef cimport ptrdiff_t

@@ -1,6 +1,6 @@
 /* What operations are handed, and their names on every instruction set.
 
-   The structures mirror fastaif/_compute/_types.py, where their fields are explained. A null
+   The structures mirror types.py, where their fields are explained. A null
    pointer stands for an empty array: no weights (ones), no shift and scale, no multipliers. */
 #ifndef FASTAIF_OPERATIONS_H
 #define FASTAIF_OPERATIONS_H

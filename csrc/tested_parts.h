@@ -2,7 +2,7 @@
 #ifndef FASTAIF_TESTED_PARTS_H
 #define FASTAIF_TESTED_PARTS_H
 
-#include "normal.h"
+#include "core/normal.h"
 
 INLINE void map(const double *x, double *out, ptrdiff_t n, vd (*function)(vd))
 {

@@ -4,7 +4,7 @@
 def attack_directions(
     const double[:, ::1] g, attack, double[:, ::1] out, double[::1] gains, double[::1] ties
 ):
-    """See `fastaif._compute.row_geometry`."""
+    """See `fastaif._compute.numba_ops.row_geometry`."""
     cdef const double[::1] weights = attack.weights
     cdef double p = attack.p
     cdef int failed
@@ -23,7 +23,7 @@ def ascend_rows(
     const double[:, ::1] t, const double[:, ::1] g, const double[::1] step, ball, bint steepest,
     double[:, ::1] moved
 ):
-    """See `fastaif._compute.row_geometry`."""
+    """See `fastaif._compute.numba_ops.row_geometry`."""
     cdef double radius = ball[0], p = ball[1], largest = 0.0
     cdef int failed
     if t.shape[0] == 0 or t.shape[1] == 0:
@@ -40,7 +40,7 @@ def ascend_rows(
 def random_points(
     uint64_t seed, uint64_t draw, uint64_t first_row, double radius, double p, double[:, ::1] u
 ):
-    """See `fastaif._compute.row_geometry`."""
+    """See `fastaif._compute.numba_ops.row_geometry`."""
     if u.shape[0] and u.shape[1]:
         with nogil:
             fa_chosen.random_points(
@@ -50,7 +50,7 @@ def random_points(
 def linear_pgd(
     const double[::1] prediction, const double[::1] y, inner, steps, double[:, ::1] out
 ):
-    """See `fastaif._compute.linear_pgd`."""
+    """See `fastaif._compute.numba_ops.linear_ascent`."""
     cdef const double[::1] slopes = steps.slopes
     cdef fa_inner inside
     cdef fa_steps s
@@ -69,7 +69,7 @@ def linear_pgd(
 
 
 def project_ball(const double[::1] v, double radius, double p, double[::1] out):
-    """See `fastaif._compute._inline`."""
+    """See `fastaif._compute.numba_ops.pointwise`."""
     cdef int failed
     if v.shape[0] == 0:
         return
@@ -83,7 +83,7 @@ def ball_ascent(
     const double[:, ::1] h, const double[::1] values, double radius, double[:, ::1] z,
     double[::1] gains
 ):
-    """See `fastaif._compute.trust_region`."""
+    """See `fastaif._compute.numba_ops.trust_region`."""
     cdef int failed
     if h.shape[0] == 0 or h.shape[1] == 0:
         return
@@ -98,7 +98,7 @@ def smooth_ball_ascent(
     const double[:, ::1] h, const double[::1] values, double radius, double nu, double unit,
     double[:, ::1] t, double[:, ::1] widths, double[:, ::1] gains
 ):
-    """See `fastaif._compute.smooth_trust_region`."""
+    """See `fastaif._compute.numba_ops.smooth_trust_region`."""
     cdef fa_barrier barrier
     cdef int failed
     if h.shape[0] == 0 or h.shape[1] == 0:
@@ -113,6 +113,6 @@ def smooth_ball_ascent(
 
 
 def raise_peak(double peak, double exponent, sums):
-    """See `fastaif._compute.shared_budgets`."""
+    """See `fastaif._compute.numba_ops.shared_budgets`."""
     cdef fa_sums raised = _sums(sums.hessian, sums.vectors, sums.scalars)
     return fa_chosen.raise_peak(peak, exponent, &raised, sums.vectors.shape[1])

@@ -2,7 +2,7 @@
 
 
 def quadratic_moments(rows, basis, const double[::1] weights, double[::1] moments):
-    """See `fastaif._compute.quadratic_moments`."""
+    """See `fastaif._compute.numba_ops.quadratic_moments`."""
     cdef const double[::1] shift_of = basis.shift, scale_of = basis.inverse_scale
     cdef const double *shift = _start(shift_of)
     cdef const double *inverse_scale = _start(scale_of)
@@ -35,7 +35,7 @@ cdef class _Basis:
 
 
 def basis_sums(rows, basis, predictor, norm_of, attack, inner, int need, sums):
-    """See `fastaif._compute.basis_sums`."""
+    """See `fastaif._compute.numba_ops.basis_sums`."""
     cdef const double[::1] y = rows.y, weight = rows.weight, beta = predictor.beta
     cdef const double[::1] norm_shift = norm_of.shift, norm_scale = norm_of.inverse_scale
     cdef const double[::1] weights = attack.weights
@@ -61,7 +61,7 @@ def block_sums(
     block, directions, const double[::1] y, const double[::1] w, inner, int need,
     double[:, ::1] rates, sums
 ):
-    """See `fastaif._compute.basis_sums`."""
+    """See `fastaif._compute.numba_ops.basis_sums`."""
     cdef const double[:, ::1] v = block.v
     cdef const double[::1] f = block.f, norms = block.norms
     cdef const double[::1] gains = directions.gains, ties = directions.ties
@@ -81,7 +81,7 @@ def block_sums(
 
 
 def basis_moments(rows, basis, const double[::1] origin, double[:, ::1] totals):
-    """See `fastaif._compute.basis_moments`."""
+    """See `fastaif._compute.numba_ops.basis_moments`."""
     cdef const double[::1] weight = rows.weight
     cdef fa_rows r = _inputs(rows.x)
     cdef _Basis b = _Basis(basis, r.m, origin.shape[0])
@@ -106,25 +106,25 @@ cdef _basis_part(
 
 
 def basis_features(const double[:, ::1] u, basis, double[:, ::1] v):
-    """See `fastaif._compute.basis_features`."""
+    """See `fastaif._compute.numba_ops.basis_features`."""
     if v.size:
         _basis_part(basis, FEATURES, u, NULL, v.shape[0], v)
 
 
 def basis_gradients(const double[:, ::1] u, basis, const double[::1] beta, double[:, ::1] g):
-    """See `fastaif._compute.basis_features`."""
+    """See `fastaif._compute.numba_ops.basis_features`."""
     if g.size:
         _basis_part(basis, GRADIENTS, u, &beta[0], beta.shape[0], g)
 
 
 def basis_moves(const double[:, ::1] u, basis, const double[:, ::1] p, double[:, ::1] out):
-    """See `fastaif._compute.basis_features`."""
+    """See `fastaif._compute.numba_ops.basis_features`."""
     if out.size:
         _basis_part(basis, MOVES, u, &p[0, 0], out.shape[0], out)
 
 
 def basis_products(x, const double[::1] c, basis, const double[:, ::1] U, double[:, ::1] out):
-    """See `fastaif._compute.hessian_products`."""
+    """See `fastaif._compute.numba_ops.hessian_products`."""
     cdef fa_rows r = _inputs(x)
     cdef _Basis b = _Basis(basis, r.m, U.shape[0] - 1)
     cdef int failed

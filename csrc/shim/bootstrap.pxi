@@ -36,7 +36,7 @@ cdef class _Drawn:
 
 
 def bootstrap_start(rows, norms, predictor, inner, draws, const double[::1] theta, sums):
-    """See `fastaif._compute.bootstrap_start`."""
+    """See `fastaif._compute.numba_ops.bootstrap_start`."""
     cdef _Drawn at = _Drawn(rows, norms, predictor, inner, draws, sums)
     cdef ptrdiff_t d = theta.shape[0]
     cdef int failed
@@ -50,7 +50,7 @@ def bootstrap_start(rows, norms, predictor, inner, draws, const double[::1] thet
 def bootstrap_sums(
     rows, norms, predictor, inner, draws, const double[:, ::1] thetas, int need, sums
 ):
-    """See `fastaif._compute.bootstrap_sums`; `need` is told by the sums' Hessians."""
+    """See `fastaif._compute.numba_ops.bootstrap_sums`; `need` is told by the sums' Hessians."""
     cdef _Drawn at = _Drawn(rows, norms, predictor, inner, draws, sums)
     cdef ptrdiff_t d = thetas.shape[1]
     cdef int failed
@@ -62,7 +62,7 @@ def bootstrap_sums(
 
 
 def solve_draws(double[:, :, ::1] matrices, double[:, ::1] vectors, double[::1] pivots):
-    """See `fastaif._compute.solve_draws`."""
+    """See `fastaif._compute.numba_ops.solve_draws`."""
     cdef int failed
     if vectors.shape[0] == 0 or vectors.shape[1] == 0:
         return

@@ -5,7 +5,7 @@ def kernel_tile(
     kernel, const double[:, ::1] X, const double[:, ::1] Z, const double[::1] xs,
     const double[::1] zs, ptrdiff_t offset, double[:, ::1] values, double[:, ::1] slopes
 ):
-    """See `fastaif._compute.kernel_tiles`."""
+    """See `fastaif._compute.numba_ops.kernel_tiles`."""
     cdef fa_kernel k
     cdef fa_pairs p
     cdef ptrdiff_t kinks
@@ -44,7 +44,7 @@ def weighted_slopes(
     const double[:, ::1] left, const double[:, ::1] right, double[:, ::1] tile,
     double[:, ::1] sums
 ):
-    """See `fastaif._compute.kernel_contractions`."""
+    """See `fastaif._compute.numba_ops.kernel_contractions`."""
     cdef fa_kernel_rows k = _kernel_rows(slopes, values, first, tile)
     with nogil:
         fa_chosen.weighted_slopes(&k, &left[0, 0], &right[0, 0], &tile[0, 0], &sums[0, 0])
@@ -54,7 +54,7 @@ def directional_tile(
     const double[:, ::1] slopes, const double[:, ::1] values, ptrdiff_t first,
     const double[:, ::1] shifts, double[:, ::1] tile
 ):
-    """See `fastaif._compute.kernel_contractions`."""
+    """See `fastaif._compute.numba_ops.kernel_contractions`."""
     cdef fa_kernel_rows k = _kernel_rows(slopes, values, first, tile)
     with nogil:
         fa_chosen.directional_tile(&k, &shifts[0, 0], &tile[0, 0])
@@ -64,7 +64,7 @@ def directional_sums(
     const double[:, ::1] tile, const double[:, ::1] right, const double[:, ::1] left,
     double[:, ::1] rows, double[:, ::1] columns
 ):
-    """See `fastaif._compute.kernel_contractions`."""
+    """See `fastaif._compute.numba_ops.kernel_contractions`."""
     with nogil:
         fa_chosen.directional_sums(
             &tile[0, 0], tile.shape[0], tile.shape[1], &right[0, 0], &left[0, 0], &rows[0, 0],
@@ -72,7 +72,7 @@ def directional_sums(
 
 
 def mirror(const double[:, ::1] rows, ptrdiff_t start, double[:, ::1] out):
-    """See `fastaif._compute.kernel_contractions`."""
+    """See `fastaif._compute.numba_ops.kernel_contractions`."""
     cdef ptrdiff_t stop = start + rows.shape[0]
     with nogil:
         fa_chosen.mirror(&rows[0, 0], rows.shape[1], start, stop, &out[0, 0], out.shape[1])

@@ -2,7 +2,7 @@
 
 
 def linear_sums(rows, predictor, norm_of, inner, int need, sums):
-    """See `fastaif._compute.linear_sums`."""
+    """See `fastaif._compute.numba_ops.linear_sums`."""
     cdef const double[::1] y = rows.y, weight = rows.weight
     cdef const double[::1] beta = predictor.beta
     cdef const double[::1] shift = predictor.shift, scale = predictor.inverse_scale
@@ -32,7 +32,7 @@ def linear_sums(rows, predictor, norm_of, inner, int need, sums):
 
 
 def sparse_sums(x, predictor, double p, inner, int need, sums):
-    """See `fastaif._compute.sparse_sums`."""
+    """See `fastaif._compute.numba_ops.sparse_sums`."""
     cdef const double[::1] y = x.y, weight = x.weight, beta = predictor.beta
     cdef const double[::1] multiplier = inner.multiplier, doubles
     cdef const float[::1] singles
@@ -66,7 +66,7 @@ def sparse_sums(x, predictor, double p, inner, int need, sums):
 
 
 def linear_batch(rows, const int64_t[:, ::1] spans, model, attack, found):
-    """See `fastaif._compute.linear_batch`."""
+    """See `fastaif._compute.numba_ops.linear_batch`."""
     cdef const double[::1] y = rows.y, weight = rows.weight
     cdef const double[::1] weights = attack.weights, inverse = attack.inverse
     cdef double[:, ::1] params = found.params, influence = found.influence
@@ -97,7 +97,7 @@ def linear_products(
     x, const double[::1] c, const double[::1] shift, const double[::1] inverse_scale,
     const double[:, ::1] U, double[:, ::1] out
 ):
-    """See `fastaif._compute.hessian_products`."""
+    """See `fastaif._compute.numba_ops.hessian_products`."""
     cdef fa_rows r = _inputs(x)
     cdef int failed
     with nogil:

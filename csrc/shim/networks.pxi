@@ -20,7 +20,7 @@ cdef class _Network:
 
 
 def network_sums(rows, network, norm_of, attack, inner, int need, sums):
-    """See `fastaif._compute.network_sums`."""
+    """See `fastaif._compute.numba_ops.network_sums`."""
     cdef const double[::1] y = rows.y, weight = rows.weight
     cdef const double[::1] norm_shift = norm_of.shift, norm_scale = norm_of.inverse_scale
     cdef const double[::1] weights = attack.weights
@@ -41,7 +41,7 @@ def network_sums(rows, network, norm_of, attack, inner, int need, sums):
 
 
 def network_predictions(x, network, double[::1] f):
-    """See `fastaif._compute.network_rows`."""
+    """See `fastaif._compute.numba_ops.network_rows`."""
     cdef fa_rows r = _inputs(x)
     cdef _Network n = _Network(network)
     cdef int failed
@@ -54,7 +54,7 @@ def network_predictions(x, network, double[::1] f):
 def network_moves(
     x, network, step, double[::1] speed, double[::1] bend, double[:, :, ::1] slopes
 ):
-    """See `fastaif._compute.network_rows`."""
+    """See `fastaif._compute.numba_ops.network_rows`."""
     cdef fa_rows r = _inputs(x)
     cdef _Network n = _Network(network), along = _Network(step)
     cdef double *written = &slopes[0, 0, 0] if slopes.shape[2] else NULL
@@ -67,7 +67,7 @@ def network_moves(
 
 
 def network_shares(rows, network, attack, inner, double[:, ::1] out):
-    """See `fastaif._compute.network_rows`."""
+    """See `fastaif._compute.numba_ops.network_rows`."""
     cdef const double[::1] y = rows.y, weights = attack.weights
     cdef fa_rows r = _inputs(rows.x)
     cdef _Network n = _Network(network)
@@ -84,7 +84,7 @@ def network_shares(rows, network, attack, inner, double[:, ::1] out):
 def network_ascent(
     rows, network, const double[:, ::1] moves, inner, steps, double[:, ::1] out, double[::1] f
 ):
-    """See `fastaif._compute.network_pgd`."""
+    """See `fastaif._compute.numba_ops.network_ascent`."""
     cdef const double[::1] y = rows.y, multiplier = inner.multiplier
     cdef fa_rows r = _inputs(rows.x)
     cdef _Network n = _Network(network)

@@ -18,7 +18,7 @@ NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 
 NEED_MIXED = 32  # where ∇_x f varies from row to row, or NEED_HESSIAN is not set
 NEED_GAUSS_NEWTON = 64  # the Hessian without E ℓ' ∇²f, for models that are curved in θ
 NEED_MOMENTS = 128  # with NEED_HESSIAN: not H but each row's w ℓ'', for `quadratic_moments`
-MOMENT_GROUP = 8  # as in csrc/quadratic_moments.h
+MOMENT_GROUP = 8  # as in csrc/basis/quadratic_moments.h
 
 TIED = 1.0 - 1e-14  # of the largest gain: gains as near as that differ by rounding
 

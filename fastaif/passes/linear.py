@@ -213,7 +213,7 @@ class Sweep:
         kappa : float
             κ = ε s ‖D β‖_q; 0 for the natural loss.
         smoothing, multiplier, exponent
-            See `_compute._types.Inner`.
+            See `_compute.types.Inner`.
         """
         options: dict[str, Any] = {
             "kappa": kappa, "smoothing": smoothing, "multiplier": multiplier, "exponent": exponent

@@ -196,7 +196,7 @@ def block_sums(block, directions, y, w, inner, need, rates, sums):
 
 @operation(fastmath=STRICT)
 def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
-    """Add the sums over a range of rows to `sums` (see `_types.Sums`).
+    """Add the sums over a range of rows to `sums` (see `types.Sums`).
 
     Parameters
     ----------

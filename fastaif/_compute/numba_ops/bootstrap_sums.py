@@ -190,7 +190,7 @@ def _loss_stage(block, d1, d12, d2, inner, draws, sums):
 
 @operation(fastmath=STRICT)
 def bootstrap_sums(rows, norms, predictor, inner, draws, thetas, need, sums):
-    """Add the sums of many draws over a range of rows to `sums` (see `_types.DrawSums`).
+    """Add the sums of many draws over a range of rows to `sums` (see `types.DrawSums`).
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ def _share(derivatives, w, exponent, sums):
 
 @operation(fastmath=STRICT)
 def linear_sums(rows, predictor, norm_of, inner, need, sums):
-    """Add the sums over a range of rows to `sums` (see `_types.Sums`).
+    """Add the sums over a range of rows to `sums` (see `types.Sums`).
 
     Parameters
     ----------

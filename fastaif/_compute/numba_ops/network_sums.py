@@ -164,7 +164,7 @@ def rows_in_block(n, columns):
 
 @operation(fastmath=STRICT)
 def network_sums(rows, network, norm_of, attack, inner, need, sums):
-    """Add the sums over a range of rows to `sums` (see `_types.Sums`).
+    """Add the sums over a range of rows to `sums` (see `types.Sums`).
 
     Parameters
     ----------
