@@ -37,6 +37,12 @@ from .models.linear import PoissonRegression as PoissonRegression
 from .models.network import MLPClassification as MLPClassification
 from .models.network import MLPRegression as MLPRegression
 from .models.smoothing import RandomizedSmoothing as RandomizedSmoothing
+from .utils.warnings import FlipWarning as FlipWarning
 from .utils.warnings import InfluenceWarning as InfluenceWarning
+from .utils.warnings import RangeWarning as RangeWarning
+from .utils.warnings import SolverWarning as SolverWarning
+from .utils.warnings import StationarityWarning as StationarityWarning
+from .utils.warnings import TieWarning as TieWarning
+from .utils.warnings import ZeroGradientWarning as ZeroGradientWarning
 
 __version__: str

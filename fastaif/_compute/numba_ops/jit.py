@@ -23,9 +23,10 @@ STRICT = False
 
 
 # Numba notices when the file of a compiled function changes, but not when a helper that
-# it inlines does, in another file: the sources of all operations are part of the key.
+# it inlines does, in another file, nor when a constant of `types.py` does: the sources of all
+# that is compiled are part of the key.
 _SOURCES = hashlib.sha256(
-    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py")))
 ).hexdigest()
 
 
