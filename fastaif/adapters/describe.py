@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from ..bases.expansion import Expansion, make_expansion
+from ..data.checked_rows import refuse_other_columns
 from ..families.kernel.model import KernelModel
 from ..families.linear.model import LinearModel
 from ..models.basis import BasisModel
@@ -164,18 +165,6 @@ def _columns(
     fitted = tuple(str(name) for name in fitted)
     refuse_other_columns(columns, fitted)
     return fitted
-
-
-def refuse_other_columns(
-    columns: tuple[str, ...] | None, fitted: tuple[str, ...] | None
-) -> None:
-    """Refuse named columns that are not those of the fit, in its order."""
-    if fitted is not None and columns is not None and fitted != columns:
-        missing = [name for name in fitted if name not in columns]
-        extra = [name for name in columns if name not in fitted]
-        what = [f"lack {missing[:5]}"] * bool(missing) + [f"add {extra[:5]}"] * bool(extra)
-        how = " and ".join(what) or "are in another order"
-        raise ValueError(f"the columns of X are not those of the fit: they {how}")
 
 
 @dataclass(frozen=True)

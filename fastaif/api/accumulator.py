@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..adapters.describe import describe, refuse_other_columns
+from ..adapters.describe import describe
+from ..data.checked_rows import evened, locating, refuse_other_columns, rows_of
 from ..data.parallel import RowSource
 from ..data.sources import opened
 from ..families.finite_sum.compatibility import refuse_unlike
@@ -27,7 +28,7 @@ from ..models.differentiable import DifferentiableModel
 from ..models.smoothing import RandomizedSmoothing
 from ..solvers.limits import cholesky_fits
 from ..utils import validation
-from .prepare import assemble, at_weights, evened, locating, refuse_zero_radius, rows_of
+from .prepare import assemble, at_weights, refuse_zero_radius
 
 Array = NDArray[Any]
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import types as c
+from ..data.checked_rows import locating
 from ..data.sources import LazyRows
 from ..families.adversary import by_rows, has_exact_attacks, refuse_unknown_maximum
 from ..families.autodiff.attack import attack_by_steps
@@ -20,7 +21,7 @@ from ..families.basis.robust import adversarial_mean
 from ..families.finite_sum.problem import SumProblem
 from ..families.kernel.attack import attack_together, loss_together
 from ..families.kernel.problem import GramProblem
-from ..families.linear.attack import PgdSettings, closed_form, projected_ascent
+from ..families.linear.attack import closed_form, projected_ascent
 from ..families.linear.problem import LinearProblem
 from ..families.linear.shared_attack import attack_shared, shared_loss
 from ..families.network.attack import ascend
@@ -33,8 +34,9 @@ from ..families.shared_ascent import (
     attack_network,
     loss_gram,
 )
+from ..threat.ascent_settings import PgdSettings
 from ..utils import validation
-from .prepare import locating, prepare
+from .prepare import prepare
 
 Array = NDArray[Any]
 

@@ -10,12 +10,12 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ..data.checked_rows import evaluation_rows, locating
 from ..influence.result import InfluenceResult
 from ..models.meta import Delegating, weights_for
 from ..utils import validation
 from ..utils.warnings import RangeWarning
 from .aif import aif
-from .prepare import evaluation_rows, locating
 
 
 class WithInfluence(Delegating):

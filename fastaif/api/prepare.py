@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ..adapters.describe import describe, refuse_other_columns
+from ..adapters.describe import describe
 from ..bases.expansion import Expansion
+from ..data.checked_rows import evened, locating, rows_of
 from ..data.parallel import RowSource
 from ..data.sources import LazyRows, opened
 from ..families.autodiff.model import AutodiffModel
@@ -37,38 +37,6 @@ from ..utils import validation
 
 Array = NDArray[Any]
 Model = LinearModel | KernelModel | AutodiffModel
-
-
-def evaluation_rows(model: Model, X: Any, y: Any, name: str = "X") -> RowSource:
-    """Checked, unweighted rows on which a fitted model is evaluated."""
-    given = opened(X, y, columns=model.columns)
-    array, columns = validation.matrix(given.X, name)
-    refuse_other_columns(columns, model.columns)
-    return rows_of(
-        model, array, given.y, given.sample_weight if y is None else None,
-        name=name.replace("X", "y"),
-    )  # fmt: skip
-
-
-def rows_of(
-    model: Model,
-    X: Array,
-    y: Any,
-    sample_weight: Any = None,
-    name: str = "y",
-    *,
-    weightless: bool = False,
-) -> RowSource:
-    """Checked rows for a model; X has passed `validation.matrix`, `name` is that of y.
-
-    `weightless` rows may all have a weight of zero.
-    """
-    m = model.n_features
-    if X.shape[1] != m:
-        raise ValueError(f"X has {X.shape[1]} features, but the model was fitted to {m}")
-    targets = validation.column(y, X.shape[0], name)
-    weight = validation.weights(sample_weight, X.shape[0], weightless=weightless)
-    return RowSource(X, targets, weight, model.encode)
 
 
 def prepare(
@@ -152,17 +120,6 @@ def assemble(
     if isinstance(problem, NetworkProblem):
         problem = dataclasses.replace(problem, gauss_newton=hessian == "gauss_newton")
     return problem
-
-
-def evened(source: RowSource) -> tuple[RowSource, float]:
-    """The rows with weights of about 1, and what they were divided by.
-
-    That is 1 but for extreme weights, whose sums would overflow.
-    """
-    factor = validation.weight_factor(source.weight)
-    if factor != 1.0:
-        source = source._replace(weight=np.asarray(source.weight) / factor)
-    return source, factor
 
 
 def at_weights(model: Model, factor: float) -> Model:
@@ -273,13 +230,3 @@ def _on_copies(problem: InfluenceProblem, smoothing: RandomizedSmoothing) -> Inf
 def _alpha_of(alpha: Callable[[float], float], factor: float, weight: float) -> float:
     """α for weights that were divided by `factor`."""
     return alpha(weight * factor)
-
-
-@contextmanager
-def locating(source: RowSource) -> Iterator[None]:
-    """Turn "some sum is not finite" into a message that says where the data are not."""
-    try:
-        yield
-    except FloatingPointError:
-        validation.locate_nonfinite(source.x, source.y)
-        raise

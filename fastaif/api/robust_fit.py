@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from ..families.adversary import refuse_unknown_maximum, solve_by_pgd, solve_robust
-from ..families.linear.attack import PgdSettings
 from ..families.linear.problem import LinearProblem
 from ..families.problem import InfluenceProblem
 from ..influence.verification import RobustFit, make_robust_fit, warn_if_unsolved
 from ..passes import checkpoint as checkpoints
+from ..threat.ascent_settings import PgdSettings
 from ..utils import progress, validation
 from .prepare import prepare
 

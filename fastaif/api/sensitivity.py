@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.checked_rows import evaluation_rows, locating
 from ..data.parallel import RowSource
 from ..families.adversary import solve_robust
 from ..families.problem import InfluenceProblem
 from ..influence.verification import warn_if_unsolved
 from ..utils import validation
 from .aif import aif
-from .prepare import evaluation_rows, locating, prepare
+from .prepare import prepare
 
 Array = NDArray[Any]
 

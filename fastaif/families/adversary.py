@@ -13,6 +13,7 @@ from .._compute import types as c
 from ..data.parallel import single_threaded_blas
 from ..passes.linear import InfluenceSums
 from ..solvers.lbfgs import minimize_adversarial
+from ..threat.ascent_settings import PgdSettings
 from .autodiff import robust as autodiff_robust
 from .autodiff.problem import AutodiffProblem
 from .basis import robust
@@ -24,7 +25,7 @@ from .kernel import attack
 from .kernel import robust as gram_robust
 from .kernel.problem import GramProblem
 from .linear import shared_robust
-from .linear.attack import PgdSettings, projected_ascent
+from .linear.attack import projected_ascent
 from .linear.problem import LinearProblem
 from .linear.robust import screening
 from .linear.robust.objective import RobustProblem

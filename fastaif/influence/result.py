@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..api.prepare import evaluation_rows, locating
+from ..data.checked_rows import evaluation_rows, locating
 from ..families.kinks import Kinks
 from ..families.linear.prediction_error import departure
 from ..families.problem import InfluenceProblem

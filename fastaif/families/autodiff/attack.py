@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import get
-from ..linear.attack import PgdSettings
+from ...threat.ascent_settings import PgdSettings
 from .problem import AutodiffProblem
 from .rows import Batch
 

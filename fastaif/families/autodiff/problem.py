@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...data.parallel import RowSource
 from ...solvers.newton import NewtonResult
-from ..kernel.first_order import directions
+from ...threat.directions import directions
 from ..kinks import Kinks
 from ..problem import Evaluation, number
 from . import fit, kinks

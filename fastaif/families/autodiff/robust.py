@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...solvers.lbfgs import minimize_adversarial
-from ..linear.attack import PgdSettings
+from ...threat.ascent_settings import PgdSettings
 from ..problem import number
 from .attack import Attacker
 from .fit import curved_up

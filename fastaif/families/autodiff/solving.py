@@ -15,7 +15,7 @@ from ...solvers.cholesky import Factor, factorize
 from ...solvers.lanczos import lanczos, largest_eigenvalue
 from ...solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from ...solvers.nystrom import NegativeCurvatureError, Nystrom, nystrom
-from ..finite_sum.hessian_solves import (
+from ..iterative import (
     CG_TOL,
     ENOUGH,
     Solution,

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..._compute import get
 from ...data.parallel import map_rows
-from ..linear.attack import PgdSettings
+from ...threat.ascent_settings import PgdSettings
 from .extremes import Climb, Extremes, is_exact
 from .problem import Array, BasisProblem
 

@@ -19,11 +19,12 @@ from ...solvers.cholesky import Factor, factorize
 from ...solvers.lanczos import lanczos
 from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local
+from ..iterative import CG_TOL, ENOUGH, Solution
 from ..linear.model import LinearModel
 from ..problem import InfluenceProblem, SolverReport, lift, singular_hessian, too_many_parameters
 from .coordinates import Coordinates, WorkingFactor
 from .hessian_operator import WorkingHessian
-from .hessian_solves import CG_TOL, ENOUGH, Solution, inverse_diagonal, solve
+from .hessian_solves import inverse_diagonal, solve
 from .whitening import Whitening
 
 Array = NDArray[Any]

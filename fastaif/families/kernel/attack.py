@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..._compute import get
 from ...kernels.pairs import Gram, make_gram
-from ..linear.attack import PgdSettings
-from .first_order import directions, pair_weights
+from ...threat.ascent_settings import PgdSettings
+from ...threat.directions import directions
+from .first_order import pair_weights
 from .problem import GramProblem
 
 Array = NDArray[Any]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .first_order import directions, pair_weights
+from ...threat.directions import directions
+from .first_order import pair_weights
 
 if TYPE_CHECKING:
     from .problem import GramProblem

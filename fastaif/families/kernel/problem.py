@@ -26,11 +26,12 @@ from ...kernels.pairs import Gram, Pairs
 from ...solvers.gram_solver import GramSystem, Solved, make_system
 from ...solvers.lanczos import extreme_eigenvalues
 from ...solvers.newton import NewtonResult
+from ...threat.directions import directions
 from ..kinks import Kinks
 from ..problem import Evaluation, SolverReport, lift, number, singular_hessian
 from . import kinks, per_sample
 from .core import GramData
-from .first_order import Contraction, directions, pair_weights
+from .first_order import Contraction, pair_weights
 from .fit import fit_at
 
 Array = NDArray[Any]

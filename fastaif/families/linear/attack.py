@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,29 +10,10 @@ from numpy.typing import NDArray
 from ..._compute import get
 from ..._compute import types as c
 from ...data.parallel import map_rows
+from ...threat.ascent_settings import PgdSettings
 from .problem import LinearProblem
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class PgdSettings:
-    """How projected gradient ascent runs.
-
-    Attributes
-    ----------
-    n_steps : int
-    step : float or None
-        In units of the ball's radius; None: 2.5 / n_steps.
-    n_restarts : int
-        Starts: the sample itself, the antipode of where that led, random points.
-    seed : int
-    """
-
-    n_steps: int = 40
-    step: float | None = None
-    n_restarts: int = 1
-    seed: int = 0
 
 
 def closed_form(problem: LinearProblem, theta: Array, eps: float, out: Array) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ..._compute import get
 from ..._compute import types as c
 from ...data.parallel import map_rows
+from ...threat.ascent_settings import PgdSettings
 from ...utils.arrays import read_only
-from ..linear.attack import PgdSettings
 from .problem import NetworkProblem
 
 Array = NDArray[Any]

@@ -27,7 +27,7 @@ from ...solvers.lbfgs import minimize_adversarial
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import Local, NewtonResult
 from ...solvers.nonconvex_newton import minimize_nonconvex
-from ..linear.attack import PgdSettings
+from ...threat.ascent_settings import PgdSettings
 from .attack import ascend, ascend_both
 from .fit import GRADIENT, NetworkObjective
 from .problem import NetworkProblem

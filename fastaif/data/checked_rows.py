@@ -1,0 +1,97 @@
+"""Rows that have been checked against a fitted model, and where they are not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..utils import validation
+from .parallel import Encoder, RowSource
+from .sources import opened
+
+Array = NDArray[Any]
+
+
+class Reader(Protocol):
+    """What rows have to suit: the part of a fitted model that reads its data."""
+
+    @property
+    def n_features(self) -> int:
+        """m, the number of inputs."""
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The inputs' names, where the fit or its data had any."""
+
+    @property
+    def encode(self) -> Encoder:
+        """Raw targets to numbers."""
+
+
+def evaluation_rows(model: Reader, X: Any, y: Any, name: str = "X") -> RowSource:
+    """Checked, unweighted rows on which a fitted model is evaluated."""
+    given = opened(X, y, columns=model.columns)
+    array, columns = validation.matrix(given.X, name)
+    refuse_other_columns(columns, model.columns)
+    return rows_of(
+        model, array, given.y, given.sample_weight if y is None else None,
+        name=name.replace("X", "y"),
+    )  # fmt: skip
+
+
+def rows_of(
+    model: Reader,
+    X: Array,
+    y: Any,
+    sample_weight: Any = None,
+    name: str = "y",
+    *,
+    weightless: bool = False,
+) -> RowSource:
+    """Checked rows for a model; X has passed `validation.matrix`, `name` is that of y.
+
+    `weightless` rows may all have a weight of zero.
+    """
+    m = model.n_features
+    if X.shape[1] != m:
+        raise ValueError(f"X has {X.shape[1]} features, but the model was fitted to {m}")
+    targets = validation.column(y, X.shape[0], name)
+    weight = validation.weights(sample_weight, X.shape[0], weightless=weightless)
+    return RowSource(X, targets, weight, model.encode)
+
+
+def refuse_other_columns(
+    columns: tuple[str, ...] | None, fitted: tuple[str, ...] | None
+) -> None:
+    """Refuse named columns that are not those of the fit, in its order."""
+    if fitted is not None and columns is not None and fitted != columns:
+        missing = [name for name in fitted if name not in columns]
+        extra = [name for name in columns if name not in fitted]
+        what = [f"lack {missing[:5]}"] * bool(missing) + [f"add {extra[:5]}"] * bool(extra)
+        how = " and ".join(what) or "are in another order"
+        raise ValueError(f"the columns of X are not those of the fit: they {how}")
+
+
+def evened(source: RowSource) -> tuple[RowSource, float]:
+    """The rows with weights of about 1, and what they were divided by.
+
+    That is 1 but for extreme weights, whose sums would overflow.
+    """
+    factor = validation.weight_factor(source.weight)
+    if factor != 1.0:
+        source = source._replace(weight=np.asarray(source.weight) / factor)
+    return source, factor
+
+
+@contextmanager
+def locating(source: RowSource) -> Iterator[None]:
+    """Turn "some sum is not finite" into a message that says where the data are not."""
+    try:
+        yield
+    except FloatingPointError:
+        validation.locate_nonfinite(source.x, source.y)
+        raise
