@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn import linear_model as sk
 
-from ..data.parallel import Encoder
+from ..data.rows import Encoder
 from ..losses import Loss
 from ..models import linear as ours
 from ..models.basis import BasisModel, BasisRegression, QuadraticRegression

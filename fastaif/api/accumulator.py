@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..adapters.describe import describe
 from ..data.checked_rows import evened, locating, refuse_other_columns, rows_of
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 from ..data.sources import opened
 from ..families.finite_sum.compatibility import refuse_unlike
 from ..families.finite_sum.problem import SumProblem

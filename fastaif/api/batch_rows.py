@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import types as c
-from ..data.parallel import Encoder
+from ..data.rows import Encoder
 from ..utils import validation
 from ..utils.arrays import read_only
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..adapters.describe import describe
 from ..bases.expansion import Expansion
 from ..data.checked_rows import evened, locating, rows_of
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 from ..data.sources import LazyRows, opened
 from ..families.autodiff.model import AutodiffModel
 from ..families.autodiff.problem import AutodiffProblem

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.checked_rows import evaluation_rows, locating
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 from ..families.adversary import solve_robust
 from ..families.problem import InfluenceProblem
 from ..influence.verification import warn_if_unsolved

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..utils import validation
-from .parallel import Encoder, RowSource
+from .rows import Encoder, RowSource
 from .sources import opened
 
 Array = NDArray[Any]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import get
-from .parallel import RowSource
+from .rows import RowSource
 
 Array = NDArray[Any]
 

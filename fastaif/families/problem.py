@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 from ..solvers.newton import NewtonResult
 from ..threat.ball import Ball
 from ..threat.budget import OWN_BUDGETS, Sharing
+from ..utils.caching import cached_property
 from .autodiff.model import AutodiffModel
 from .kernel.model import KernelModel
 from .kinks import Kinks

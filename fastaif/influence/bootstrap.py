@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.parallel import RowSource, blas_for_solves
+from ..data.parallel import blas_for_solves
+from ..data.rows import RowSource
 from ..families.kernel.problem import GramProblem
 from ..families.linear.bootstrap import draw_weights, linear_replicates
 from ..families.linear.problem import LinearProblem

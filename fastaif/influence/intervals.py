@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ..families.problem import InfluenceProblem
 from ..utils import validation
 from ..utils.arrays import read_only
+from ..utils.caching import cached_property
 from . import bootstrap
 
 Array = NDArray[Any]

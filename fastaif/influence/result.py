@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..families.linear.prediction_error import departure
 from ..families.problem import InfluenceProblem
 from ..reports import text
 from ..utils import validation
+from ..utils.caching import cached_property
 from ..utils.warnings import FlipWarning, RangeWarning, warn
 from .intervals import Intervals
 from .verification import Verification, verify_influence

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..bases.builtin import Linear
-from ..data.parallel import Encoder, RowSource
+from ..data.rows import Encoder, RowSource
 from ..data.sources import LazyRows
 from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..bases.builtin import Custom, Fourier, Linear, Powers, Quadratic
 from ..bases.expansion import make_expansion
-from ..data.parallel import Encoder, RowSource
+from ..data.rows import Encoder, RowSource
 from ..losses import Loss
 from ..passes.basis import make_sweep
 from ..passes.linear import Sweep

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
-from ..data.parallel import Encoder
+from ..data.rows import Encoder
 from .labels import check_two_classes, sign_encoder
 
 Array = NDArray[Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..families.autodiff.frameworks import NAMES, Framework, framework_of, load,
 from ..families.autodiff.model import AutodiffModel
 from ..families.autodiff.parameters import arrays_of, flatten
 from ..utils import validation
+from ..utils.caching import cached_property
 
 Array = NDArray[Any]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 from ..data.sources import Given, LazyRows, lazily, opened
 from ..utils import validation
 from .labels import as_float

@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..bases.expansion import Expansion
 from ..bases.kernel_functions import KernelBasis
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 from ..families.finite_sum.natural_fit import natural_fit
 from ..families.kernel.fit import fit_dual
 from ..families.kernel.model import penalty_at

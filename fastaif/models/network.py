@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..bases.builtin import Linear
-from ..data.parallel import Encoder, RowSource
+from ..data.rows import Encoder, RowSource
 from ..families.network.fit import fit_network, random_start
 from ..families.network.model import penalized_entries
 from ..losses import Loss

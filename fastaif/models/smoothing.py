@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import check_X_y
 
 from ..data.noisy_copies import NoisyCopies, noisy_rows
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 from ..families.linear.model import LinearModel
 from ..utils import validation
 from .base import LinearPredictor

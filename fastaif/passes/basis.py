@@ -11,6 +11,7 @@ from .._compute import types as c
 from ..bases.builtin import Linear, Quadratic
 from ..bases.expansion import Expansion
 from ..data import parallel
+from ..data.rows import RowSource, map_rows
 from ..losses import Loss
 from ..norms import lp_norm
 from ..threat.ball import Ball
@@ -146,12 +147,12 @@ class BasisSweep(Sweep):
                 block = self.basis.transform(self.source.inputs(k, min(k + size, stop)))
                 out[k : min(k + size, stop)] = block @ beta + intercept
 
-        parallel.map_rows(self.source, work, self.n_threads)
+        map_rows(self.source, work, self.n_threads)
         return out
 
 
 def make_sweep(
-    source: parallel.RowSource,
+    source: RowSource,
     loss: Loss,
     basis: Linear | Expansion,
     fit_intercept: bool,

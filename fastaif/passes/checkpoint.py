@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 
 Array = NDArray[Any]
 T = TypeVar("T")

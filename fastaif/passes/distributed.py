@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute.types import EMPTY
-from ..data.parallel import RowSource
+from ..data.rows import RowSource
 from ..data.sources.dask import DaskRows
 
 Array = NDArray[Any]

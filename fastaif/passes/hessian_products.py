@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..data import parallel
 from ..data.sources.sparse import SparseRows
 from ..utils import progress
 from ..utils.arrays import read_only
+from ..utils.caching import cached_property
 from .linear import Array, Sweep
 
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._compute import get
 from .._compute import types as c
 from ..data import parallel
+from ..data.rows import RowSource, frozen, map_rows
 from ..data.sources.sparse import SparseRows
 from ..losses import Loss
 from ..threat.ball import Ball
@@ -181,7 +182,7 @@ class Sweep:
     The basis is `bases.Linear` here.
     """
 
-    source: parallel.RowSource
+    source: RowSource
     loss: Loss
     basis: Any
     fit_intercept: bool
@@ -277,7 +278,7 @@ class Sweep:
                 rows = self.source.rows(start, stop)
                 operation(rows, predictor, norm_of, inner, need, raw)
             else:
-                values, columns, starts = map(parallel.frozen, sparse.block(start, stop))
+                values, columns, starts = map(frozen, sparse.block(start, stop))
                 y, w = self.source.rows_without_inputs(start, stop)
                 block = c.SparseBlock(values, columns, starts, y, w)
                 plain = predictor._replace(shift=c.EMPTY, inverse_scale=c.EMPTY)
@@ -351,5 +352,5 @@ class Sweep:
                 block = (block - shift) / scale
             out[start:stop] = block @ beta + intercept
 
-        parallel.map_rows(self.source, work, self.n_threads)
+        map_rows(self.source, work, self.n_threads)
         return out

@@ -9,6 +9,7 @@ import numpy as np
 from .._compute import get
 from .._compute import types as c
 from ..data import parallel
+from ..data.rows import map_rows
 from ..utils.arrays import read_only
 from .linear import Array, InfluenceSums, Sweep
 
@@ -89,7 +90,7 @@ class NetworkSweep(Sweep):
         def work(start: int, stop: int) -> None:
             operation(self.source.inputs(start, stop), network, out[start:stop])
 
-        parallel.map_rows(self.source, work, self.n_threads, cost=self.hidden)
+        map_rows(self.source, work, self.n_threads, cost=self.hidden)
         return out
 
     def moves(self, theta: Array, step: Array) -> tuple[Array, Array]:
@@ -102,7 +103,7 @@ class NetworkSweep(Sweep):
             x, rows = self.source.inputs(start, stop), slice(start, stop)
             operation(x, network, along, speed[rows], bend[rows], none)
 
-        parallel.map_rows(self.source, work, self.n_threads, cost=self.hidden)
+        map_rows(self.source, work, self.n_threads, cost=self.hidden)
         return speed, bend
 
     def input_slopes(self, theta: Array, step: Array, start: int, stop: int) -> Array:

@@ -147,6 +147,63 @@ def test_a_fork_after_use():
     assert _run(code).split("\n")[-1] == "0"
 
 
+FORKS_DURING_PASSES = """
+    import os, signal, threading, time
+    expected, stop = fa.aif(model, X, y).influence, threading.Event()
+
+    def compute():
+        while not stop.is_set():
+            fa.aif(model, X, y)
+
+    others = [threading.Thread(target=compute) for _ in range(2)]
+    for other in others:
+        other.start()
+    codes = []
+    for k in range(25):
+        time.sleep(0.001 * (k % 7))
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if np.array_equal(fa.aif(model, X, y).influence, expected) else 1)
+        deadline = time.monotonic() + 30
+        while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
+            time.sleep(0.005)
+        if not ended[0]:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        codes.append(os.waitstatus_to_exitcode(ended[1]) if ended[0] else "hung")
+    stop.set()
+    for other in others:
+        other.join()
+    print(set(codes))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forks_while_other_threads_compute():
+    code = textwrap.dedent(ANSWER) + textwrap.dedent(FORKS_DURING_PASSES)
+    assert _run(code).split("\n")[-1] == "{0}"
+
+
+def test_calls_do_not_wait_for_one_another():
+    """Each of two calls gets into its pass while the other is in its own."""
+    meeting = threading.Barrier(2)
+
+    def features(X):
+        if threading.current_thread().name.startswith("met"):
+            meeting.wait(timeout=30)
+        return X
+
+    basis = fa.bases.Custom(features, lambda X, P: P, lambda X, theta: np.tile(theta, (len(X), 1)))
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    y = X @ [1.0, 2.0] + np.sin(9.0 * X[:, 0])
+    model = fa.BasisRegression(basis).fit(X, y)
+    expected = fa.aif(model, X, y).influence
+    with ThreadPoolExecutor(2, thread_name_prefix="met") as pool:
+        calls = [pool.submit(fa.aif, model, X, y, n_threads=1) for _ in range(2)]
+        for call in calls:
+            np.testing.assert_array_equal(call.result().influence, expected)
+
+
 def test_an_interrupt_ends_a_long_run(tmp_path):
     code = """
         import threading, time

@@ -13,8 +13,8 @@ from support.makers import assert_close, estimator, make
 from support.sums import ALL, as_float, assert_same_bits, sweep
 
 import fastaif as fa
-from fastaif.data import parallel as streaming
-from fastaif.data.parallel import RowSource
+from fastaif.data import rows as streaming
+from fastaif.data.rows import RowSource
 
 THETA = np.linspace(0.3, -0.2, 6)
 

@@ -22,7 +22,7 @@ from support.makers import DELTA, LOSS, ORDERS, assert_close, estimator, make
 import fastaif as fa
 from fastaif._compute import get
 from fastaif._compute.numba_ops import elementary as _elementary
-from fastaif.data import parallel as streaming
+from fastaif.data import rows
 from fastaif.families.linear import bootstrap as linear_bootstrap
 from fastaif.influence import bootstrap as inference
 from fastaif.utils import validation as _validate
@@ -186,7 +186,7 @@ def test_blocks_and_the_number_of_draws_change_nothing(monkeypatch: Any) -> None
     wanted = result.bootstrap(40, 3).influence
     assert_close(result.bootstrap(7, 3).influence, wanted[:7], 1e-13)
     chunks = [(0, 1), (1, 70), (70, 71), (71, 150)]
-    monkeypatch.setattr(streaming.RowSource, "chunks", lambda *_, **__: chunks)
+    monkeypatch.setattr(rows.RowSource, "chunks", lambda *_, **__: chunks)
     monkeypatch.setattr(linear_bootstrap, "_MOST", 3)
     assert_close(result.bootstrap(40, 3).influence, wanted, 1e-13)
     monkeypatch.setattr(linear_bootstrap, "_KEPT", 0)  # weights are drawn again in every pass

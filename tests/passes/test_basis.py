@@ -12,7 +12,7 @@ import fastaif as fa
 from fastaif._compute import types as c
 from fastaif.bases import Custom, Fourier, Powers, Quadratic
 from fastaif.bases.expansion import Expansion
-from fastaif.data.parallel import RowSource
+from fastaif.data.rows import RowSource
 from fastaif.losses import Loss
 from fastaif.passes.basis import BasisSweep
 from fastaif.threat.ball import make_ball

@@ -9,7 +9,7 @@ from oracles import losses, norms
 
 from fastaif._compute import types as c
 from fastaif.bases import Linear
-from fastaif.data.parallel import RowSource
+from fastaif.data.rows import RowSource
 from fastaif.losses import Loss
 from fastaif.passes.linear import InfluenceSums, Sweep
 from support.makers import DELTA, LOSS

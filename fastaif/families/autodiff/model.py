@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from numpy.typing import NDArray
 
 from ...bases.builtin import Linear
-from ...data.parallel import Encoder
+from ...data.rows import Encoder
 from .derivatives import Derivatives
 
 Array = NDArray[Any]

@@ -9,15 +9,15 @@ differentiation, in batches of rows. `autodiff_solving` has H and its inverse.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.parallel import RowSource
+from ...data.rows import RowSource
 from ...solvers.newton import NewtonResult
 from ...threat.directions import directions
+from ...utils.caching import cached_property
 from ..kinks import Kinks
 from ..problem import Evaluation, number
 from . import fit, kinks

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...data.parallel import RowSource
+from ...data.rows import RowSource
 from ...losses import Loss
 from ...passes.linear import Sweep
+from ...utils.caching import cached_property
 from ..problem import InfluenceProblem
 from .derivatives import Derivatives
 from .model import AutodiffModel

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from ...solvers.cholesky import Factor, factorize
 from ...solvers.lanczos import lanczos, largest_eigenvalue
 from ...solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from ...solvers.nystrom import NegativeCurvatureError, Nystrom, nystrom
+from ...utils.caching import cached_property
 from ..iterative import (
     CG_TOL,
     ENOUGH,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..._compute import get
-from ...data.parallel import map_rows
+from ...data.rows import map_rows
 from ...threat.ascent_settings import PgdSettings
 from .extremes import Climb, Extremes, is_exact
 from .problem import Array, BasisProblem

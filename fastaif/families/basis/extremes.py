@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from ..._compute import get
 from ...bases.builtin import Quadratic
 from ...bases.expansion import Expansion
 from ...threat.ball import Ball
+from ...utils.caching import cached_property
 
 Array = NDArray[Any]
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bases.expansion import Expansion
-from ...data.parallel import map_rows
+from ...data.rows import map_rows
 from ...norms import lp_norm
 from ...solvers.continuation import Centre, Path, find_centre, newton_step
 from ...solvers.newton import Local, minimize

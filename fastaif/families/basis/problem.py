@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 from ..._compute import types as c
 from ...bases.expansion import Expansion
 from ...bases.kernel_functions import KernelBasis
-from ...data.parallel import map_rows
+from ...data.rows import map_rows
 from ...norms import lp_norm
 from ...passes.basis import BasisSweep
+from ...utils.caching import cached_property
 from .. import kinks as path_kinks
 from ..finite_sum.problem import SumProblem, finite
 

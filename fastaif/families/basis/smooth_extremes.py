@@ -19,7 +19,6 @@ of small matrices, which are brought to θ once a pass.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +28,7 @@ from ..._compute import get
 from ...bases.builtin import Quadratic
 from ...bases.expansion import Expansion
 from ...threat.ball import Ball
+from ...utils.caching import cached_property
 
 Array = NDArray[Any]
 

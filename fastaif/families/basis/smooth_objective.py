@@ -14,7 +14,6 @@ robust objective below it. That is the bound.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ from ...bases.expansion import Expansion
 from ...data import parallel
 from ...losses import Loss
 from ...solvers.newton import Local
+from ...utils.caching import cached_property
 from ..finite_sum.natural_fit import add_penalty
 from .problem import BasisProblem
 from .smooth_extremes import Curvature, SmoothEnd, SmoothExtremes

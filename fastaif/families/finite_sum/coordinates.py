@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...bases.builtin import Linear
 from ...data import parallel
+from ...data.rows import RowSource
 from ...data.sources.sparse import SparseRows
 from ...solvers.cholesky import Factor
 from .whitening import Whitening
@@ -117,7 +118,7 @@ class WorkingFactor:
 _SUB_BLOCK = 1 << 17  # entries of v at a time: several temporaries of a block are alive
 
 
-def measure(source: parallel.RowSource, basis: Any, centre: bool) -> Coordinates:
+def measure(source: RowSource, basis: Any, centre: bool) -> Coordinates:
     """Coordinates from one pass: weighted means (if `centre`) and root mean squares of v.
 
     Moments are taken about the first row, so that an offset does not swamp them.

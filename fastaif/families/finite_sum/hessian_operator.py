@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ...passes.hessian_products import HessianProducts
 from ...solvers.lanczos import largest_eigenvalue
 from ...solvers.limits import fits
 from ...solvers.woodbury import Woodbury, woodbury
+from ...utils.caching import cached_property
 from ..problem import singular_hessian
 from .coordinates import Coordinates
 from .whitening import Whitening

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...data.parallel import RowSource
+from ...data.rows import RowSource
 from ...passes import distributed
 from ...passes.linear import InfluenceSums, Sweep
 from ...solvers.newton import Local, NewtonResult
+from ...utils.caching import cached_property
 from ..problem import Evaluation
 from .coordinates import Coordinates, are_needed, measure
 from .natural_fit import add_penalty, natural_fit, shrink

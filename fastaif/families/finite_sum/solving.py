@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...data.parallel import RowSource, single_threaded_blas
+from ...data.parallel import single_threaded_blas
+from ...data.rows import RowSource
 from ...passes.hessian_products import HessianProducts, hessian_products
 from ...passes.linear import InfluenceSums, Sweep
 from ...solvers.cholesky import Factor, factorize
 from ...solvers.lanczos import lanczos
 from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local
+from ...utils.caching import cached_property
 from ..iterative import CG_TOL, ENOUGH, Solution
 from ..linear.model import LinearModel
 from ..problem import InfluenceProblem, SolverReport, lift, singular_hessian, too_many_parameters

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...data.parallel import RowSource
+from ...data.rows import RowSource
 from ...passes.linear import InfluenceSums
+from ...utils.caching import cached_property
 from ..basis.problem import BasisProblem
 from ..kinks import Kinks
 from ..linear.problem import LinearProblem

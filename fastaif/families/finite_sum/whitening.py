@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...solvers.cholesky import Factor
+from ...utils.caching import cached_property
 
 Array = NDArray[Any]
 

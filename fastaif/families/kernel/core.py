@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from ..._compute import types as c
 from ...kernels.pairs import Gram, make_gram
 from ...passes.linear import Sweep
+from ...utils.caching import cached_property
 from ..problem import InfluenceProblem
 from .model import KernelModel
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...bases.builtin import Linear
 from ...bases.expansion import Expansion
 from ...bases.kernel_functions import KernelBasis
-from ...data.parallel import Encoder
+from ...data.rows import Encoder
 from ...kernels.functions import Kernel
 from ...kernels.pairs import make_gram
 from ...losses import Loss

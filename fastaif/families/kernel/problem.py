@@ -15,18 +15,19 @@ is kept afterwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.parallel import RowSource, single_threaded_blas
+from ...data.parallel import single_threaded_blas
+from ...data.rows import RowSource
 from ...kernels.pairs import Gram, Pairs
 from ...solvers.gram_solver import GramSystem, Solved, make_system
 from ...solvers.lanczos import extreme_eigenvalues
 from ...solvers.newton import NewtonResult
 from ...threat.directions import directions
+from ...utils.caching import cached_property
 from ..kinks import Kinks
 from ..problem import Evaluation, SolverReport, lift, number, singular_hessian
 from . import kinks, per_sample

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..._compute import get
 from ..._compute import types as c
-from ...data.parallel import map_rows
+from ...data.rows import map_rows
 from ...threat.ascent_settings import PgdSettings
 from .problem import LinearProblem
 

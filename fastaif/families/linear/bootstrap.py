@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,11 @@ from numpy.typing import NDArray
 from ..._compute import backend_of, get
 from ..._compute import types as c
 from ...data import parallel
+from ...data.rows import map_rows
 from ...norms import dual_direction, lp_norm
 from ...solvers.cholesky import factorize
 from ...utils.arrays import read_only
+from ...utils.caching import cached_property
 from ..finite_sum.coordinates import Coordinates, measure
 from ..problem import Replicates, failed_draw
 from .problem import LinearProblem
@@ -124,7 +125,7 @@ class LinearBootstrap:
                 rows = (rows - shift) * inverse
             out[start:stop] = lp_norm(rows, ball.p)
 
-        parallel.map_rows(source, work, self.problem.n_threads)
+        map_rows(source, work, self.problem.n_threads)
         return read_only(out)
 
     @cached_property

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...bases.builtin import Linear
 from ...bases.expansion import Expansion
-from ...data.parallel import Encoder, RowSource
+from ...data.rows import Encoder, RowSource
 from ...losses import Loss
 from ...passes.basis import make_sweep
 from ...passes.linear import Sweep

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.parallel import map_rows
+from ...data.rows import map_rows
 from ...passes.linear import InfluenceSums
 from .. import kinks as path_kinks
 from ..finite_sum.problem import SumProblem

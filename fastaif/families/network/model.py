@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.parallel import RowSource
+from ...data.rows import RowSource
 from ...passes.network import NetworkSweep
 from ...threat.ball import Ball
 from ..linear.model import LinearModel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -11,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..._compute import get
 from ..._compute import types as c
-from ...data.parallel import RowSource, map_rows
+from ...data.rows import RowSource, map_rows
 from ...norms import lp_norm
 from ...passes.network import LARGEST_BEND, NetworkSweep
 from ...solvers.newton import Local, NewtonResult
+from ...utils.caching import cached_property
 from .. import kinks
 from ..finite_sum.coordinates import Coordinates
 from ..finite_sum.problem import SumProblem, finite

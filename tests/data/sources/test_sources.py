@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from support.source_makers import FORMS, NAMES, Again, as_parquet, blocks_of, data, given
 
 import fastaif as fa
-from fastaif.data import parallel as streaming
+from fastaif.data import rows as streaming
 from fastaif.data.sources import opened
 
 MODELS = {

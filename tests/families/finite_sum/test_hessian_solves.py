@@ -11,7 +11,7 @@ from support.makers import assert_close, estimator, make, relative_error
 
 import fastaif as fa
 from fastaif.bases.expansion import make_expansion
-from fastaif.data.parallel import RowSource
+from fastaif.data.rows import RowSource
 from fastaif.losses import Loss
 from fastaif.passes.basis import make_sweep
 from fastaif.passes.hessian_products import hessian_products

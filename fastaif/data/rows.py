@@ -1,0 +1,153 @@
+"""Rows by the block.
+
+`RowSource` hands out contiguous, read-only blocks of one floating-point type from arrays of any
+layout, so that compiled operations meet one signature per type and data are never copied whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._compute.types import EMPTY, Rows
+from ..utils import progress
+from .parallel import for_each, resolve_threads, single_threaded_blas
+
+Array = NDArray[Any]
+Encoder = Callable[[Array], Array]
+
+_MAX_CHUNKS = 1024
+_CHUNK_ENTRIES = 1 << 18
+_LARGEST_CHUNK = 1 << 20  # entries: enough for Python's part to be small beside the operation's
+_PLENTY = 64  # chunks that keep the threads of a small machine busy to the end
+_PIECE = 1 << 20  # rows for which vectors of numbers are held at a time
+
+
+class RowSource(NamedTuple):
+    """Inputs (n, m), targets (n,) and weights (n,) or None, read by the block.
+
+    `encode` turns raw targets into the numbers that the loss expects (±1 for labels).
+    """
+
+    x: Array
+    y: Array
+    weight: Array | None
+    encode: Encoder
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.x.shape[0])
+
+    @property
+    def n_columns(self) -> int:
+        return int(self.x.shape[1])
+
+    def targets(self, start: int = 0, stop: int | None = None) -> Array:
+        """Encoded targets of a range of rows, float64."""
+        return self.encode(self.y[start:stop])
+
+    def weights(self, start: int = 0, stop: int | None = None) -> Array:
+        """Weights of a range of rows, float64; empty where all are one."""
+        if self.weight is None:
+            return EMPTY
+        return frozen(np.ascontiguousarray(self.weight[start:stop], dtype=np.float64))
+
+    def mean(self, values: Array) -> float:
+        """The weighted mean of one value a row; rows of no weight may be infinite."""
+        w = self.weights()
+        if not w.size:
+            return float(np.mean(values))
+        return float(np.average(values[w > 0], weights=w[w > 0]))
+
+    def means(self, values: Callable[[RowSource], tuple[Array, ...]]) -> tuple[float, ...]:
+        """Weighted means of numbers that each row has, which exist for a part of the rows only.
+
+        `values` takes a part of the rows to arrays with an entry a row.
+        """
+        if self.n_rows <= _PIECE or not isinstance(self.x, np.ndarray):
+            return tuple(self.mean(part) for part in values(self))
+        weights: list[float] = []
+        found: list[list[float]] = []
+        for start in range(0, self.n_rows, _PIECE):
+            rows = slice(start, min(start + _PIECE, self.n_rows))
+            w = self.weights(rows.start, rows.stop)
+            weight = float(w.sum()) if w.size else float(rows.stop - rows.start)
+            if weight > 0.0:
+                part = self._replace(
+                    x=self.x[rows], y=self.y[rows], weight=w if w.size else None
+                )
+                weights.append(weight)
+                found.append([part.mean(array) for array in values(part)])
+        return tuple(float(np.average(part, weights=weights)) for part in zip(*found, strict=True))
+
+    def inputs(self, start: int = 0, stop: int | None = None) -> Array:
+        """Inputs of a range of rows: C-contiguous, float32 or float64, read-only."""
+        block = np.asarray(self.x[start:stop])
+        dtype = block.dtype if block.dtype in (np.float32, np.float64) else np.float64
+        if not (block.flags.c_contiguous and block.flags.aligned and block.dtype.isnative):
+            block = np.ascontiguousarray(block, dtype=dtype)
+        return frozen(block.astype(dtype, copy=False))
+
+    def rows(self, start: int, stop: int) -> Rows:
+        """A range of rows as compiled operations take it."""
+        return Rows(self.inputs(start, stop), *self.rows_without_inputs(start, stop))
+
+    def rows_without_inputs(self, start: int, stop: int) -> tuple[Array, Array]:
+        """Targets and weights of a range of rows as compiled operations take them."""
+        targets = frozen(np.ascontiguousarray(self.targets(start, stop), dtype=np.float64))
+        return targets, self.weights(start, stop)
+
+    def chunks(self, cost: int = 1, columns: int | None = None) -> list[tuple[int, int]]:
+        """Ranges of rows; they depend on the shape (and the cost) alone.
+
+        `columns` is the number of columns that the work sees, where it is not the inputs'.
+        `LazyRows` that are best read by blocks of their own are read by those.
+        """
+        n, m = self.n_rows, max(self.n_columns if columns is None else columns, 1)
+        entries = max(_CHUNK_ENTRIES, min(n * m // _PLENTY, _LARGEST_CHUNK))
+        natural = getattr(self.x, "edges", None)
+        if natural is not None:
+            return _whole_blocks(natural, max(entries // m, 1024))
+        size = max(entries // m, 8 * m, 1024) // cost
+        size = max(size, 1, -(-n // _MAX_CHUNKS))
+        count = max(1, -(-n // size))
+        edges = [n * i // count for i in range(count + 1)]
+        return list(itertools.pairwise(edges))
+
+
+def _whole_blocks(natural: Array, size: int) -> list[tuple[int, int]]:
+    """Ranges of whole blocks of about `size` rows or more; the last may be shorter."""
+    edges = [0]
+    for edge in np.unique(natural)[1:]:  # empty blocks have no edges of their own
+        if edge - edges[-1] >= size or edge == natural[-1]:
+            edges.append(int(edge))
+    return list(itertools.pairwise(edges))
+
+
+def frozen(array: Array) -> Array:
+    """A read-only view: read-only and writable input then share one compiled signature."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def map_rows(
+    source: RowSource,
+    work: Callable[[int, int], None],
+    n_threads: int | None = None,
+    *,
+    cost: int = 1,
+) -> None:
+    """Run ``work(start, stop)`` over chunks of rows, for results of one row each.
+
+    `cost` says how many sweeps of the rows the work is worth: dearer work is cut finer.
+    """
+    chunks = source.chunks(cost)
+    threads = resolve_threads(n_threads, cost * source.n_rows * source.n_columns)
+    progress.tick()
+    with single_threaded_blas():
+        for_each(len(chunks), lambda i: work(*chunks[i]), threads)
