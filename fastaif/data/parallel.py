@@ -28,7 +28,7 @@ def _forget_threads() -> None:
     global _pool, _pool_lock, _blas_lock, _blas_users
     _pool, _pool_lock = None, threading.Lock()
     if _blas_users:
-        _blas_limiter.restore_original_limits()
+        _restore_blas()
     _blas_lock, _blas_users = threading.Lock(), 0
 
 
@@ -63,26 +63,24 @@ def resolve_threads(n_threads: int | None, entries: int) -> int:
 
 _blas_lock = threading.Lock()
 _blas_users = 0
-_blas_limiter: Any = None
-_blas_controller: Any = None
+_blas_libraries: list[Any] = []
+_blas_threads: list[int] = []  # what each library had before
 
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """BLAS on one thread: our own threads call it, and its bits must not depend on theirs.
 
-    Counted, because Python threads may nest and overlap; the controller is made once
-    (looking for the libraries costs milliseconds).
+    Counted, because Python threads may nest and overlap; the libraries are looked for once
+    (that costs milliseconds).
     """
-    global _blas_users, _blas_limiter, _blas_controller
+    global _blas_users, _blas_threads
     with _blas_lock:
-        if _blas_controller is None:
-            import scipy.linalg.cython_blas  # noqa: F401  (so that its BLAS is loaded)
-            from threadpoolctl import ThreadpoolController
-
-            _blas_controller = ThreadpoolController()
         if _blas_users == 0:
-            _blas_limiter = _blas_controller.limit(limits=1, user_api="blas")
+            libraries = _blas_libraries or _loaded_blas()
+            _blas_threads = [library.get_num_threads() for library in libraries]
+            for library in libraries:
+                library.set_num_threads(1)
         _blas_users += 1
     try:
         yield
@@ -90,7 +88,21 @@ def single_threaded_blas() -> Iterator[None]:
         with _blas_lock:
             _blas_users -= 1
             if _blas_users == 0:
-                _blas_limiter.restore_original_limits()
+                _restore_blas()
+
+
+def _restore_blas() -> None:
+    for library, threads in zip(_blas_libraries, _blas_threads, strict=True):
+        library.set_num_threads(threads)
+
+
+def _loaded_blas() -> list[Any]:
+    """The BLAS libraries of this process, NumPy's and SciPy's."""
+    import scipy.linalg.cython_blas  # noqa: F401  (so that its BLAS is loaded)
+    from threadpoolctl import ThreadpoolController
+
+    _blas_libraries.extend(ThreadpoolController().select(user_api="blas").lib_controllers)
+    return _blas_libraries
 
 
 _SMALL_SOLVE = 1024

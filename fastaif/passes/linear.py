@@ -17,7 +17,7 @@ from ..data.sources.sparse import SparseRows
 from ..losses import Loss
 from ..threat.ball import Ball
 from ..utils import progress
-from ..utils.arrays import read_only
+from ..utils.arrays import fill_upper, read_only
 from . import checkpoint as checkpoints
 from . import distributed
 from .fourth_moments import expanded
@@ -144,23 +144,28 @@ class InfluenceSums:
     @property
     def lower(self) -> Array:
         """The lower triangle of Σ w ψ_ff v vᵀ, without the intercept's row; not divided by W."""
+        return np.tril(self._products)
+
+    @property
+    def _products(self) -> Array:
+        """Σ w ψ_ff v vᵀ, right up to the diagonal; what stands above it means nothing."""
         raw = self.raw
-        return np.tril(
-            expanded(raw.hessian[0], raw.vectors.shape[1]) if self.by_moments else raw.hessian
-        )
+        if self.by_moments:
+            return expanded(raw.hessian[0], raw.vectors.shape[1])
+        return raw.hessian
 
     @property
     def hessian(self) -> Array:
-        """E ψ_ff (v, 1)(v, 1)ᵀ, shape (d, d), symmetric."""
+        """E ψ_ff (v, 1)(v, 1)ᵀ, shape (d, d), symmetric; made anew at each call."""
         m = self.raw.vectors.shape[1]
         d = m + self.fit_intercept
         full = np.empty((d, d))
-        lower = self.lower
-        full[:m, :m] = lower + np.tril(lower, -1).T
+        full[:m, :m] = self._products
         if self.fit_intercept:
-            full[m, :m] = full[:m, m] = self.raw.vectors[c.V_FF]
+            full[m, :m] = self.raw.vectors[c.V_FF]
             full[m, m] = self.raw.scalars[c.S_FF]
-        return full / self.weight
+        full /= self.weight
+        return fill_upper(full)
 
     def plain(self) -> InfluenceSums:
         """The same with its Hessian expanded, which merges with that of any other rows."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Factor:
         """diag(H⁻¹), shape (d,)."""
         from scipy.linalg.lapack import dtrtri
 
-        inverse, _ = dtrtri(self.lower, lower=1)
-        return np.asarray(np.einsum("ij,ij->j", np.tril(inverse), np.tril(inverse)) / self.scale**2)
+        inverse, _ = dtrtri(self.lower, lower=1)  # zero above the diagonal, as the factor is
+        return np.asarray(np.einsum("ij,ij->j", inverse, inverse) / self.scale**2)
 
 
 def factorize(H: Array) -> Factor | None:
@@ -46,12 +47,15 @@ def factorize(H: Array) -> Factor | None:
     if not np.all(diagonal > 0) or not np.isfinite(H).all():
         return None
     scale = np.sqrt(diagonal)
-    scaled = H / scale / scale[:, None]
-    lower, info = dpotrf(scaled, lower=1)
+    scaled = np.empty(H.shape, order="F")  # LAPACK's own, which it then need not copy
+    np.divide(H, scale, out=scaled)
+    scaled /= scale[:, None]
+    norm = np.abs(scaled).sum(axis=0).max()
+    lower, info = dpotrf(scaled, lower=1, overwrite_a=1)
     if info != 0:
         return None
-    rcond, _ = dpocon(lower, np.abs(scaled).sum(axis=0).max(), uplo="L")
-    if rcond < 8 * H.shape[0] * np.finfo(float).eps:
+    rcond, _ = dpocon(lower, norm, uplo="L")
+    if rcond < 8 * H.shape[0] * _EPS:
         return None
     return Factor(lower, scale, float(rcond))
 

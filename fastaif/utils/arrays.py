@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -39,3 +40,22 @@ def shaped(values: Any, shape: tuple[int, ...], what: str) -> Array:
         # The caller looks first whether the inputs are to blame.
         raise FloatingPointError(f"{what} of the Custom basis holds NaN or infinity")
     return array
+
+
+_BLOCK = 64  # rows of a block that is turned round within the first-level cache
+
+
+def fill_upper(matrix: Array) -> Array:
+    """Copy a square matrix's lower triangle above its diagonal, in place."""
+    for start in range(0, len(matrix), _BLOCK):
+        stop = min(start + _BLOCK, len(matrix))
+        block = matrix[start:stop, start:stop]
+        i, j = _below_diagonal(stop - start)
+        block[j, i] = block[i, j]
+        matrix[:start, start:stop] = matrix[start:stop, :start].T
+    return matrix
+
+
+@functools.lru_cache(maxsize=_BLOCK)
+def _below_diagonal(d: int) -> tuple[Array, Array]:
+    return np.tril_indices(d, -1)

@@ -101,9 +101,14 @@ class SumProblem(SumSolving):
     @cached_property
     def _local(self) -> Local:
         """Penalised gradient and, where it is formed, Hessian at θ̂."""
-        hessian = np.empty((0, 0)) if self.is_iterative else self.sums.hessian
+        hessian = np.empty((0, 0)) if self.is_iterative else self._natural_hessian
         local = Local(0.0, self.sums.gradient, hessian, 1.0)
         return add_penalty(local, self.params, self.alpha, self.penalized)
+
+    @cached_property
+    def _natural_hessian(self) -> Array:
+        """∇²E ℓ(θ̂), without the penalty."""
+        return self.sums.hessian
 
     @property
     def gradient(self) -> Array:
@@ -121,7 +126,7 @@ class SumProblem(SumSolving):
         if self.model.whitening is not None:
             return self.model.whitening
         d, fit_intercept = self.model.n_coefs, self.model.fit_intercept
-        if not self.is_iterative and not are_needed(self.sums.hessian, d):
+        if not self.is_iterative and not are_needed(self._natural_hessian, d):
             return None
         return measure(self.source, self.model.basis, fit_intercept)
 

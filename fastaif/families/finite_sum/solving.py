@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import sys
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
@@ -120,7 +122,8 @@ class SumSolving(InfluenceProblem):
         """The factor, or None where H + damping is not numerically positive definite."""
         work = self.coordinates
         if work is None:
-            return factorize(self._local.hessian + damping * np.eye(len(self.params)))
+            H = self._local.hessian
+            return factorize(H + damping * np.eye(len(H)) if damping else H)
         H = self.working_sums().hessian
         H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
         factor = factorize(H + damping * work.damping(len(H)))
@@ -244,14 +247,15 @@ class SumSolving(InfluenceProblem):
     def newton_step(self, below: float = 0.0) -> float:
         """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors.
 
-        Without H's factor first a bound: |step_j| ≤ √(gᵀH⁻¹g · (H⁻¹)_jj).
+        First a bound by the Newton decrement, which needs no standard errors:
+        |step_j| ≤ √(gᵀH⁻¹g · (H⁻¹)_jj).
         """
         step = self._solved.x[:, 1] if self.solver == "cg" else self.solve(self.gradient)
-        if self.is_iterative:
-            decrement = max(float(self.gradient @ step), 0.0)
-            bound = np.sqrt(decrement * self.sums.effective_size / self._dispersion)
-            if bound < below:
-                return float(bound)
+        decrement = max(float(self.gradient @ step), 0.0)
+        dispersion = max(self._dispersion, sys.float_info.min)
+        bound = math.sqrt(decrement * self.sums.effective_size / dispersion)
+        if bound < below:
+            return bound
         errors = self.standard_errors()
         return float(np.max(np.abs(step) / np.maximum(errors, np.finfo(float).tiny)))
 
