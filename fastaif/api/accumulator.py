@@ -114,9 +114,9 @@ class InfluenceAccumulator:
         return 0 if self._totals is None else self._totals.n_rows
 
     def __repr__(self) -> str:
-        order, ball = self._problem.sharing.order, self._problem.ball
+        order, attack_set = self._problem.sharing.order, self._problem.ball
         return (
-            f"InfluenceAccumulator({self._estimator!r}, p={ball.p:g}, order={order:g}) of "
+            f"InfluenceAccumulator({self._estimator!r}, {attack_set}, order={order:g}) of "
             f"{self.n_rows} rows"
         )
 

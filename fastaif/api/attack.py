@@ -159,7 +159,7 @@ def _loss_by_blocks(
             f"X is read block by block, but ascent at order={problem.sharing.order:g}, where all "
             "samples share a budget, moves all of its rows at once: give an array"
         )
-    ball = dataclasses.replace(problem.ball, radius=problem.radius)
+    ball = problem.ball.with_radius(problem.radius)
     source, total, weight = problem.source, 0.0, 0.0
     for start, stop in source.chunks():
         w = source.weights(start, stop)

@@ -15,7 +15,8 @@ from ..data import parallel
 from ..losses import Loss
 from ..models.labels import as_float, as_nonnegative, check_two_classes, sign_encoder
 from ..models.linear import HuberRegression, LinearRegression, LogisticRegression, PoissonRegression
-from ..threat.ball import Ball, make_ball
+from ..threat.attack_set import AttackSet
+from ..threat.ball import make_ball
 from ..utils import validation
 from ..utils.arrays import read_only
 from .batch_rows import BatchRows, batch_rows
@@ -215,14 +216,14 @@ def aif_batch(
         m, validation.number(p, "p", low=1.0, infinite=True), validation.radius(radius),
         validation.feature_scale(feature_scale, m), validation.attackable(attackable, names),
     )  # fmt: skip
-    if not np.any(ball.scale > 0):
+    if ball.free.size == 0:
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
     model = model._replace(damping=damping, wants_influence=True)
     params, influence, numbers, status = _run(data, model, _attack(ball), n_threads)
     coefficient, derivative, radii = numbers.T
     return BatchInfluence(
         params, status[:, 1], _reasons(data, model, status), influence, coefficient, derivative,
-        radii, float(ball.p),
+        radii, ball.describe()["p"],
     )  # fmt: skip
 
 
@@ -251,17 +252,18 @@ def _signs(y: Array) -> Array:
 def _ball(
     m: int, p: float = 2.0, radius: float | None = 1.0, feature_scale: Array | None = None,
     attackable: Array | None = None,
-) -> Ball:  # fmt: skip
+) -> AttackSet:  # fmt: skip
     return make_ball(
         Linear(), m, p=p, radius=radius, feature_scale=feature_scale, attackable=attackable,
         attack_space="raw",
     )  # fmt: skip
 
 
-def _attack(ball: Ball) -> c.BatchAttack:
-    inverse = np.divide(1.0, ball.scale, out=np.zeros(ball.scale.size), where=ball.scale > 0.0)
+def _attack(ball: AttackSet) -> c.BatchAttack:
+    attack, norm = ball.compiled(), ball.compiled_norm()
+    inverse = norm.inverse_scale if norm.inverse_scale.size else np.ones(attack.weights.size)
     radius = 0.0 if ball.radius is None else float(ball.radius)
-    return c.BatchAttack(float(ball.p), radius, read_only(ball.weights), read_only(inverse))
+    return c.BatchAttack(attack.p, radius, attack.weights, read_only(inverse))
 
 
 def _run(

@@ -31,7 +31,8 @@ from ..models.differentiable import DifferentiableModel
 from ..models.inputs import columns_of_fit
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
 from ..solvers.limits import LARGEST_AUTODIFF, cholesky_fits
-from ..threat.ball import Ball, make_ball
+from ..threat.attack_set import AttackSet
+from ..threat.ball import make_ball
 from ..threat.budget import Sharing
 from ..utils import validation
 
@@ -112,7 +113,7 @@ def assemble(
         attackable=validation.attackable(attackable, model.feature_names),
         attack_space=attack_space,
     )  # fmt: skip
-    if not np.any(ball.scale > 0):
+    if ball.free.size == 0:
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
     problem = _problem(model, source, ball, damping, threads)
     problem = dataclasses.replace(problem, sharing=sharing)
@@ -138,7 +139,7 @@ def refuse_zero_radius(problem: InfluenceProblem) -> None:
 
 
 def _problem(
-    model: Model, source: RowSource, ball: Ball, damping: float | str, threads: int | None
+    model: Model, source: RowSource, ball: AttackSet, damping: float | str, threads: int | None
 ) -> InfluenceProblem:
     """The kind of problem that the model and its data make."""
     if isinstance(model, AutodiffModel):
@@ -218,7 +219,7 @@ def _describe(
 
 def _on_copies(problem: InfluenceProblem, smoothing: RandomizedSmoothing) -> InfluenceProblem:
     """The objective of the noisy copies, with the radius and evaluation of the clean rows."""
-    ball = dataclasses.replace(problem.ball, radius=problem.radius)
+    ball = problem.ball.with_radius(problem.radius)
     clean = problem.source
     problem = dataclasses.replace(
         problem, source=smoothing.copies(clean), ball=ball, clean=clean, clean_ball=problem.ball

@@ -111,7 +111,8 @@ def robust_fit(
 
 def _identity(problem: InfluenceProblem, options: tuple[Any, ...]) -> str:
     """What makes a robust fit the same one."""
-    ball = problem.ball
-    arrays = (problem.params, ball.scale, ball.basis_scale)
-    settings = (problem.model.kind, problem.radius, problem.alpha, ball.p, problem.sharing)
-    return repr((*options, *settings, *(array.tobytes() for array in arrays)))
+    settings = (
+        problem.model.kind, problem.radius, problem.alpha, problem.sharing,
+        problem.ball.fingerprint(), problem.params.tobytes(),
+    )  # fmt: skip
+    return repr((*options, *settings))

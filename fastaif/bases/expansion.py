@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
-from ..norms import conjugate, lp_norm
+from ..threat.attack_set import AttackSet
 from ..utils.arrays import read_only, shaped
 from .builtin import Custom, Fourier, Linear, Powers, Quadratic
 from .kernel_functions import KernelBasis
@@ -146,27 +146,25 @@ class Expansion:
         weight = rows.weight.sum() if rows.weight.size else float(len(rows.x))
         return np.vstack([total, largest, ratio, np.full(origin.size, weight)])
 
-    def lipschitz(self, beta: Array, weights: Array, p: float) -> float | None:
-        """A Lipschitz constant of t ↦ D∇f(D t) from ℓp to ℓq, or None where none is known.
+    def lipschitz(self, beta: Array, attack_set: AttackSet) -> float | None:
+        """By how much a unit attack can change a gain of ∇f, or None where no bound is known.
 
-        With it ‖D∇f‖_q ≥ g − ρ Lip within a ball of radius ρ: no gradient of a sample
+        With it gains are at least g − ρ Lip within attacks of size ρ: no gradient of a sample
         with g > ρ Lip can vanish there.
         """
         slope = self.slope(beta)
         if isinstance(self.basis, Quadratic):
-            bend = 2.0 * weights[:, None] * Quadratic.matrix(slope, self.m) * weights
-            free = np.flatnonzero(weights)
-            return _operator_norm(bend[np.ix_(free, free)], p)
+            return attack_set.operator_norm(2.0 * Quadratic.matrix(slope, self.m))
         if isinstance(self.basis, Fourier):
             assert self.basis.frequencies is not None
-            reach = lp_norm(self.basis.frequencies * weights, conjugate(p))
+            reach = attack_set.gains(self.basis.frequencies)
             height = np.sqrt(2.0 / slope.size)
             return float(height * np.sum(np.abs(slope) * reach**2))
         if isinstance(self.basis, KernelBasis):
-            return self.basis.lipschitz(slope, weights, p)
+            return self.basis.lipschitz(slope, attack_set)
         if isinstance(self.basis, Powers) and self.basis.degree <= 2:
             second = slope[self.m :] if self.basis.degree == 2 else np.zeros(self.m)
-            return _operator_norm(np.diag((2.0 * weights**2 * second)[weights > 0]), p)
+            return attack_set.operator_norm(np.diag(2.0 * second))
         return None
 
     def raw_coefficients(self, theta: Array) -> Array:
@@ -193,18 +191,6 @@ class Expansion:
         raw[d:] += self.shift @ A @ self.shift - linear @ self.shift
         raw[:d] = Quadratic.coefficients(linear - 2.0 * A @ self.shift, A)
         return raw
-
-
-def _operator_norm(M: Array, p: float) -> float:
-    """A bound on max ‖Mx‖_q / ‖x‖_p for a symmetric M; exact for p = 1 and 2."""
-    if p == 1:
-        return float(np.abs(M).max(initial=0.0))
-    spectral = float(np.linalg.norm(M, 2)) if M.size else 0.0
-    if p <= 2:
-        return spectral
-    power = 1.0 if np.isinf(p) else 1.0 - 2.0 / p
-    bound = spectral * len(M) ** power
-    return min(bound, float(np.abs(M).sum())) if np.isinf(p) else bound
 
 
 def make_expansion(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..kernels.functions import Kernel
 from ..kernels.pairs import Pairs, Tile
+from ..threat.attack_set import AttackSet
 
 Array = NDArray[Any]
 
@@ -74,10 +75,10 @@ class KernelBasis:
         scaled, sums = pairs.weighted(tile, left, np.stack([dual, np.zeros(len(dual))]))
         return pairs.finished(_ALL, scaled @ pairs.z, sums)
 
-    def lipschitz(self, theta: Array, weights: Array, p: float) -> float | None:
+    def lipschitz(self, theta: Array, attack_set: AttackSet) -> float | None:
         """A Lipschitz constant of t ↦ D∇f(D t) from ℓp to ℓq, or None where none is known."""
         dual = theta if self.transform is None else self.transform @ theta
-        return curvature_bound(self.kernel, dual, weights, p)
+        return curvature_bound(self.kernel, dual, attack_set)
 
     def count_kinks(self, X: Array) -> int:
         """Pairs of an input and a centre at which the kernel has a kink."""
@@ -99,15 +100,12 @@ class KernelBasis:
         return found
 
 
-def curvature_bound(kernel: Kernel, dual: Array, weights: Array, p: float) -> float | None:
-    """A Lipschitz constant of t ↦ D∇f(D t), D = diag(weights), from ℓp to ℓq, or None.
+def curvature_bound(kernel: Kernel, dual: Array, attack_set: AttackSet) -> float | None:
+    """By how much a unit attack can change a gain of ∇f, or None where no bound is known.
 
-    ‖∂²f‖ ≤ Σ|θ| sup ‖∂²K‖ in the 2-norm; from ℓp to ℓq it is no larger for p ≤ 2, and by at
-    most m^(1 − 2/p) for p > 2.
+    ‖∂²f‖ ≤ Σ|θ| sup ‖∂²K‖ in the 2-norm.
     """
     bound = kernel.lipschitz_gradient
     if bound is None:
         return None
-    power = 0.0 if p <= 2 else 1.0 if np.isinf(p) else 1.0 - 2.0 / p
-    spread = float(np.count_nonzero(weights)) ** power
-    return float(np.abs(dual).sum()) * bound * float(np.max(weights)) ** 2 * spread
+    return attack_set.curvature_bound(float(np.abs(dual).sum()) * bound)

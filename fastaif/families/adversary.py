@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +60,7 @@ def has_exact_attacks(problem: InfluenceProblem) -> bool:
         return False
     if problem.sharing.is_shared:
         return isinstance(problem, LinearProblem) and shared_robust.is_exact(problem)
-    return isinstance(problem, LinearProblem) or is_exact(problem.model.basis, problem.ball.p)
+    return isinstance(problem, LinearProblem) or is_exact(problem.model.basis, problem.ball)
 
 
 def refuse_unknown_maximum(problem: InfluenceProblem, method: str) -> None:
@@ -74,7 +73,7 @@ def refuse_unknown_maximum(problem: InfluenceProblem, method: str) -> None:
                 "2); use 'pgd'"
             )
         raise ValueError(
-            f"method='exact' at p={problem.ball.p:g} is not known for a {problem.model.kind} "
+            f"method='exact' at {problem.ball} is not known for a {problem.model.kind} "
             "model (only for linear ones, and for the quadratic basis at p=2); use 'pgd'"
         )
 
@@ -129,7 +128,7 @@ def _solution(found: _Optimum, eps: float, exact: bool = False) -> RobustSolutio
 
 def by_rows(problem: GramProblem) -> BasisProblem:
     """Fixed centres: a model on a basis, whose samples are attacked one by one."""
-    ball = dataclasses.replace(problem.ball, radius=problem.radius)
+    ball = problem.ball.with_radius(problem.radius)
     return BasisProblem(
         problem.model.at_fixed_centers(), problem.source, ball, problem.damping, problem.n_threads,
         sharing=problem.sharing,
@@ -145,13 +144,13 @@ def _solve_linear(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
 ) -> RobustSolution:
     """The closed inner maximum, a convex outer problem."""
-    work, ball = problem.coordinates, problem.ball
-    penalized, weights = problem.penalized, ball.weights
+    work, penalized = problem.coordinates, problem.penalized
     if work is not None:
-        penalized, weights = work.penalized(penalized), weights / work.units
+        penalized = work.penalized(penalized)
+    norm = problem.ball.dual_norm(None if work is None else work.units)
     inner = RobustProblem(
-        problem.working_sweep(), problem.alpha, penalized, weights, ball.p, ball.q,
-        eps * problem.radius, 1000 if max_iter is None else max_iter,
+        problem.working_sweep(), problem.alpha, penalized, *norm, eps * problem.radius,
+        1000 if max_iter is None else max_iter,
     )  # fmt: skip
     with single_threaded_blas():
         found = screening.solve(inner, problem.enter(problem.params), tol)

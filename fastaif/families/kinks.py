@@ -97,19 +97,13 @@ def linear_kinks(
     assert ball is not None
     m = sweep.source.n_columns
     flips, shares, (sample, what) = _sample_events(sweep, moves, shared)
-    direction, place, event = np.inf, 0, "changes sign"
-    # With a single attackable feature every norm is |D_j β_j|, with p = ∞'s kink.
-    if np.isinf(ball.p) or np.count_nonzero(ball.scale) == 1:
-        direction, place = _sign_change(theta[:m], influence[:m], ball.scale > 0)
-    elif ball.p == 1:
-        direction, place = _argmax_change(ball.weights * theta[:m], ball.weights * influence[:m])
-        event = "becomes the largest in the attack's norm"
+    direction, place = ball.first_turn(theta[:m], influence[:m])
     if np.isinf(min(sample, direction)):
         reason = "none is foreseen"
     elif sample <= direction:
         reason = what
     else:
-        reason = f"the coefficient of {names[place]} {event}"
+        reason = f"the coefficient of {names[place]} {ball.turning}"
     return Kinks(flips, shares, min(sample, direction), reason)
 
 
@@ -156,33 +150,6 @@ def overtaken(gains: Array, speeds: Array) -> float:
     return float(np.min(when[when > 0.0], initial=np.inf))
 
 
-def direction_changes(
-    slopes: Array, speeds: Array, p: float, free: Array
-) -> tuple[float, int]:
-    """The first ε at which the direction of attack along a row of slopes + ε speeds changes.
-
-    Parameters
-    ----------
-    slopes, speeds : array (k, m)
-        D ∇_x f of each row, and its derivative in ε.
-    p : float
-    free : boolean array (m,)
-        The attackable features.
-
-    Returns
-    -------
-    float and int
-        ε (inf if there is none), and the feature whose entry changes.
-    """
-    if np.isinf(p) or np.count_nonzero(free) == 1:
-        when, place = _sign_change(slopes.ravel(), speeds.ravel(), np.tile(free, len(slopes)))
-        return when, place % slopes.shape[1]
-    if p != 1:
-        return np.inf, 0
-    found = [_argmax_change(u, slope) for u, slope in zip(slopes, speeds, strict=True)]
-    return min(found, default=(np.inf, 0))
-
-
 def _sample_events(
     sweep: Sweep, moves: tuple[Array, Array], shared: Event | None
 ) -> tuple[Array, Array, Event]:
@@ -207,28 +174,3 @@ def _sample_flips(sweep: Sweep, f: Array, speed: Array) -> tuple[Array, Array]:
     kept = np.isfinite(flips) & (flips > 0) & (w > 0)
     order = np.argsort(flips[kept], kind="stable")
     return flips[kept][order], (w[kept] / w.sum())[order]
-
-
-def _sign_change(beta: Array, slope: Array, free: Array) -> tuple[float, int]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        when = np.where(free & (beta != 0), -beta / slope, np.nan)
-    when[~(when > 0)] = np.inf
-    place = int(np.argmin(when))
-    return float(when[place]), place
-
-
-def _argmax_change(u: Array, slope: Array) -> tuple[float, int]:
-    """The first ε at which another |u_j + ε slope_j| overtakes the largest."""
-    top = int(np.argmax(np.abs(u)))
-    side = np.sign(u[top])
-    size, speed = abs(u[top]), side * slope[top]
-    best, place = np.inf, top
-    for sign in (1.0, -1.0):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            when = (size - sign * u) / (sign * slope - speed)
-        when[top] = np.inf
-        when[~(when > 0)] = np.inf
-        j = int(np.argmin(when))
-        if when[j] < best:
-            best, place = float(when[j]), j
-    return best, place

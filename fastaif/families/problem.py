@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..data.rows import RowSource
 from ..solvers.newton import NewtonResult
-from ..threat.ball import Ball
+from ..threat.attack_set import AttackSet
 from ..threat.budget import OWN_BUDGETS, Sharing
 from ..utils.caching import cached_property
 from .autodiff.model import AutodiffModel
@@ -74,18 +74,18 @@ class InfluenceProblem(ABC):
         Where sensitivities are evaluated by default, if not on `source`.
     sharing : Sharing
         Whether each sample has its own budget, or all share one.
-    clean_ball : Ball or None
+    clean_ball : AttackSet or None
         The attack as asked for, whose radius is measured on `clean`.
     """
 
     model: LinearModel | KernelModel | AutodiffModel
     source: RowSource
-    ball: Ball
+    ball: AttackSet
     damping: float | str = 0.0
     n_threads: int | None = None
     clean: RowSource | None = None
     sharing: Sharing = OWN_BUDGETS
-    clean_ball: Ball | None = None
+    clean_ball: AttackSet | None = None
     keeps_rows: ClassVar[bool] = True  # False: only sums over them are left
 
     @property

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.pairs import Gram, make_gram
-from ..norms import conjugate, dual_direction, lp_norm
 from ..threat.budget import Sharing
+from ..threat.own_units import OwnUnits
 from .autodiff.problem import AutodiffProblem
 from .basis.extremes import Extremes
 from .basis.problem import Array, BasisProblem
@@ -42,7 +42,7 @@ def ascend(
     at: Callable[[Array], Place],
     shape: tuple[int, int],
     omega: Array,
-    p: float,
+    own: OwnUnits,
     sharing: Sharing,
     budget: float,
     n_steps: int,
@@ -59,20 +59,20 @@ def ascend(
     shape : (n, k)
     omega : array (n,)
         Weights, which sum to 1.
-    p, sharing, budget
-        The norm, the order and ρ = ε s.
+    own, sharing, budget
+        The units of attacks, the order and ρ = ε s.
     n_steps : int
     """
     sharing = dataclasses.replace(sharing, formula="exact")
     slopes = at(np.zeros(shape)).slopes
-    gains = np.where(omega > 0.0, lp_norm(slopes, conjugate(p)), 0.0)
+    gains = np.where(omega > 0.0, own.gains(slopes), 0.0)
     starts = [np.zeros(shape)]
     for j in np.argsort(-gains, kind="stable")[:_VERTICES]:
         start = np.zeros(shape)
         if gains[j] > 0.0:
-            start[j] = budget * omega[j] ** (-1.0 / sharing.order) * dual_direction(slopes[j], p)
+            start[j] = budget * omega[j] ** (-1.0 / sharing.order) * own.directions(slopes[j])
         starts.append(start)
-    ends = [_climb(at, t, omega, p, sharing, budget, n_steps) for t in starts]
+    ends = [_climb(at, t, omega, own, sharing, budget, n_steps) for t in starts]
     return max(ends, key=lambda end: end[1])[0]
 
 
@@ -80,7 +80,7 @@ def _climb(
     at: Callable[[Array], Place],
     t: Array,
     omega: Array,
-    p: float,
+    own: OwnUnits,
     sharing: Sharing,
     budget: float,
     n_steps: int,
@@ -88,9 +88,8 @@ def _climb(
     """The attack where the ascent from t ends, and the mean loss there."""
     here, last = at(t), np.inf
     for _ in range(n_steps):
-        gains = lp_norm(here.slopes, conjugate(p))
-        lengths = budget * sharing.budgets(gains, omega)
-        move = lengths[:, None] * dual_direction(here.slopes, p) - t
+        lengths = budget * sharing.budgets(own.gains(here.slopes), omega)
+        move = lengths[:, None] * own.directions(here.slopes) - t
         change = float(np.abs(move).max(initial=0.0))
         found = _rise(at, t, here, move, change < 0.9 * last)
         if found is None or change <= _STILL * budget:
@@ -132,85 +131,86 @@ def attack_basis(problem: BasisProblem, eps: float, n_steps: int, out: Array) ->
             value = float(omega @ loss.value(there, y))
         return Place(value, loss.slope(there, y)[:, None] * moved)
 
-    shape = len(y), extremes.free.size
-    t = ascend(at, shape, omega, problem.ball.p, problem.sharing, budget, n_steps)
-    X[:, extremes.free] += problem.ball.scale[extremes.free] * t
+    shape, own = (len(y), extremes.own.n_free), extremes.own
+    t = ascend(at, shape, omega, own, problem.sharing, budget, n_steps)
+    own.move(X, t)
     out[...] = X
 
 
 def attack_autodiff(problem: AutodiffProblem, eps: float, n_steps: int, out: Array) -> None:
     """Write x_i + δ_i."""
-    X, scale = np.array(problem.source.x, dtype=np.float64), problem.ball.scale
+    X, own = np.array(problem.source.x, dtype=np.float64), problem.ball.own
+    shape, budget = (len(X), own.n_free), eps * problem.radius
 
     def at(t: Array) -> Place:
-        value, slopes = 0.0, np.empty(X.shape)
+        value, slopes = 0.0, np.empty(shape)
         for batch in problem.batches(every=True):
-            data = problem.params, batch.X + scale * t[batch.rows], batch.y
+            attacked = np.array(batch.X)
+            own.move(attacked, t[batch.rows])
+            data = problem.params, attacked, batch.y
             losses = problem.derivatives("losses", *data)
             value += float(batch.shares @ losses)
-            slopes[batch.rows] = scale * problem.derivatives("input_gradients", *data)
+            slopes[batch.rows] = own.slopes(problem.derivatives("input_gradients", *data))
         return Place(value, slopes)
 
-    budget, p = eps * problem.radius, problem.ball.p
-    t = ascend(at, (X.shape[0], X.shape[1]), problem.shares, p, problem.sharing, budget, n_steps)
-    out[...] = X + scale * t
+    own.move(X, ascend(at, shape, problem.shares, own, problem.sharing, budget, n_steps))
+    out[...] = X
 
 
 def attack_network(problem: NetworkProblem, eps: float, n_steps: int, out: Array) -> None:
     """Write x_i + δ_i."""
-    ball, theta = problem.ball, problem.params
+    own, theta = problem.ball.own, problem.params
     loss, y = problem.model.loss, problem.source.targets()
     X, omega = np.array(problem.source.x, dtype=np.float64), normalised(problem)
     still = np.zeros(len(theta))
 
     def at(t: Array) -> Place:
-        attacked = problem.source._replace(x=X + ball.scale * t)
-        sweep = problem.layer.sweep(attacked, None, problem.n_threads)
+        attacked = X.copy()
+        own.move(attacked, t)
+        source = problem.source._replace(x=attacked)
+        sweep = problem.layer.sweep(source, None, problem.n_threads)
         f, (slopes, _) = sweep.predictions(theta), sweep.input_slopes(theta, still, 0, len(y))
         with np.errstate(over="ignore"):
             value = float(omega @ loss.value(f, y))
-        return Place(value, loss.slope(f, y)[:, None] * ball.weights * slopes)
+        return Place(value, loss.slope(f, y)[:, None] * own.slopes(slopes))
 
-    budget = eps * problem.radius
-    t = ascend(at, (X.shape[0], X.shape[1]), omega, ball.p, problem.sharing, budget, n_steps)
-    out[...] = X + ball.scale * t
+    budget, shape = eps * problem.radius, (len(X), own.n_free)
+    own.move(X, ascend(at, shape, omega, own, problem.sharing, budget, n_steps))
+    out[...] = X
 
 
 def attack_gram(problem: GramProblem, eps: float, n_steps: int, out: Array) -> None:
     """Write x_k + δ_k of an attack on all inputs, centres as well."""
-    free = np.flatnonzero(problem.ball.scale > 0)
-    t = _attack_centers(problem, eps, n_steps, free)
     X = np.array(problem.source.x, dtype=np.float64)
-    X[:, free] += problem.ball.scale[free] * t
+    problem.ball.own.move(X, _attack_centers(problem, eps, n_steps))
     out[...] = X
 
 
 def loss_gram(problem: GramProblem, eps: float, n_steps: int) -> float:
     """E (f − y)² under such an attack, without the penalty."""
-    free = np.flatnonzero(problem.ball.scale > 0)
-    gram = _gram_at(problem, free, _attack_centers(problem, eps, n_steps, free))
+    gram = _gram_at(problem, _attack_centers(problem, eps, n_steps))
     return float(problem.weights @ (gram.K @ problem.params - problem.targets) ** 2)
 
 
-def _gram_at(problem: GramProblem, free: Array, t: Array) -> Gram:
+def _gram_at(problem: GramProblem, t: Array) -> Gram:
     U = np.array(problem.inputs)
-    U[:, free] += problem.ball.weights[free] * t
+    problem.ball.own.move_inner(U, t)
     return make_gram(problem.model.kernel.compiled(), U, True, problem.n_threads)
 
 
-def _attack_centers(problem: GramProblem, eps: float, n_steps: int, free: Array) -> Array:
+def _attack_centers(problem: GramProblem, eps: float, n_steps: int) -> Array:
     """δ/c over the attackable features, (n, k)."""
     if not np.all(problem.weights > 0):
         raise ValueError(
             "a finite order needs positive weights here: a moving centre of weight zero would "
             "cost an attack nothing"
         )
-    theta, weights = problem.params, problem.ball.weights[free]
+    theta, own = problem.params, problem.ball.own
 
     def at(t: Array) -> Place:
-        gram = _gram_at(problem, free, t)
-        slopes = gradient_at(problem, gram, theta)[:, free] * weights
+        gram = _gram_at(problem, t)
+        slopes = own.slopes(gradient_at(problem, gram, theta))
         return Place(objective(problem, gram, theta), slopes / problem.weights[:, None])
 
-    shape, budget = (len(problem.inputs), free.size), eps * problem.radius
-    return ascend(at, shape, problem.weights, problem.ball.p, problem.sharing, budget, n_steps)
+    shape, budget = (len(problem.inputs), own.n_free), eps * problem.radius
+    return ascend(at, shape, problem.weights, own, problem.sharing, budget, n_steps)

@@ -87,7 +87,7 @@ def _drawn(problem: InfluenceProblem, draw: int, g: Array) -> InfluenceProblem:
         seen = dataclasses.replace(
             problem, source=parts["clean"], ball=problem.clean_ball, clean=None
         )
-        parts["ball"] = dataclasses.replace(problem.ball, radius=seen.radius)
+        parts["ball"] = problem.ball.with_radius(seen.radius)
     return dataclasses.replace(problem, **parts)
 
 

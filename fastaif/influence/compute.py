@@ -32,7 +32,8 @@ def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
         influence = problem.influence()
         _warn(problem)
     return kind(
-        influence=influence, problem=problem, p=problem.ball.p, order=problem.sharing.order
+        influence=influence, problem=problem, p=problem.ball.describe()["p"],
+        order=problem.sharing.order,
     )
 
 
@@ -80,7 +81,7 @@ def _warn(problem: InfluenceProblem) -> None:
     if ties:
         warn(
             f"the attack direction is not unique ({ties} tied entries at "
-            f"p={problem.ball.p:g}): the robust optimum has a kink at eps=0 and the influence "
+            f"{problem.ball}): the robust optimum has a kink at eps=0 and the influence "
             "is one of its one-sided candidates",
             TieWarning,
         )

@@ -14,7 +14,7 @@ from ..data import parallel
 from ..data.rows import RowSource, map_rows
 from ..losses import Loss
 from ..norms import lp_norm
-from ..threat.ball import Ball
+from ..threat.attack_set import AttackSet
 from ..utils.arrays import columns_of
 from .fourth_moments import n_moments
 from .linear import Array, InfluenceSums, Sweep
@@ -156,7 +156,7 @@ def make_sweep(
     loss: Loss,
     basis: Linear | Expansion,
     fit_intercept: bool,
-    ball: Ball | None = None,
+    ball: AttackSet | None = None,
     n_threads: int | None = None,
 ) -> Sweep:
     """The pass that the basis asks for."""

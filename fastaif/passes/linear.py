@@ -15,7 +15,7 @@ from ..data import parallel
 from ..data.rows import RowSource, frozen, map_rows
 from ..data.sources.sparse import SparseRows
 from ..losses import Loss
-from ..threat.ball import Ball
+from ..threat.attack_set import AttackSet
 from ..utils import progress
 from ..utils.arrays import fill_upper, read_only
 from . import checkpoint as checkpoints
@@ -191,7 +191,7 @@ class Sweep:
     loss: Loss
     basis: Any
     fit_intercept: bool
-    ball: Ball | None = None
+    ball: AttackSet | None = None
     n_threads: int | None = None
 
     @property
@@ -231,7 +231,7 @@ class Sweep:
         asked = (
             np.asarray(theta), need, kappa, smoothing, np.asarray(multiplier), exponent,
             self.loss, self.fit_intercept, *self.basis.arrays(self.source.n_columns),
-            None if self.ball is None else (self.ball.p, self.ball.weights.tobytes()),
+            None if self.ball is None else self.ball.fingerprint(),
         )  # fmt: skip
         return checkpoint.recall(
             self.source, asked, lambda: self._anywhere(theta, need, options)
@@ -321,11 +321,7 @@ class Sweep:
             raise ValueError("the attack's norm and the yardstick's cannot come from one pass")
         if ball is None or need & c.NEED_YARDSTICK or not need & c.NEED_NORM:
             return c.NormOf(2.0, c.EMPTY, c.EMPTY)
-        if ball.norm_shift is None or ball.norm_inverse_scale is None:
-            return c.NormOf(float(ball.p), c.EMPTY, c.EMPTY)
-        return c.NormOf(
-            float(ball.p), read_only(ball.norm_shift), read_only(ball.norm_inverse_scale)
-        )
+        return ball.compiled_norm()
 
     def inner(self, exponent: float = 0.0) -> c.Inner:
         """The natural loss, and e of shared budgets, as compiled operations take them."""
@@ -335,7 +331,7 @@ class Sweep:
         """The attack's norm and D as compiled operations take them."""
         if self.ball is None:
             return c.Attack(2.0, read_only(np.ones(self.source.n_columns)))
-        return c.Attack(float(self.ball.p), read_only(self.ball.weights))
+        return self.ball.compiled()
 
     def predictions(self, theta: Array) -> Array:
         """f_i = βᵀv(x_i) + b for all rows, shape (n,)."""

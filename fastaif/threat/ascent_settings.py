@@ -13,7 +13,7 @@ class PgdSettings:
     ----------
     n_steps : int
     step : float or None
-        In units of the ball's radius; None: 2.5 / n_steps.
+        In units of the attack's size; None: 2.5 / n_steps.
     n_restarts : int
         Starts: the sample itself, the antipode of where that led, random points.
     seed : int

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import get
 from ...threat.ascent_settings import PgdSettings
 from .problem import AutodiffProblem
 from .rows import Batch
@@ -72,12 +71,12 @@ class Attacker:
 
     def _random(self, draw: int, batch: Batch) -> Array:
         """Random points of the ball, keyed by row."""
-        ball = self.problem.ball
-        free = np.flatnonzero(ball.scale > 0)
-        out, t = np.zeros(batch.X.shape), np.empty((1, free.size))
+        own, out = self.problem.ball.own, np.zeros(batch.X.shape)
+        t = np.empty((len(out), own.n_free))
         for place, row in enumerate(batch.rows):
-            get("random_points")(self.settings.seed, draw, int(row), self.radius, float(ball.p), t)
-            out[place, free] = ball.scale[free] * t[0]
+            one = t[place : place + 1]
+            own.draw(self.settings.seed, draw, int(row), self.radius, one)
+        own.move(out, t)
         return out
 
     def _losses(self, theta: Array, batch: Batch, delta: Array) -> Array:
@@ -87,7 +86,7 @@ class Attacker:
         """Where the steps from δ (k, m) lead; no sample's loss is lower there."""
         value = self._losses(theta, batch, delta)
         part = np.full(len(delta), min(1.0, self.settings.step or 1.0))
-        tiny = _SETTLED * self.radius * float(self.problem.ball.scale.max())
+        tiny = _SETTLED * self.radius * self.problem.ball.widest
         for _ in range(self.settings.n_steps):
             there = batch._replace(X=batch.X + delta)
             target, _, _ = self.problem.attack(theta, there)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kinks import Kinks, direction_changes
+from ..kinks import Kinks
 
 if TYPE_CHECKING:
     from .problem import AutodiffProblem
@@ -62,17 +62,19 @@ def _reversals(problem: AutodiffProblem, influence: Array, batch: Batch) -> Arra
     Where either settles, the prediction may have stopped, the gradient have turned by a right
     angle alone, or the loss have become flat: the gradient itself decides.
     """
-    weights, n = problem.ball.weights, len(batch.X)
-    slopes = weights * _slopes(problem, problem.params, batch)
+    own, n = problem.ball.own, len(batch.X)
+    slopes = own.slopes(_slopes(problem, problem.params, batch))
     largest = np.abs(slopes).max(axis=1, keepdims=True)
     slopes = slopes / np.where(largest > 0, largest, 1.0)
     path = (problem.params, influence, batch.X, batch.y)
+    along = np.zeros(batch.X.shape)
+    own.move_inner(along, slopes)
     first = np.full(n, np.inf)
-    for name, rest in (("path_slopes", path), ("overlaps", (*path, weights * slopes))):
+    for name, rest in (("path_slopes", path), ("overlaps", (*path, along))):
         eps = _first_zero(problem, name, rest, n)
         at = np.where(np.isfinite(eps), eps, 0.0)
         before, end, after = (
-            weights * problem.derivatives("row_slopes", scale * at, *path)
+            own.slopes(problem.derivatives("row_slopes", scale * at, *path))
             for scale in (1.0 - _SMALL, 1.0, 1.0 + _SMALL)
         )
         vanishes = np.abs(end).max(axis=1) <= _SMALL * largest[:, 0]
@@ -102,15 +104,13 @@ def _slopes(problem: AutodiffProblem, theta: Array, batch: Batch) -> Array:
 
 def _first_jump(problem: AutodiffProblem, influence: Array) -> float:
     """An ε at which some sample's direction of attack has just jumped; inf if none is found."""
-    ball = problem.ball
-    free = ball.scale > 0
-    if 1 < ball.p < np.inf and np.count_nonzero(free) > 1:
+    if not problem.ball.has_turns:
         return np.inf
     high = np.inf
     for batch in problem.batches():
         move = problem.derivatives("input_moves", batch.X, problem.params, batch.y, influence)
-        slopes = ball.weights * _slopes(problem, problem.params, batch)
-        high = min(high, direction_changes(slopes, ball.weights * move, ball.p, free)[0])
+        slopes = _slopes(problem, problem.params, batch)
+        high = min(high, problem.ball.first_turn(slopes, move).eps)
     if np.isinf(high):
         return high
     low = 0.0
@@ -128,16 +128,9 @@ def _first_jump(problem: AutodiffProblem, influence: Array) -> float:
 
 def _has_jumped(problem: AutodiffProblem, influence: Array, eps: float) -> bool:
     """Whether a sample is attacked in another direction at θ̂ + εI than at θ̂ (p = 1, ∞)."""
-    ball = problem.ball
     for batch in problem.batches():
-        before = ball.weights * _slopes(problem, problem.params, batch)
-        after = ball.weights * _slopes(problem, problem.params + eps * influence, batch)
-        if ball.p == 1:
-            rows = np.arange(len(before))
-            top = np.abs(before).argmax(axis=1)
-            if np.any(np.abs(after).argmax(axis=1) != top):
-                return True
-            before, after = before[rows, top], after[rows, top]
-        if np.any(before * np.sign(after) < 0.0):
+        before = _slopes(problem, problem.params, batch)
+        after = _slopes(problem, problem.params + eps * influence, batch)
+        if problem.ball.has_turned(before, after):
             return True
     return False

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from ...data.rows import RowSource
 from ...solvers.newton import NewtonResult
-from ...threat.directions import directions
 from ...utils.caching import cached_property
 from ..kinks import Kinks
 from ..problem import Evaluation, number
@@ -83,7 +82,7 @@ class AutodiffProblem(AutodiffSolving):
     def attack(self, theta: Array, batch: Batch) -> tuple[Array, Array, Array]:
         """Unit attacks φ_i (k, m), gains ‖c ∘ ∇_x ℓ_i‖_q (k,) and ties (k,) of a batch."""
         slopes = self.derivatives("input_gradients", theta, batch.X, batch.y)
-        return directions(self.ball, np.ascontiguousarray(slopes))
+        return self.ball.directions(np.ascontiguousarray(slopes))
 
     @property
     def gradient(self) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._compute import get
 from ...data.rows import map_rows
 from ...threat.ascent_settings import PgdSettings
 from .extremes import Climb, Extremes, is_exact
@@ -15,7 +14,7 @@ def attack_exactly(problem: BasisProblem, theta: Array, eps: float, out: Array) 
     """Write x_i + δ_i with the loss at its maximum over the ball (quadratic basis, p = 2)."""
     extremes = Extremes(
         problem.basis, theta[: problem.model.n_coefs], problem.ball, eps * problem.radius,
-        exact=is_exact(problem.basis, problem.ball.p),
+        exact=is_exact(problem.basis, problem.ball),
     )  # fmt: skip
     loss, f = problem.model.loss, problem.sweep.predictions(theta)
 
@@ -44,7 +43,6 @@ def attack_by_ascent(
         problem.basis, theta[: problem.model.n_coefs], problem.ball, radius, False, climb
     )
     f = problem.sweep.predictions(theta)
-    operation = get("random_points")
 
     def work(start: int, stop: int) -> None:
         X, base = problem.source.inputs(start, stop), f[start:stop]
@@ -53,14 +51,14 @@ def attack_by_ascent(
         def objective(change: Array) -> tuple[Array, Array]:
             return loss.change(base, change, y), np.where(loss.slope(base + change, y) < 0, -1.0, 1)
 
-        best = np.zeros((stop - start, extremes.free.size))
+        best = np.zeros((stop - start, extremes.own.n_free))
         value = np.zeros(stop - start)
         t = best.copy()
         for draw in range(settings.n_restarts):
             if draw == 1:
                 t = -t
             elif draw > 1:
-                operation(settings.seed, draw, start, radius, float(problem.ball.p), t)
+                extremes.own.draw(settings.seed, draw, start, radius, t)
             end = extremes.ascend(U, np.array(t), objective, walk if draw > 1 else climb)
             reached, _ = objective(end.change)
             better = reached > value
@@ -76,5 +74,5 @@ def _write(
     problem: BasisProblem, X: Array, t: Array, extremes: Extremes, out: Array
 ) -> None:
     attacked = np.array(X, dtype=np.float64)
-    attacked[:, extremes.free] += problem.ball.scale[extremes.free] * t
+    extremes.own.move(attacked, t)
     out[...] = attacked

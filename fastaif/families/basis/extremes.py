@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from ..._compute import get
 from ...bases.builtin import Quadratic
 from ...bases.expansion import Expansion
-from ...threat.ball import Ball
+from ...threat.attack_set import AttackSet
+from ...threat.own_units import OwnUnits
 from ...utils.caching import cached_property
 
 Array = NDArray[Any]
@@ -51,9 +52,10 @@ class End(NamedTuple):
     change: Array
 
 
-def is_exact(basis: Any, p: float) -> bool:
-    """Whether the extremes within a ball are known exactly."""
-    return isinstance(basis, Expansion) and isinstance(basis.basis, Quadratic) and p == 2
+def is_exact(basis: Any, attack_set: AttackSet) -> bool:
+    """Whether the extremes within the attacks of a sample are known exactly."""
+    quadratic = isinstance(basis, Expansion) and isinstance(basis.basis, Quadratic)
+    return quadratic and attack_set.is_ellipsoid
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Extremes:
     ----------
     basis : Expansion
     beta : array (d,)
-    ball : Ball
+    ball : AttackSet
     radius : float
         ρ = ε s.
     exact : bool
@@ -74,45 +76,39 @@ class Extremes:
 
     basis: Expansion
     beta: Array
-    ball: Ball
+    ball: AttackSet
     radius: float
     exact: bool
     climb: Climb = _DEFAULT_CLIMB
 
-    @cached_property
-    def free(self) -> Array:
-        """The attackable features."""
-        return np.flatnonzero(self.ball.scale > 0)
-
-    @cached_property
-    def _weights(self) -> Array:
-        return np.ascontiguousarray(self.ball.weights[self.free])
+    @property
+    def own(self) -> OwnUnits:
+        """The units of attacks."""
+        return self.ball.own
 
     def moved(self, U: Array, t: Array) -> Array:
         """The scaled inputs U after the attack t."""
         out = np.array(U, dtype=np.float64)
-        out[:, self.free] += self._weights * t
+        self.own.move_inner(out, t)
         return out
 
     def slopes(self, U: Array) -> Array:
         """∇_t f, shape (k, m_free)."""
-        gradients = self.basis.gradients_at(U, self.beta)
-        return np.ascontiguousarray(gradients[:, self.free] * self._weights)
+        return self.own.slopes(self.basis.gradients_at(U, self.beta))
 
     def end(self, U: Array, side: float) -> End:
         """The end towards which side · f grows, for a block of scaled inputs."""
         if self.radius == 0.0:
-            return End(np.zeros((len(U), self.free.size)), np.zeros(len(U)))
+            return End(np.zeros((len(U), self.own.n_free)), np.zeros(len(U)))
         if self.exact:
             return self._trust_region(U, side)
-        start = np.zeros((len(U), self.free.size))
+        start = np.zeros((len(U), self.own.n_free))
         return self.ascend(U, start, lambda change: (side * change, np.full(len(U), side)))
 
     @cached_property
     def _spectrum(self) -> tuple[Array, Array]:
         A = Quadratic.matrix(self.basis.slope(self.beta), self.basis.m)
-        bend = self._weights[:, None] * A[np.ix_(self.free, self.free)] * self._weights
-        values, vectors = np.linalg.eigh(bend)
+        values, vectors = np.linalg.eigh(self.own.form(A))
         return values, vectors
 
     def _trust_region(self, U: Array, side: float) -> End:
@@ -148,12 +144,12 @@ class Extremes:
         climb = self.climb if climb is None else climb
         base, slopes = self.basis.features_at(U) @ self.beta, self.slopes(U)
         step = np.full(len(U), climb.step * self.radius)
-        ball, moved = (self.radius, float(self.ball.p)), np.empty(t.shape)
+        moved = np.empty(t.shape)
         change, here = self.changes(U, base, t, slopes)
         value, side = objective(change)
         for n in range(climb.n_steps):
             t, here = map(np.ascontiguousarray, (t, here))
-            get("ascend_rows")(t, here, side * step, ball, climb.leap and n == 0, moved)
+            self.own.climb(t, here, side * step, self.radius, moved, climb.leap and n == 0)
             trial, there = self.changes(U, base, moved, slopes)
             new_value, new_side = objective(trial)
             # Rounding is no reason to stop: the last digits of t come from the gradient.

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from ...bases.expansion import Expansion
 from ...data.rows import map_rows
-from ...norms import lp_norm
 from ...solvers.continuation import Centre, Path, find_centre, newton_step
 from ...solvers.newton import Local, minimize
 from .extremes import Extremes
@@ -130,7 +129,7 @@ class Follower:
 
         map_rows(source, problem.in_blocks(block), problem.n_threads)
         half, gap = source.mean(reach) or 1.0, source.mean(spread) or 1.0
-        return Smoothing(half / (extremes.free.size + 1.0), gap, half / self.radius**2)
+        return Smoothing(half / (extremes.own.n_free + 1.0), gap, half / self.radius**2)
 
     def _centre(
         self, smoothing: Smoothing, width: float, path: Path, start: Array
@@ -200,8 +199,8 @@ def hides_everything(problem: BasisProblem, radius: float) -> bool:
 
     Moved there, the samples look the same: no θ does better than a constant.
     """
-    ball, source = problem.ball, problem.source
-    if not problem.model.fit_intercept or not np.all(ball.scale > 0.0):
+    source, attack_set = problem.source, problem.ball
+    if not problem.model.fit_intercept or attack_set.free.size < source.n_columns:
         return False
     low, high = np.full((2, source.n_columns), np.inf) * [[1.0], [-1.0]]
 
@@ -214,7 +213,7 @@ def hides_everything(problem: BasisProblem, radius: float) -> bool:
         low = np.minimum(low, x.min(axis=0, initial=np.inf))
         high = np.maximum(high, x.max(axis=0, initial=-np.inf))
     middle = low + 0.5 * (high - low)
-    return all(np.all(lp_norm((x - middle) / ball.scale, ball.p) <= radius) for x in blocks())
+    return all(np.all(attack_set.contains(middle - x, radius)) for x in blocks())
 
 
 def constant_model(problem: BasisProblem, size: int) -> Array:

@@ -12,8 +12,8 @@ from ..._compute import types as c
 from ...bases.expansion import Expansion
 from ...bases.kernel_functions import KernelBasis
 from ...data.rows import map_rows
-from ...norms import lp_norm
 from ...passes.basis import BasisSweep
+from ...threat.attack_set import Turn
 from ...utils.caching import cached_property
 from .. import kinks as path_kinks
 from ..finite_sum.problem import SumProblem, finite
@@ -51,7 +51,7 @@ class BasisProblem(SumProblem):
         def work(start: int, stop: int) -> None:
             slopes = self.input_slopes(start, stop, self.beta)
             first = loss.slope(f[start:stop], self.source.targets(start, stop))
-            out[start:stop] = np.abs(first) * lp_norm(slopes, self.ball.q)
+            out[start:stop] = np.abs(first) * self.ball.gains(slopes)
 
         map_rows(self.source, self.in_blocks(work), self.n_threads)
         return out
@@ -128,9 +128,9 @@ class BasisProblem(SumProblem):
     def kinks(self, influence: Array) -> path_kinks.Kinks:
         """Where along θ̂ + εI the expansion stops being smooth."""
         f, speed, _ = self.moves(influence)
-        turns: list[tuple[float, int]] = []
+        turns: list[Turn] = []
         gains: list[float] = []
-        free, budgets = self.ball.scale > 0, self.budgets
+        ball, budgets = self.ball, self.budgets
         along = influence[: self.model.n_coefs]
 
         def work(start: int, stop: int) -> None:
@@ -138,17 +138,15 @@ class BasisProblem(SumProblem):
             kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
             slopes = self.input_slopes(start, stop, self.beta)[kept]
             speeds = self.input_slopes(start, stop, along)[kept]
-            turns.append(path_kinks.direction_changes(slopes, speeds, self.ball.p, free))
+            turns.append(ball.first_turn(slopes, speeds))
             with np.errstate(divide="ignore"):  # samples without a share of the budget stay
-                lengths = lp_norm(slopes, self.ball.q) / budgets[start:stop][kept]
+                lengths = ball.gains(slopes) / budgets[start:stop][kept]
             gains.append(float(np.min(lengths, initial=np.inf)))
 
         map_rows(self.source, self.in_blocks(work), self.n_threads)
         when, place = min(turns)
-        alone = np.count_nonzero(free) == 1
-        verb = "becomes the largest" if self.ball.p == 1 and not alone else "changes sign"
-        event = f"the slope in {self.model.feature_names[place]} of a sample {verb}"
-        lip = self.basis.lipschitz(self.beta, self.ball.weights, self.ball.p)
+        event = f"the slope in {self.model.feature_names[place]} of a sample {ball.turning}"
+        lip = self.basis.lipschitz(self.beta, ball)
         reach = None if lip is None else np.inf
         if lip:
             reach = min(gains) / (self.radius * lip)
@@ -156,9 +154,9 @@ class BasisProblem(SumProblem):
         return path_kinks.basis_kinks(self.sweep, (f, speed), (when, event), reach, shared)
 
     def input_slopes(self, start: int, stop: int, beta: Array) -> Array:
-        """D ∇_u (βᵀv) for a range of rows, shape (k, m)."""
+        """∇_u (βᵀv) for a range of rows, shape (k, m)."""
         U = self.basis.inner(self.source.inputs(start, stop))
-        return self.ball.weights * self.basis.gradients_at(U, beta)
+        return self.basis.gradients_at(U, beta)
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence on the coefficients of the basis of raw inputs, (d,)."""

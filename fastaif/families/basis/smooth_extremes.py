@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ..._compute import get
 from ...bases.builtin import Quadratic
 from ...bases.expansion import Expansion
-from ...threat.ball import Ball
+from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
 
 Array = NDArray[Any]
@@ -76,7 +76,7 @@ class SmoothExtremes:
     basis : Expansion
         Of a `Quadratic`.
     beta : array (d,)
-    ball : Ball
+    ball : AttackSet
     radius : float
         ρ = ε s.
     barrier : float
@@ -87,7 +87,7 @@ class SmoothExtremes:
 
     basis: Expansion
     beta: Array
-    ball: Ball
+    ball: AttackSet
     radius: float
     barrier: float
     unit: float
@@ -95,14 +95,10 @@ class SmoothExtremes:
     @cached_property
     def _spectrum(self) -> tuple[Array, Array]:
         """λ and the axes D Q (m, mf) over the attackable features."""
-        m = self.basis.m
-        free = np.flatnonzero(self.ball.scale > 0)
-        weights = self.ball.weights[free]
+        m, own = self.basis.m, self.ball.own
         A = Quadratic.matrix(self.basis.slope(self.beta), m)
-        values, vectors = np.linalg.eigh(weights[:, None] * A[np.ix_(free, free)] * weights)
-        axes = np.zeros((m, free.size))
-        axes[free] = weights[:, None] * vectors
-        return values, axes
+        values, vectors = np.linalg.eigh(own.form(A))
+        return values, own.axes(vectors, m)
 
     @cached_property
     def _pairs(self) -> tuple[Array, Array]:

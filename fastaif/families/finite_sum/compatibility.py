@@ -34,7 +34,7 @@ def refuse_unlike(mine: SumProblem, other: SumProblem) -> None:
 
 def _identity(problem: SumProblem) -> dict[str, Any]:
     """What accumulators must agree in, by value: unpickled ones are other objects."""
-    model, ball, sharing = problem.model, problem.ball, problem.sharing
+    model, attack, sharing = problem.model, problem.ball.describe(), problem.sharing
     parts = {
         "the kind of model": (type(model).__name__, model.kind),
         "the loss": model.loss,
@@ -43,11 +43,10 @@ def _identity(problem: SumProblem) -> dict[str, Any]:
         "the parameters θ̂": model.theta,
         "the penalty": (model.alpha(1.0), model.alpha(2.0), model.penalized),
         "the labels": model.encode,
-        "p": ball.p,
+        "p": attack.pop("p", None),
         "order": sharing.order,
         "formula": sharing.formula,
-        "radius": ball.radius,
-        "the feature scale": (ball.scale, ball.norm_shift, ball.norm_inverse_scale),
+        **attack,
         "damping": problem.damping,
     }
     return {name: _by_value(part) for name, part in parts.items()}

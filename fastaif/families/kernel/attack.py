@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import get
 from ...kernels.pairs import Gram, make_gram
 from ...threat.ascent_settings import PgdSettings
-from ...threat.directions import directions
+from ...threat.own_units import OwnUnits
 from .first_order import pair_weights
 from .problem import GramProblem
 
@@ -60,11 +59,9 @@ def ascend(
 
     Ends where the attack repeats itself, or its first-order gain is no more than `enough`.
     """
-    free = np.flatnonzero(problem.ball.scale > 0)
-    walk = _Walk(problem, theta, radius, free)
-    t = np.zeros((len(problem.inputs), free.size))
-    if start is not None:
-        t = start[:, free] / problem.ball.weights[free]
+    own = problem.ball.own
+    walk = _Walk(problem, theta, radius, own)
+    t = np.zeros((len(problem.inputs), own.n_free)) if start is None else own.enter(start)
     here, step, still = walk.at(t), 0, 0
     gap, size, leaps, before = 0.0, 1.0, True, np.inf
     while radius > 0.0 and step < n_steps:
@@ -103,13 +100,13 @@ class _Walk:
     problem: GramProblem
     theta: Array
     radius: float
-    free: Array
+    own: OwnUnits
     lengths: Array | None = None
 
     def delta(self, t: Array) -> Array:
         """δ in the kernel's inputs."""
         out = np.zeros(self.problem.inputs.shape)
-        out[:, self.free] = self.problem.ball.weights[self.free] * t
+        self.own.move_inner(out, t)
         return out
 
     def at(self, t: Array) -> _Place:
@@ -126,11 +123,9 @@ class _Walk:
     def _described(self, t: Array, gram: Gram, value: float) -> _Place:
         problem = self.problem
         gradient = gradient_at(problem, gram, self.theta)
-        weights = problem.ball.weights[self.free]
-        units, gains, _ = directions(problem.ball, gradient.copy())
-        return _Place(
-            t, gram, value, gradient[:, self.free] * weights, units[:, self.free] / weights, gains
-        )
+        slopes = self.own.slopes(gradient)
+        units, gains, _ = problem.ball.directions(gradient)
+        return _Place(t, gram, value, slopes, self.own.enter(units), gains)
 
     def most(self, here: _Place) -> float:
         """Σ ε s g_k: what an attack could gain to first order."""
@@ -147,9 +142,8 @@ class _Walk:
         if self.lengths is not None:
             lengths = np.clip(self.lengths * norms, 1e-6 * self.radius, 1e3 * self.radius)
         moved = np.empty(here.t.shape)
-        ball = self.radius, float(self.problem.ball.p)
         t, slopes = map(np.ascontiguousarray, (here.t, here.slopes))
-        get("ascend_rows")(t, slopes, lengths, ball, False, moved)
+        self.own.climb(t, slopes, lengths, self.radius, moved)
         return moved - here.t
 
     def remember(self, here: _Place, there: _Place) -> None:
@@ -195,18 +189,17 @@ def _worst(problem: GramProblem, eps: float, settings: PgdSettings) -> Attacked:
     start = -best.delta
     for draw in range(1, settings.n_restarts):
         if draw > 1:
-            free = problem.ball.scale > 0
-            points = np.empty((len(start), int(np.count_nonzero(free))))
-            get("random_points")(settings.seed, draw, 0, radius, float(problem.ball.p), points)
+            own = problem.ball.own
+            points = np.empty((len(start), own.n_free))
+            own.draw(settings.seed, draw, 0, radius, points)
             start = np.zeros(start.shape)
-            start[:, free] = points * problem.ball.weights[free]
+            own.move_inner(start, points)
         found = ascend(problem, theta, radius, start, settings.n_steps)
         best = found if found.objective > best.objective else best
     return best
 
 
 def gradient_at(problem: GramProblem, gram: Gram, theta: Array) -> Array:
-    """∇_{x_k} L at the inputs of a Gram matrix, (n, m)."""
     """∇_{x_k} L at the inputs of a Gram matrix, (n, m)."""
     pull = problem.weights * (gram.K @ theta - problem.targets)
     if problem.is_rkhs:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+
 def pair_weights(theta: Array, slope: Array, moving: bool) -> tuple[Array, Array]:
     """left (n, 2) and right (2, n): ∇_{x_k} L = Σ_j (left @ right)_kj ∂₁K(x_k, x_j).
 

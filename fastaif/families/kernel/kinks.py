@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from ...bases.kernel_functions import curvature_bound
 from ...kernels.pairs import Gram, make_gram
-from ...norms import lp_norm
-from ..kinks import Kinks, direction_changes
+from ..kinks import Kinks
 from .first_order import pair_weights
 
 if TYPE_CHECKING:
@@ -31,20 +30,17 @@ def find(problem: GramProblem, influence: Array) -> Kinks:
     flips, shared = _flips(problem, influence)
     own = flips.size > 0 and not problem.sharing.is_shared
     events = [(float(flips[0]) if own else np.inf, _turns(problem))]
-    ball, free = problem.ball, problem.ball.scale > 0
-    bend = None
+    ball, bend = problem.ball, None
     if not problem.model.moving:
-        kernel = problem.model.kernel
-        bend = curvature_bound(kernel, problem.params, ball.weights, ball.p)
-    if ball.p in (1.0, np.inf) or np.count_nonzero(free) == 1 or bend:
+        bend = curvature_bound(problem.model.kernel, problem.params, ball)
+    if ball.has_turns or bend:
         gram = problem.gram(derivatives=True)
-        slopes, speeds = (D * ball.weights for D in _gradient_path(problem, gram, influence))
-        when, place = direction_changes(slopes, speeds, ball.p, free)
-        verb = "becomes the largest" if ball.p == 1 and free.sum() > 1 else "changes sign"
+        slopes, speeds = _gradient_path(problem, gram, influence)
+        when, place = ball.first_turn(slopes, speeds)
         name = problem.model.feature_names[place]
-        events.append((when, f"the slope in {name} of a sample {verb}"))
+        events.append((when, f"the slope in {name} of a sample {ball.turning}"))
         if bend:
-            least = float(np.min(lp_norm(slopes[problem.weights > 0], ball.q), initial=np.inf))
+            least = float(np.min(ball.gains(slopes[problem.weights > 0]), initial=np.inf))
             reach = least / (problem.radius * bend)
             events.append((reach, "a sample's input gradient may vanish in its ball"))
     if not problem.model.kernel.is_smooth:
@@ -72,8 +68,8 @@ def _meeting(problem: GramProblem) -> float:
         angles = constant / slopes.max(axis=1)
     if problem.model.moving:
         angles = 0.5 * angles
-    longest = U.shape[1] ** max(0.0, 0.5 - 1.0 / problem.ball.p) * problem.ball.weights.max()
-    reach = angles * norms / (problem.radius * longest * problem.budgets.max())
+    furthest = problem.radius * problem.ball.longest * problem.budgets.max()
+    reach = angles * norms / furthest
     return float(np.min(reach, initial=np.inf))
 
 

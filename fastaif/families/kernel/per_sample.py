@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...threat.directions import directions
 from .first_order import pair_weights
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def per_sample(problem: GramProblem) -> Array:
     slope = problem.slope(f)
     gradient = gram.gradient(*pair_weights(theta, problem.pull(f), model.moving))
     budgets = problem.radius * problem.budgets
-    D = gram.jacobian(budgets[:, None] * directions(problem.ball, gradient)[0])
+    D = gram.jacobian(budgets[:, None] * problem.ball.directions(gradient)[0])
     own = D @ theta
     if not model.moving:
         # Per unit of weight, so that samples of weight zero have a share as well.

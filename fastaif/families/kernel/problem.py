@@ -26,7 +26,6 @@ from ...kernels.pairs import Gram, Pairs
 from ...solvers.gram_solver import GramSystem, Solved, make_system
 from ...solvers.lanczos import extreme_eigenvalues
 from ...solvers.newton import NewtonResult
-from ...threat.directions import directions
 from ...utils.caching import cached_property
 from ..kinks import Kinks
 from ..problem import Evaluation, SolverReport, lift, number, singular_hessian
@@ -67,7 +66,7 @@ class GramProblem(GramData):
         """Contract the derivatives of K with the steps β, times per-sample budgets (n,)."""
         theta, slope, moving = self.params, self.slope(f), self.model.moving
         weights = pair_weights(theta, self.pull(f), moving)
-        steps, gains, ties = directions(self.ball, gram.gradient(*weights))
+        steps, gains, ties = self.ball.directions(gram.gradient(*weights))
         gains = gains if moving else self.weights * gains
         budgets = self.shared_budgets(gains) if budgets is None else budgets
         steps *= self.radius * budgets[:, None]

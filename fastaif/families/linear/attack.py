@@ -25,7 +25,7 @@ def closed_form(problem: LinearProblem, theta: Array, eps: float, out: Array) ->
     beta = theta[: model.n_features]
     f = problem.sweep.predictions(theta)
     kappa = eps * problem.radius * problem.ball.gain(beta)
-    step = eps * problem.radius * problem.ball.step(beta)
+    step = eps * problem.radius * problem.ball.direction(beta)
 
     def work(start: int, stop: int) -> None:
         side = model.loss.worse_end(f[start:stop], source.targets(start, stop), kappa)
@@ -40,9 +40,8 @@ def projected_ascent(
     """Write x_i + δ_i, the best iterate of projected gradient ascent over the ball."""
     model, source = problem.model, problem.source
     beta = theta[: model.n_features]
-    free = np.flatnonzero(problem.ball.scale > 0)
-    scale = problem.ball.scale[free]
-    slopes = (problem.ball.weights * beta)[free]
+    own = problem.ball.own
+    slopes = own.slopes(beta[None])[0]
     radius = eps * problem.radius
     step = radius * (2.5 / settings.n_steps if settings.step is None else settings.step)
     f = problem.sweep.predictions(theta)
@@ -50,15 +49,12 @@ def projected_ascent(
     operation = get("linear_pgd")
 
     def work(start: int, stop: int) -> None:
-        steps = c.Steps(
-            float(problem.ball.p), radius, slopes, settings.n_steps, step, settings.n_restarts,
-            settings.seed, start,
-        )  # fmt: skip
-        u = np.empty((stop - start, free.size))
+        steps = own.steps(settings, radius, step, start, slopes)
+        u = np.empty((stop - start, own.n_free))
         y = np.array(source.targets(start, stop), dtype=np.float64)
         operation(f[start:stop], y, inner, steps, u)
         block = np.array(source.inputs(start, stop), dtype=np.float64)
-        block[:, free] += scale * u
+        own.move(block, u)
         out[start:stop] = block
 
     map_rows(source, work, problem.n_threads, cost=settings.n_restarts * settings.n_steps)

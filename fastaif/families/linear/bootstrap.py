@@ -19,7 +19,6 @@ from ..._compute import backend_of, get
 from ..._compute import types as c
 from ...data import parallel
 from ...data.rows import map_rows
-from ...norms import dual_direction, lp_norm
 from ...solvers.cholesky import factorize
 from ...utils.arrays import read_only
 from ...utils.caching import cached_property
@@ -115,15 +114,9 @@ class LinearBootstrap:
         out = np.zeros(source.n_rows)
         if ball.radius is not None:
             return read_only(out)
-        shift, inverse = ball.norm_shift, ball.norm_inverse_scale
 
         def work(start: int, stop: int) -> None:
-            rows = source.inputs(start, stop).astype(np.float64, copy=False)
-            if shift is None or inverse is None:
-                rows = self.problem.model.basis.transform(rows)
-            else:
-                rows = (rows - shift) * inverse
-            out[start:stop] = lp_norm(rows, ball.p)
+            out[start:stop] = ball.norms(source.inputs(start, stop).astype(np.float64, copy=False))
 
         map_rows(source, work, self.problem.n_threads)
         return read_only(out)
@@ -152,9 +145,8 @@ class LinearBootstrap:
         beta = theta[:, :m] / work.units
         scalars = sums.scalars / sums.scalars[:, c.D_WEIGHT, None]
         phi = sums.mixed / sums.scalars[:, c.D_WEIGHT, None]
-        slopes = ball.weights * beta
-        phi *= lp_norm(slopes, ball.q)[:, None]
-        directions = ball.weights * dual_direction(slopes, ball.p) / work.units
+        phi *= ball.gains(beta)[:, None]
+        directions = ball.gain_gradient(beta) / work.units
         phi[:, :m] += scalars[:, c.D_SLOPE, None] * directions
         radius = scalars[:, c.D_NORM] if ball.radius is None else np.full(len(numbers), ball.radius)
         H = H + np.diag(self.penalty)

@@ -14,7 +14,7 @@ from ...data.rows import Encoder, RowSource
 from ...losses import Loss
 from ...passes.basis import make_sweep
 from ...passes.linear import Sweep
-from ...threat.ball import Ball
+from ...threat.attack_set import AttackSet
 from ..finite_sum.whitening import Whitening
 
 Array = NDArray[Any]
@@ -75,6 +75,6 @@ class LinearModel:
         """A name for each input."""
         return self.columns or tuple(f"x{k}" for k in range(self.n_features))
 
-    def sweep(self, source: RowSource, ball: Ball | None, n_threads: int | None) -> Sweep:
+    def sweep(self, source: RowSource, ball: AttackSet | None, n_threads: int | None) -> Sweep:
         """The pass over `source` that this model asks for."""
         return make_sweep(source, self.loss, self.basis, self.fit_intercept, ball, n_threads)

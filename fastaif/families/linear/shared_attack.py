@@ -243,7 +243,7 @@ def attack_shared(problem: LinearProblem, theta: Array, eps: float, out: Array) 
     gain = problem.ball.gain(beta)
     lengths = side * moves / gain if gain > 0.0 else np.zeros(len(moves))
     inputs = problem.source.inputs(0, problem.source.n_rows)
-    out[...] = inputs + lengths[:, None] * problem.ball.step(beta)
+    out[...] = inputs + lengths[:, None] * problem.ball.direction(beta)
 
 
 def shared_loss(problem: LinearProblem, theta: Array, eps: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...data.parallel import single_threaded_blas
 from ...solvers.lbfgs import minimize_adversarial
+from ...threat.attack_set import DualNorm
 from .problem import LinearProblem
 from .robust import order_1, order_1_kinks
 from .robust import solve as own_budgets
@@ -46,13 +47,12 @@ def solve(
         return _by_root(problem, eps, tol, max_iter)
 
 
-def _working(problem: LinearProblem) -> tuple[Array, Array]:
-    """The diagonal of the penalty, and D, in working coordinates."""
+def _working(problem: LinearProblem) -> tuple[Array, DualNorm]:
+    """The diagonal of the penalty, and the attack's gain, in working coordinates."""
     work = problem.coordinates
-    penalized, weights = problem.penalized, problem.ball.weights
     if work is None:
-        return penalized, weights
-    return work.penalized(penalized), weights / work.units
+        return problem.penalized, problem.ball.dual_norm()
+    return work.penalized(problem.penalized), problem.ball.dual_norm(work.units)
 
 
 def _leave(problem: LinearProblem, theta: Array) -> Array:
@@ -63,10 +63,10 @@ def _leave(problem: LinearProblem, theta: Array) -> Array:
 def _by_root(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
 ) -> SharedOptimum:
-    penalized, weights = _working(problem)
+    penalized, norm = _working(problem)
     inner = RootProblem(
-        problem.working_sweep(), problem.alpha, penalized, weights, problem.ball.p,
-        problem.ball.q, eps * problem.radius, 1000 if max_iter is None else max_iter,
+        problem.working_sweep(), problem.alpha, penalized, *norm, eps * problem.radius,
+        1000 if max_iter is None else max_iter,
     )  # fmt: skip
     found = own_budgets.solve(inner, problem.enter(problem.params), tol)
     theta = _leave(problem, found.theta)
@@ -78,14 +78,14 @@ def _by_root(
 def _by_vertices(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
 ) -> SharedOptimum:
-    penalized, weights = _working(problem)
+    penalized, norm = _working(problem)
     source, sweep = problem.source, problem.working_sweep()
     V = sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
     if problem.model.fit_intercept:
         V = np.column_stack([V, np.ones(len(V))])
     inner = order_1.VertexProblem(
         V, source.targets(), normalised(problem), problem.model.loss, problem.alpha, penalized,
-        weights, problem.ball.q, eps * problem.radius,
+        norm.weights, norm.q, eps * problem.radius,
     )  # fmt: skip
     found = order_1_kinks.solve(inner, problem.enter(problem.params), tol, max_iter)
     return SharedOptimum(_leave(problem, found.theta), *_fields(found))

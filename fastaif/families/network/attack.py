@@ -52,30 +52,26 @@ def _ascend(
     sides: tuple[float | None, ...],
 ) -> list[Attacked]:
     """An ascent on the loss, or on ± f for a side ±1, each; all in one pass over the rows."""
-    source, ball, sweep = problem.source, problem.ball, problem.sweep
+    source, own, sweep = problem.source, problem.ball.own, problem.sweep
     n, m = source.n_rows, source.n_columns
-    free = np.flatnonzero(ball.scale > 0)
     network = sweep.network(theta)
-    moves = read_only(ball.weights[free, None] * network.w1[free])
+    moves = read_only(own.slopes(network.w1.T).T)
     radius = eps * problem.radius
     step = 0.0 if settings.step is None else settings.step * radius
     found = [Attacked(np.empty((n, m)), np.empty(n)) for _ in sides]
     operation = get("network_ascent")
 
     def work(start: int, stop: int) -> None:
-        steps = c.Steps(
-            float(ball.p), radius, c.EMPTY, settings.n_steps, step, settings.n_restarts,
-            settings.seed, start,
-        )  # fmt: skip
+        steps = own.steps(settings, radius, step, start)
         x = read_only(source.inputs(start, stop))
         y = np.array(source.targets(start, stop), dtype=np.float64)
-        t, rows = np.empty((stop - start, free.size)), c.Rows(x, y, c.EMPTY)
+        t, rows = np.empty((stop - start, own.n_free)), c.Rows(x, y, c.EMPTY)
         for side, (X, f) in zip(sides, found, strict=True):
             given = c.EMPTY if side is None else read_only(np.full(stop - start, side))
             inner = sweep.inner()._replace(multiplier=given)
             operation(rows, network, moves, inner, steps, t, f[start:stop])
             X[start:stop] = x
-            X[start:stop, free] += ball.scale[free] * t
+            own.move(X[start:stop], t)
 
     # Most rows arrive within some steps, each worth a sweep for every eight units.
     steps = len(sides) * settings.n_restarts * min(settings.n_steps, _USUAL_STEPS)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...data.rows import RowSource
 from ...passes.network import NetworkSweep
-from ...threat.ball import Ball
+from ...threat.attack_set import AttackSet
 from ..linear.model import LinearModel
 
 Array = NDArray[Any]
@@ -33,7 +33,7 @@ class NetworkModel(LinearModel):
     activation: str = "tanh"
 
     def sweep(
-        self, source: RowSource, ball: Ball | None, n_threads: int | None
+        self, source: RowSource, ball: AttackSet | None, n_threads: int | None
     ) -> NetworkSweep:
         """The pass over `source`."""
         return NetworkSweep(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ..._compute import get
 from ..._compute import types as c
 from ...data.rows import RowSource, map_rows
-from ...norms import lp_norm
 from ...passes.network import LARGEST_BEND, NetworkSweep
 from ...solvers.newton import Local, NewtonResult
+from ...threat.attack_set import Turn
 from ...utils.caching import cached_property
 from .. import kinks
 from ..finite_sum.coordinates import Coordinates
@@ -116,7 +116,7 @@ class NetworkProblem(SumProblem):
 
         def work(start: int, stop: int) -> None:
             slopes, _ = self.sweep.input_slopes(self.params, still, start, stop)
-            out[start:stop] *= lp_norm(self.ball.weights * slopes, self.ball.q)
+            out[start:stop] *= self.ball.gains(slopes)
 
         map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
         return out
@@ -162,26 +162,23 @@ class NetworkProblem(SumProblem):
         """Where along θ̂ + εI the expansion stops being smooth."""
         sweep, ball, budgets = self.sweep, self.ball, self.budgets
         speed, _ = sweep.moves(self.params, influence)
-        turns: list[tuple[float, int]] = []
+        turns: list[Turn] = []
         gains: list[float] = []
 
         def work(start: int, stop: int) -> None:
             w = self.source.weights(start, stop)
             kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
-            both = sweep.input_slopes(self.params, influence, start, stop)[:, kept]
-            slopes, speeds = ball.weights * both
-            turns.append(kinks.direction_changes(slopes, speeds, ball.p, ball.scale > 0))
+            slopes, speeds = sweep.input_slopes(self.params, influence, start, stop)[:, kept]
+            turns.append(ball.first_turn(slopes, speeds))
             with np.errstate(divide="ignore", invalid="ignore"):
                 # Samples without a share of the budget stay.
                 shares = budgets[start:stop][kept]
-                lengths = np.where(shares > 0.0, lp_norm(slopes, ball.q) / shares, np.inf)
+                lengths = np.where(shares > 0.0, ball.gains(slopes) / shares, np.inf)
             gains.append(float(np.min(lengths, initial=np.inf)))
 
         map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
         when, place = min(turns)
-        alone = np.count_nonzero(ball.scale) == 1
-        verb = "becomes the largest" if ball.p == 1 and not alone else "changes sign"
-        event = f"the slope in {self.model.feature_names[place]} of a sample {verb}"
+        event = f"the slope in {self.model.feature_names[place]} of a sample {ball.turning}"
         bend = self._bend()
         reach = min(gains) / (self.radius * bend) if bend > 0.0 else np.inf
         moves = (sweep.predictions(self.params), speed)
@@ -191,7 +188,7 @@ class NetworkProblem(SumProblem):
     def _bend(self) -> float:
         """A Lipschitz constant of D∇_u f: max|σ''| Σ_h |w2_h| ‖D W1_h‖_q²."""
         network = self.sweep.network(self.params)
-        columns = lp_norm(self.ball.weights[:, None] * network.w1, self.ball.q, axis=0)
+        columns = self.ball.gains(network.w1.T)
         return LARGEST_BEND[self.layer.activation] * float(np.abs(network.w2) @ columns**2)
 
     def influence_raw(self, influence: Array) -> Array:

@@ -1,0 +1,233 @@
+"""What an attacker may do to one sample: the protocol of attack sets.
+
+An attack of size ρ moves a sample x by some δ of the set ρB, B convex. A model sees x as
+u = (x − μ)/σ, and gradients are ∇_u f: what a unit attack along one of them gains is the
+set's support function, `gain`. Influences ask for that and its derivatives alone (section 4
+of the paper); attacks of finite size also go about in the set, in its `own` units.
+
+Nobody outside this folder knows what shape a set has.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._compute import get
+from .._compute import types as c
+from ..utils.arrays import columns_of
+from .own_units import OwnUnits
+
+Array = NDArray[Any]
+
+_ROWS = 128  # of gradients, turned in the cache
+
+
+class Turn(NamedTuple):
+    """Where along a straight line of gradients a direction of attack first changes.
+
+    Attributes
+    ----------
+    eps : float
+        inf if there is no such place.
+    feature : int
+        Whose entry it is.
+    """
+
+    eps: float
+    feature: int
+
+
+class DualNorm(NamedTuple):
+    """The gain ‖D β‖_q as the convex solvers take it.
+
+    Attributes
+    ----------
+    weights : array (m,)
+        D; 0 where a feature cannot be attacked.
+    p, q : float
+        The attack's exponent, and the gain's.
+    """
+
+    weights: Array
+    p: float
+    q: float
+
+
+class AttackSet(ABC):
+    """The attacks of one sample, of unit size; `radius` is s where it is given, else None.
+
+    Gradients and slopes are with respect to the model's inputs u, in the last axis (..., m).
+    """
+
+    radius: float | None
+
+    # --- first order ----------------------------------------------------------------------
+
+    @abstractmethod
+    def gain(self, beta: Array) -> float:
+        """How far a unit attack can move a prediction of the gradient β (m,)."""
+
+    @abstractmethod
+    def gains(self, gradients: Array) -> Array:
+        """`gain` of every gradient, (...) for (..., m)."""
+
+    @abstractmethod
+    def gain_gradient(self, beta: Array) -> Array:
+        """∇_β gain (..., m): the unit attack on u; one subgradient where it has a kink."""
+
+    @abstractmethod
+    def gain_hessian(self, beta: Array) -> Array:
+        """∇²_β gain (m, m), of its smooth part where β sits on a kink.
+
+        Raises
+        ------
+        ValueError
+            β is zero.
+        """
+
+    @abstractmethod
+    def direction(self, beta: Array) -> Array:
+        """The unit attack on raw inputs (..., m) that raises the prediction most."""
+
+    @abstractmethod
+    def kinks(self, beta: Array) -> Array:
+        """Which entries of β sit on a kink of the gain, booleans (..., m)."""
+
+    def ties(self, beta: Array) -> int:
+        """How many entries of β sit on a kink of the gain."""
+        return int(np.count_nonzero(self.kinks(beta)))
+
+    def directions(self, gradients: Array) -> tuple[Array, Array, Array]:
+        """Unit attacks on u (n, m), gains (n,) and ties (n,), for a gradient a row.
+
+        The attacks take the gradients' place.
+        """
+        n = len(gradients)
+        gains, ties = np.empty(n), np.empty(n)
+        attack, operation = self.compiled(), get("attack_directions")
+        for start in range(0, n, _ROWS):
+            rows = slice(start, start + _ROWS)
+            g = columns_of(gradients[rows])
+            out = np.empty(g.shape)
+            operation(g, attack, out, gains[rows], ties[rows])
+            gradients[rows] = out.T
+        return gradients, gains, ties
+
+    # --- where directions change ----------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def has_turns(self) -> bool:
+        """Whether directions of attack jump where gradients move."""
+
+    @property
+    @abstractmethod
+    def turning(self) -> str:
+        """What an entry of a gradient does where the direction jumps, for messages."""
+
+    @abstractmethod
+    def first_turn(self, gradients: Array, speeds: Array) -> Turn:
+        """The first ε > 0 at which the direction for a row of gradients + ε speeds jumps.
+
+        Parameters
+        ----------
+        gradients, speeds : arrays (k, m)
+        """
+
+    @abstractmethod
+    def has_turned(self, before: Array, after: Array) -> bool:
+        """Whether the direction of some row, (k, m), has jumped from the one to the other."""
+
+    # --- attacks of finite size -----------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def free(self) -> Array:
+        """The attackable features, in order."""
+
+    @property
+    @abstractmethod
+    def own(self) -> OwnUnits:
+        """The units in which attacks of finite size go about in the set."""
+
+    @property
+    def is_ellipsoid(self) -> bool:
+        """Whether the maximum of a quadratic over the set is a trust-region problem."""
+        return False
+
+    @abstractmethod
+    def contains(self, delta: Array, size: float) -> Array:
+        """Which of the attacks δ (..., m) on raw inputs are in the set of a size."""
+
+    @abstractmethod
+    def project(self, delta: Array, size: float) -> Array:
+        """The attacks (..., m) of the set of a size nearest to δ in the set's own units."""
+
+    @abstractmethod
+    def operator_norm(self, matrix: Array) -> float:
+        """A bound on the gain of M t over unit attacks t on u, for a symmetric M (m, m)."""
+
+    @abstractmethod
+    def curvature_bound(self, spectral: float) -> float:
+        """The same bound of every symmetric M whose spectral norm is at most `spectral`."""
+
+    @property
+    @abstractmethod
+    def longest(self) -> float:
+        """The Euclidean length that no unit attack on u exceeds."""
+
+    @property
+    @abstractmethod
+    def widest(self) -> float:
+        """How far a unit attack can move one raw input."""
+
+    # --- the data's mean norm -------------------------------------------------------------
+
+    @abstractmethod
+    def norms(self, rows: Array) -> Array:
+        """How large raw inputs (k, m) are in the attack's units, (k,); their mean is s."""
+
+    @abstractmethod
+    def with_radius(self, radius: float) -> AttackSet:
+        """The same set with s given."""
+
+    # --- elsewhere ------------------------------------------------------------------------
+
+    @abstractmethod
+    def compiled(self) -> c.Attack:
+        """The gain as compiled operations take it."""
+
+    @abstractmethod
+    def compiled_norm(self) -> c.NormOf:
+        """The norm of inputs as compiled operations take it."""
+
+    @abstractmethod
+    def dual_norm(self, units: Array | None = None) -> DualNorm:
+        """The gain as the convex solvers take it, for β in given units (m,)."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What makes a set the same, by the names that users know it by."""
+
+    def fingerprint(self) -> str:
+        """A text that equals that of the same set in another process."""
+        return repr([_by_value(part) for part in self.describe().values()])
+
+
+def _by_value(part: Any) -> Any:
+    if isinstance(part, np.ndarray):
+        return part.shape, part.tobytes()
+    return tuple(map(_by_value, part)) if isinstance(part, tuple) else part
+
+
+ATTACK_SETS: dict[type[AttackSet], Callable[[], list[AttackSet]]] = {}
+
+
+def register(kind: type[AttackSet], examples: Callable[[], list[AttackSet]]) -> None:
+    """Make a kind of attack set known; what holds of every set is tested on its examples."""
+    ATTACK_SETS[kind] = examples
