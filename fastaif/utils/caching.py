@@ -20,7 +20,7 @@ class cached_property(Generic[T_co]):  # noqa: N801  (used as the function of th
     """
 
     def __init__(self, compute: Callable[[Any], T_co]) -> None:
-        self._compute = compute
+        self.func = compute
         self._name = compute.__name__
         self.__doc__ = compute.__doc__
         self.__module__ = compute.__module__
@@ -35,4 +35,4 @@ class cached_property(Generic[T_co]):  # noqa: N801  (used as the function of th
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        return instance.__dict__.setdefault(self._name, self._compute(instance))
+        return instance.__dict__.setdefault(self._name, self.func(instance))
