@@ -195,7 +195,7 @@ def _loss(problem: InfluenceProblem, eps: float, settings: PgdSettings | None) -
     else:
         assert isinstance(problem, SumProblem)
         attacked = problem.source._replace(x=_attacked(problem, eps, settings))
-        sweep = problem.model.sweep(attacked, None, None)
+        sweep = problem.model.sweep(attacked, None, problem.executor)
         sums = sweep.run(problem.params, c.NEED_LOSS)
     if not sums.is_finite:
         raise FloatingPointError("sums are not finite")

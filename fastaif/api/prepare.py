@@ -30,6 +30,7 @@ from ..families.problem import InfluenceProblem
 from ..models.differentiable import DifferentiableModel
 from ..models.inputs import columns_of_fit
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
+from ..passes.executor import Executor
 from ..solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from ..threat.attack_set import AttackSet
 from ..threat.ball import make_ball
@@ -105,7 +106,7 @@ def assemble(
     sharing = Sharing(validation.number(order, "order", low=1.0, infinite=True), formula)
     validation.option(attack_space, "attack_space", ["scaled", "raw"])
     s = validation.radius(radius)
-    threads = validation.threads(n_threads)
+    executor = Executor(validation.threads(n_threads))
     m = model.n_features
     ball = make_ball(
         model.basis, m, p=p, radius=s,
@@ -115,7 +116,7 @@ def assemble(
     )  # fmt: skip
     if ball.free.size == 0:
         raise ValueError("attackable and feature_scale leave no feature that can be attacked")
-    problem = _problem(model, source, ball, damping, threads)
+    problem = _problem(model, source, ball, damping, executor)
     problem = dataclasses.replace(problem, sharing=sharing)
     problem = _with_solver(problem, solver, random_state)
     if isinstance(problem, NetworkProblem):
@@ -139,23 +140,23 @@ def refuse_zero_radius(problem: InfluenceProblem) -> None:
 
 
 def _problem(
-    model: Model, source: RowSource, ball: AttackSet, damping: float | str, threads: int | None
+    model: Model, source: RowSource, ball: AttackSet, damping: float | str, executor: Executor
 ) -> InfluenceProblem:
     """The kind of problem that the model and its data make."""
     if isinstance(model, AutodiffModel):
-        return AutodiffProblem(model, source, ball, damping, threads)
+        return AutodiffProblem(model, source, ball, damping, executor)
     if isinstance(model, NetworkModel):
-        return NetworkProblem(model, source, ball, damping, threads)
+        return NetworkProblem(model, source, ball, damping, executor)
     if isinstance(model, LinearModel):
         kind = BasisProblem if isinstance(model.basis, Expansion) else LinearProblem
-        return kind(model, source, ball, damping, threads)
+        return kind(model, source, ball, damping, executor)
     if isinstance(source.x, LazyRows):
         if model.moving:
             raise TypeError(
                 "X is read block by block, but a kernel regression with centers='moving' needs all "
                 "of its rows at once: give an array"
             )
-        return BasisProblem(model.at_fixed_centers(), source, ball, damping, threads)
+        return BasisProblem(model.at_fixed_centers(), source, ball, damping, executor)
     U = model.inner(source.x)
     at_centers = model.is_at(U)
     if not at_centers and not np.isfinite(U).all():
@@ -167,14 +168,14 @@ def _problem(
             "centers='fixed'"
         )
     if not at_centers:
-        return BasisProblem(model.at_fixed_centers(), source, ball, damping, threads)
+        return BasisProblem(model.at_fixed_centers(), source, ball, damping, executor)
     if not model.moving and not model.kernel.is_smooth:
         raise ValueError(
             f"{model.kernel!r} with centers='fixed' at the attacked inputs themselves has a kink "
             "at every sample: the influence is not defined; use centers='moving', or other centres "
             "(n_centers, or the data of another fit)"
         )
-    return GramProblem(model, source, ball, damping, threads)
+    return GramProblem(model, source, ball, damping, executor)
 
 
 def _with_solver(

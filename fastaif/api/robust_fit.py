@@ -9,9 +9,8 @@ from ..families.adversary import refuse_unknown_maximum, solve_by_pgd, solve_rob
 from ..families.linear.problem import LinearProblem
 from ..families.problem import InfluenceProblem
 from ..influence.verification import RobustFit, make_robust_fit, warn_if_unsolved
-from ..passes import checkpoint as checkpoints
 from ..threat.ascent_settings import PgdSettings
-from ..utils import progress, validation
+from ..utils import validation
 from .prepare import prepare
 
 
@@ -97,8 +96,8 @@ def robust_fit(
         )
     identity = _identity(problem, (eps, tol, limit, method))
     with (
-        progress.passes("robust fit"),
-        checkpoints.keeping(checkpoint, problem.source, identity),
+        problem.executor.watching("robust fit"),
+        problem.executor.keeping(checkpoint, problem.source, identity),
     ):
         if method == "pgd":
             settings = PgdSettings(seed=validation.seed(random_state))

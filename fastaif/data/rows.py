@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute.types import EMPTY, Rows
-from ..utils import progress
-from .parallel import for_each, resolve_threads, single_threaded_blas
 
 Array = NDArray[Any]
 Encoder = Callable[[Array], Array]
@@ -133,21 +131,3 @@ def frozen(array: Array) -> Array:
     view = array.view()
     view.setflags(write=False)
     return view
-
-
-def map_rows(
-    source: RowSource,
-    work: Callable[[int, int], None],
-    n_threads: int | None = None,
-    *,
-    cost: int = 1,
-) -> None:
-    """Run ``work(start, stop)`` over chunks of rows, for results of one row each.
-
-    `cost` says how many sweeps of the rows the work is worth: dearer work is cut finer.
-    """
-    chunks = source.chunks(cost)
-    threads = resolve_threads(n_threads, cost * source.n_rows * source.n_columns)
-    progress.tick()
-    with single_threaded_blas():
-        for_each(len(chunks), lambda i: work(*chunks[i]), threads)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._compute import types as c
 from ..data.parallel import single_threaded_blas
-from ..passes.linear import InfluenceSums
+from ..passes.sums import InfluenceSums
 from ..solvers.lbfgs import minimize_adversarial
 from ..threat.ascent_settings import PgdSettings
 from .autodiff import robust as autodiff_robust
@@ -130,7 +130,7 @@ def by_rows(problem: GramProblem) -> BasisProblem:
     """Fixed centres: a model on a basis, whose samples are attacked one by one."""
     ball = problem.ball.with_radius(problem.radius)
     return BasisProblem(
-        problem.model.at_fixed_centers(), problem.source, ball, problem.damping, problem.n_threads,
+        problem.model.at_fixed_centers(), problem.source, ball, problem.damping, problem.executor,
         sharing=problem.sharing,
     )  # fmt: skip
 
@@ -230,7 +230,7 @@ def solve_by_pgd(
             attack_by_ascent(_basis(problem), theta, eps, settings, adversarial)
         attacked = problem.source._replace(x=adversarial)
         assert isinstance(problem, SumProblem)
-        return problem.model.sweep(attacked, None, problem.n_threads).run(
+        return problem.model.sweep(attacked, None, problem.executor).run(
             theta, c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
         )
 

@@ -9,13 +9,14 @@ centres, `autodiff_problem` losses that a framework differentiates.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.rows import RowSource
+from ..passes.executor import Executor
 from ..solvers.newton import NewtonResult
 from ..threat.attack_set import AttackSet
 from ..threat.budget import OWN_BUDGETS, Sharing
@@ -69,7 +70,8 @@ class InfluenceProblem(ABC):
         The model at θ̂, the rows of its fit, the attack.
     damping : float or "auto"
         Added to the diagonal of H before it is inverted.
-    n_threads : int or None
+    executor : Executor
+        What runs the passes over the rows.
     clean : RowSource or None
         Where sensitivities are evaluated by default, if not on `source`.
     sharing : Sharing
@@ -82,11 +84,16 @@ class InfluenceProblem(ABC):
     source: RowSource
     ball: AttackSet
     damping: float | str = 0.0
-    n_threads: int | None = None
+    executor: Executor = field(default_factory=Executor)
     clean: RowSource | None = None
     sharing: Sharing = OWN_BUDGETS
     clean_ball: AttackSet | None = None
     keeps_rows: ClassVar[bool] = True  # False: only sums over them are left
+
+    @property
+    def n_threads(self) -> int | None:
+        """Of this process; None for as many as it may use cores."""
+        return self.executor.n_threads
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -168,7 +168,7 @@ def attack_network(problem: NetworkProblem, eps: float, n_steps: int, out: Array
         attacked = X.copy()
         own.move(attacked, t)
         source = problem.source._replace(x=attacked)
-        sweep = problem.layer.sweep(source, None, problem.n_threads)
+        sweep = problem.layer.sweep(source, None, problem.executor)
         f, (slopes, _) = sweep.predictions(theta), sweep.input_slopes(theta, still, 0, len(y))
         with np.errstate(over="ignore"):
             value = float(omega @ loss.value(f, y))

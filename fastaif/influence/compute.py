@@ -8,7 +8,6 @@ from ..data.parallel import blas_for_solves
 from ..families.autodiff.problem import AutodiffProblem
 from ..families.basis.problem import BasisProblem
 from ..families.problem import InfluenceProblem
-from ..utils import progress
 from ..utils.warnings import (
     SolverWarning,
     StationarityWarning,
@@ -28,7 +27,7 @@ def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
     """Solve, with the refusals and warnings that only the sums can tell."""
     _refuse_zero_gradients(problem)
     _refuse_kinks(problem)
-    with progress.passes("influence"), blas_for_solves(len(problem.params)):
+    with problem.executor.watching("influence"), blas_for_solves(len(problem.params)):
         influence = problem.influence()
         _warn(problem)
     return kind(

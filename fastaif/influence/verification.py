@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..families.adversary import RobustSolution, robust_gain, solve_robust
 from ..families.problem import InfluenceProblem
-from ..utils import progress
 from ..utils.warnings import SolverWarning, warn
 
 Array = NDArray[Any]
@@ -115,7 +114,7 @@ class Verification:
 
 def verify_influence(problem: InfluenceProblem, influence: Array, eps: float) -> Verification:
     """Solve the robust problem at ε exactly and compare."""
-    with progress.passes("robust fit"):
+    with problem.executor.watching("robust fit"):
         solution = solve_robust(problem, eps)
     warn_if_unsolved(solution)
     moved = solution.theta - problem.params

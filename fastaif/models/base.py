@@ -17,7 +17,7 @@ from ..data.sources import LazyRows
 from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss
 from ..passes.linear import Sweep
-from ..utils import progress, validation
+from ..utils import validation
 from .initial_points import starting_point
 from .inputs import by_blocks, data_of_fit, dense_inputs
 from .labels import as_float
@@ -80,7 +80,7 @@ class LinearPredictor(BaseEstimator):
         d = sweep.n_coefs
         tail = np.zeros(int(bool(self.fit_intercept)))
         penalized = np.append(self._penalized(source.n_columns), tail)
-        with progress.passes("fit"):
+        with sweep.executor.watching("fit"):
             start = starting_point(sweep, alpha, penalized)
             found = natural_fit(sweep, alpha, start, penalized=penalized)
         self.n_iter_ = found.n_iter

@@ -18,7 +18,7 @@ from ..families.network.fit import fit_network, random_start
 from ..families.network.model import penalized_entries
 from ..losses import Loss
 from ..passes.network import ACTIVATIONS, NetworkSweep
-from ..utils import progress, validation
+from ..utils import validation
 from .base import LinearPredictor
 from .binary import BinaryClassifier
 from .inputs import by_blocks, dense_inputs
@@ -67,7 +67,7 @@ class Network(LinearPredictor):
             rng = check_random_state(self.random_state)
             start = random_start(sweep, rng, _moments(source))
         penalized = penalized_entries(source.n_columns, hidden)
-        with progress.passes("fit"):
+        with sweep.executor.watching("fit"):
             found = fit_network(sweep, alpha, start, penalized, tol=tol, max_iter=max_iter)
         if not np.isfinite(found.local.value):
             raise FloatingPointError(

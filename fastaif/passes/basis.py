@@ -10,14 +10,15 @@ from .._compute import get
 from .._compute import types as c
 from ..bases.builtin import Linear, Quadratic
 from ..bases.expansion import Expansion
-from ..data import parallel
-from ..data.rows import RowSource, map_rows
+from ..data.rows import RowSource
 from ..losses import Loss
 from ..norms import lp_norm
 from ..threat.attack_set import AttackSet
 from ..utils.arrays import columns_of
+from .executor import Executor
 from .fourth_moments import n_moments
-from .linear import Array, InfluenceSums, Sweep
+from .linear import Array, Sweep
+from .sums import InfluenceSums
 
 _FEWEST_INPUTS = 16  # with fewer the moments' products are too thin to be faster
 _BLOCK_DOUBLES = 1 << 17  # of features that Python code holds at a time
@@ -29,7 +30,7 @@ class BasisSweep(Sweep):
 
     basis: Expansion
 
-    def _run(
+    def run_here(
         self,
         theta: Array,
         need: int,
@@ -72,9 +73,8 @@ class BasisSweep(Sweep):
                 raw = raw._replace(hessian=moments)
             return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent, by_moments)
 
-        threads = parallel.resolve_threads(self.n_threads, self.source.n_rows * d)
-        return parallel.reduce_chunks(
-            self.source.chunks(columns=d), work, InfluenceSums.merge, threads
+        return self.executor.reduce(
+            self.source.chunks(columns=d), work, InfluenceSums.merge, self.source.n_rows * d
         )
 
     def _repeats_moments(self) -> bool:
@@ -147,7 +147,7 @@ class BasisSweep(Sweep):
                 block = self.basis.transform(self.source.inputs(k, min(k + size, stop)))
                 out[k : min(k + size, stop)] = block @ beta + intercept
 
-        map_rows(self.source, work, self.n_threads)
+        self.executor.map_rows(self.source, work)
         return out
 
 
@@ -157,9 +157,9 @@ def make_sweep(
     basis: Linear | Expansion,
     fit_intercept: bool,
     ball: AttackSet | None = None,
-    n_threads: int | None = None,
+    executor: Executor | None = None,
 ) -> Sweep:
     """The pass that the basis asks for."""
     if isinstance(basis, Expansion):
-        return BasisSweep(source, loss, basis, fit_intercept, ball, n_threads)
-    return Sweep(source, loss, basis, fit_intercept, ball, n_threads)
+        return BasisSweep(source, loss, basis, fit_intercept, ball, executor or Executor())
+    return Sweep(source, loss, basis, fit_intercept, ball, executor or Executor())

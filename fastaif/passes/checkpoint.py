@@ -3,27 +3,39 @@
 Solvers are deterministic, and see the rows through sums alone: where the sums of a pass are on
 file they need not be made again. A solve that starts anew takes the same steps, each at once, up to
 where it was interrupted.
+
+The file is a line that says what it is, a line that says of which solve, and a record a pass: the
+key, the length and the SHA-256 of an npz archive of plain arrays. Reading it runs no code.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
 import hashlib
-import pickle
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+import io
+import os
+import secrets
+import stat
+import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.rows import RowSource
+from ..utils.warnings import InfluenceWarning, warn
+from .sums import InfluenceSums
 
 Array = NDArray[Any]
-T = TypeVar("T")
 
+_FIRST_LINE = b"fastaif checkpoint 1\n"
+_HEAD = struct.Struct("<32sQ32s")  # of a record: key, length and SHA-256 of what follows
 _FEW = 256  # rows by which data are recognised, at either end
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Checkpoint:
@@ -32,6 +44,7 @@ class Checkpoint:
     Parameters
     ----------
     path : path
+        Of a file that is there not yet, or of an interrupted solve's.
     source : RowSource
         The rows; passes over parts of them are kept as well.
     identity : str
@@ -40,56 +53,145 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        The file is of another solve, or no such file at all.
+        The file is of another solve, or no such file at all; it is left as it is.
+    OSError
+        There can be no file at this path.
+
+    Warns
+    -----
+    InfluenceWarning
+        The disk is full: no more is kept.
     """
 
     def __init__(self, path: Any, source: RowSource, identity: str) -> None:
-        self.path, self.n_recalled, self.n_kept = Path(path), 0, 0
-        self._source, self._found = source, dict[str, Any]()
-        mine = _digest(identity, *_ends(source))
-        if self.path.exists() and self.path.stat().st_size > 0:
-            self._read(mine)
-        else:
-            self.path.write_bytes(pickle.dumps(("fastaif checkpoint", mine)))
-
-    def _read(self, mine: str) -> None:
-        with self.path.open("r+b") as file:
+        self.path = Path(path).resolve()
+        self._source, self._found = source, dict[bytes, bytes]()
+        self._file: IO[bytes] | None = None
+        self._mine: os.stat_result | None = None
+        self._end = 0
+        first = _FIRST_LINE + _digest(identity, *_ends(source)).hex().encode() + b"\n"
+        if not self.path.exists():
             try:
-                head = pickle.load(file)
-            except Exception as error:
-                raise ValueError(f"{self.path} is no checkpoint of a robust fit") from error
-            if not isinstance(head, tuple) or head[0] != "fastaif checkpoint":
-                raise ValueError(f"{self.path} is no checkpoint of a robust fit")
-            if head[1] != mine:
+                self._begin(first)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                self._give_up(error)
+                return
+        self._open(first)
+
+    def _begin(self, first: bytes) -> None:
+        """A new file, which is there whole or not at all, and never in another's place."""
+        beside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+        with beside.open("xb") as file:
+            try:
+                file.write(first)
+                file.flush()
+                os.fsync(file.fileno())
+                _publish(beside, self.path)
+            finally:
+                beside.unlink(missing_ok=True)
+
+    def _open(self, first: bytes) -> None:
+        """Read what an earlier solve left."""
+        if not stat.S_ISREG(self.path.stat().st_mode):
+            raise ValueError(f"{self.path} is no regular file: give the path of a new one")
+        with self.path.open("rb") as found:
+            if found.read(len(_FIRST_LINE)) != _FIRST_LINE:
+                raise ValueError(
+                    f"{self.path} is no checkpoint of a robust fit, and is left as it is: give "
+                    "the path of a new file"
+                )
+            if found.read(len(first) - len(_FIRST_LINE)) != first[len(_FIRST_LINE) :]:
                 raise ValueError(
                     f"{self.path} is the checkpoint of another robust fit, or of other data: give "
                     "another path, or delete it"
                 )
-            end = file.tell()
-            while True:
-                try:
-                    key, sums = pickle.load(file)
-                except (EOFError, pickle.UnpicklingError, AttributeError, ValueError, IndexError):
-                    break  # the end, or a record that was being written
-                self._found[key] = sums
-                end = file.tell()
-            file.truncate(end)
+        self._file = self.path.open("r+b")
+        self._mine = os.fstat(self._file.fileno())
+        self._file.seek(len(first))
+        self._end = len(first)
+        while (record := _read(self._file)) is not None:
+            self._found[record[0]] = record[1]
+            self._end = self._file.tell()
+        self._file.truncate(self._end)  # without a record that was being written
 
-    def recall(self, source: RowSource, asked: tuple[Any, ...], make: Callable[[], T]) -> T:
+    def recall(
+        self, source: RowSource, asked: tuple[Any, ...], make: Callable[[], InfluenceSums]
+    ) -> InfluenceSums:
         """What `make` returns, from the file if it is there.
 
-        Callers may change what they are given; they get a copy.
+        Callers may change what they are given; it is theirs.
         """
-        rows = "all" if source.x is self._source.x else _digest(*_ends(source, source.n_rows))
-        key = _digest(rows, *asked)
-        if key not in self._found:
-            found = make()
-            with self.path.open("ab") as file:
-                pickle.dump((key, found), file)
-            self.n_kept += 1
-            return found
-        self.n_recalled += 1
-        return pickle.loads(pickle.dumps(self._found[key]))
+        what = _digest(*asked)
+        rows = b"all" if source.x is self._source.x else _digest(*_ends(source, source.n_rows))
+        key = _digest(rows, what)
+        if key in self._found:
+            with np.load(io.BytesIO(self._found[key]), allow_pickle=False) as arrays:
+                return InfluenceSums.from_arrays(arrays, (what,))
+        found = dataclasses.replace(make(), fingerprint=(what,))
+        buffer = io.BytesIO()
+        np.savez(buffer, **found.arrays())  # type: ignore[arg-type]
+        self._write(key, buffer.getvalue())
+        return found
+
+    def _write(self, key: bytes, data: bytes) -> None:
+        if self._file is None:
+            return
+        record = _HEAD.pack(key, len(data), hashlib.sha256(data).digest()) + data
+        try:
+            self._file.seek(self._end)
+            self._file.write(record)
+            self._file.flush()
+        except OSError as error:
+            self._give_up(error)
+        else:
+            self._end += len(record)
+
+    def _give_up(self, error: OSError) -> None:
+        """Go on without a file: a fit is worth more than what is kept of it."""
+        self.close()
+        warn(
+            f"the checkpoint {self.path} cannot be written ({error.strerror}): the fit goes on, "
+            "but an interrupted one will not find what came after this",
+            InfluenceWarning,
+        )
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # what is buffered may not fit either
+                file.close()
+
+    def remove(self) -> None:
+        """All is done: the file goes, if it is still the one that was written."""
+        self.close()
+        with contextlib.suppress(FileNotFoundError):
+            if self._mine is not None and os.path.samestat(self._mine, self.path.stat()):
+                self.path.unlink()
+
+
+def _publish(beside: Path, path: Path) -> None:
+    """Give a file its name, unless another one has it by now."""
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.link(beside, path)
+        except OSError:  # no file system for hard links
+            if not path.exists():
+                beside.rename(path)
+
+
+def _read(file: IO[bytes]) -> tuple[bytes, bytes] | None:
+    """The next record's key and contents; None at the end, or where one is not whole."""
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    key, length, digest = _HEAD.unpack(head)
+    if length > os.fstat(file.fileno()).st_size - file.tell():
+        return None
+    data = file.read(length)
+    return (key, data) if hashlib.sha256(data).digest() == digest else None
 
 
 def _ends(source: RowSource, few: int = _FEW) -> tuple[Any, ...]:
@@ -99,7 +201,7 @@ def _ends(source: RowSource, few: int = _FEW) -> tuple[Any, ...]:
     return (n, source.n_columns, source.targets(), source.weights(), *rows)
 
 
-def _digest(*parts: Any) -> str:
+def _digest(*parts: Any) -> bytes:
     total = hashlib.sha256()
     for part in parts:
         array = isinstance(part, np.ndarray)
@@ -107,27 +209,4 @@ def _digest(*parts: Any) -> str:
         total.update(f"{getattr(part, 'shape', '')}{getattr(part, 'dtype', '')}|".encode())
         if not array or part.size:
             total.update(data)
-    return total.hexdigest()
-
-
-_open: ContextVar[Checkpoint | None] = ContextVar("checkpoint", default=None)
-
-
-def current() -> Checkpoint | None:
-    """The checkpoint that passes go through, if there is one."""
-    return _open.get()
-
-
-@contextmanager
-def keeping(path: Any, source: RowSource, identity: str) -> Iterator[None]:
-    """Keep the passes that are made within; the file goes when all is done."""
-    if path is None:
-        yield
-        return
-    checkpoint = Checkpoint(path, source, identity)
-    token = _open.set(checkpoint)
-    try:
-        yield
-    finally:
-        _open.reset(token)
-    checkpoint.path.unlink(missing_ok=True)
+    return total.digest()

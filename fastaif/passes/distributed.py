@@ -34,7 +34,9 @@ def client_for(source: RowSource) -> Any:
         return None
 
 
-def run(client: Any, sweep: Any, theta: Array, need: int, options: dict[str, Any]) -> Any:
+def run(
+    client: Any, sweep: Any, executor: Any, theta: Array, need: int, options: dict[str, Any]
+) -> Any:
     """`sweep.run` on the workers.
 
     Parameters
@@ -42,6 +44,8 @@ def run(client: Any, sweep: Any, theta: Array, need: int, options: dict[str, Any
     client : distributed.Client
     sweep : Sweep
         Over a source of `DaskRows`.
+    executor : Executor
+        Of a worker.
     theta, need, options
         Of its `run`; a multiplier has an entry a row.
     """
@@ -49,7 +53,7 @@ def run(client: Any, sweep: Any, theta: Array, need: int, options: dict[str, Any
 
     source = sweep.source
     nothing = source._replace(x=np.empty((0, source.n_columns)), y=EMPTY, weight=None)
-    alone = delayed(dataclasses.replace(sweep, source=nothing, n_threads=1), pure=True)
+    alone = delayed(dataclasses.replace(sweep, source=nothing, executor=executor), pure=True)
     multiplier = options.pop("multiplier", EMPTY)
     parts = []
     for start, stop, block in source.x.delayed_blocks():

@@ -11,9 +11,7 @@ import numpy as np
 from .._compute import get
 from .._compute import types as c
 from ..bases.expansion import Expansion
-from ..data import parallel
 from ..data.sources.sparse import SparseRows
-from ..utils import progress
 from ..utils.arrays import read_only
 from ..utils.caching import cached_property
 from .linear import Array, Sweep
@@ -52,7 +50,7 @@ class HessianProducts:
         U[: m + tail] = u.reshape(m + tail, -1)
         U.setflags(write=False)
         add = self._adder()
-        progress.tick()
+        self.sweep.executor.tick()
 
         def work(start: int, stop: int) -> Array:
             out = np.zeros(U.shape)
@@ -136,8 +134,7 @@ class HessianProducts:
         # sparse rows they should not: a slice of them is a copy.
         sparse = isinstance(source.x, SparseRows)
         chunks = source.chunks(cost=4 if sparse else max(d // 4, 1), columns=1)
-        threads = parallel.resolve_threads(self.sweep.n_threads, source.n_rows * entries)
-        return parallel.reduce_chunks(chunks, work, _add, threads)
+        return self.sweep.executor.reduce(chunks, work, _add, source.n_rows * entries)
 
     def _adder(self) -> Callable[[int, int, Array, Array], None]:
         """What adds the product of a range of rows to an array."""

@@ -8,10 +8,9 @@ import numpy as np
 
 from .._compute import get
 from .._compute import types as c
-from ..data import parallel
-from ..data.rows import map_rows
 from ..utils.arrays import read_only
-from .linear import Array, InfluenceSums, Sweep
+from .linear import Array, Sweep
+from .sums import InfluenceSums
 
 ACTIVATIONS = {"tanh": c.TANH, "softplus": c.SOFTPLUS, "gelu": c.GELU}
 # The largest |σ''|; of the GELU, φ(z)(2 − z²) at 0.
@@ -48,7 +47,7 @@ class NetworkSweep(Sweep):
             float(theta[-1]), read_only(shift), read_only(inverse),
         )  # fmt: skip
 
-    def _run(
+    def run_here(
         self,
         theta: Array,
         need: int,
@@ -77,9 +76,8 @@ class NetworkSweep(Sweep):
             operation(rows, network, norm_of, attack, self.inner(exponent), need, raw)
             return InfluenceSums(fingerprint, raw, True, exponent)
 
-        threads = parallel.resolve_threads(self.n_threads, self.source.n_rows * d)
-        return parallel.reduce_chunks(
-            self.source.chunks(columns=d), work, InfluenceSums.merge, threads
+        return self.executor.reduce(
+            self.source.chunks(columns=d), work, InfluenceSums.merge, self.source.n_rows * d
         )
 
     def predictions(self, theta: Array) -> Array:
@@ -90,7 +88,7 @@ class NetworkSweep(Sweep):
         def work(start: int, stop: int) -> None:
             operation(self.source.inputs(start, stop), network, out[start:stop])
 
-        map_rows(self.source, work, self.n_threads, cost=self.hidden)
+        self.executor.map_rows(self.source, work, cost=self.hidden)
         return out
 
     def moves(self, theta: Array, step: Array) -> tuple[Array, Array]:
@@ -103,7 +101,7 @@ class NetworkSweep(Sweep):
             x, rows = self.source.inputs(start, stop), slice(start, stop)
             operation(x, network, along, speed[rows], bend[rows], none)
 
-        map_rows(self.source, work, self.n_threads, cost=self.hidden)
+        self.executor.map_rows(self.source, work, cost=self.hidden)
         return speed, bend
 
     def input_slopes(self, theta: Array, step: Array, start: int, stop: int) -> Array:

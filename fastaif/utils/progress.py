@@ -5,32 +5,33 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 _DELAY = 2.0  # seconds before it shows
 
-_bar: ContextVar[Any] = ContextVar("bar", default=None)
 
+class Progress:
+    """A bar while there is one; passes tell it of themselves."""
 
-@contextmanager
-def passes(what: str) -> Iterator[None]:
-    """Count the passes that are made within; what is within another one counts there."""
-    if _bar.get() is not None or not getattr(sys.stderr, "isatty", bool)():
-        yield
-        return
-    from tqdm import tqdm
+    def __init__(self) -> None:
+        self._bar: Any = None
 
-    with tqdm(desc=what, unit=" passes", delay=_DELAY, leave=False) as bar:
-        token = _bar.set(bar)
-        try:
+    @contextmanager
+    def passes(self, what: str) -> Iterator[None]:
+        """Count the passes that are made within; what is within another one counts there."""
+        if self._bar is not None or not getattr(sys.stderr, "isatty", bool)():
             yield
-        finally:
-            _bar.reset(token)
+            return
+        from tqdm import tqdm
 
+        with tqdm(desc=what, unit=" passes", delay=_DELAY, leave=False) as self._bar:
+            try:
+                yield
+            finally:
+                self._bar = None
 
-def tick() -> None:
-    """One pass more."""
-    bar = _bar.get()
-    if bar is not None:
-        bar.update()
+    def tick(self) -> None:
+        """One pass more."""
+        bar = self._bar
+        if bar is not None:
+            bar.update()

@@ -11,7 +11,7 @@ from support.sums import ALL, assert_same_bits, assert_sums, naive_sums, sweep
 from fastaif._compute import get
 from fastaif._compute import types as c
 from fastaif.bases import Linear
-from fastaif.data import parallel as streaming
+from fastaif.data import parallel, rows
 from fastaif.threat.ball import make_ball
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -111,8 +111,8 @@ def test_two_norms_cannot_come_from_one_pass():
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_threads_do_not_change_a_bit(kind, dtype, monkeypatch):
-    monkeypatch.setattr(streaming, "_SERIAL_ENTRIES", 0)
-    monkeypatch.setattr(streaming, "_CHUNK_ENTRIES", 1)
+    monkeypatch.setattr(parallel, "_SERIAL_ENTRIES", 0)
+    monkeypatch.setattr(rows, "_CHUNK_ENTRIES", 1)
     X, y, w = make(kind, 7001, 5, weighted=True)
     X, theta = X.astype(dtype), parameters(5)
     one = sweep(kind, X, y, w, n_threads=1)

@@ -15,6 +15,7 @@ from fastaif.bases.expansion import Expansion
 from fastaif.data.rows import RowSource
 from fastaif.losses import Loss
 from fastaif.passes.basis import BasisSweep
+from fastaif.passes.executor import Executor
 from fastaif.threat.ball import make_ball
 
 NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM | c.NEED_MIXED
@@ -49,7 +50,7 @@ def sweep_of(basis, n, m, *, dtype=np.float64, weighted=False, scaled=False, thr
         attack_space="scaled",
     )  # fmt: skip
     source = RowSource(X, y, w, lambda values: values.astype(float))
-    sweep = BasisSweep(source, Loss("huber", 0.7), expansion, True, ball, threads)
+    sweep = BasisSweep(source, Loss("huber", 0.7), expansion, True, ball, Executor(threads))
     return sweep, rng.normal(size=d + 1)
 
 

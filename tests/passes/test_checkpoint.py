@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import pickle
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +24,7 @@ def passes(monkeypatch):
     class Counter:
         made, limit = 0, None
 
-    made = Sweep._run
+    made = Sweep.run_here
 
     def run(self, *args, **kwargs):
         Counter.made += 1
@@ -29,7 +32,7 @@ def passes(monkeypatch):
             raise KeyboardInterrupt
         return made(self, *args, **kwargs)
 
-    monkeypatch.setattr(Sweep, "_run", run)
+    monkeypatch.setattr(Sweep, "run_here", run)
     return Counter
 
 
@@ -80,6 +83,98 @@ def test_another_fit_is_refused(passes, tmp_path):
     quadratic = fa.QuadraticRegression().fit(X, y)
     with pytest.raises(ValueError, match="checkpoint is for models with a linear predictor"):
         fa.robust_fit(quadratic, X, y, 0.1, checkpoint=tmp_path / "other")
+
+
+class Ran:
+    """Something whose unpickling is seen."""
+
+    marks: list[str] = []  # noqa: RUF012
+
+    def __reduce__(self):
+        return Ran.marks.append, ("ran",)
+
+
+FOREIGN = {
+    "a pickle": pickle.dumps(Ran()), "nothing": b"", "a text": b"my only copy",
+    "half a first line": b"fastaif check", "an archive": b"PK\x03\x04" + bytes(60),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("contents", FOREIGN.values(), ids=FOREIGN)
+def test_a_foreign_file_is_refused_untouched(contents, tmp_path):
+    model, X, y, w = case("huber")
+    path = tmp_path / "mine"
+    path.write_bytes(contents)
+    before = path.stat()
+    with pytest.raises(ValueError, match="is no checkpoint of a robust fit"):
+        fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    assert path.read_bytes() == contents
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert not Ran.marks
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    model, X, y, w = case("huber")
+    for path in (tmp_path, os.devnull):
+        with pytest.raises(ValueError, match="is no regular file"):
+            fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    assert not Path(os.devnull).is_file()
+    assert Path(os.devnull).exists()
+    with pytest.raises(FileNotFoundError):
+        fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=tmp_path / "no" / "folder")
+
+
+def test_a_file_that_took_its_place_stays(tmp_path, monkeypatch):
+    model, X, y, w = case("huber")
+    path, made = tmp_path / "fit.checkpoint", Sweep.run_here
+
+    def run(self, *args, **kwargs):
+        if path.exists():
+            path.unlink()
+            path.write_text("somebody else's")
+        return made(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sweep, "run_here", run)
+        fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    assert path.read_text() == "somebody else's"
+
+
+@pytest.mark.parametrize("room", [0, 200, 5000])
+def test_a_full_disk_ends_the_checkpointing_alone(room, tmp_path):
+    resource = pytest.importorskip("resource")
+    model, X, y, w = case("huber")
+    whole = fa.robust_fit(model, X, y, 0.1, sample_weight=w)
+    path, before = tmp_path / "fit.checkpoint", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.warns(fa.InfluenceWarning, match="cannot be written"):
+            found = fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    np.testing.assert_array_equal(found.params, whole.params)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_torn_tail_is_dropped(passes, tmp_path):
+    model, X, y, w = case("huber")
+    whole = fa.robust_fit(model, X, y, 0.1, sample_weight=w)
+    path = tmp_path / "fit.checkpoint"
+    passes.made, passes.limit = 0, 6
+    with pytest.raises(KeyboardInterrupt):
+        fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    passes.limit, contents = None, path.read_bytes()
+    for length in np.linspace(100, len(contents), 7, dtype=int):
+        path.write_bytes(contents[:length] + bytes(3))
+        again = fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+        np.testing.assert_array_equal(again.params, whole.params)
+        assert not path.exists()
+    spoilt = bytearray(contents)
+    spoilt[len(contents) // 2] ^= 1
+    path.write_bytes(bytes(spoilt))
+    again = fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    np.testing.assert_array_equal(again.params, whole.params)
 
 
 class Terminal(io.StringIO):

@@ -11,7 +11,9 @@ from fastaif._compute import types as c
 from fastaif.bases import Linear
 from fastaif.data.rows import RowSource
 from fastaif.losses import Loss
-from fastaif.passes.linear import InfluenceSums, Sweep
+from fastaif.passes.executor import Executor
+from fastaif.passes.linear import Sweep
+from fastaif.passes.sums import InfluenceSums
 from support.makers import DELTA, LOSS
 
 ALL = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
@@ -29,6 +31,7 @@ def sweep(kind: str, X: Any, y: Any, w: Any = None, **options: Any) -> Sweep:
     """A pass over these rows; options: fit_intercept, basis, ball, n_threads."""
     source = RowSource(X, y, w, as_float)
     intercept = options.pop("fit_intercept", True)
+    options["executor"] = Executor(options.pop("n_threads", None))
     return Sweep(source, loss_of(kind), options.pop("basis", Linear()), intercept, **options)
 
 

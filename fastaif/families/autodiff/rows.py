@@ -102,7 +102,7 @@ class AutodiffRows(InfluenceProblem):
         if self.ball.radius is not None:
             return self.ball.radius
         sweep = Sweep(
-            self.source, Loss("squared_error"), self.model.basis, False, self.ball, self.n_threads
+            self.source, Loss("squared_error"), self.model.basis, False, self.ball, self.executor
         )
         sums = sweep.run(np.zeros(self.source.n_columns), c.NEED_NORM)
         if not np.isfinite(sums.mean_norm):

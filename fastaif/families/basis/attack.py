@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...data.rows import map_rows
 from ...threat.ascent_settings import PgdSettings
 from .extremes import Climb, Extremes, is_exact
 from .problem import Array, BasisProblem
@@ -26,7 +25,7 @@ def attack_exactly(problem: BasisProblem, theta: Array, eps: float, out: Array) 
         worse = loss.change(low, up.change - down.change, y) >= 0.0
         _write(problem, X, np.where(worse[:, None], up.t, down.t), extremes, out[start:stop])
 
-    map_rows(problem.source, problem.in_blocks(work), problem.n_threads)
+    problem.executor.map_rows(problem.source, problem.in_blocks(work))
 
 
 def attack_by_ascent(
@@ -67,7 +66,7 @@ def attack_by_ascent(
         _write(problem, X, best, extremes, out[start:stop])
 
     cost = settings.n_restarts * settings.n_steps
-    map_rows(problem.source, problem.in_blocks(work), problem.n_threads, cost=cost)
+    problem.executor.map_rows(problem.source, problem.in_blocks(work), cost=cost)
 
 
 def _write(

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bases.expansion import Expansion
-from ...data.rows import map_rows
 from ...solvers.continuation import Centre, Path, find_centre, newton_step
 from ...solvers.newton import Local, minimize
 from .extremes import Extremes
@@ -127,7 +126,7 @@ class Follower:
             y = source.targets(first, stop)
             spread[first:stop] = np.maximum(loss.change(f, up, y), loss.change(f, down, y))
 
-        map_rows(source, problem.in_blocks(block), problem.n_threads)
+        problem.executor.map_rows(source, problem.in_blocks(block))
         half, gap = source.mean(reach) or 1.0, source.mean(spread) or 1.0
         return Smoothing(half / (extremes.own.n_free + 1.0), gap, half / self.radius**2)
 

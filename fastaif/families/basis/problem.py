@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ..._compute import types as c
 from ...bases.expansion import Expansion
 from ...bases.kernel_functions import KernelBasis
-from ...data.rows import map_rows
 from ...passes.basis import BasisSweep
 from ...threat.attack_set import Turn
 from ...utils.caching import cached_property
@@ -53,7 +52,7 @@ class BasisProblem(SumProblem):
             first = loss.slope(f[start:stop], self.source.targets(start, stop))
             out[start:stop] = np.abs(first) * self.ball.gains(slopes)
 
-        map_rows(self.source, self.in_blocks(work), self.n_threads)
+        self.executor.map_rows(self.source, self.in_blocks(work))
         return out
 
     @property
@@ -77,7 +76,7 @@ class BasisProblem(SumProblem):
         def work(start: int, stop: int) -> None:
             counts.append(basis.count_kinks(self.basis.inner(self.source.inputs(start, stop))))
 
-        map_rows(self.source, self.in_blocks(work), self.n_threads)
+        self.executor.map_rows(self.source, self.in_blocks(work))
         return sum(counts)
 
     def mixed(self, weights: Array | None = None) -> Array:
@@ -86,7 +85,7 @@ class BasisProblem(SumProblem):
             scale = self.sharing.scale(self.sums.power) if self.sharing.is_shared else 1.0
             return self.radius * scale * self.sums.mixed
         weighted = self.source._replace(weight=self._base_weights() * weights)
-        sweep = self.model.sweep(weighted, self.ball, self.n_threads)
+        sweep = self.model.sweep(weighted, self.ball, self.executor)
         sums = finite(sweep.run(self.params, self._needs))
         # Per-sample budgets multiply the numerators only: E stays the data's mean.
         return self.radius * (sums.weight / self.sums.weight) * sums.mixed
@@ -111,7 +110,7 @@ class BasisProblem(SumProblem):
             z *= budgets[start:stop, None]
             self.share_out(z)
 
-        map_rows(self.source, self.in_blocks(work), self.n_threads)
+        self.executor.map_rows(self.source, self.in_blocks(work))
         self.share_all(out)
         return out
 
@@ -143,7 +142,7 @@ class BasisProblem(SumProblem):
                 lengths = ball.gains(slopes) / budgets[start:stop][kept]
             gains.append(float(np.min(lengths, initial=np.inf)))
 
-        map_rows(self.source, self.in_blocks(work), self.n_threads)
+        self.executor.map_rows(self.source, self.in_blocks(work))
         when, place = min(turns)
         event = f"the slope in {self.model.feature_names[place]} of a sample {ball.turning}"
         lip = self.basis.lipschitz(self.beta, ball)

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import parallel
-from ...data.rows import map_rows
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import NewtonResult
 from .extremes import Extremes
@@ -195,7 +194,7 @@ def robust_gain(problem: BasisProblem, theta: Array, eps: float, exact: bool) ->
         new = worst(after, U, here + moved, target)
         change[start:stop] = loss.change(here + old, moved + new - old, target)
 
-    map_rows(source, problem.in_blocks(block), problem.n_threads)
+    problem.executor.map_rows(source, problem.in_blocks(block))
     return -source.mean(change)
 
 

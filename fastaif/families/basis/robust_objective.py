@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bases.expansion import Expansion
-from ...data import parallel
 from ...solvers.newton import Local
 from ..finite_sum.natural_fit import add_penalty
 from .extremes import Extremes
@@ -90,9 +89,10 @@ class RobustObjective:
                 _merge(total, self._block(extremes, intercept, rows.start, rows.stop))
             return total
 
-        threads = parallel.resolve_threads(problem.n_threads, 4 * source.n_rows * d)
         with np.errstate(over="ignore", invalid="ignore"):
-            total = parallel.reduce_chunks(source.chunks(columns=d), work, _merge, threads)
+            total = problem.executor.reduce(
+                source.chunks(columns=d), work, _merge, 4 * source.n_rows * d
+            )
         weight, value, hard, spread, yardstick = total.scalars
         penalty = problem.alpha * float(self.penalized @ theta**2)
         self.hard, self.spread = hard / weight + penalty, spread / weight

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bases.expansion import Expansion
-from ...data import parallel
 from ...losses import Loss
 from ...solvers.newton import Local
 from ...utils.caching import cached_property
@@ -201,9 +200,10 @@ class SmoothRobust:
                 add(block, total)
             return total
 
-        threads = parallel.resolve_threads(self.problem.n_threads, 8 * source.n_rows * d)
         with np.errstate(over="ignore", invalid="ignore"):
-            return parallel.reduce_chunks(source.chunks(columns=d), work, Sums.merge, threads)
+            return self.problem.executor.reduce(
+                source.chunks(columns=d), work, Sums.merge, 8 * source.n_rows * d
+            )
 
     def _block(self, start: int, stop: int) -> _Block:
         source, loss = self.problem.source, self.problem.model.loss

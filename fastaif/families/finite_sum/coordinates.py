@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bases.builtin import Linear
-from ...data import parallel
 from ...data.rows import RowSource
 from ...data.sources.sparse import SparseRows
+from ...passes.executor import Executor
 from ...solvers.cholesky import Factor
 from .whitening import Whitening
 
@@ -118,7 +118,9 @@ class WorkingFactor:
 _SUB_BLOCK = 1 << 17  # entries of v at a time: several temporaries of a block are alive
 
 
-def measure(source: RowSource, basis: Any, centre: bool) -> Coordinates:
+def measure(
+    source: RowSource, basis: Any, centre: bool, executor: Executor
+) -> Coordinates:
     """Coordinates from one pass: weighted means (if `centre`) and root mean squares of v.
 
     Moments are taken about the first row, so that an offset does not swamp them.
@@ -158,9 +160,9 @@ def measure(source: RowSource, basis: Any, centre: bool) -> Coordinates:
         parts = [moments(k, min(k + size, stop)) for k in range(start, stop, size)]
         return functools.reduce(merge, parts)
 
-    threads = parallel.resolve_threads(None, source.n_rows * d)
-    chunks = source.chunks(columns=d)
-    total, largest, squares, weight = parallel.reduce_chunks(chunks, work, merge, threads)
+    total, largest, squares, weight = executor.reduce(
+        source.chunks(columns=d), work, merge, source.n_rows * d
+    )
     mean, ratio = total / weight, squares / weight
     if centre:
         spread = largest * np.sqrt(np.maximum(ratio - (mean / largest) ** 2, 0.0))

@@ -102,7 +102,7 @@ def natural_fit(
     if penalized is None:
         penalized = penalized_entries(d, sweep.fit_intercept)
     coordinates: Coordinates | Whitening
-    coordinates = measure(source, sweep.basis, sweep.fit_intercept) if work is None else work
+    coordinates = work or measure(source, sweep.basis, sweep.fit_intercept, sweep.executor)
     inner = dataclasses.replace(sweep, basis=coordinates.basis(sweep.basis), ball=None)
     units = np.append(coordinates.units, np.ones(start.size - d))
     direct = cholesky_fits(start.size)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..._compute import types as c
 from ...data.rows import RowSource
-from ...passes import distributed
-from ...passes.linear import InfluenceSums, Sweep
+from ...passes.linear import Sweep
+from ...passes.sums import InfluenceSums
 from ...solvers.newton import Local, NewtonResult
 from ...utils.caching import cached_property
 from ..problem import Evaluation
@@ -81,7 +81,7 @@ class SumProblem(SumSolving):
     @property
     def sweep(self) -> Sweep:
         """The pass over the training rows."""
-        return self.model.sweep(self.source, self.ball, self.n_threads)
+        return self.model.sweep(self.source, self.ball, self.executor)
 
     @property
     def beta(self) -> Array:
@@ -128,11 +128,11 @@ class SumProblem(SumSolving):
         d, fit_intercept = self.model.n_coefs, self.model.fit_intercept
         if not self.is_iterative and not are_needed(self._natural_hessian, d):
             return None
-        return measure(self.source, self.model.basis, fit_intercept)
+        return measure(self.source, self.model.basis, fit_intercept, self.executor)
 
     def working_sweep(self, source: RowSource | None = None) -> Sweep:
         """The pass over these or other rows in working coordinates."""
-        sweep = self.model.sweep(source or self.source, None, self.n_threads)
+        sweep = self.model.sweep(source or self.source, None, self.executor)
         if self.coordinates is None:
             return sweep
         return dataclasses.replace(sweep, basis=self.coordinates.basis(sweep.basis))
@@ -147,13 +147,13 @@ class SumProblem(SumSolving):
 
     def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
         """The natural loss, its gradient and Hessian at θ, on these or other rows."""
-        sweep = self.model.sweep(source or self.source, None, self.n_threads)
+        sweep = self.model.sweep(source or self.source, None, self.executor)
         sums = finite(sweep.run(theta, c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS))
         return Evaluation(sums.loss, sums.gradient, sums.hessian)
 
     def mean_loss(self, theta: Array, source: RowSource | None = None) -> float:
         """E ℓ(θ) on these or other rows."""
-        sweep = self.model.sweep(source or self.source, None, self.n_threads)
+        sweep = self.model.sweep(source or self.source, None, self.executor)
         return finite(sweep.run(theta, c.NEED_LOSS)).loss
 
     def moves(
@@ -166,7 +166,7 @@ class SumProblem(SumSolving):
 
     def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
         """g_eᵀΔ and ΔᵀH_eΔ; where other processes hold the rows, from sums that they make."""
-        if distributed.client_for(source or self.source) is None:
+        if not self.executor.is_remote(source or self.source):
             return super().along(step, source)
         sweep, inner = self.working_sweep(source), self.enter(step)
         need = c.NEED_GRADIENT | c.NEED_HESSIAN
@@ -178,7 +178,7 @@ class SumProblem(SumSolving):
         source = self.source
         if weights is not None:
             source = source._replace(weight=self._base_weights() * weights)
-        sweep = self.model.sweep(source, None, self.n_threads)
+        sweep = self.model.sweep(source, None, self.executor)
         return natural_fit(
             sweep, self.alpha, self.params, max_iter, self.penalized, self.model.whitening
         )

@@ -16,7 +16,8 @@ from ..._compute import types as c
 from ...data.parallel import single_threaded_blas
 from ...data.rows import RowSource
 from ...passes.hessian_products import HessianProducts, hessian_products
-from ...passes.linear import InfluenceSums, Sweep
+from ...passes.linear import Sweep
+from ...passes.sums import InfluenceSums
 from ...solvers.cholesky import Factor, factorize
 from ...solvers.lanczos import lanczos
 from ...solvers.limits import cholesky_fits
@@ -149,7 +150,7 @@ class SumSolving(InfluenceProblem):
     @cached_property
     def _products(self) -> HessianProducts:
         """The mean loss's Hessian at θ̂ by its products."""
-        sweep = self.model.sweep(self.source, None, self.n_threads)
+        sweep = self.model.sweep(self.source, None, self.executor)
         return hessian_products(sweep, self.params)
 
     def missing_damping(self) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._compute import types as c
 from ...data.rows import RowSource
-from ...passes.linear import InfluenceSums
+from ...passes.sums import InfluenceSums
 from ...utils.caching import cached_property
 from ..basis.problem import BasisProblem
 from ..kinks import Kinks
@@ -132,14 +132,16 @@ def add_rows(totals: Totals | None, problem: SumProblem, unit: float) -> Totals:
         return total
     if not (found.sums.weight > 0.0 and total.asks_for_coordinates):
         return total
-    found = _in_coordinates(found, problem, measure(source, model.basis, model.fit_intercept))
+    found = _in_coordinates(found, problem, measure(
+        source, model.basis, model.fit_intercept, problem.executor
+    ))
     return found if totals is None else totals.merge(found)
 
 
 def _in_coordinates(
     found: Totals, problem: SumProblem, work: Coordinates | Whitening
 ) -> Totals:
-    plain = problem.model.sweep(problem.source, None, problem.n_threads)
+    plain = problem.model.sweep(problem.source, None, problem.executor)
     sweep = dataclasses.replace(plain, basis=work.basis(plain.basis))
     working = finite(sweep.run(work.enter(problem.params), _NATURAL))
     return dataclasses.replace(found, work=work, working=working)

@@ -55,7 +55,7 @@ class GramData(InfluenceProblem):
             return self.ball.radius
         m = self.source.n_columns
         sweep = Sweep(
-            self.source, self.model.loss, self.model.basis, False, self.ball, self.n_threads
+            self.source, self.model.loss, self.model.basis, False, self.ball, self.executor
         )
         sums = sweep.run(np.zeros(m), c.NEED_NORM)
         if not sums.is_finite:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..._compute import get
 from ..._compute import types as c
-from ...data.rows import map_rows
 from ...threat.ascent_settings import PgdSettings
 from .problem import LinearProblem
 
@@ -31,7 +30,7 @@ def closed_form(problem: LinearProblem, theta: Array, eps: float, out: Array) ->
         side = model.loss.worse_end(f[start:stop], source.targets(start, stop), kappa)
         out[start:stop] = source.inputs(start, stop) + side[:, None] * step
 
-    map_rows(source, work, problem.n_threads)
+    problem.executor.map_rows(source, work)
 
 
 def projected_ascent(
@@ -57,4 +56,4 @@ def projected_ascent(
         own.move(block, u)
         out[start:stop] = block
 
-    map_rows(source, work, problem.n_threads, cost=settings.n_restarts * settings.n_steps)
+    problem.executor.map_rows(source, work, cost=settings.n_restarts * settings.n_steps)

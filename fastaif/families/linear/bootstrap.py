@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from ..._compute import backend_of, get
 from ..._compute import types as c
 from ...data import parallel
-from ...data.rows import map_rows
 from ...solvers.cholesky import factorize
 from ...utils.arrays import read_only
 from ...utils.caching import cached_property
@@ -97,8 +96,8 @@ class LinearBootstrap:
     @cached_property
     def coordinates(self) -> Coordinates:
         """u = (v − means) / units: no draw's Hessian loses digits to an offset."""
-        model = self.problem.model
-        return measure(self.problem.source, model.basis, model.fit_intercept)
+        problem, model = self.problem, self.problem.model
+        return measure(problem.source, model.basis, model.fit_intercept, problem.executor)
 
     @cached_property
     def predictor(self) -> c.Predictor:
@@ -118,7 +117,7 @@ class LinearBootstrap:
         def work(start: int, stop: int) -> None:
             out[start:stop] = ball.norms(source.inputs(start, stop).astype(np.float64, copy=False))
 
-        map_rows(source, work, self.problem.n_threads)
+        self.problem.executor.map_rows(source, work)
         return read_only(out)
 
     @cached_property

@@ -13,6 +13,7 @@ from ...bases.expansion import Expansion
 from ...data.rows import Encoder, RowSource
 from ...losses import Loss
 from ...passes.basis import make_sweep
+from ...passes.executor import Executor
 from ...passes.linear import Sweep
 from ...threat.attack_set import AttackSet
 from ..finite_sum.whitening import Whitening
@@ -75,6 +76,6 @@ class LinearModel:
         """A name for each input."""
         return self.columns or tuple(f"x{k}" for k in range(self.n_features))
 
-    def sweep(self, source: RowSource, ball: AttackSet | None, n_threads: int | None) -> Sweep:
+    def sweep(self, source: RowSource, ball: AttackSet | None, executor: Executor) -> Sweep:
         """The pass over `source` that this model asks for."""
-        return make_sweep(source, self.loss, self.basis, self.fit_intercept, ball, n_threads)
+        return make_sweep(source, self.loss, self.basis, self.fit_intercept, ball, executor)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...passes.distributed import client_for
 from ..problem import InfluenceProblem
 from .problem import LinearProblem
 from .shared_attack import attacked_slopes
@@ -28,7 +27,7 @@ def departure(problem: InfluenceProblem, influence: Array, eps: float) -> float 
     if not isinstance(problem, LinearProblem) or problem.is_iterative:
         return None
     shared = problem.sharing.is_shared
-    if shared and client_for(problem.source) is not None:
+    if shared and problem.executor.is_remote(problem.source):
         return None
     theta = problem.params + eps * influence
     with np.errstate(over="ignore", invalid="ignore"):

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.rows import map_rows
-from ...passes.linear import InfluenceSums
+from ...passes.sums import InfluenceSums
 from .. import kinks as path_kinks
 from ..finite_sum.problem import SumProblem
 
@@ -68,7 +67,7 @@ class LinearProblem(SumProblem):
 
     def _weighted_sums(self, budgets: Array) -> InfluenceSums:
         weighted = self.source._replace(weight=self._base_weights() * budgets)
-        return self.model.sweep(weighted, self.ball, self.n_threads).run(
+        return self.model.sweep(weighted, self.ball, self.executor).run(
             self.params, self._needs
         )
 
@@ -92,7 +91,7 @@ class LinearProblem(SumProblem):
             z *= budgets[start:stop, None]
             self.share_out(z)
 
-        map_rows(self.source, work, self.n_threads)
+        self.executor.map_rows(self.source, work)
         self.share_all(out)
         return out
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..._compute import get
 from ..._compute import types as c
-from ...data.rows import map_rows
 from ...threat.ascent_settings import PgdSettings
 from ...utils.arrays import read_only
 from .problem import NetworkProblem
@@ -76,5 +75,5 @@ def _ascend(
     # Most rows arrive within some steps, each worth a sweep for every eight units.
     steps = len(sides) * settings.n_restarts * min(settings.n_steps, _USUAL_STEPS)
     cost = max(1, steps * problem.layer.hidden // 8)
-    map_rows(source, work, problem.n_threads, cost=min(cost, 256))
+    problem.executor.map_rows(source, work, cost=min(cost, 256))
     return found

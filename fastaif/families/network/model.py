@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.rows import RowSource
+from ...passes.executor import Executor
 from ...passes.network import NetworkSweep
 from ...threat.attack_set import AttackSet
 from ..linear.model import LinearModel
@@ -33,11 +34,11 @@ class NetworkModel(LinearModel):
     activation: str = "tanh"
 
     def sweep(
-        self, source: RowSource, ball: AttackSet | None, n_threads: int | None
+        self, source: RowSource, ball: AttackSet | None, executor: Executor
     ) -> NetworkSweep:
         """The pass over `source`."""
         return NetworkSweep(
-            source, self.loss, self.basis, True, ball, n_threads, self.hidden, self.activation
+            source, self.loss, self.basis, True, ball, executor, self.hidden, self.activation
         )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..._compute import get
 from ..._compute import types as c
-from ...data.rows import RowSource, map_rows
+from ...data.rows import RowSource
 from ...passes.network import LARGEST_BEND, NetworkSweep
 from ...solvers.newton import Local, NewtonResult
 from ...threat.attack_set import Turn
@@ -62,7 +62,7 @@ class NetworkProblem(SumProblem):
     @property
     def sweep(self) -> NetworkSweep:
         """The pass over the training rows."""
-        return self.layer.sweep(self.source, self.ball, self.n_threads)
+        return self.layer.sweep(self.source, self.ball, self.executor)
 
     @property
     def coordinates(self) -> Coordinates | Whitening | None:
@@ -118,7 +118,7 @@ class NetworkProblem(SumProblem):
             slopes, _ = self.sweep.input_slopes(self.params, still, start, stop)
             out[start:stop] *= self.ball.gains(slopes)
 
-        map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
+        self.executor.map_rows(self.source, work, cost=self.layer.hidden)
         return out
 
     @property
@@ -137,7 +137,7 @@ class NetworkProblem(SumProblem):
             scale = self.sharing.scale(self.sums.power) if self.sharing.is_shared else 1.0
             return self.radius * scale * self.sums.mixed
         weighted = self.source._replace(weight=self._base_weights() * weights)
-        sweep = self.layer.sweep(weighted, self.ball, self.n_threads)
+        sweep = self.layer.sweep(weighted, self.ball, self.executor)
         sums = finite(sweep.run(self.params, c.NEED_GRADIENT | c.NEED_MIXED))
         # Per-sample budgets multiply the numerators only: E stays the data's mean.
         return self.radius * (sums.weight / self.sums.weight) * sums.mixed
@@ -155,7 +155,7 @@ class NetworkProblem(SumProblem):
             operation(rows, network, attack, sweep.inner(), out[start:stop])
             out[start:stop] *= budgets[start:stop, None]
 
-        map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
+        self.executor.map_rows(self.source, work, cost=self.layer.hidden)
         return np.asarray(-self.radius * self.solve(out.T).T)
 
     def kinks(self, influence: Array) -> kinks.Kinks:
@@ -176,7 +176,7 @@ class NetworkProblem(SumProblem):
                 lengths = np.where(shares > 0.0, ball.gains(slopes) / shares, np.inf)
             gains.append(float(np.min(lengths, initial=np.inf)))
 
-        map_rows(self.source, work, self.n_threads, cost=self.layer.hidden)
+        self.executor.map_rows(self.source, work, cost=self.layer.hidden)
         when, place = min(turns)
         event = f"the slope in {self.model.feature_names[place]} of a sample {ball.turning}"
         bend = self._bend()
@@ -207,7 +207,7 @@ class NetworkProblem(SumProblem):
         self, step: Array, source: RowSource | None = None
     ) -> tuple[Array, Array, Array]:
         """f(θ̂), f(θ̂ + step) − f(θ̂), and targets, each (n,), on these or other rows."""
-        sweep = self.layer.sweep(source or self.source, None, self.n_threads)
+        sweep = self.layer.sweep(source or self.source, None, self.executor)
         f = sweep.predictions(self.params)
         return f, sweep.predictions(self.params + step) - f, sweep.source.targets()
 
@@ -220,7 +220,7 @@ class NetworkProblem(SumProblem):
         loss = self.model.loss
 
         def terms(rows: RowSource) -> tuple[Array, Array]:
-            sweep = self.layer.sweep(rows, None, self.n_threads)
+            sweep = self.layer.sweep(rows, None, self.executor)
             f, (speed, bend) = sweep.predictions(self.params), sweep.moves(self.params, step)
             y = rows.targets()
             slope, curvature = loss.slope(f, y), loss.curvature(f, y)
@@ -234,7 +234,7 @@ class NetworkProblem(SumProblem):
         source = self.source
         if weights is not None:
             source = source._replace(weight=self._base_weights() * weights)
-        sweep = self.layer.sweep(source, None, self.n_threads)
+        sweep = self.layer.sweep(source, None, self.executor)
         return fit_network(
             sweep, self.alpha, self.params, self.penalized, max_iter=max_iter, warm=True
         )

@@ -82,7 +82,7 @@ class RobustNetwork:
         with np.errstate(over="ignore", invalid="ignore"):
             attacked = ascend(problem, theta, self.eps, self.settings)
             source = problem.source._replace(x=attacked.X)
-            sweep = problem.layer.sweep(source, None, problem.n_threads)
+            sweep = problem.layer.sweep(source, None, problem.executor)
             return NetworkObjective(sweep, problem.alpha, problem.penalized, need)(theta)
 
 
@@ -111,7 +111,7 @@ class SmoothedNetwork:
                 x=np.concatenate([up.X, down.X]), y=np.concatenate([source.y, source.y]),
                 weight=np.concatenate([0.5 * w * (1.0 + share), 0.5 * w * (1.0 - share)]),
             )  # fmt: skip
-            sweep = problem.layer.sweep(both, None, problem.n_threads)
+            sweep = problem.layer.sweep(both, None, problem.executor)
             local = NetworkObjective(sweep, problem.alpha, problem.penalized, GRADIENT)(theta)
             # √(c² + μ²) is above λc by μ²/√(c² + μ²).
             extra = source.mean(self.width * (self.width / np.where(root > 0.0, root, 1.0)))

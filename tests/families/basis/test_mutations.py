@@ -11,7 +11,7 @@ from support.mutation import mutate, times
 from fastaif.bases.expansion import Expansion
 from fastaif.families.basis.problem import BasisProblem
 from fastaif.passes.basis import BasisSweep
-from fastaif.passes.linear import InfluenceSums
+from fastaif.passes.sums import InfluenceSums
 
 # Some mutations are so gross that the library itself warns.
 pytestmark = pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ...._compute import types as c
 from ....norms import lp_norm, smooth_norm
-from ....passes.linear import InfluenceSums, Sweep
+from ....passes.linear import Sweep
+from ....passes.sums import InfluenceSums
 from ....solvers.newton import Local
 
 Array = NDArray[Any]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._compute import types as c
-from ....passes.linear import InfluenceSums
+from ....passes.sums import InfluenceSums
 from .objective import RobustProblem
 
 Array = NDArray[Any]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._compute import types as c
-from ....passes.linear import InfluenceSums
+from ....passes.sums import InfluenceSums
 from . import solve as whole
 from .active_set import polish
 from .objective import NEED, PassLimit, RobustProblem

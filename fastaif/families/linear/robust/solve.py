@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....norms import dual_direction, lp_norm
-from ....passes.linear import InfluenceSums
+from ....passes.sums import InfluenceSums
 from ....solvers.cholesky import factorize
 from ....solvers.newton import Local, minimize
 from .active_set import polish

@@ -1,0 +1,141 @@
+"""Where a pass over the rows runs, and what is told of it on the way.
+
+One `Executor` is made for each public call and handed in to the sums: it has the threads of this
+process, the workers of Dask where they hold the rows, the file in which passes are kept, and the
+bar that counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from ..data import parallel
+from ..data.rows import RowSource
+from ..utils.progress import Progress
+from . import distributed
+from .checkpoint import Checkpoint
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+
+class Executor:
+    """What runs where.
+
+    Parameters
+    ----------
+    n_threads : int, optional
+        Of this process; as many as it may use cores by default. Small work stays on one.
+
+    Notes
+    -----
+    The same numbers come from any number of threads: chunks of rows depend on the shape alone, and
+    partial sums merge along a fixed tree. Of what an executor has only the number of threads is
+    pickled or copied: bars and files stay with the call that opened them.
+    """
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        self.n_threads = n_threads
+        self._progress = Progress()
+        self._checkpoint: Checkpoint | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.n_threads,)
+
+    def __deepcopy__(self, memo: Any) -> Executor:
+        return Executor(self.n_threads)
+
+    # --- what is told of passes -------------------------------------------------------
+
+    def watching(self, what: str) -> AbstractContextManager[None]:
+        """A bar of the passes that are made within, on terminals."""
+        return self._progress.passes(what)
+
+    def tick(self) -> None:
+        """One pass more."""
+        self._progress.tick()
+
+    @contextmanager
+    def keeping(self, path: Any, source: RowSource, identity: str) -> Iterator[None]:
+        """Keep the sums of the passes that are made within in a file, which goes when all is done.
+
+        Parameters
+        ----------
+        path : path or None
+            None: they are not kept.
+        source : RowSource
+        identity : str
+            Of the solve.
+        """
+        if path is None:
+            yield
+            return
+        self._checkpoint = checkpoint = Checkpoint(path, source, identity)
+        try:
+            yield
+        except BaseException:
+            checkpoint.close()
+            raise
+        else:
+            checkpoint.remove()
+        finally:
+            self._checkpoint = None
+
+    # --- passes ---------------------------------------------------------------------------
+
+    def is_remote(self, source: RowSource) -> bool:
+        """Whether Dask's workers sum these rows, so that numbers of each would have to travel."""
+        return distributed.client_for(source) is not None
+
+    def run(self, sweep: Any, theta: Array, need: int, options: dict[str, Any]) -> Any:
+        """The sums of a sweep: from the file where they are on it, else from where the rows are."""
+        self.tick()
+        if self._checkpoint is None:
+            return self._anywhere(sweep, theta, need, options)
+        return self._checkpoint.recall(
+            sweep.source,
+            sweep.asked(theta, need, options),
+            lambda: self._anywhere(sweep, theta, need, options),
+        )
+
+    @staticmethod
+    def _anywhere(sweep: Any, theta: Array, need: int, options: dict[str, Any]) -> Any:
+        client = distributed.client_for(sweep.source)
+        if client is None:
+            return sweep.run_here(theta, need, **options)
+        return distributed.run(client, sweep, Executor(1), theta, need, options)
+
+    def reduce(
+        self,
+        chunks: list[tuple[int, int]],
+        work: Callable[[int, int], T],
+        merge: Callable[[T, T], T],
+        entries: int,
+    ) -> T:
+        """Merge ``work(start, stop)`` over chunks of rows.
+
+        `entries` is what the work amounts to, as a number of matrix entries that are gone through.
+        """
+        threads = parallel.resolve_threads(self.n_threads, entries)
+        return parallel.reduce_chunks(chunks, work, merge, threads)
+
+    def map_rows(
+        self, source: RowSource, work: Callable[[int, int], None], *, cost: int = 1
+    ) -> None:
+        """Run ``work(start, stop)`` over chunks of rows, for results of one row each.
+
+        `cost` says how many sweeps of the rows the work is worth: dearer work is cut finer.
+        """
+        self.tick()
+        chunks = source.chunks(cost)
+        entries = cost * source.n_rows * source.n_columns
+        self.for_each(len(chunks), lambda i: work(*chunks[i]), entries)
+
+    def for_each(self, n_tasks: int, work: Callable[[int], None], entries: int) -> None:
+        """Run ``work(0) … work(n_tasks - 1)``, which amount to so many matrix entries."""
+        with parallel.single_threaded_blas():
+            parallel.for_each(n_tasks, work, parallel.resolve_threads(self.n_threads, entries))
