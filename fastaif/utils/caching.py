@@ -14,10 +14,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class cached_property(Generic[T_co]):  # noqa: N801  (used as the function of that name is)
-    """`functools.cached_property` whose function may run twice where two threads ask at once.
-
-    Both then get the value that was stored first.
-    """
+    """`functools.cached_property` whose function may run twice where two threads ask at once."""
 
     def __init__(self, compute: Callable[[Any], T_co]) -> None:
         self.func = compute
@@ -35,4 +32,6 @@ class cached_property(Generic[T_co]):  # noqa: N801  (used as the function of th
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        return instance.__dict__.setdefault(self._name, self.func(instance))
+        value = self.func(instance)
+        instance.__dict__[self._name] = value  # in place of what super() may have stored
+        return value
