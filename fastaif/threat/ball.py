@@ -40,8 +40,8 @@ class Ball(AttackSet):
         c, in raw units of each feature; 0: this feature is not attacked.
     basis_scale : array (m,)
         σ, in raw units.
-    norm_shift, norm_inverse_scale : array (m,)
-        s = E‖(x − norm_shift) · norm_inverse_scale‖_p.
+    norm_shift : array (m,)
+        s = E‖(x − norm_shift)/c‖_p over the attackable features.
     measures_inputs : bool
         Whether that is the norm of u, which saves a sweep.
     radius : float or None
@@ -52,7 +52,6 @@ class Ball(AttackSet):
     scale: Array
     basis_scale: Array
     norm_shift: Array
-    norm_inverse_scale: Array
     measures_inputs: bool
     radius: float | None = None
 
@@ -68,6 +67,13 @@ class Ball(AttackSet):
     def weights(self) -> Array:
         """D = c/σ, so that ‖c ∘ ∇_x f‖_q = ‖D β‖_q."""
         return np.asarray(self.scale / self.basis_scale)
+
+    @cached_property
+    def inverse_scale(self) -> Array:
+        """1/c; 0 for what is not attacked."""
+        out = np.zeros(self.scale.size)
+        np.divide(1.0, self.scale, out=out, where=self.scale > 0)
+        return out
 
     # --- first order ----------------------------------------------------------------------
 
@@ -211,8 +217,8 @@ class Ball(AttackSet):
     # --- the data's mean norm -------------------------------------------------------------
 
     def norms(self, rows: Array) -> Array:
-        """‖(x − norm_shift) · norm_inverse_scale‖_p of raw inputs (k, m)."""
-        return lp_norm((rows - self.norm_shift) * self.norm_inverse_scale, self.p)
+        """‖(x − norm_shift)/c‖_p of raw inputs (k, m)."""
+        return lp_norm((rows - self.norm_shift) * self.inverse_scale, self.p)
 
     def with_radius(self, radius: float) -> Ball:
         """The same ball with s given."""
@@ -229,7 +235,7 @@ class Ball(AttackSet):
         if self.measures_inputs:
             return c.NormOf(float(self.p), c.EMPTY, c.EMPTY)
         return c.NormOf(
-            float(self.p), read_only(self.norm_shift), read_only(self.norm_inverse_scale)
+            float(self.p), read_only(self.norm_shift), read_only(self.inverse_scale)
         )
 
     def dual_norm(self, units: Array | None = None) -> DualNorm:
@@ -238,11 +244,8 @@ class Ball(AttackSet):
 
     def describe(self) -> dict[str, Any]:
         """What makes a ball the same, by the names that users know it by."""
-        measure = (self.norm_shift, self.norm_inverse_scale, self.measures_inputs)
-        return {
-            "p": float(self.p), "radius": self.radius,
-            "the feature scale": (self.scale, self.basis_scale, *measure),
-        }  # fmt: skip
+        scales = (self.scale, self.basis_scale, self.norm_shift, self.measures_inputs)
+        return {"p": float(self.p), "radius": self.radius, "the feature scale": scales}
 
 
 def make_ball(
@@ -261,20 +264,20 @@ def make_ball(
     space c = feature_scale and s is measured on x/c.
     """
     shift, sigma = basis.arrays(n_features)
-    given = np.ones(n_features) if feature_scale is None else feature_scale
-    free = given > 0 if attackable is None else (given > 0) & attackable
-    unit = sigma * given if attack_space == "scaled" else given
-    inverse = np.zeros(n_features)
-    inverse[free] = 1.0 / unit[free]
-    plain = feature_scale is None and bool(free.all())
-    unscaled = not shift.any() and bool(np.all(sigma == 1.0))
+    scaled = attack_space == "scaled"
+    scale = sigma if scaled else np.ones(n_features)
+    if feature_scale is not None:
+        scale = scale * feature_scale
+    if attackable is not None:
+        scale = np.where(attackable, scale, 0.0)
+    plain = feature_scale is None and (attackable is None or bool(attackable.all()))
     return Ball(
         p=p,
-        scale=np.where(free, unit, 0.0),
+        scale=scale,
         basis_scale=sigma,
-        norm_shift=shift if attack_space == "scaled" else np.zeros(n_features),
-        norm_inverse_scale=inverse,
-        measures_inputs=plain and (attack_space == "scaled" or unscaled),
+        norm_shift=shift if scaled else np.zeros(n_features),
+        measures_inputs=plain
+        and (scaled or (not shift.any() and bool(np.all(sigma == 1.0)))),
         radius=radius,
     )
 
