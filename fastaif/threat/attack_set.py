@@ -2,17 +2,19 @@
 
 An attack of size ρ moves a sample x by some δ of the set ρB, B convex. A model sees x as
 u = (x − μ)/σ, and gradients are ∇_u f: what a unit attack along one of them gains is the
-set's support function, `gain`. Influences ask for that and its derivatives alone (section 4
-of the paper); attacks of finite size also go about in the set, in its `own` units.
+set's support function, `gain`. Nobody outside this folder knows what shape a set has.
 
-Nobody outside this folder knows what shape a set has.
+Influences ask for `directions`, row by row, and for the data's mean norm; linear predictors,
+whose gradients are all the same, for the gain and its derivatives (section 4 of the paper).
+Attacks of finite size and robust fits go about in the set, in its `own` units. A set says what
+it knows by what it overrides: the rest is refused.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,26 +63,74 @@ class DualNorm(NamedTuple):
 class AttackSet(ABC):
     """The attacks of one sample, of unit size; `radius` is s where it is given, else None.
 
-    Gradients and slopes are with respect to the model's inputs u, in the last axis (..., m).
+    Gradients are with respect to the model's inputs u, in the last axis (..., m). `str` of a set
+    names it in messages.
     """
 
     radius: float | None
 
+    # --- every set knows --------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def free(self) -> Array:
+        """The attackable features, in order."""
+
+    @abstractmethod
+    def norms(self, rows: Array) -> Array:
+        """How large raw inputs (k, m) are in the attack's units, (k,); their mean is s."""
+
+    @abstractmethod
+    def compiled_norm(self) -> c.NormOf:
+        """`norms` as compiled operations take it."""
+
+    @abstractmethod
+    def with_radius(self, radius: float) -> AttackSet:
+        """The same set with s given."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What makes a set the same, by the names that users know it by: p and radius, …"""
+
+    def fingerprint(self) -> str:
+        """A text that equals that of the same set in another process."""
+        return repr([_by_value(part) for part in self.describe().values()])
+
     # --- first order ----------------------------------------------------------------------
 
-    @abstractmethod
+    def directions(self, gradients: Array, rows: Array | None = None) -> tuple[Array, Array, Array]:
+        """Unit attacks on u (n, m), gains (n,) and ties (n,), for a gradient a row.
+
+        The attacks take the gradients' place. `rows` are the raw inputs (n, m) that the
+        gradients are at, for sets that are not the same everywhere.
+        """
+        n = len(gradients)
+        gains, ties = np.empty(n), np.empty(n)
+        attack, operation = self.compiled(), get("attack_directions")
+        for start in range(0, n, _ROWS):
+            block = slice(start, start + _ROWS)
+            g = columns_of(gradients[block])
+            out = np.empty(g.shape)
+            operation(g, attack, out, gains[block], ties[block])
+            gradients[block] = out.T
+        return gradients, gains, ties
+
+    def compiled(self) -> c.Attack:
+        """The gain as compiled operations take it."""
+        self._refuse("a pass over many rows")
+
     def gain(self, beta: Array) -> float:
         """How far a unit attack can move a prediction of the gradient β (m,)."""
+        self._refuse("a linear predictor")
 
-    @abstractmethod
     def gains(self, gradients: Array) -> Array:
         """`gain` of every gradient, (...) for (..., m)."""
+        self._refuse("a linear predictor")
 
-    @abstractmethod
     def gain_gradient(self, beta: Array) -> Array:
         """∇_β gain (..., m): the unit attack on u; one subgradient where it has a kink."""
+        self._refuse("a linear predictor")
 
-    @abstractmethod
     def gain_hessian(self, beta: Array) -> Array:
         """∇²_β gain (m, m), of its smooth part where β sits on a kink.
 
@@ -89,48 +139,32 @@ class AttackSet(ABC):
         ValueError
             β is zero.
         """
+        self._refuse("a linear predictor")
 
-    @abstractmethod
     def direction(self, beta: Array) -> Array:
         """The unit attack on raw inputs (..., m) that raises the prediction most."""
+        self._refuse("a linear predictor")
 
-    @abstractmethod
     def kinks(self, beta: Array) -> Array:
         """Which entries of β sit on a kink of the gain, booleans (..., m)."""
+        self._refuse("a linear predictor")
 
     def ties(self, beta: Array) -> int:
         """How many entries of β sit on a kink of the gain."""
         return int(np.count_nonzero(self.kinks(beta)))
 
-    def directions(self, gradients: Array) -> tuple[Array, Array, Array]:
-        """Unit attacks on u (n, m), gains (n,) and ties (n,), for a gradient a row.
-
-        The attacks take the gradients' place.
-        """
-        n = len(gradients)
-        gains, ties = np.empty(n), np.empty(n)
-        attack, operation = self.compiled(), get("attack_directions")
-        for start in range(0, n, _ROWS):
-            rows = slice(start, start + _ROWS)
-            g = columns_of(gradients[rows])
-            out = np.empty(g.shape)
-            operation(g, attack, out, gains[rows], ties[rows])
-            gradients[rows] = out.T
-        return gradients, gains, ties
-
     # --- where directions change ----------------------------------------------------------
 
     @property
-    @abstractmethod
     def has_turns(self) -> bool:
         """Whether directions of attack jump where gradients move."""
+        self._refuse("the reach of the expansion")
 
     @property
-    @abstractmethod
     def turning(self) -> str:
         """What an entry of a gradient does where the direction jumps, for messages."""
+        self._refuse("the reach of the expansion")
 
-    @abstractmethod
     def first_turn(self, gradients: Array, speeds: Array) -> Turn:
         """The first ε > 0 at which the direction for a row of gradients + ε speeds jumps.
 
@@ -138,85 +172,60 @@ class AttackSet(ABC):
         ----------
         gradients, speeds : arrays (k, m)
         """
+        self._refuse("the reach of the expansion")
 
-    @abstractmethod
     def has_turned(self, before: Array, after: Array) -> bool:
         """Whether the direction of some row, (k, m), has jumped from the one to the other."""
+        self._refuse("the reach of the expansion")
 
     # --- attacks of finite size -----------------------------------------------------------
 
     @property
-    @abstractmethod
-    def free(self) -> Array:
-        """The attackable features, in order."""
-
-    @property
-    @abstractmethod
     def own(self) -> OwnUnits:
         """The units in which attacks of finite size go about in the set."""
+        self._refuse("an attack of finite size")
 
     @property
     def is_ellipsoid(self) -> bool:
         """Whether the maximum of a quadratic over the set is a trust-region problem."""
         return False
 
-    @abstractmethod
     def contains(self, delta: Array, size: float) -> Array:
         """Which of the attacks δ (..., m) on raw inputs are in the set of a size."""
+        self._refuse("an attack of finite size")
 
-    @abstractmethod
     def project(self, delta: Array, size: float) -> Array:
         """The attacks (..., m) of the set of a size nearest to δ in the set's own units."""
+        self._refuse("an attack of finite size")
 
-    @abstractmethod
     def operator_norm(self, matrix: Array) -> float:
         """A bound on the gain of M t over unit attacks t on u, for a symmetric M (m, m)."""
+        self._refuse("the reach of the expansion")
 
-    @abstractmethod
     def curvature_bound(self, spectral: float) -> float:
         """The same bound of every symmetric M whose spectral norm is at most `spectral`."""
+        self._refuse("the reach of the expansion")
 
     @property
-    @abstractmethod
     def longest(self) -> float:
         """The Euclidean length that no unit attack on u exceeds."""
+        self._refuse("the reach of the expansion")
 
     @property
-    @abstractmethod
     def widest(self) -> float:
         """How far a unit attack can move one raw input."""
+        self._refuse("an attack of finite size")
 
-    # --- the data's mean norm -------------------------------------------------------------
-
-    @abstractmethod
-    def norms(self, rows: Array) -> Array:
-        """How large raw inputs (k, m) are in the attack's units, (k,); their mean is s."""
-
-    @abstractmethod
-    def with_radius(self, radius: float) -> AttackSet:
-        """The same set with s given."""
-
-    # --- elsewhere ------------------------------------------------------------------------
-
-    @abstractmethod
-    def compiled(self) -> c.Attack:
-        """The gain as compiled operations take it."""
-
-    @abstractmethod
-    def compiled_norm(self) -> c.NormOf:
-        """The norm of inputs as compiled operations take it."""
-
-    @abstractmethod
     def dual_norm(self, units: Array | None = None) -> DualNorm:
         """The gain as the convex solvers take it, for β in given units (m,)."""
+        self._refuse("a robust fit")
 
-    @abstractmethod
-    def describe(self) -> dict[str, Any]:
-        """What makes a set the same, by the names that users know it by."""
-
-    def fingerprint(self) -> str:
-        """A text that equals that of the same set in another process."""
-        return repr([_by_value(part) for part in self.describe().values()])
+    def _refuse(self, what: str) -> NoReturn:
+        """Refuse what the set does not know."""
+        raise ValueError(
+            f"{what} is not known for attacks with {self}: describe the attack by p, feature_scale "
+            "and attackable alone"
+        )
 
 
 def _by_value(part: Any) -> Any:

@@ -234,9 +234,7 @@ class Ball(AttackSet):
         """The norm of inputs as compiled operations take it."""
         if self.measures_inputs:
             return c.NormOf(float(self.p), c.EMPTY, c.EMPTY)
-        return c.NormOf(
-            float(self.p), read_only(self.norm_shift), read_only(self.inverse_scale)
-        )
+        return c.NormOf(float(self.p), read_only(self.norm_shift), read_only(self.inverse_scale))
 
     def dual_norm(self, units: Array | None = None) -> DualNorm:
         """D, p and q, for β in given units."""
@@ -276,8 +274,7 @@ def make_ball(
         scale=scale,
         basis_scale=sigma,
         norm_shift=shift if scaled else np.zeros(n_features),
-        measures_inputs=plain
-        and (scaled or (not shift.any() and bool(np.all(sigma == 1.0)))),
+        measures_inputs=plain and (scaled or (not shift.any() and bool(np.all(sigma == 1.0)))),
         radius=radius,
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastaif._compute import get
-from fastaif.threat.attack_set import ATTACK_SETS
+from fastaif.threat.attack_set import ATTACK_SETS, AttackSet
 from fastaif.threat.ball import Ball
 
 EXAMPLES = [
@@ -12,13 +12,27 @@ EXAMPLES = [
     for kind, examples in ATTACK_SETS.items()
     for number, attack_set in enumerate(examples())
 ]
+
+
+def sets_with(*names):
+    """Runs a test over every example of the sets that know of all this."""
+    known = [
+        example
+        for example in EXAMPLES
+        if all(
+            getattr(type(example.values[0]), name) is not getattr(AttackSet, name) for name in names
+        )
+    ]
+    return pytest.mark.parametrize("attacks", known)
+
+
 every = pytest.mark.parametrize("attacks", EXAMPLES)
 SIZE = 0.3
 
 
 def inputs(attacks):
-    """The number of features, and unit steps on raw inputs as steps on the model's."""
-    return attacks.compiled().weights.size
+    """The number of features: those of all examples."""
+    return 5
 
 
 def gradients(attacks, n=40, seed=1):
@@ -43,6 +57,27 @@ def test_balls_are_registered():
 
 
 @every
+def test_directions_gain_what_they_say(attacks):
+    """And no other row's direction gains more where the set is the same for all rows."""
+    rows = gradients(attacks, 300)
+    moves, gains, ties = attacks.directions(rows.copy(), np.zeros(rows.shape))
+    np.testing.assert_allclose(np.einsum("ij,ij->i", moves, rows), gains, rtol=1e-13)
+    assert np.max(moves @ rows.T - gains) <= 1e-13 * gains.max()
+    assert not ties.any()
+    fixed = np.setdiff1d(np.arange(inputs(attacks)), attacks.free)
+    assert np.all(moves[:, fixed] == 0.0)
+
+
+@every
+def test_directions_do_not_depend_on_lengths(attacks):
+    rows, at = gradients(attacks, 20), np.zeros((20, inputs(attacks)))
+    moves, gains, _ = attacks.directions(rows.copy(), at)
+    others, more, _ = attacks.directions(3.0 * rows, at)
+    np.testing.assert_allclose(others, moves, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(more, 3.0 * gains, rtol=1e-13)
+
+
+@sets_with("gain", "direction", "own")
 def test_the_gain_is_what_the_direction_gains(attacks):
     free = attacks.free
     for beta in gradients(attacks):
@@ -53,14 +88,14 @@ def test_the_gain_is_what_the_direction_gains(attacks):
         )
 
 
-@every
+@sets_with("gain", "own")
 def test_no_attack_gains_more_than_the_gain(attacks):
     delta = inside(attacks)[:, attacks.free] / raw_over_inner(attacks)
     for beta in gradients(attacks):
         assert np.max(delta @ beta[attacks.free]) <= SIZE * attacks.gain(beta) * (1 + 1e-13)
 
 
-@every
+@sets_with("direction", "contains")
 def test_the_direction_is_in_the_set_and_uses_all_of_it(attacks):
     for beta in gradients(attacks):
         step = attacks.direction(beta)
@@ -68,7 +103,7 @@ def test_the_direction_is_in_the_set_and_uses_all_of_it(attacks):
         assert not attacks.contains((1 + 1e-13) * step, 1.0)
 
 
-@every
+@sets_with("gains")
 def test_gains_scale_and_are_convex(attacks):
     rows, others = gradients(attacks), gradients(attacks, seed=5)
     gain = attacks.gains
@@ -77,7 +112,7 @@ def test_gains_scale_and_are_convex(attacks):
     assert np.all(gain(np.zeros((2, inputs(attacks)))) == 0.0)
 
 
-@every
+@sets_with("gain_hessian")
 def test_derivatives_agree_with_differences(attacks):
     m, h = inputs(attacks), 1e-6
     for beta in gradients(attacks, 5):
@@ -91,7 +126,7 @@ def test_derivatives_agree_with_differences(attacks):
         np.testing.assert_allclose(attacks.gain_hessian(beta), bend, atol=1e-7)
 
 
-@every
+@sets_with("gain_hessian")
 def test_the_hessian_is_zero_along_the_gradient(attacks):
     for beta in gradients(attacks, 5):
         hessian = attacks.gain_hessian(beta)
@@ -99,7 +134,7 @@ def test_the_hessian_is_zero_along_the_gradient(attacks):
         np.testing.assert_allclose(hessian @ beta, 0.0, atol=1e-13 * np.abs(hessian).max())
 
 
-@every
+@sets_with("gains", "gain_gradient")
 def test_rows_agree_with_single_gradients(attacks):
     rows = gradients(attacks, 300)
     np.testing.assert_allclose(
@@ -113,7 +148,7 @@ def test_rows_agree_with_single_gradients(attacks):
     assert not ties.any()
 
 
-@every
+@sets_with("kinks", "own")
 def test_kinks_are_counted_as_ties(attacks):
     """Zeros, and entries as large as one another in the attack's own units."""
     m, own = inputs(attacks), attacks.own
@@ -131,7 +166,7 @@ def test_kinks_are_counted_as_ties(attacks):
         assert not kinks.any()
 
 
-@every
+@sets_with("project", "own")
 def test_projections_are_the_nearest_points_and_stay(attacks):
     own, rng = attacks.own, np.random.default_rng(4)
     others = inside(attacks)
@@ -149,14 +184,14 @@ def test_projections_are_the_nearest_points_and_stay(attacks):
         assert np.max(to_others @ gap) <= 1e-12 * max(np.linalg.norm(gap), 1.0)
 
 
-@every
+@sets_with("project", "own")
 def test_points_of_the_set_are_their_own_projections(attacks):
     within = 0.9 * inside(attacks, 20)
     assert attacks.contains(within, SIZE).all()
     np.testing.assert_allclose(attacks.project(within, SIZE), within, rtol=1e-13, atol=1e-300)
 
 
-@every
+@sets_with("project", "direction")
 def test_what_cannot_be_attacked_stays(attacks):
     fixed = np.setdiff1d(np.arange(inputs(attacks)), attacks.free)
     moved = np.ones((1, inputs(attacks)))
@@ -166,7 +201,7 @@ def test_what_cannot_be_attacked_stays(attacks):
         assert not attacks.contains(1e-9 * np.eye(inputs(attacks))[k], SIZE)
 
 
-@every
+@sets_with("project", "own")
 def test_ascents_project_their_steps(attacks):
     own, rng = attacks.own, np.random.default_rng(6)
     t, out = np.empty((20, own.n_free)), np.empty((20, own.n_free))
@@ -180,7 +215,7 @@ def test_ascents_project_their_steps(attacks):
     np.testing.assert_allclose(found, attacks.project(wanted, SIZE), rtol=1e-11, atol=1e-13)
 
 
-@every
+@sets_with("own", "gains")
 def test_own_units_move_both_kinds_of_inputs_alike(attacks):
     own, m = attacks.own, inputs(attacks)
     t = np.random.default_rng(7).normal(size=(4, own.n_free))
@@ -199,7 +234,7 @@ def test_own_units_move_both_kinds_of_inputs_alike(attacks):
     np.testing.assert_allclose(own.axes(t.T, m).T, inner)
 
 
-@every
+@sets_with("first_turn", "gain_gradient")
 def test_the_first_turn_is_where_the_direction_jumps(attacks):
     rows, speeds = gradients(attacks, 6), gradients(attacks, 6, seed=9)
     turn = attacks.first_turn(rows, speeds)
@@ -215,14 +250,14 @@ def test_the_first_turn_is_where_the_direction_jumps(attacks):
     assert change[:, turn.feature].max() > 1e-3
 
 
-@every
+@sets_with("first_turn")
 def test_no_turn_where_nothing_moves(attacks):
     rows = gradients(attacks, 3)
     assert np.isinf(attacks.first_turn(rows, np.zeros(rows.shape)).eps)
     assert np.isinf(attacks.first_turn(rows[:0], rows[:0]).eps)
 
 
-@every
+@sets_with("operator_norm", "own")
 def test_bounds_on_the_change_of_gains(attacks):
     """‖D M δ‖ over unit attacks δ, by search, is within the bounds."""
     m, own = inputs(attacks), attacks.own
@@ -242,7 +277,7 @@ def test_bounds_on_the_change_of_gains(attacks):
     assert np.abs(raw).max() <= attacks.widest * (1 + 1e-12)
 
 
-@every
+@sets_with("compiled", "gains")
 def test_what_compiled_operations_take_is_the_same_gain(attacks):
     rows = gradients(attacks)
     out, gains, ties = np.empty((inputs(attacks), 40)), np.empty(40), np.empty(40)
@@ -254,7 +289,7 @@ def test_what_compiled_operations_take_is_the_same_gain(attacks):
     np.testing.assert_allclose(wanted, attacks.gains(rows), rtol=1e-13)
 
 
-@every
+@sets_with("direction")
 def test_norms_are_those_that_operations_sum(attacks):
     rows, norm = gradients(attacks), attacks.compiled_norm()
     if norm.shift.size:
@@ -282,3 +317,43 @@ def test_a_gain_has_no_hessian_at_zero():
                 continue
             with pytest.raises(ValueError, match="no gradient at zero"):
                 attacks.gain_hessian(np.zeros(inputs(attacks)))
+
+
+class FirstOrder(AttackSet):
+    """A set that says no more than it has to."""
+
+    radius = None
+    free = np.arange(3)
+
+    def __str__(self):
+        return "p=2 within bounds"
+
+    def norms(self, rows):
+        return np.linalg.norm(rows, axis=1)
+
+    def compiled_norm(self):
+        return None
+
+    def with_radius(self, radius):
+        return self
+
+    def describe(self):
+        return {"p": 2.0, "radius": None}
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (lambda attacks: attacks.gain(np.ones(3)), "a linear predictor"),
+        (lambda attacks: attacks.ties(np.ones(3)), "a linear predictor"),
+        (lambda attacks: attacks.directions(np.ones((2, 3))), "a pass over many rows"),
+        (lambda attacks: attacks.own, "an attack of finite size"),
+        (lambda attacks: attacks.project(np.ones(3), 1.0), "an attack of finite size"),
+        (lambda attacks: attacks.has_turns, "the reach of the expansion"),
+        (lambda attacks: attacks.dual_norm(), "a robust fit"),
+    ],
+)
+def test_what_a_set_does_not_say_is_refused(ask, what):
+    with pytest.raises(ValueError, match=f"^{what} is not known for attacks with p=2 within"):
+        ask(FirstOrder())
+    assert not FirstOrder().is_ellipsoid
