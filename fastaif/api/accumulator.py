@@ -27,6 +27,7 @@ from ..influence.verification import Verification
 from ..models.differentiable import DifferentiableModel
 from ..models.smoothing import RandomizedSmoothing
 from ..solvers.limits import cholesky_fits
+from ..threat.threat import Threat
 from ..utils import validation
 from .prepare import assemble, at_weights, refuse_zero_radius
 
@@ -93,15 +94,28 @@ class InfluenceAccumulator:
         damping: float | str = 0.0,
         n_threads: int | None = None,
     ) -> None:
-        validation.option(formula, "formula", ["exact", "paper"])
+        threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
+        self._begin(threat, estimator, damping, n_threads)
+
+    @classmethod
+    def against(
+        cls, threat: Threat, estimator: Any, damping: float | str, n_threads: int | None
+    ) -> InfluenceAccumulator:
+        """An accumulator for an attacker."""
+        self = cls.__new__(cls)
+        self._begin(threat, estimator, damping, n_threads)
+        return self
+
+    def _begin(
+        self, threat: Threat, estimator: Any, damping: float | str, n_threads: int | None
+    ) -> None:
         if damping != "auto":
             damping = validation.number(damping, "damping", low=0.0)
         self._estimator = copy.deepcopy(estimator)
         model = _describe(self._estimator)
         problem = assemble(
-            model, _no_rows(model), p=p, order=order, radius=radius, feature_scale=feature_scale,
-            attackable=attackable, attack_space=attack_space, formula=formula, damping=damping,
-            solver="cholesky", n_threads=n_threads,
+            model, _no_rows(model), threat, damping=damping, solver="cholesky",
+            n_threads=n_threads,
         )  # fmt: skip
         assert isinstance(problem, SumProblem)
         _refuse_size(problem)

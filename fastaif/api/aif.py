@@ -13,6 +13,7 @@ from ..families.autodiff.problem import AutodiffProblem
 from ..families.problem import InfluenceProblem
 from ..influence.compute import conclude
 from ..influence.result import InfluenceResult
+from ..threat.threat import Threat
 from ..utils import validation
 from .accumulator import InfluenceAccumulator
 from .prepare import prepare
@@ -134,23 +135,37 @@ def aif(
     >>> result.influence.shape
     (11,)
     """
-    validation.option(formula, "formula", ["exact", "paper"])
+    threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
+    return influence_of(
+        estimator, X, y, threat, sample_weight, damping, solver, hessian, refine, random_state,
+        n_threads,
+    )  # fmt: skip
+
+
+def influence_of(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    threat: Threat,
+    sample_weight: Any = None,
+    damping: float | str = 0.0,
+    solver: str = "auto",
+    hessian: str = "exact",
+    refine: bool = False,
+    random_state: Any = None,
+    n_threads: int | None = None,
+) -> InfluenceResult:
+    """`aif` for an attacker."""
     validation.option(solver, "solver", ["auto", "cholesky", "cg", "lissa"])
     validation.option(hessian, "hessian", ["exact", "gauss_newton"])
     if damping != "auto":
         damping = validation.number(damping, "damping", low=0.0)
     if y is None and is_one_shot(X):
         _refuse_more_passes(solver, refine, hessian, sample_weight)
-        return _of_iterator(
-            estimator, X, p=p, order=order, radius=radius, feature_scale=feature_scale,
-            attackable=attackable, attack_space=attack_space, formula=formula, damping=damping,
-            n_threads=n_threads,
-        )  # fmt: skip
+        return _of_iterator(estimator, X, threat, damping, n_threads)
     problem = prepare(
-        estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
-        attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
-        formula=formula, damping=damping, solver=solver, random_state=random_state,
-        n_threads=n_threads, hessian=hessian,
+        estimator, X, y, threat, sample_weight=sample_weight, damping=damping, solver=solver,
+        random_state=random_state, n_threads=n_threads, hessian=hessian,
     )  # fmt: skip
     _refuse_gauss_newton(problem, hessian)
     if refine:
@@ -158,9 +173,11 @@ def aif(
     return conclude(problem, InfluenceResult)
 
 
-def _of_iterator(estimator: Any, blocks: Any, **options: Any) -> InfluenceResult:
+def _of_iterator(
+    estimator: Any, blocks: Any, threat: Threat, damping: float | str, n_threads: int | None
+) -> InfluenceResult:
     """The influence on blocks that come once: one pass is all that it takes."""
-    total = InfluenceAccumulator(estimator, **options)
+    total = InfluenceAccumulator.against(threat, estimator, damping, n_threads)
     for number, part in enumerate(ahead(blocks)):
         block = as_block(part, number)
         if np.ndim(block.X) == 2 and np.shape(block.X)[0] == 0:

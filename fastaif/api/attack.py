@@ -35,6 +35,7 @@ from ..families.shared_ascent import (
     loss_gram,
 )
 from ..threat.ascent_settings import PgdSettings
+from ..threat.threat import Threat
 from ..utils import validation
 from .prepare import prepare
 
@@ -95,10 +96,10 @@ def attack(
     X_adv : array (n, m)
         In the type of X (float64 for integers); a pandas frame if X is one.
     """
+    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
     problem, eps, settings = _prepare_attack(
-        estimator, X, y, eps, method, n_steps, step, n_restarts, random_state, p=p, order=order,
-        radius=radius, feature_scale=feature_scale, attackable=attackable,
-        attack_space=attack_space, sample_weight=sample_weight,
+        estimator, X, y, threat, sample_weight, eps, method, n_steps, step, n_restarts,
+        random_state,
     )  # fmt: skip
     if isinstance(problem.source.x, LazyRows):
         raise TypeError(
@@ -137,10 +138,10 @@ def adversarial_loss(
     float
         In units of the loss (the squared error has no factor ½).
     """
+    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
     problem, eps, settings = _prepare_attack(
-        estimator, X, y, eps, method, n_steps, step, n_restarts, random_state, p=p, order=order,
-        radius=radius, feature_scale=feature_scale, attackable=attackable,
-        attack_space=attack_space, sample_weight=sample_weight,
+        estimator, X, y, threat, sample_weight, eps, method, n_steps, step, n_restarts,
+        random_state,
     )  # fmt: skip
     with locating(problem.source):
         shared = problem.sharing.is_shared and isinstance(problem, LinearProblem)
@@ -203,8 +204,8 @@ def _loss(problem: InfluenceProblem, eps: float, settings: PgdSettings | None) -
 
 
 def _prepare_attack(
-    estimator: Any, X: Any, y: Any, eps: Any, method: Any, n_steps: Any, step: Any,
-    n_restarts: Any, random_state: Any, **ball: Any,
+    estimator: Any, X: Any, y: Any, threat: Threat, sample_weight: Any, eps: Any, method: Any,
+    n_steps: Any, step: Any, n_restarts: Any, random_state: Any,
 ) -> tuple[InfluenceProblem, float, PgdSettings | None]:  # fmt: skip
     """Checked arguments; settings are None where the closed form is used."""
     eps = validation.number(eps, "eps", low=0.0)
@@ -215,7 +216,7 @@ def _prepare_attack(
         validation.count(n_restarts, "n_restarts"),
         validation.seed(random_state),
     )
-    problem = prepare(estimator, X, y, only_radius=True, **ball)
+    problem = prepare(estimator, X, y, threat, sample_weight=sample_weight, only_radius=True)
     refuse_unknown_maximum(problem, method)
     if isinstance(problem, GramProblem) and not problem.model.moving:
         problem = by_rows(problem)

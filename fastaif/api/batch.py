@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ..losses import Loss
 from ..models.labels import as_float, as_nonnegative, check_two_classes, sign_encoder
 from ..models.linear import HuberRegression, LinearRegression, LogisticRegression, PoissonRegression
 from ..threat.attack_set import AttackSet
-from ..threat.ball import make_ball
+from ..threat.threat import Threat
 from ..utils import validation
 from ..utils.arrays import read_only
 from .batch_rows import BatchRows, batch_rows
@@ -149,7 +150,8 @@ def fit_batch(
     """
     data, model = _prepared(estimator, X, y, sample_weight)
     m = data.rows.x.shape[1]
-    params, _, _, status = _run(data, model, _attack(_ball(m)), n_threads)
+    attacks = Threat(radius=1.0, attack_space="raw").attack_set(Linear(), _names(m))
+    params, _, _, status = _run(data, model, _attack(attacks), n_threads)
     return BatchFit(params, status[:, 1], _reasons(data, model, status))
 
 
@@ -211,19 +213,14 @@ def aif_batch(
     data, model = _prepared(estimator, X, y, sample_weight)
     damping = validation.number(damping, "damping", low=0.0)
     m = data.rows.x.shape[1]
-    names = [f"x{j}" for j in range(m)]
-    ball = _ball(
-        m, validation.number(p, "p", low=1.0, infinite=True), validation.radius(radius),
-        validation.feature_scale(feature_scale, m), validation.attackable(attackable, names),
-    )  # fmt: skip
-    if ball.free.size == 0:
-        raise ValueError("attackable and feature_scale leave no feature that can be attacked")
+    threat = Threat(p, math.inf, radius, feature_scale, attackable, "raw")
+    attacks = threat.attack_set(Linear(), _names(m))
     model = model._replace(damping=damping, wants_influence=True)
-    params, influence, numbers, status = _run(data, model, _attack(ball), n_threads)
+    params, influence, numbers, status = _run(data, model, _attack(attacks), n_threads)
     coefficient, derivative, radii = numbers.T
     return BatchInfluence(
         params, status[:, 1], _reasons(data, model, status), influence, coefficient, derivative,
-        radii, ball.describe()["p"],
+        radii, threat.p,
     )  # fmt: skip
 
 
@@ -245,24 +242,18 @@ def _prepared(
     return data, c.BatchModel(loss.code, float(loss.delta), alpha, 0.0, intercept, False)
 
 
+def _names(m: int) -> tuple[str, ...]:
+    return tuple(f"x{j}" for j in range(m))
+
+
 def _signs(y: Array) -> Array:
     return sign_encoder(check_two_classes(y))(y)
 
 
-def _ball(
-    m: int, p: float = 2.0, radius: float | None = 1.0, feature_scale: Array | None = None,
-    attackable: Array | None = None,
-) -> AttackSet:  # fmt: skip
-    return make_ball(
-        Linear(), m, p=p, radius=radius, feature_scale=feature_scale, attackable=attackable,
-        attack_space="raw",
-    )  # fmt: skip
-
-
-def _attack(ball: AttackSet) -> c.BatchAttack:
-    attack, norm = ball.compiled(), ball.compiled_norm()
+def _attack(attacks: AttackSet) -> c.BatchAttack:
+    attack, norm = attacks.compiled(), attacks.compiled_norm()
     inverse = norm.inverse_scale if norm.inverse_scale.size else np.ones(attack.weights.size)
-    radius = 0.0 if ball.radius is None else float(ball.radius)
+    radius = 0.0 if attacks.radius is None else float(attacks.radius)
     return c.BatchAttack(attack.p, radius, attack.weights, read_only(inverse))
 
 

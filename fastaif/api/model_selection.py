@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from ..data.checked_rows import evaluation_rows, locating
 from ..influence.result import InfluenceResult
 from ..models.meta import Delegating, weights_for
+from ..threat.threat import Threat
 from ..utils import validation
 from ..utils.warnings import RangeWarning
-from .aif import aif
+from .aif import influence_of
 
 
 class WithInfluence(Delegating):
@@ -88,11 +89,11 @@ class WithInfluence(Delegating):
         """
         fitted = clone(self.estimator)
         fitted.fit(X, y, **weights_for(fitted, sample_weight))
-        self.result_ = aif(
-            fitted, X, y, p=self.p, radius=self.radius, feature_scale=self.feature_scale,
+        threat = Threat(
+            self.p, radius=self.radius, feature_scale=self.feature_scale,
             attackable=self.attackable, attack_space=self.attack_space,
-            sample_weight=sample_weight, damping=self.damping,
         )  # fmt: skip
+        self.result_ = influence_of(fitted, X, y, threat, sample_weight, self.damping)
         self.influence_ = self.result_.influence
         self.estimator_ = fitted
         return self

@@ -33,8 +33,7 @@ from ..models.smoothing import RandomizedSmoothing, rebuild_around
 from ..passes.executor import Executor
 from ..solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from ..threat.attack_set import AttackSet
-from ..threat.ball import make_ball
-from ..threat.budget import Sharing
+from ..threat.threat import Threat
 from ..utils import validation
 
 Array = NDArray[Any]
@@ -45,15 +44,9 @@ def prepare(
     estimator: Any,
     X: Any,
     y: Any,
+    threat: Threat,
     *,
-    p: Any,
-    order: Any,
-    radius: Any,
-    feature_scale: Any,
-    attackable: Any,
-    attack_space: Any,
     sample_weight: Any,
-    formula: str = "exact",
     damping: float | str = 0.0,
     solver: str = "auto",
     random_state: Any = None,
@@ -70,10 +63,8 @@ def prepare(
     model, smoothing = _describe(estimator, array.shape[1], columns)
     source, factor = evened(rows_of(model, array, given.y, given.sample_weight))
     problem = assemble(
-        at_weights(model, factor), source, p=p, order=order, radius=radius,
-        feature_scale=feature_scale, attackable=attackable, attack_space=attack_space,
-        formula=formula, damping=damping, solver=solver, random_state=random_state,
-        n_threads=n_threads, hessian=hessian,
+        at_weights(model, factor), source, threat, damping=damping, solver=solver,
+        random_state=random_state, n_threads=n_threads, hessian=hessian,
     )  # fmt: skip
     with locating(source):
         if not only_radius and smoothing is None:
@@ -87,37 +78,19 @@ def prepare(
 def assemble(
     model: Model,
     source: RowSource,
+    threat: Threat,
     *,
-    p: Any,
-    order: Any,
-    radius: Any,
-    feature_scale: Any,
-    attackable: Any,
-    attack_space: Any,
-    formula: str = "exact",
     damping: float | str = 0.0,
     solver: str = "auto",
     random_state: Any = None,
     n_threads: Any = None,
     hessian: str = "exact",
 ) -> InfluenceProblem:
-    """The problem of a model, its rows and the arguments, which are checked here."""
-    p = validation.number(p, "p", low=1.0, infinite=True)
-    sharing = Sharing(validation.number(order, "order", low=1.0, infinite=True), formula)
-    validation.option(attack_space, "attack_space", ["scaled", "raw"])
-    s = validation.radius(radius)
+    """The problem of a model, its rows and an attacker."""
     executor = Executor(validation.threads(n_threads))
-    m = model.n_features
-    ball = make_ball(
-        model.basis, m, p=p, radius=s,
-        feature_scale=validation.feature_scale(feature_scale, m),
-        attackable=validation.attackable(attackable, model.feature_names),
-        attack_space=attack_space,
-    )  # fmt: skip
-    if ball.free.size == 0:
-        raise ValueError("attackable and feature_scale leave no feature that can be attacked")
+    ball = threat.attack_set(model.basis, model.feature_names)
     problem = _problem(model, source, ball, damping, executor)
-    problem = dataclasses.replace(problem, sharing=sharing)
+    problem = dataclasses.replace(problem, sharing=threat.budget)
     problem = _with_solver(problem, solver, random_state)
     if isinstance(problem, NetworkProblem):
         problem = dataclasses.replace(problem, gauss_newton=hessian == "gauss_newton")

@@ -10,6 +10,7 @@ from ..families.linear.problem import LinearProblem
 from ..families.problem import InfluenceProblem
 from ..influence.verification import RobustFit, make_robust_fit, warn_if_unsolved
 from ..threat.ascent_settings import PgdSettings
+from ..threat.threat import Threat
 from ..utils import validation
 from .prepare import prepare
 
@@ -83,10 +84,9 @@ def robust_fit(
     validation.option(method, "method", ["auto", "exact", "pgd"])
     tol = validation.number(tol, "tol", low=0.0, strict=True)
     limit = None if max_iter is None else validation.count(max_iter, "max_iter")
+    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
     problem = prepare(
-        estimator, X, y, p=p, order=order, radius=radius, feature_scale=feature_scale,
-        attackable=attackable, attack_space=attack_space, sample_weight=sample_weight,
-        n_threads=n_threads,
+        estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads
     )  # fmt: skip
     refuse_unknown_maximum(problem, method)
     if checkpoint is not None and not isinstance(problem, LinearProblem):

@@ -13,8 +13,9 @@ from ..data.rows import RowSource
 from ..families.adversary import solve_robust
 from ..families.problem import InfluenceProblem
 from ..influence.verification import warn_if_unsolved
+from ..threat.threat import Threat
 from ..utils import validation
-from .aif import aif
+from .aif import influence_of
 from .prepare import prepare
 
 Array = NDArray[Any]
@@ -70,14 +71,11 @@ def sensitivity(
     validation.option(method, "method", ["aif", "quadratic", "exact"])
     validation.option(expansion, "expansion", ["quadratic", "taylor"])
     radii = validation.radii(eps)
-    ball: dict[str, Any] = {
-        "p": p, "order": order, "radius": radius, "feature_scale": feature_scale,
-        "attackable": attackable, "attack_space": attack_space, "sample_weight": sample_weight,
-    }  # fmt: skip
+    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
     if method == "aif":
-        result = aif(estimator, X, y, **ball)
+        result = influence_of(estimator, X, y, threat, sample_weight)
         return result.sensitivity(eps, X_eval, y_eval, expansion=expansion)
-    problem = prepare(estimator, X, y, **ball)
+    problem = prepare(estimator, X, y, threat, sample_weight=sample_weight)
     source = None
     if X_eval is not None or y_eval is not None:
         source = evaluation_rows(problem.model, X_eval, y_eval, "X_eval")

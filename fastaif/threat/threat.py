@@ -1,0 +1,82 @@
+"""An attacker, as the arguments of public functions describe it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..utils import validation
+from .attack_set import AttackSet
+from .ball import make_ball
+from .budget import Sharing
+
+
+@dataclass(frozen=True, eq=False)
+class Threat:
+    """What an attacker may do, checked as far as that is possible without a model.
+
+    Parameters
+    ----------
+    p : float in [1, inf]
+        The attack's norm.
+    order : float in [1, inf]
+        u of a budget that the samples share; inf: each sample has its own.
+    radius : "mean_norm" or float
+        s, in units of the norm; "mean_norm" is E‖x/c‖_p.
+    feature_scale : array (m,), optional
+        Multiplies c.
+    attackable : boolean array (m,) or list of feature names, optional
+    attack_space : {"scaled", "raw"}
+        Whether c is in a scaler's standard deviations or in raw units.
+    formula : {"exact", "paper"}
+        How a shared budget is divided.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that is wrong whatever the model; what depends on the model's features
+        is found by `attack_set`.
+    """
+
+    p: Any = 2
+    order: Any = math.inf
+    radius: Any = "mean_norm"
+    feature_scale: Any = None
+    attackable: Any = None
+    attack_space: Any = "scaled"
+    formula: Any = "exact"
+
+    def __post_init__(self) -> None:
+        checked = {
+            "p": validation.number(self.p, "p", low=1.0, infinite=True),
+            "order": validation.number(self.order, "order", low=1.0, infinite=True),
+            "radius": validation.radius(self.radius),
+        }
+        validation.option(self.attack_space, "attack_space", ["scaled", "raw"])
+        validation.option(self.formula, "formula", ["exact", "paper"])
+        self.__dict__.update(checked)
+
+    @property
+    def budget(self) -> Sharing:
+        """How the budget is divided between samples."""
+        return Sharing(self.order, self.formula)
+
+    def attack_set(self, basis: Any, names: tuple[str, ...]) -> AttackSet:
+        """The attacks of a sample on a model of this basis and these features.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The features' scales or names are not those of the model, or none can be attacked.
+        """
+        m = len(names)
+        found = make_ball(
+            basis, m, p=self.p, radius=self.radius,
+            feature_scale=validation.feature_scale(self.feature_scale, m),
+            attackable=validation.attackable(self.attackable, names),
+            attack_space=self.attack_space,
+        )  # fmt: skip
+        if found.free.size == 0:
+            raise ValueError("attackable and feature_scale leave no feature that can be attacked")
+        return found

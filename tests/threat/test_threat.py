@@ -1,0 +1,78 @@
+"""An attacker's arguments: checked once, before and then with the model's features."""
+
+import numpy as np
+import pytest
+
+from fastaif.bases.builtin import Linear
+from fastaif.threat.threat import Threat
+
+NAMES = ("age", "bmi", "pressure")
+SCALED = Linear(np.array([1.0, 2.0, 3.0]), np.array([0.5, 2.0, 4.0]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"p": 0.5}, ValueError, "p must be a number of at least 1, but is 0.5"),
+        ({"p": "inf"}, TypeError, "infinity is np.inf"),
+        ({"p": np.nan}, ValueError, "p must be"),
+        ({"order": 0.9}, ValueError, "order must be a number of at least 1"),
+        ({"radius": 0.0}, ValueError, "radius must be a number above 0"),
+        ({"radius": "mean"}, ValueError, "radius must be 'mean_norm' or a number"),
+        ({"attack_space": "other"}, ValueError, "attack_space must be one of 'scaled', 'raw'"),
+        ({"formula": "other"}, ValueError, "formula must be one of 'exact', 'paper'"),
+    ],
+)
+def test_what_is_wrong_whatever_the_model(arguments, error, message):
+    with pytest.raises(error, match=message):
+        Threat(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"feature_scale": [1.0]}, ValueError, r"feature_scale must have shape \(3,\)"),
+        ({"feature_scale": [1.0, -1.0, 1.0]}, ValueError, "finite and non-negative"),
+        ({"attackable": ["weight"]}, ValueError, "unknown features: weight"),
+        ({"attackable": [0, 1]}, TypeError, "boolean mask"),
+        (
+            {"attackable": ["age"], "feature_scale": [0.0, 1.0, 1.0]}, ValueError,
+            "leave no feature that can be attacked",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_for_these_features(arguments, error, message):
+    threat = Threat(**arguments)
+    with pytest.raises(error, match=message):
+        threat.attack_set(SCALED, NAMES)
+
+
+def test_arguments_are_kept_as_checked():
+    threat = Threat(p=2, order=np.float32(1), radius="mean_norm")
+    assert (threat.p, threat.order, threat.radius) == (2.0, 1.0, None)
+    assert type(threat.p) is float
+    assert Threat(radius=3).radius == 3.0
+    assert threat.budget.is_shared
+    assert not Threat().budget.is_shared
+    assert Threat(order=2, formula="paper").budget.exponent == np.inf
+
+
+@pytest.mark.parametrize("space", ["scaled", "raw"])
+def test_the_attack_set_is_in_the_space_asked_for(space):
+    unit = np.array([0.5, 2.0, 4.0]) if space == "scaled" else np.ones(3)
+    threat = Threat(p=np.inf, attack_space=space, feature_scale=[1.0, 2.0, 3.0], attackable=["bmi"])
+    attacks = threat.attack_set(SCALED, NAMES)
+    wanted = np.array([0.0, 2.0 * unit[1], 0.0])
+    np.testing.assert_allclose(attacks.direction(np.ones(3)), wanted)
+    center = np.array([1.0, 2.0, 3.0]) if space == "scaled" else np.zeros(3)
+    np.testing.assert_allclose(attacks.norms((center + wanted)[None]), 1.0)
+
+
+@pytest.mark.parametrize("space", ["scaled", "raw"])
+def test_the_mean_norm_is_that_of_the_inputs_where_it_can_be(space):
+    plain = Threat(attack_space=space)
+    assert plain.attack_set(Linear(), NAMES).compiled_norm().shift.size == 0
+    behind_a_scaler = plain.attack_set(SCALED, NAMES).compiled_norm()
+    assert (behind_a_scaler.shift.size == 0) == (space == "scaled")
+    part = Threat(attack_space=space, attackable=["age"]).attack_set(Linear(), NAMES)
+    np.testing.assert_array_equal(part.compiled_norm().inverse_scale, [1.0, 0.0, 0.0])
