@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from ..bases.expansion import Expansion, make_expansion
 from ..data.checked_rows import refuse_other_columns
+from ..families.basis.model import ExpansionModel
+from ..families.finite_sum.model import SumModel
 from ..families.kernel.model import KernelModel
 from ..families.linear.model import LinearModel
+from ..families.model import Model, names_of_inputs
 from ..models.basis import BasisModel
+from ..models.differentiable import DifferentiableModel
 from ..models.network import Network
+from ..models.smoothing import RandomizedSmoothing, rebuild_around
 from .kernel import describe_kernel, is_kernel_model
 from .linear import READERS
 from .network import describe_network
@@ -32,10 +39,68 @@ ACCEPTED = (
 )
 
 
+class Described(NamedTuple):
+    """A fitted model, and the randomized smoothing around it if there is one."""
+
+    model: Model
+    smoothing: RandomizedSmoothing | None = None
+
+
 def describe(
+    estimator: Any, n_features: int, column_names: tuple[str, ...] | None = None
+) -> Described:
+    """What `aif` takes: a fitted estimator, smoothed or not, or a DifferentiableModel.
+
+    Parameters
+    ----------
+    estimator
+    n_features : int
+        m, the number of columns of its data.
+    column_names : tuple of str, optional
+        Their names, where the estimator was fitted without.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        As of `describe_fitted`.
+    """
+    if isinstance(estimator, DifferentiableModel):
+        return Described(estimator.describe(n_features, column_names))
+    if not isinstance(estimator, RandomizedSmoothing):
+        return Described(describe_fitted(estimator, column_names))
+    check_is_fitted(estimator, "estimator_")
+    model = describe_fitted(estimator.estimator_, column_names)
+    if isinstance(model, KernelModel):
+        raise TypeError(
+            "RandomizedSmoothing around a kernel regression is not supported: the noisy copies "
+            "would be its centres"
+        )
+    around = dataclasses.replace(model, rebuild=rebuild_around(estimator, model.rebuild))
+    return Described(around, estimator)
+
+
+def describe_for_sums(
     estimator: Any, column_names: tuple[str, ...] | None = None
-) -> LinearModel | KernelModel:
-    """The model description of a fitted estimator.
+) -> SumModel | KernelModel:
+    """The model of an estimator whose influence may be made of sums over blocks of rows.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        As of `describe_fitted`.
+    """
+    if isinstance(estimator, (RandomizedSmoothing, DifferentiableModel)):
+        raise TypeError(
+            f"an InfluenceAccumulator does not take a {type(estimator).__name__}: call "
+            "aif(estimator, X, y) with all of the data"
+        )
+    return describe_fitted(estimator, column_names)
+
+
+def describe_fitted(
+    estimator: Any, column_names: tuple[str, ...] | None = None
+) -> SumModel | KernelModel:
+    """The model description of a fitted estimator of ours or of scikit-learn's.
 
     Parameters
     ----------
@@ -85,15 +150,18 @@ def describe(
         layout = _layout(step, before, penalty=alpha(1.0) > 0.0)
         basis = before.basis()
         penalized = np.ones(np.size(step.coef_) - layout.has_bias)
-    theta = layout.theta(step)
-    m = basis.m if isinstance(basis, Expansion) else penalized.size
+    expands = isinstance(basis, Expansion)
+    m = basis.m if expands else penalized.size
     columns = _columns(estimator, column_names, m)
-    inputs = columns or tuple(f"x{k}" for k in range(m))
-    names = basis.basis.names(inputs) if isinstance(basis, Expansion) else inputs
+    inputs = names_of_inputs(columns, m)
     tail = int(layout.has_intercept)
-    return LinearModel(
-        kind, loss, basis, theta, layout.has_intercept, alpha, (*names, *["intercept"] * tail),
-        encode, _Rebuild(estimator, layout), m, np.append(penalized, np.zeros(tail)), columns,
+    family: type[SumModel] = ExpansionModel if expands else LinearModel
+    return family(
+        kind=kind, loss=loss, basis=basis, theta=layout.theta(step), alpha=alpha,
+        names=(*(basis.basis.names(inputs) if expands else inputs), *["intercept"] * tail),
+        encode=encode, rebuild=_Rebuild(estimator, layout), n_features=m,
+        penalized=np.append(penalized, np.zeros(tail)), fit_intercept=layout.has_intercept,
+        columns=columns,
     )  # fmt: skip
 
 

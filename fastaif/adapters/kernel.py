@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.pipeline import Pipeline
 
-from ..families.kernel.model import KernelModel
+from ..families.kernel.model import FixedCentersModel, KernelModel, MovingCentersModel
 from ..kernels.functions import RBF, Kernel, Linear, Polynomial
 from ..models.kernel import KernelRegression
 from ..models.labels import as_float
@@ -27,7 +27,7 @@ Array = NDArray[Any]
 class _Parts:
     kernel: Kernel
     penalty: str
-    moving: bool
+    family: type[KernelModel]
     alpha: Callable[[float], float]
 
 
@@ -52,9 +52,10 @@ def describe_kernel(
     parts = _read_ours(step) if isinstance(step, KernelRegression) else _read_ridge(step)
     theta = np.array(np.ravel(step.dual_coef_), dtype=float)
     centers = np.array(step.X_fit_, dtype=np.float64, order="C")
-    return KernelModel(
-        parts.kernel, parts.penalty, parts.moving, before.linear_basis(), centers, theta,
-        parts.alpha, as_float, _Rebuild(estimator), columns,
+    return parts.family(
+        kernel=parts.kernel, penalty=parts.penalty, basis=before.linear_basis(), centers=centers,
+        theta=theta, alpha=parts.alpha, encode=as_float, rebuild=_Rebuild(estimator),
+        columns=columns,
     )  # fmt: skip
 
 
@@ -68,7 +69,8 @@ def _over_weight(alpha: float, weight: float) -> float:
 
 def _read_ours(model: KernelRegression) -> _Parts:
     alpha = partial(_fixed, float(model.alpha))
-    return _Parts(model.kernel, model.penalty, model.centers == "moving", alpha)
+    family = MovingCentersModel if model.centers == "moving" else FixedCentersModel
+    return _Parts(model.kernel, model.penalty, family, alpha)
 
 
 def _read_ridge(model: KernelRidge) -> _Parts:
@@ -81,7 +83,7 @@ def _read_ridge(model: KernelRidge) -> _Parts:
     if np.ndim(model.alpha) > 0 and np.size(model.alpha) != 1:
         raise ValueError("KernelRidge with one alpha per output is not supported")
     alpha = float(np.ravel(model.alpha)[0])
-    return _Parts(_ridge_kernel(model), "rkhs", True, partial(_over_weight, alpha))
+    return _Parts(_ridge_kernel(model), "rkhs", MovingCentersModel, partial(_over_weight, alpha))
 
 
 def _ridge_kernel(model: KernelRidge) -> Kernel:

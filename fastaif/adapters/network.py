@@ -34,10 +34,11 @@ def describe_network(
     m, hidden = np.shape(step.coefs_[0])
     inputs = columns or tuple(f"x{k}" for k in range(m))
     return NetworkModel(
-        step.kind, step.loss_description(), before.linear_basis(), step.parameters(), True,
-        partial(_fixed, float(step.alpha)), parameter_names(inputs, hidden), step.encoder(),
-        _Rebuild(estimator), m, penalized_entries(m, hidden), columns, None, hidden,
-        step.activation,
+        kind=step.kind, loss=step.loss_description(), basis=before.linear_basis(),
+        theta=step.parameters(), alpha=partial(_fixed, float(step.alpha)),
+        names=parameter_names(inputs, hidden), encode=step.encoder(), rebuild=_Rebuild(estimator),
+        n_features=m, penalized=penalized_entries(m, hidden), columns=columns, hidden=hidden,
+        activation=step.activation,
     )  # fmt: skip
 
 

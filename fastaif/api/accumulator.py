@@ -5,31 +5,28 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..adapters.describe import describe
+from ..adapters.describe import describe_for_sums
 from ..data.checked_rows import evened, locating, refuse_other_columns, rows_of
 from ..data.rows import RowSource
 from ..data.sources import opened
 from ..families.finite_sum.compatibility import refuse_unlike
+from ..families.finite_sum.model import SumModel
 from ..families.finite_sum.problem import SumProblem
-from ..families.finite_sum.totals import Totals, add_rows, needs_rows, without_rows
-from ..families.kernel.model import KernelModel
-from ..families.linear.model import LinearModel
-from ..families.network.problem import NetworkProblem
+from ..families.finite_sum.totals import Totals, add_rows, needs_rows
+from ..families.registry import summed, without_rows
 from ..influence.compute import conclude
 from ..influence.intervals import BootstrapDraws
 from ..influence.result import InfluenceResult
 from ..influence.verification import Verification
-from ..models.differentiable import DifferentiableModel
-from ..models.smoothing import RandomizedSmoothing
 from ..solvers.limits import cholesky_fits
 from ..threat.threat import Threat
 from ..utils import validation
-from .prepare import assemble, at_weights, refuse_zero_radius
+from .prepare import assemble, refuse_zero_radius
 
 Array = NDArray[Any]
 
@@ -112,14 +109,13 @@ class InfluenceAccumulator:
         if damping != "auto":
             damping = validation.number(damping, "damping", low=0.0)
         self._estimator = copy.deepcopy(estimator)
-        model = _describe(self._estimator)
+        model = summed(describe_for_sums(self._estimator))
         problem = assemble(
             model, _no_rows(model), threat, damping=damping, solver="cholesky",
             n_threads=n_threads,
         )  # fmt: skip
-        assert isinstance(problem, SumProblem)
-        _refuse_size(problem)
-        self._problem = problem
+        self._problem = cast(SumProblem, problem)
+        _refuse_size(self._problem)
         self._totals: Totals | None = None
 
     @property
@@ -232,9 +228,7 @@ class InfluenceAccumulator:
             raise ValueError(
                 f"sample_weight is zero for all of the {totals.n_rows} rows added so far"
             )
-        model = at_weights(self._problem.model, totals.unit)
-        assert isinstance(model, LinearModel)
-        problem = without_rows(dataclasses.replace(self._problem, model=model), totals)
+        problem = without_rows(self._problem, totals)
         refuse_zero_radius(problem)
         return conclude(problem, _ResultWithoutRows)
 
@@ -244,35 +238,17 @@ class InfluenceAccumulator:
         if columns is None or model.columns is not None:
             refuse_other_columns(columns, model.columns)
             return self._problem
-        return dataclasses.replace(self._problem, model=_describe(self._estimator, columns))
+        model = summed(describe_for_sums(self._estimator, columns))
+        return dataclasses.replace(self._problem, model=model)
 
 
-def _describe(estimator: Any, columns: tuple[str, ...] | None = None) -> LinearModel:
-    """The model of an estimator, if its influence is made of sums over samples."""
-    advice = "call aif(estimator, X, y) with all of the data"
-    if isinstance(estimator, (RandomizedSmoothing, DifferentiableModel)):
-        raise TypeError(
-            f"an InfluenceAccumulator does not take a {type(estimator).__name__}: {advice}"
-        )
-    model = describe(estimator, columns)
-    if not isinstance(model, KernelModel):
-        return model
-    if model.moving:
-        raise ValueError(
-            "a kernel regression with centers='moving' is no mean over samples, for every sample "
-            f"is a centre of all others: use centers='fixed', or {advice}"
-        )
-    return model.at_fixed_centers()
-
-
-def _no_rows(model: LinearModel) -> RowSource:
+def _no_rows(model: SumModel) -> RowSource:
     """Rows of which there are none."""
     return RowSource(np.empty((0, model.n_features)), np.empty(0), None, model.encode)
 
 
 def _refuse_size(problem: SumProblem) -> None:
-    if isinstance(problem, NetworkProblem):
-        problem.refuse_size()
+    problem.refuse_size()
     d = len(problem.params)
     if not cholesky_fits(d):
         raise ValueError(

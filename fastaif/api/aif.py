@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
 import numpy as np
 
 from ..data.sources.blocks import ahead, as_block, is_one_shot, refuse_weights
-from ..families.autodiff.problem import AutodiffProblem
 from ..families.problem import InfluenceProblem
 from ..influence.compute import conclude
 from ..influence.result import InfluenceResult
@@ -167,7 +165,6 @@ def influence_of(
         estimator, X, y, threat, sample_weight=sample_weight, damping=damping, solver=solver,
         random_state=random_state, n_threads=n_threads, hessian=hessian,
     )  # fmt: skip
-    _refuse_gauss_newton(problem, hessian)
     if refine:
         problem = _refined(problem)
     return conclude(problem, InfluenceResult)
@@ -214,13 +211,4 @@ def _refined(problem: InfluenceProblem) -> InfluenceProblem:
             f"refine=True did not reach a stationary point in {found.n_iter} Newton steps; "
             "use alpha > 0, or a model that is fitted more closely"
         )
-    model = dataclasses.replace(problem.model, theta=found.x)
-    return dataclasses.replace(problem, model=model)
-
-
-def _refuse_gauss_newton(problem: InfluenceProblem, hessian: str) -> None:
-    if isinstance(problem, AutodiffProblem) and hessian != "exact":
-        raise ValueError(
-            f"hessian={hessian!r} is not known of a DifferentiableModel, whose loss hides its "
-            "predictions: use hessian='exact', with damping > 0 where it is indefinite"
-        )
+    return problem.at(found.x)

@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .._compute import types as c
 from ..data.checked_rows import locating
 from ..data.sources import LazyRows
-from ..families.adversary import by_rows, has_exact_attacks, refuse_unknown_maximum
-from ..families.autodiff.attack import attack_by_steps
-from ..families.autodiff.problem import AutodiffProblem
-from ..families.basis.attack import attack_by_ascent, attack_exactly
-from ..families.basis.problem import BasisProblem
-from ..families.basis.robust import adversarial_mean
-from ..families.finite_sum.problem import SumProblem
-from ..families.kernel.attack import attack_together, loss_together
-from ..families.kernel.problem import GramProblem
-from ..families.linear.attack import closed_form, projected_ascent
-from ..families.linear.problem import LinearProblem
-from ..families.linear.shared_attack import attack_shared, shared_loss
-from ..families.network.attack import ascend
-from ..families.network.problem import NetworkProblem
-from ..families.problem import InfluenceProblem, number
-from ..families.shared_ascent import (
-    attack_autodiff,
-    attack_basis,
-    attack_gram,
-    attack_network,
-    loss_gram,
-)
+from ..families.adversary import Adversary
+from ..families.registry import adversary_of
 from ..threat.ascent_settings import PgdSettings
 from ..threat.threat import Threat
 from ..utils import validation
 from .prepare import prepare
-
-Array = NDArray[Any]
 
 
 def attack(
@@ -97,17 +71,16 @@ def attack(
         In the type of X (float64 for integers); a pandas frame if X is one.
     """
     threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
-    problem, eps, settings = _prepare_attack(
+    adversary, eps, settings = _prepare_attack(
         estimator, X, y, threat, sample_weight, eps, method, n_steps, step, n_restarts,
         random_state,
     )  # fmt: skip
-    if isinstance(problem.source.x, LazyRows):
+    if isinstance(adversary.problem.source.x, LazyRows):
         raise TypeError(
             "X is read block by block, but attacked inputs are an array of its whole shape: attack "
             "it block by block, with radius set to that of the whole (aif(...).radius)"
         )
-    out = _attacked(problem, eps, settings)
-    return _like(X, out)
+    return _like(X, adversary.attacked(adversary.problem.params, eps, settings))
 
 
 def adversarial_loss(
@@ -139,74 +112,18 @@ def adversarial_loss(
         In units of the loss (the squared error has no factor ½).
     """
     threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
-    problem, eps, settings = _prepare_attack(
+    adversary, eps, settings = _prepare_attack(
         estimator, X, y, threat, sample_weight, eps, method, n_steps, step, n_restarts,
         random_state,
     )  # fmt: skip
-    with locating(problem.source):
-        shared = problem.sharing.is_shared and isinstance(problem, LinearProblem)
-        closed = settings is None or shared
-        if closed or not isinstance(problem.source.x, LazyRows):
-            return _loss(problem, eps, settings)
-        return _loss_by_blocks(problem, eps, settings)
-
-
-def _loss_by_blocks(
-    problem: InfluenceProblem, eps: float, settings: PgdSettings | None
-) -> float:
-    """The same where attacked inputs would not fit in memory: a block at a time."""
-    if problem.sharing.is_shared:
-        raise TypeError(
-            f"X is read block by block, but ascent at order={problem.sharing.order:g}, where all "
-            "samples share a budget, moves all of its rows at once: give an array"
-        )
-    ball = problem.ball.with_radius(problem.radius)
-    source, total, weight = problem.source, 0.0, 0.0
-    for start, stop in source.chunks():
-        w = source.weights(start, stop)
-        heavy = float(w.sum()) if w.size else float(stop - start)
-        if heavy > 0.0:
-            part = source._replace(
-                x=source.inputs(start, stop), y=source.y[start:stop], weight=w if w.size else None
-            )
-            block = dataclasses.replace(problem, source=part, ball=ball)
-            total, weight = total + heavy * _loss(block, eps, settings), weight + heavy
-    return total / weight
-
-
-def _loss(problem: InfluenceProblem, eps: float, settings: PgdSettings | None) -> float:
-    if problem.sharing.is_shared and isinstance(problem, LinearProblem | GramProblem):
-        return _shared_loss(problem, eps, settings)
-    if settings is None and isinstance(problem, BasisProblem):
-        return adversarial_mean(problem, eps, has_exact_attacks(problem))
-    if settings is None and isinstance(problem, LinearProblem):
-        kappa = eps * problem.radius * problem.gain
-        sums = problem.sweep.run(problem.params, c.NEED_LOSS, kappa=kappa)
-    elif isinstance(problem, NetworkProblem) and not problem.sharing.is_shared:
-        assert settings is not None
-        f = ascend(problem, problem.params, eps, settings).f
-        y = problem.source.targets()
-        return number(problem.source.mean(problem.model.loss.value(f, y)))
-    elif isinstance(problem, GramProblem):
-        assert settings is not None
-        return loss_together(problem, eps, settings)
-    elif isinstance(problem, AutodiffProblem):
-        attacked = problem.source._replace(x=_attacked(problem, eps, settings))
-        return problem.mean_loss(problem.params, attacked)
-    else:
-        assert isinstance(problem, SumProblem)
-        attacked = problem.source._replace(x=_attacked(problem, eps, settings))
-        sweep = problem.model.sweep(attacked, None, problem.executor)
-        sums = sweep.run(problem.params, c.NEED_LOSS)
-    if not sums.is_finite:
-        raise FloatingPointError("sums are not finite")
-    return sums.loss
+    with locating(adversary.problem.source):
+        return adversary.loss(adversary.problem.params, eps, settings)
 
 
 def _prepare_attack(
     estimator: Any, X: Any, y: Any, threat: Threat, sample_weight: Any, eps: Any, method: Any,
     n_steps: Any, step: Any, n_restarts: Any, random_state: Any,
-) -> tuple[InfluenceProblem, float, PgdSettings | None]:  # fmt: skip
+) -> tuple[Adversary[Any], float, PgdSettings | None]:  # fmt: skip
     """Checked arguments; settings are None where the closed form is used."""
     eps = validation.number(eps, "eps", low=0.0)
     validation.option(method, "method", ["auto", "exact", "pgd"])
@@ -217,82 +134,16 @@ def _prepare_attack(
         validation.seed(random_state),
     )
     problem = prepare(estimator, X, y, threat, sample_weight=sample_weight, only_radius=True)
-    refuse_unknown_maximum(problem, method)
-    if isinstance(problem, GramProblem) and not problem.model.moving:
-        problem = by_rows(problem)
-    if has_exact_attacks(problem) and method != "pgd":
-        return problem, eps, None
+    adversary = adversary_of(problem)
+    adversary.refuse(method)
+    if adversary.has_exact and method != "pgd":
+        return adversary, eps, None
     if method == "auto":  # two starts find both ends of the range of f
         settings = dataclasses.replace(settings, n_restarts=max(settings.n_restarts, 2))
-    return problem, eps, settings
+    return adversary, eps, settings
 
 
-def _attacked(problem: InfluenceProblem, eps: float, settings: PgdSettings | None) -> Array:
-    x = problem.source.x
-    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-    out = np.empty(x.shape, dtype=dtype)
-    with locating(problem.source):
-        _write_attacks(problem, eps, settings, out)
-        if not np.isfinite(out).all():
-            raise FloatingPointError("attacked inputs are not finite")
-    return out
-
-
-def _write_attacks(
-    problem: InfluenceProblem, eps: float, settings: PgdSettings | None, out: Array
-) -> None:
-    theta = problem.params
-    if problem.sharing.is_shared:
-        _write_shared(problem, eps, settings, out)
-    elif isinstance(problem, LinearProblem):
-        if settings is None:
-            closed_form(problem, theta, eps, out)
-        else:
-            projected_ascent(problem, theta, eps, settings, out)
-    elif isinstance(problem, BasisProblem):
-        if settings is None:
-            attack_exactly(problem, theta, eps, out)
-        else:
-            attack_by_ascent(problem, theta, eps, settings, out)
-    elif isinstance(problem, NetworkProblem):
-        assert settings is not None
-        out[...] = ascend(problem, theta, eps, settings).X
-    elif isinstance(problem, GramProblem):
-        assert settings is not None
-        attack_together(problem, eps, settings, out)
-    elif isinstance(problem, AutodiffProblem):
-        assert settings is not None
-        attack_by_steps(problem, theta, eps, settings, out)
-
-
-def _write_shared(
-    problem: InfluenceProblem, eps: float, settings: PgdSettings | None, out: Array
-) -> None:
-    """An attack whose budget all samples share."""
-    if isinstance(problem, LinearProblem):
-        attack_shared(problem, problem.params, eps, out)
-        return
-    assert settings is not None
-    if isinstance(problem, BasisProblem):
-        attack_basis(problem, eps, settings.n_steps, out)
-    elif isinstance(problem, NetworkProblem):
-        attack_network(problem, eps, settings.n_steps, out)
-    elif isinstance(problem, GramProblem):
-        attack_gram(problem, eps, settings.n_steps, out)
-    elif isinstance(problem, AutodiffProblem):
-        attack_autodiff(problem, eps, settings.n_steps, out)
-
-
-def _shared_loss(
-    problem: InfluenceProblem, eps: float, settings: PgdSettings | None
-) -> float:
-    if isinstance(problem, LinearProblem):
-        return shared_loss(problem, problem.params, eps)
-    assert settings is not None
-    return loss_gram(cast(GramProblem, problem), eps, settings.n_steps)
-
-
-def _like(X: Any, out: Array) -> Any:
+def _like(X: Any, out: Any) -> Any:
     """A pandas frame for a pandas frame."""
     if type(X).__module__.split(".")[0] == "pandas":
         return type(X)(out, columns=X.columns, index=X.index)

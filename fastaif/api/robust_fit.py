@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..families.adversary import refuse_unknown_maximum, solve_by_pgd, solve_robust
-from ..families.linear.problem import LinearProblem
 from ..families.problem import InfluenceProblem
+from ..families.registry import adversary_of
 from ..influence.verification import RobustFit, make_robust_fit, warn_if_unsolved
-from ..threat.ascent_settings import PgdSettings
 from ..threat.threat import Threat
 from ..utils import validation
 from .prepare import prepare
@@ -63,8 +61,11 @@ def robust_fit(
         be below 1e-9: at kinks the residual says little.
     max_iter : int, optional
         Passes over the data ("exact", 1,000) or outer iterations ("pgd", 1,000).
-    random_state : int, RandomState or None
-        Unused: all methods start their attacks at the samples themselves.
+    random_state : int, RandomState, Generator or None
+        Of "pgd": with a seed every ascent starts from three points, the sample, the antipode of
+        where that led and a random point of the ball, the same in every iteration. With None
+        ascents start at the samples themselves (for networks at the antipodes as well). The
+        other methods draw nothing.
     n_threads : int, optional
     checkpoint : path, optional
         A file of your own, in which the sums of each pass are kept (with pickle), for models with
@@ -88,22 +89,21 @@ def robust_fit(
     problem = prepare(
         estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads
     )  # fmt: skip
-    refuse_unknown_maximum(problem, method)
-    if checkpoint is not None and not isinstance(problem, LinearProblem):
+    adversary = adversary_of(problem)
+    adversary.refuse(method)
+    if checkpoint is not None and not adversary.supports_checkpoint:
         raise ValueError(
             "checkpoint is for models with a linear predictor, whose robust fits see the rows "
             f"through sums alone: not for a {problem.model.kind} model"
         )
-    identity = _identity(problem, (eps, tol, limit, method))
+    seed = None if random_state is None else validation.seed(random_state)
+    settings = adversary.training_settings(seed) if method == "pgd" else None
+    identity = _identity(problem, (eps, tol, limit, method, settings))
     with (
         problem.executor.watching("robust fit"),
         problem.executor.keeping(checkpoint, problem.source, identity),
     ):
-        if method == "pgd":
-            settings = PgdSettings(seed=validation.seed(random_state))
-            solution = solve_by_pgd(problem, eps, settings, limit)
-        else:
-            solution = solve_robust(problem, eps, tol, limit)
+        solution = adversary.robust_fit(eps, tol, limit, settings)
     warn_if_unsolved(solution)
     return make_robust_fit(problem, solution)
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..data.checked_rows import evaluation_rows, locating
 from ..data.rows import RowSource
-from ..families.adversary import solve_robust
 from ..families.problem import InfluenceProblem
+from ..families.registry import adversary_of
 from ..influence.verification import warn_if_unsolved
 from ..threat.threat import Threat
 from ..utils import validation
@@ -95,7 +95,7 @@ def _with_progress(radii: Array, progress: bool) -> Any:
 def _change(
     problem: InfluenceProblem, eps: float, source: RowSource | None, method: str, expansion: str
 ) -> float:
-    solution = solve_robust(problem, eps)
+    solution = adversary_of(problem).robust_fit(eps)
     warn_if_unsolved(solution)
     source = problem.evaluation if source is None else source
     with locating(source):

@@ -54,6 +54,11 @@ class RowSource(NamedTuple):
             return EMPTY
         return frozen(np.ascontiguousarray(self.weight[start:stop], dtype=np.float64))
 
+    def shares(self) -> Array:
+        """The rows' shares of the total weight, (n,), which sum to 1."""
+        w = self.weights()
+        return w / w.sum() if w.size else np.full(self.n_rows, 1.0 / self.n_rows)
+
     def mean(self, values: Array) -> float:
         """The weighted mean of one value a row; rows of no weight may be infinite."""
         w = self.weights()

@@ -1,40 +1,48 @@
-"""What an influence needs of a model: the protocol, and what all kinds of it share.
+"""What an influence needs of a model on its data: the protocol.
 
-An `InfluenceProblem` is a model at θ̂ with its data. Influences, sensitivities and
-intervals are written once, against it. `sum_problem` has the kind whose parts are sums
-over samples, `gram_problem` kernel regression with the training inputs as
-centres, `autodiff_problem` losses that a framework differentiates.
+An `InfluenceProblem` is a model at θ̂ with its data and the attack on them. Influences,
+sensitivities and intervals are written once, against it; `registry` makes it.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.rows import RowSource
-from ..passes.executor import Executor
-from ..solvers.newton import NewtonResult
 from ..threat.attack_set import AttackSet
 from ..threat.budget import OWN_BUDGETS, Sharing
 from ..utils.caching import cached_property
-from .autodiff.model import AutodiffModel
-from .kernel.model import KernelModel
 from .kinks import Kinks
-from .linear.model import LinearModel
+from .model import Model
+from .objective import Objective
 
 Array = NDArray[Any]
 
 
-class Evaluation(NamedTuple):
-    """The natural loss on some data at θ: no penalty, no damping."""
+class Counts(NamedTuple):
+    """What is irregular at θ̂.
 
-    loss: float
-    gradient: Array
-    hessian: Array
+    Attributes
+    ----------
+    zero_gradients : int
+        Samples of positive weight whose ∇_x ℓ is zero.
+    ties : int
+        Entries of the directions of attack that sit on a kink of the dual norm.
+    kinked_pairs : int
+        Pairs of samples (or of a sample and a centre) at which the model itself has a kink.
+    idle_units : int
+        Units of a network that its penalty has switched off.
+    """
+
+    zero_gradients: int
+    ties: int
+    kinked_pairs: int = 0
+    idle_units: int = 0
 
 
 class SolverReport(NamedTuple):
@@ -53,73 +61,38 @@ class Replicates(NamedTuple):
     coefficient: Array
 
 
-def number(value: float) -> float:
-    """A mean over rows; NaN says that some row is not finite."""
-    if np.isnan(value):
-        raise FloatingPointError("a mean over the rows is not a number")
-    return value
-
-
 @dataclass(frozen=True)
-class InfluenceProblem(ABC):
-    """A model at θ̂ with its data.
+class InfluenceProblem(Objective):
+    """The natural objective of a model at θ̂, and an attack on its inputs.
 
     Attributes
     ----------
-    model, source, ball
-        The model at θ̂, the rows of its fit, the attack.
+    ball : AttackSet
+        The attack of a sample.
     damping : float or "auto"
         Added to the diagonal of H before it is inverted.
-    executor : Executor
-        What runs the passes over the rows.
-    clean : RowSource or None
-        Where sensitivities are evaluated by default, if not on `source`.
     sharing : Sharing
         Whether each sample has its own budget, or all share one.
-    clean_ball : AttackSet or None
-        The attack as asked for, whose radius is measured on `clean`.
+    clean : RowSource or None
+        Where s is measured and sensitivities are evaluated by default, if not on `source`.
     """
 
-    model: LinearModel | KernelModel | AutodiffModel
-    source: RowSource
     ball: AttackSet
-    damping: float | str = 0.0
-    executor: Executor = field(default_factory=Executor)
-    clean: RowSource | None = None
-    sharing: Sharing = OWN_BUDGETS
-    clean_ball: AttackSet | None = None
+    damping: float | str = field(default=0.0, kw_only=True)
+    sharing: Sharing = field(default=OWN_BUDGETS, kw_only=True)
+    clean: RowSource | None = field(default=None, kw_only=True)
+
     keeps_rows: ClassVar[bool] = True  # False: only sums over them are left
-
-    @property
-    def n_threads(self) -> int | None:
-        """Of this process; None for as many as it may use cores."""
-        return self.executor.n_threads
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """A name for each entry of θ."""
-        return self.model.names
-
-    @property
-    def params(self) -> Array:
-        """θ̂ (d,)."""
-        return self.model.theta
+    way_out_without_gradients: ClassVar[str] = ""  # what else may help where all are zero
 
     @property
     def evaluation(self) -> RowSource:
         """The rows on which sensitivities are evaluated by default."""
         return self.source if self.clean is None else self.clean
 
-    @property
-    def n_rows(self) -> int:
-        """n."""
-        return self.source.n_rows
-
     def target_size(self) -> float:
         """How large targets are, from the first of them."""
         return float(np.abs(self.source.targets(0, 4096)).max())
-
-    # --- at θ̂ -----------------------------------------------------------------------------
 
     @abstractmethod
     def begin(self) -> None:
@@ -131,20 +104,12 @@ class InfluenceProblem(ABC):
             Some sum is not finite; the caller looks for the culprit in the data.
         """
 
+    # --- what the pass tells ----------------------------------------------------------------
+
     @property
     @abstractmethod
     def radius(self) -> float:
         """s: given, or E ‖x/c‖_p."""
-
-    @property
-    @abstractmethod
-    def alpha(self) -> float:
-        """α for the total weight of these data."""
-
-    @property
-    @abstractmethod
-    def gradient(self) -> Array:
-        """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
 
     @property
     @abstractmethod
@@ -160,21 +125,6 @@ class InfluenceProblem(ABC):
     def missing_damping(self) -> float:
         """What makes H positive definite, to working precision: 0 where it is."""
 
-    def with_hessian(self) -> Self:
-        """The same with H formed, as robust fits ask for it.
-
-        Raises
-        ------
-        ValueError
-            There are too many parameters for that.
-        """
-        return self
-
-    @property
-    def stopped_at(self) -> float | None:
-        """The relative residual of a solver that stopped before its tolerance; else None."""
-        return None
-
     @property
     @abstractmethod
     def loss_slope(self) -> float:
@@ -187,23 +137,10 @@ class InfluenceProblem(ABC):
 
     @property
     @abstractmethod
-    def ties(self) -> int:
-        """How many entries of the directions of attack sit on a kink of the dual norm."""
+    def counts(self) -> Counts:
+        """What is irregular at θ̂."""
 
-    @property
-    def kinked_pairs(self) -> int:
-        """Pairs of samples at which the model itself has a kink."""
-        return 0
-
-    @property
-    def idle_units(self) -> int:
-        """Units of a network that its penalty has switched off."""
-        return 0
-
-    @property
-    @abstractmethod
-    def zero_gradients(self) -> int:
-        """Samples of positive weight whose ∇_x ℓ is zero."""
+    # --- the influence ----------------------------------------------------------------------
 
     @abstractmethod
     def mixed(self, weights: Array | None = None) -> Array:
@@ -213,16 +150,17 @@ class InfluenceProblem(ABC):
         """
 
     @abstractmethod
-    def solve(self, b: Array) -> Array:
-        """(H + damping)⁻¹ b."""
-
-    @abstractmethod
-    def hess_vec(self, v: Array) -> Array:
-        """H v."""
-
     def influence(self) -> Array:
         """I = −H⁻¹Φ, shape (d,)."""
-        return -self.solve(self.mixed())
+
+    @property
+    def stopped_at(self) -> float | None:
+        """The relative residual of a solver that stopped before its tolerance; else None."""
+        return None
+
+    @abstractmethod
+    def solver_report(self, influence: Array) -> SolverReport:
+        """How the influence was found, and how well."""
 
     @abstractmethod
     def newton_step(self, below: float = 0.0) -> float:
@@ -231,10 +169,6 @@ class InfluenceProblem(ABC):
     @abstractmethod
     def spectrum(self) -> tuple[float, float]:
         """The least and the largest eigenvalue of H + damping."""
-
-    @abstractmethod
-    def solver_report(self, influence: Array) -> SolverReport:
-        """How the influence was found, and how well."""
 
     @abstractmethod
     def per_sample(self) -> Array:
@@ -248,61 +182,28 @@ class InfluenceProblem(ABC):
     def influence_raw(self, influence: Array) -> Array:
         """The influence on slopes in raw units, (d,)."""
 
-    # --- elsewhere ------------------------------------------------------------------------
+    # --- refusals ---------------------------------------------------------------------------
 
-    @abstractmethod
-    def moves(
-        self, step: Array, source: RowSource | None = None
-    ) -> tuple[Array, Array, Array]:
-        """f(θ̂), its change along a step, and targets, each (n,), on these or other rows."""
+    def refuse_kinks(self) -> None:
+        """Refuse data on which the model's own kinks make the influence wrong."""
 
-    @abstractmethod
-    def shrinkage(self, step: Array) -> Array:
-        """αP step, where α θᵀPθ is the penalty."""
+    def refuse_without_population(self) -> None:
+        """Refuse intervals of an influence that is not about a population."""
+        if self.sharing.exponent == np.inf:
+            raise ValueError(
+                "an attack that spends its whole budget on one sample (order=1, or formula='paper' "
+                "at a finite order) has no intervals: its influence is that sample's, and tends to "
+                "no limit as samples are added; use an order above 1"
+            )
 
-    @abstractmethod
-    def evaluate(self, theta: Array, source: RowSource | None = None) -> Evaluation:
-        """The natural loss, its gradient and Hessian at θ, on these or other rows."""
 
-    @abstractmethod
-    def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
-        """A fit to these data from θ̂, the sample weights multiplied by `weights`."""
-
-    def refit(self, weights: Array | None = None) -> Array:
-        """θ̂ with the sample weights multiplied by `weights` (n,)."""
-        return self.fit_result(weights).x
-
-    def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
-        """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
-        step, loss = theta - self.params, self.model.loss
-
-        def change(rows: RowSource) -> tuple[Array]:
-            return (loss.change(*self.moves(step, rows)),)
-
-        (mean,) = (source or self.source).means(change)
-        return number(mean)
-
-    def penalty_change(self, theta: Array) -> float:
-        """The penalty at θ less that at θ̂."""
-        return float((theta - self.params) @ self.shrinkage(theta + self.params))
-
-    def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
-        """g_eᵀΔ and ΔᵀH_eΔ for a step Δ in θ: E ℓ' t and E ℓ'' t² with t = ⟨(v, 1), Δ⟩.
-
-        Natural loss, no penalty, at θ̂ on these or other rows.
-        """
-        loss = self.model.loss
-
-        def terms(rows: RowSource) -> tuple[Array, Array]:
-            f, t, y = self.moves(step, rows)
-            return loss.slope(f, y) * t, loss.curvature(f, y) * t * t
-
-        slope, curvature = (source or self.source).means(terms)
-        return number(slope), number(curvature)
-
-    def mean_loss(self, theta: Array, source: RowSource | None = None) -> float:
-        """E ℓ(θ) on these or other rows."""
-        return self.evaluate(theta, source).loss
+def refuse_solver(model: Model, solver: str) -> None:
+    """Refuse a way to H⁻¹ other than the model's own."""
+    if solver in ("cg", "lissa"):
+        raise ValueError(
+            f"solver={solver!r} is not for a {model.kind} model, which has a solver of its own; "
+            "use solver='auto'"
+        )
 
 
 _FLOOR = 2.0**-26  # of the largest eigenvalue: the square root of the rounding unit

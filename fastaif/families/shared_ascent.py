@@ -2,7 +2,7 @@
 
 The attacks t_i = δ_i/c lie in the convex set (E ‖t_i‖_p^u)^{1/u} ≤ ρ. The best of them for
 the linear part of the loss is ρ τ_i φ(g_i), g_i = ∇_{t_i} ℓ_i, with the shares τ of
-`sharing`. The ascent leaps there from where it is, or goes as far on the way as the loss
+`Sharing`. The ascent leaps there from where it is, or goes as far on the way as the loss
 rises; it ends where nothing rises, at a stationary point.
 """
 
@@ -10,32 +10,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..kernels.pairs import Gram, make_gram
+from ..data.sources import LazyRows
+from ..threat.ascent_settings import PgdSettings
 from ..threat.budget import Sharing
 from ..threat.own_units import OwnUnits
-from .autodiff.problem import AutodiffProblem
-from .basis.extremes import Extremes
-from .basis.problem import Array, BasisProblem
-from .kernel.attack import gradient_at, objective
-from .kernel.problem import GramProblem
-from .linear.shared_attack import normalised
-from .network.problem import NetworkProblem
+from .adversary import Adversary, Ground, Place, RobustSolution
+from .problem import InfluenceProblem
+
+Array = NDArray[Any]
 
 _HALVINGS = 30
 _VERTICES = 3
 _ROUNDING = 1e-15  # of the mean loss
 _STILL = 1e-15  # of the budget
-
-
-class Place(NamedTuple):
-    """The mean loss under an attack, and ∇_{t_i} ℓ_i (n, k): of a sample's own loss."""
-
-    value: float
-    slopes: Array
 
 
 def ascend(
@@ -115,102 +108,70 @@ def _rise(
     return None
 
 
-def attack_basis(problem: BasisProblem, eps: float, n_steps: int, out: Array) -> None:
-    """Write x_i + δ_i."""
-    beta, loss, y = problem.beta, problem.model.loss, problem.source.targets()
-    budget, omega = eps * problem.radius, normalised(problem)
-    extremes = Extremes(problem.basis, beta, problem.ball, budget, False)
-    X = np.array(problem.source.inputs(0, problem.source.n_rows), dtype=np.float64)
-    U, f = problem.basis.inner(X), problem.sweep.predictions(problem.params)
-    base, slopes = problem.basis.features_at(U) @ beta, extremes.slopes(U)
+@dataclass(frozen=True)
+class SharedBudget(Adversary[InfluenceProblem]):
+    """A family's adversary whose budget all samples share: by ascent from that family's ground.
 
-    def at(t: Array) -> Place:
-        change, moved = extremes.changes(U, base, t, slopes)
-        there = f + change
-        with np.errstate(over="ignore"):
-            value = float(omega @ loss.value(there, y))
-        return Place(value, loss.slope(there, y)[:, None] * moved)
+    Attributes
+    ----------
+    own : Adversary
+        That of budgets of one's own.
+    """
 
-    shape, own = (len(y), extremes.own.n_free), extremes.own
-    t = ascend(at, shape, omega, own, problem.sharing, budget, n_steps)
-    own.move(X, t)
-    out[...] = X
+    own: Adversary[Any]
 
+    @property
+    def has_exact(self) -> bool:
+        """Whether the inner maximum is known exactly: it is not."""
+        return False
 
-def attack_autodiff(problem: AutodiffProblem, eps: float, n_steps: int, out: Array) -> None:
-    """Write x_i + δ_i."""
-    X, own = np.array(problem.source.x, dtype=np.float64), problem.ball.own
-    shape, budget = (len(X), own.n_free), eps * problem.radius
+    def attack(
+        self, theta: Array, eps: float, settings: PgdSettings | None, out: Array
+    ) -> None:
+        """Write x_i + δ_i."""
+        ground = self.own.ground(theta, eps)
+        out[...] = ground.attacked(self._climbed(ground, eps, settings))
 
-    def at(t: Array) -> Place:
-        value, slopes = 0.0, np.empty(shape)
-        for batch in problem.batches(every=True):
-            attacked = np.array(batch.X)
-            own.move(attacked, t[batch.rows])
-            data = problem.params, attacked, batch.y
-            losses = problem.derivatives("losses", *data)
-            value += float(batch.shares @ losses)
-            slopes[batch.rows] = own.slopes(problem.derivatives("input_gradients", *data))
-        return Place(value, slopes)
+    def loss(self, theta: Array, eps: float, settings: PgdSettings | None) -> float:
+        """E ℓ under such an attack, without the penalty."""
+        if isinstance(self.problem.source.x, LazyRows):
+            raise TypeError(
+                f"X is read block by block, but ascent at order={self.problem.sharing.order:g}, "
+                "where all samples share a budget, moves all of its rows at once: give an array"
+            )
+        ground = self.own.ground(theta, eps)
+        if ground.loss is None:
+            return self.loss_of_rows(theta, eps, settings)
+        return ground.loss(self._climbed(ground, eps, settings))
 
-    own.move(X, ascend(at, shape, problem.shares, own, problem.sharing, budget, n_steps))
-    out[...] = X
+    def _climbed(self, ground: Ground, eps: float, settings: PgdSettings | None) -> Array:
+        """The attack t (n, k) where the ascent ends."""
+        problem, settings = self.problem, settings or PgdSettings()
+        return ascend(
+            ground.at, ground.shape, ground.shares, problem.ball.own, problem.sharing,
+            eps * problem.radius, settings.n_steps,
+        )  # fmt: skip
 
+    def train(
+        self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
+    ) -> RobustSolution:
+        """Refused: robust fits of finite order are for linear predictors only.
 
-def attack_network(problem: NetworkProblem, eps: float, n_steps: int, out: Array) -> None:
-    """Write x_i + δ_i."""
-    own, theta = problem.ball.own, problem.params
-    loss, y = problem.model.loss, problem.source.targets()
-    X, omega = np.array(problem.source.x, dtype=np.float64), normalised(problem)
-    still = np.zeros(len(theta))
+        Raises
+        ------
+        ValueError
+            Always.
+        """
+        raise self._untrained()
 
-    def at(t: Array) -> Place:
-        attacked = X.copy()
-        own.move(attacked, t)
-        source = problem.source._replace(x=attacked)
-        sweep = problem.layer.sweep(source, None, problem.executor)
-        f, (slopes, _) = sweep.predictions(theta), sweep.input_slopes(theta, still, 0, len(y))
-        with np.errstate(over="ignore"):
-            value = float(omega @ loss.value(f, y))
-        return Place(value, loss.slope(f, y)[:, None] * own.slopes(slopes))
+    def gain(self, theta: Array, eps: float) -> float:
+        """Refused, as `train` is."""
+        raise self._untrained()
 
-    budget, shape = eps * problem.radius, (len(X), own.n_free)
-    own.move(X, ascend(at, shape, omega, own, problem.sharing, budget, n_steps))
-    out[...] = X
-
-
-def attack_gram(problem: GramProblem, eps: float, n_steps: int, out: Array) -> None:
-    """Write x_k + δ_k of an attack on all inputs, centres as well."""
-    X = np.array(problem.source.x, dtype=np.float64)
-    problem.ball.own.move(X, _attack_centers(problem, eps, n_steps))
-    out[...] = X
-
-
-def loss_gram(problem: GramProblem, eps: float, n_steps: int) -> float:
-    """E (f − y)² under such an attack, without the penalty."""
-    gram = _gram_at(problem, _attack_centers(problem, eps, n_steps))
-    return float(problem.weights @ (gram.K @ problem.params - problem.targets) ** 2)
-
-
-def _gram_at(problem: GramProblem, t: Array) -> Gram:
-    U = np.array(problem.inputs)
-    problem.ball.own.move_inner(U, t)
-    return make_gram(problem.model.kernel.compiled(), U, True, problem.n_threads)
-
-
-def _attack_centers(problem: GramProblem, eps: float, n_steps: int) -> Array:
-    """δ/c over the attackable features, (n, k)."""
-    if not np.all(problem.weights > 0):
-        raise ValueError(
-            "a finite order needs positive weights here: a moving centre of weight zero would "
-            "cost an attack nothing"
+    def _untrained(self) -> ValueError:
+        return ValueError(
+            f"order={self.problem.sharing.order:g}: robust fits whose attack's budget is shared "
+            "between samples are implemented for linear predictors, not for a "
+            f"{self.problem.model.kind} model; aif, attack and adversarial_loss do take finite "
+            "orders"
         )
-    theta, own = problem.params, problem.ball.own
-
-    def at(t: Array) -> Place:
-        gram = _gram_at(problem, t)
-        slopes = own.slopes(gradient_at(problem, gram, theta))
-        return Place(objective(problem, gram, theta), slopes / problem.weights[:, None])
-
-    shape, budget = (len(problem.inputs), own.n_free), eps * problem.radius
-    return ascend(at, shape, problem.weights, own, problem.sharing, budget, n_steps)

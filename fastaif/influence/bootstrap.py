@@ -11,28 +11,11 @@ from numpy.typing import NDArray
 
 from ..data.parallel import blas_for_solves
 from ..data.rows import RowSource
-from ..families.kernel.problem import GramProblem
-from ..families.linear.bootstrap import draw_weights, linear_replicates
-from ..families.linear.problem import LinearProblem
+from ..families.linear.bootstrap import draw_weights
 from ..families.problem import InfluenceProblem, Replicates, failed_draw
+from ..families.registry import replicates_of
 
 Array = NDArray[Any]
-
-
-def refuse_without_population(problem: InfluenceProblem) -> None:
-    """Influences that are not about a population have no intervals."""
-    if isinstance(problem, GramProblem) and problem.model.moving and not problem.is_rkhs:
-        raise ValueError(
-            "a kernel regression with centers='moving' and penalty='l2' has no intervals: every "
-            "sample is a centre with a coefficient of its own in the penalty, so that a weight of "
-            "2 is not the sample twice; use centers='fixed' or penalty='rkhs'"
-        )
-    if problem.sharing.exponent == np.inf:
-        raise ValueError(
-            "an attack that spends its whole budget on one sample (order=1, or formula='paper' "
-            "at a finite order) has no intervals: its influence is that sample's, and tends to "
-            "no limit as samples are added; use an order above 1"
-        )
 
 
 def bootstrap(problem: InfluenceProblem, n_draws: int, seed: int) -> Replicates:
@@ -43,12 +26,12 @@ def bootstrap(problem: InfluenceProblem, n_draws: int, seed: int) -> Replicates:
     """
     from tqdm import tqdm
 
-    refuse_without_population(problem)
+    problem.refuse_without_population()
+    together = replicates_of(problem)
     # disable=None: only on a terminal.
     with tqdm(total=n_draws, desc="bootstrap", delay=1.0, leave=False, disable=None) as bar:
-        alone = problem.clean is not None or problem.sharing.is_shared
-        if isinstance(problem, LinearProblem) and not alone:
-            return linear_replicates(problem, n_draws, seed, bar.update)
+        if together is not None:
+            return together(problem, n_draws, seed, bar.update)
         with blas_for_solves(len(problem.params)):
             return _one_by_one(problem, n_draws, seed, bar.update)
 
@@ -78,17 +61,10 @@ def _drawn(problem: InfluenceProblem, draw: int, g: Array) -> InfluenceProblem:
     found = problem.fit_result(factors)
     if not found.converged:
         raise failed_draw(draw, float(np.linalg.eigvalsh(found.local.hessian)[0]))
-    parts: dict[str, Any] = {
-        "model": dataclasses.replace(problem.model, theta=found.x),
-        "source": _reweighted(source, factors),
-    }
-    if problem.clean is not None and problem.clean_ball is not None:
-        parts["clean"] = _reweighted(problem.clean, g)
-        seen = dataclasses.replace(
-            problem, source=parts["clean"], ball=problem.clean_ball, clean=None
-        )
-        parts["ball"] = problem.ball.with_radius(seen.radius)
-    return dataclasses.replace(problem, **parts)
+    drawn: dict[str, Any] = {"source": _reweighted(source, factors)}
+    if problem.clean is not None:
+        drawn["clean"] = _reweighted(problem.clean, g)
+    return dataclasses.replace(problem.at(found.x), **drawn)
 
 
 def _reweighted(source: RowSource, factors: Array) -> RowSource:

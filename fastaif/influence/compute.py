@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TypeVar
 
 from ..data.parallel import blas_for_solves
-from ..families.autodiff.problem import AutodiffProblem
-from ..families.basis.problem import BasisProblem
 from ..families.problem import InfluenceProblem
 from ..utils.warnings import (
     SolverWarning,
@@ -18,7 +16,6 @@ from ..utils.warnings import (
 from .result import InfluenceResult
 
 _STATIONARITY = 0.01  # of a standard error
-_KINKED = 0.2  # of the samples
 
 Result = TypeVar("Result", bound=InfluenceResult)
 
@@ -26,7 +23,7 @@ Result = TypeVar("Result", bound=InfluenceResult)
 def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
     """Solve, with the refusals and warnings that only the sums can tell."""
     _refuse_zero_gradients(problem)
-    _refuse_kinks(problem)
+    problem.refuse_kinks()
     with problem.executor.watching("influence"), blas_for_solves(len(problem.params)):
         influence = problem.influence()
         _warn(problem)
@@ -38,21 +35,10 @@ def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
 
 def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
     if problem.value_derivative == 0.0 or problem.loss_slope <= _rounding(problem):
-        hint = "; refine=True fits it first" if isinstance(problem, AutodiffProblem) else ""
+        hint = problem.way_out_without_gradients
         raise ValueError(
             "every sample's input gradient is zero (the attackable coefficients are all zero, or "
             f"the model fits every target exactly): no first-order attack exists{hint}"
-        )
-
-
-def _refuse_kinks(problem: InfluenceProblem) -> None:
-    """Fixed centres that are attacked inputs themselves make the influence wrong by their share."""
-    share = problem.kinked_pairs / problem.n_rows
-    if isinstance(problem, BasisProblem) and share > _KINKED:
-        raise ValueError(
-            f"{share:.0%} of the samples are centres of the NTK themselves, where it has kinks: "
-            "with centers='fixed' the influence would be wrong by about as much; use "
-            "centers='moving', fewer centres, or centres from other data"
         )
 
 
@@ -70,23 +56,23 @@ def _warn(problem: InfluenceProblem) -> None:
             "is badly conditioned; pass damping > 0, or solver='cholesky'",
             SolverWarning,
         )
-    zero, ties = problem.zero_gradients, problem.ties
-    if zero:
+    counts = problem.counts
+    if counts.zero_gradients:
         warn(
-            f"{zero} of {problem.n_rows} samples have a zero input gradient; Theorem 4.1 "
-            "assumes there are none, and counts them as unattacked",
+            f"{counts.zero_gradients} of {problem.n_rows} samples have a zero input gradient; "
+            "Theorem 4.1 assumes there are none, and counts them as unattacked",
             ZeroGradientWarning,
         )
-    if ties:
+    if counts.ties:
         warn(
-            f"the attack direction is not unique ({ties} tied entries at "
+            f"the attack direction is not unique ({counts.ties} tied entries at "
             f"{problem.ball}): the robust optimum has a kink at eps=0 and the influence "
             "is one of its one-sided candidates",
             TieWarning,
         )
-    if problem.kinked_pairs:
+    if counts.kinked_pairs:
         warn(
-            f"{problem.kinked_pairs} pairs of a sample and a centre are parallel or antiparallel, "
+            f"{counts.kinked_pairs} pairs of a sample and a centre are parallel or antiparallel, "
             "where the NTK has a kink: the robust optimum has one at eps=0, and the influence "
             "leaves them out",
             TieWarning,

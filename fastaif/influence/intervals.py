@@ -145,7 +145,7 @@ class Intervals:
             draws = getattr(self.bootstrap(n_draws, random_state), of)
             errors = draws.std(axis=0, ddof=1)
         else:
-            bootstrap.refuse_without_population(self.problem)
+            self.problem.refuse_without_population()
             zeta, rows = self.per_sample(), self.problem.evaluation
             if of == "sensitivity_coefficient":
                 curvature = self.problem.evaluate(self.params, rows).hessian

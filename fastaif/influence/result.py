@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..data.checked_rows import evaluation_rows, locating
 from ..families.kinks import Kinks
-from ..families.linear.prediction_error import departure
 from ..families.problem import InfluenceProblem
+from ..families.registry import adversary_of
 from ..reports import text
 from ..utils import validation
 from ..utils.caching import cached_property
@@ -207,7 +207,9 @@ class InfluenceResult(Intervals):
         if rows and self.order == 1.0 and eps > self.validity_radius:
             return "another sample has become the steepest", RangeWarning
         if rows and eps > 0.0 and eps not in self._departures:
-            self._departures[eps] = departure(self.problem, self.influence, eps)
+            self._departures[eps] = adversary_of(self.problem).prediction_error(
+                self.influence, eps
+            )
         share = self._departures.get(eps)
         if share is not None and not share <= _DEPARTED:
             return f"a Newton step would change the prediction by {share:.0%}", RangeWarning
@@ -215,7 +217,7 @@ class InfluenceResult(Intervals):
 
     @cached_property
     def _departures(self) -> dict[float, float | None]:
-        """`departure` at radii that were asked about."""
+        """Errors of predictions at radii that were asked about."""
         return {}
 
     def _warn_if_rough(self, radii: Array) -> None:
@@ -270,10 +272,7 @@ class InfluenceResult(Intervals):
             "least_eigenvalue": least,
             "damping": problem.added_damping,
             "newton_step": problem.newton_step(),
-            "zero_gradients": problem.zero_gradients,
-            "ties": problem.ties,
-            "kinked_pairs": problem.kinked_pairs,
-            "idle_units": problem.idle_units,
+            **problem.counts._asdict(),
             "solver": solver.name,
             "solver_iterations": solver.iterations,
             "solver_residual": solver.residual,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..families.adversary import RobustSolution, robust_gain, solve_robust
+from ..families.adversary import RobustSolution
 from ..families.problem import InfluenceProblem
+from ..families.registry import adversary_of
 from ..utils.warnings import SolverWarning, warn
 
 Array = NDArray[Any]
@@ -114,8 +115,9 @@ class Verification:
 
 def verify_influence(problem: InfluenceProblem, influence: Array, eps: float) -> Verification:
     """Solve the robust problem at ε exactly and compare."""
+    adversary = adversary_of(problem)
     with problem.executor.watching("robust fit"):
-        solution = solve_robust(problem, eps)
+        solution = adversary.robust_fit(eps)
     warn_if_unsolved(solution)
     moved = solution.theta - problem.params
     cost = problem.loss_change(solution.theta) + problem.penalty_change(solution.theta)
@@ -131,7 +133,7 @@ def verify_influence(problem: InfluenceProblem, influence: Array, eps: float) ->
         predicted_cost=predicted,
         exact_cost=cost,
         predicted_gain=predicted,
-        exact_gain=robust_gain(problem, solution),
+        exact_gain=adversary.gain(solution.theta, eps),
         method=solution.method,
         robust=make_robust_fit(problem, solution),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,6 @@ from sklearn.utils import check_X_y
 
 from ..data.noisy_copies import NoisyCopies, noisy_rows
 from ..data.rows import RowSource
-from ..families.linear.model import LinearModel
 from ..utils import validation
 from .base import LinearPredictor
 from .meta import Delegating, weights_for
@@ -130,6 +130,6 @@ class _Rebuild:
         return fitted
 
 
-def rebuild_around(smoothing: RandomizedSmoothing, model: LinearModel) -> Any:
-    """How a fitted copy with other parameters is made."""
-    return _Rebuild(smoothing, model.rebuild)
+def rebuild_around(smoothing: RandomizedSmoothing, inner: Callable[[Array], Any]) -> Any:
+    """How a fitted copy with other parameters is made; `inner` makes that of the estimator."""
+    return _Rebuild(smoothing, inner)

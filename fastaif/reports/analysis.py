@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..families.kernel.model import KernelModel
 from . import text as report
 from .protocols import Reported, Verified
 
@@ -102,7 +101,7 @@ def far_off(verified: Sequence[Verified], validity_radius: float) -> list[str]:
 
 def _coefficient_lines(result: Reported, largest: Verified) -> list[str]:
     model, how = result.problem.model, report.method_name(largest.method)
-    dual = isinstance(model, KernelModel)
+    dual = model.is_dual
     chosen = report.largest_moves(result, _MOST_DUAL if dual else _MOST)
     which = "" if len(chosen) == model.n_coefs else f" ({len(chosen)} of {model.n_coefs})"
     unit = "" if dual or model.basis.is_identity else ", per standard deviation"
@@ -121,10 +120,7 @@ def _coefficient_lines(result: Reported, largest: Verified) -> list[str]:
 
 
 def _kernel_lines(model: Any) -> list[str]:
-    if not isinstance(model, KernelModel):
-        return []
-    centers = "moving" if model.moving else "fixed"
-    return [f"{model.kernel}, {model.penalty} penalty, {centers} centers"]
+    return [model.details] if model.details else []
 
 
 def _dual_lines(result: Reported, largest: Verified, how: str) -> list[str]:

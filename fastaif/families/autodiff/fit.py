@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,7 @@ from ...solvers.cg import conjugate_gradients
 from ...solvers.cholesky import factorize
 from ...solvers.limits import most_products
 from ...solvers.newton import Local, NewtonResult, minimize
-
-if TYPE_CHECKING:
-    from .problem import AutodiffProblem
+from .solving import AutodiffSolving
 
 Array = NDArray[Any]
 
@@ -21,7 +19,7 @@ _LEAST = 1e-8  # of the largest eigenvalue
 _ROW_DOUBLES = 1 << 24  # of per-sample gradients that are held at a time
 
 
-def fit_at(problem: AutodiffProblem, shares: Array, max_iter: int = 100) -> NewtonResult:
+def fit_at(problem: AutodiffSolving, shares: Array, max_iter: int = 100) -> NewtonResult:
     """A stationary point near θ̂ of the objective with weights ω (n,), which sum to 1.
 
     Where H is not positive definite its eigenvalues are replaced by their absolute values,
@@ -49,7 +47,7 @@ def fit_at(problem: AutodiffProblem, shares: Array, max_iter: int = 100) -> Newt
 
 
 def _step_without_hessian(
-    problem: AutodiffProblem, shares: Array, theta: Array, here: Local
+    problem: AutodiffSolving, shares: Array, theta: Array, here: Local
 ) -> Array:
     """(H + λ)⁻¹ g by conjugate gradients, λ = 0 unless they meet negative curvature."""
 
@@ -68,7 +66,7 @@ def _step_without_hessian(
         shift = max(4.0 * shift, -2.0 * found.curvature, _LEAST * found.steepest)
 
 
-def _yardstick(problem: AutodiffProblem, shares: Array) -> float:
+def _yardstick(problem: AutodiffSolving, shares: Array) -> float:
     """E‖∇ℓ_i(θ̂)‖: what gradients of the mean are small against."""
     total, count = 0.0, max(1, _ROW_DOUBLES // len(problem.params))
     for batch in problem.batches(shares=shares):

@@ -10,16 +10,13 @@ a loss that is a black box.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kinks import Kinks
-
-if TYPE_CHECKING:
-    from .problem import AutodiffProblem
-    from .rows import Batch
+from .rows import AutodiffRows, Batch
 
 Array = NDArray[Any]
 
@@ -30,7 +27,7 @@ _DOUBLINGS = 20
 _WIDTH = 1e-9
 
 
-def find(problem: AutodiffProblem, influence: Array) -> Kinks:
+def find(problem: AutodiffRows, influence: Array) -> Kinks:
     """The kinks that can be predicted."""
     when = np.full(problem.source.n_rows, np.inf)
     for batch in problem.batches():
@@ -53,7 +50,7 @@ def find(problem: AutodiffProblem, influence: Array) -> Kinks:
     return Kinks(flips, shares, min(first, jump), reason)
 
 
-def _reversals(problem: AutodiffProblem, influence: Array, batch: Batch) -> Array:
+def _reversals(problem: AutodiffRows, influence: Array, batch: Batch) -> Array:
     """The ε > 0 at which ∇_x ℓ_i(θ̂ + εI) vanishes, (k,); inf where none is found.
 
     Newton's method from ε = 0, every sample by itself, on two functions that vanish with
@@ -83,7 +80,7 @@ def _reversals(problem: AutodiffProblem, influence: Array, batch: Batch) -> Arra
     return first
 
 
-def _first_zero(problem: AutodiffProblem, name: str, rest: tuple[Array, ...], n: int) -> Array:
+def _first_zero(problem: AutodiffRows, name: str, rest: tuple[Array, ...], n: int) -> Array:
     """Where Newton's method from ε = 0 finds a zero of each row's function; inf elsewhere."""
     eps, settled = np.zeros(n), np.zeros(n, dtype=bool)
     start = np.abs(problem.derivatives(name, eps, *rest))
@@ -98,11 +95,11 @@ def _first_zero(problem: AutodiffProblem, name: str, rest: tuple[Array, ...], n:
     return np.where(settled, eps, np.inf)
 
 
-def _slopes(problem: AutodiffProblem, theta: Array, batch: Batch) -> Array:
+def _slopes(problem: AutodiffRows, theta: Array, batch: Batch) -> Array:
     return problem.derivatives("input_gradients", theta, batch.X, batch.y)
 
 
-def _first_jump(problem: AutodiffProblem, influence: Array) -> float:
+def _first_jump(problem: AutodiffRows, influence: Array) -> float:
     """An ε at which some sample's direction of attack has just jumped; inf if none is found."""
     if not problem.ball.has_turns:
         return np.inf
@@ -126,7 +123,7 @@ def _first_jump(problem: AutodiffProblem, influence: Array) -> float:
     return high
 
 
-def _has_jumped(problem: AutodiffProblem, influence: Array, eps: float) -> bool:
+def _has_jumped(problem: AutodiffRows, influence: Array, eps: float) -> bool:
     """Whether a sample is attacked in another direction at θ̂ + εI than at θ̂ (p = 1, ∞)."""
     for batch in problem.batches():
         before = _slopes(problem, problem.params, batch)

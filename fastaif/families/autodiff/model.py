@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from numpy.typing import NDArray
 
 from ...bases.builtin import Linear
 from ...data.rows import Encoder
+from ..model import names_of_inputs
 from .derivatives import Derivatives
 
 Array = NDArray[Any]
@@ -56,6 +58,8 @@ class AutodiffModel:
     kind: ClassVar[str] = "differentiable"
     loss: ClassVar[Any] = NamedLoss("own")
     basis: ClassVar[Linear] = Linear()
+    details: ClassVar[str] = ""
+    is_dual: ClassVar[bool] = False
 
     @property
     def n_coefs(self) -> int:
@@ -65,4 +69,8 @@ class AutodiffModel:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """A name for each input."""
-        return self.columns or tuple(f"x{k}" for k in range(self.n_features))
+        return names_of_inputs(self.columns, self.n_features)
+
+    def at(self, theta: Array) -> Self:
+        """The same model at another θ."""
+        return dataclasses.replace(self, theta=theta)

@@ -9,17 +9,21 @@ differentiation, in batches of rows. `autodiff_solving` has H and its inverse.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data.rows import RowSource
+from ...solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from ...solvers.newton import NewtonResult
+from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
 from ..kinks import Kinks
-from ..problem import Evaluation, number
+from ..objective import Evaluation, number
+from ..problem import Counts
 from . import fit, kinks
+from .model import AutodiffModel
 from .rows import Batch
 from .solving import AutodiffSolving
 
@@ -40,6 +44,8 @@ class _Pass(NamedTuple):
 @dataclass(frozen=True)
 class AutodiffProblem(AutodiffSolving):
     """The InfluenceProblem of an AutodiffModel."""
+
+    way_out_without_gradients: ClassVar[str] = "; refine=True fits it first"
 
     # --- at θ̂ -----------------------------------------------------------------------------
 
@@ -100,14 +106,10 @@ class AutodiffProblem(AutodiffSolving):
         return self.radius * float(self.shares @ (self.budgets * self._first.gains))
 
     @property
-    def ties(self) -> int:
-        """How many entries of the directions of attack sit on a kink of the dual norm."""
-        return self._first.ties
-
-    @property
-    def zero_gradients(self) -> int:
-        """Samples of positive weight whose ∇_x ℓ is zero."""
-        return int(np.count_nonzero((self._first.gains == 0.0) & (self.shares > 0)))
+    def counts(self) -> Counts:
+        """Ties of the directions of attack; samples of positive weight whose ∇_x ℓ is zero."""
+        first = self._first
+        return Counts(int(np.count_nonzero((first.gains == 0.0) & (self.shares > 0))), first.ties)
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ (Theorem 4.1), shape (d,), for given per-sample budgets (n,).
@@ -177,3 +179,24 @@ class AutodiffProblem(AutodiffSolving):
         """Newton's method from θ̂ to a stationary point nearby, in float64."""
         shares = self.shares if weights is None else self.shares * weights
         return fit.fit_at(self, shares / shares.sum(), max_iter)
+
+
+def autodiff_problem(
+    model: AutodiffModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
+    hessian: str = "exact", **common: Any,
+) -> AutodiffProblem:  # fmt: skip
+    """The problem, with its way to H⁻¹: "auto" forms H where there is room for it.
+
+    Raises
+    ------
+    ValueError
+        Another Hessian than the exact one.
+    """
+    if hessian != "exact":
+        raise ValueError(
+            f"hessian={hessian!r} is not known of a DifferentiableModel, whose loss hides its "
+            "predictions: use hessian='exact', with damping > 0 where it is indefinite"
+        )
+    if solver == "auto":
+        solver = "cholesky" if cholesky_fits(len(model.theta), LARGEST_AUTODIFF) else "cg"
+    return AutodiffProblem(model, source, ball, solver=solver, **common)

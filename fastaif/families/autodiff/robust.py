@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ...solvers.lbfgs import minimize_adversarial
 from ...threat.ascent_settings import PgdSettings
-from ..problem import number
+from ..adversary import Optimum
+from ..objective import number
 from .attack import Attacker
 from .fit import curved_up
 from .problem import AutodiffProblem
@@ -25,20 +26,8 @@ Array = NDArray[Any]
 
 _STEPS = 50
 _ENOUGH = 0.5  # by which every step has to lower the gradient
-_STARTS = 2
+USUAL = PgdSettings(n_restarts=2)  # from the sample, and from the antipode of where that led
 _CONVERGED = 1e-9  # of the quasi-Newton method, whose attacks are not exact
-
-
-@dataclass(frozen=True)
-class Found:
-    """Where a robust fit stopped."""
-
-    theta: Array
-    objective: float
-    residual: float
-    gap: float
-    n_iter: int
-    converged: bool
 
 
 @dataclass(frozen=True)
@@ -86,10 +75,9 @@ class _Objective:
 
 def solve(
     problem: AutodiffProblem, eps: float, tol: float, max_iter: int | None,
-    settings: PgdSettings | None = None,
-) -> Found:  # fmt: skip
+    settings: PgdSettings,
+) -> Optimum:  # fmt: skip
     """A robust optimum near θ̂."""
-    settings = settings or PgdSettings(n_restarts=_STARTS)
     objective = _Objective(Attacker(problem, eps * problem.radius, settings))
     here = objective(problem.params)
     yardstick = objective.yardstick(problem.params)
@@ -108,7 +96,7 @@ def solve(
         here = _steps(metric, objective, here, goal, _STEPS)
     decrement = np.linalg.solve(metric, here.gradient)
     residual = here.size / yardstick
-    return Found(
+    return Optimum(
         here.theta, here.value, residual,
         0.5 * float(decrement @ decrement) / (abs(here.value) or 1.0), objective.n_calls,
         residual <= max(tol, _CONVERGED),
@@ -145,9 +133,8 @@ def _metric(problem: AutodiffProblem) -> Array:
 
 def robust_gain(problem: AutodiffProblem, theta: Array, eps: float) -> float:
     """How much lower the adversarial loss is at θ than at θ̂, as a mean of changes."""
-    settings = PgdSettings(n_restarts=_STARTS)
-    before = Attacker(problem, eps * problem.radius, settings)
-    after = Attacker(problem, eps * problem.radius, settings)
+    before = Attacker(problem, eps * problem.radius, USUAL)
+    after = Attacker(problem, eps * problem.radius, USUAL)
     before.search(problem.params)
     after.search(theta)
     total = 0.0

@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import types as c
 from ...data.rows import RowSource
-from ...losses import Loss
-from ...passes.linear import Sweep
 from ...utils.caching import cached_property
 from ..problem import InfluenceProblem
+from ..radius import mean_norm
 from .derivatives import Derivatives
 from .model import AutodiffModel
 
@@ -33,12 +31,6 @@ class Batch(NamedTuple):
     shares: Array
 
 
-def weights_of(source: RowSource) -> Array:
-    """ω (n,), which sums to 1."""
-    w, n = source.weights(), source.n_rows
-    return w / w.sum() if w.size else np.full(n, 1.0 / n)
-
-
 @dataclass(frozen=True)
 class AutodiffRows(InfluenceProblem):
     """The part of `AutodiffProblem` that reads its data."""
@@ -53,14 +45,14 @@ class AutodiffRows(InfluenceProblem):
     @cached_property
     def shares(self) -> Array:
         """ω (n,), which sums to 1."""
-        return weights_of(self.source)
+        return self.source.shares()
 
     def batches(
         self, source: RowSource | None = None, every: bool = False, shares: Array | None = None
     ) -> Iterator[Batch]:
         """These or other rows; those without weight only if `every` row is asked for."""
         source = self.source if source is None else source
-        shares = weights_of(source) if shares is None else shares
+        shares = source.shares() if shares is None else shares
         rows = np.arange(source.n_rows) if every else np.flatnonzero(shares > 0)
         count = -(-len(rows) // self.model.batch_size)
         for part in np.array_split(rows, count):
@@ -99,15 +91,7 @@ class AutodiffRows(InfluenceProblem):
     @cached_property
     def radius(self) -> float:
         """s: given, or E ‖x/c‖_p."""
-        if self.ball.radius is not None:
-            return self.ball.radius
-        sweep = Sweep(
-            self.source, Loss("squared_error"), self.model.basis, False, self.ball, self.executor
-        )
-        sums = sweep.run(np.zeros(self.source.n_columns), c.NEED_NORM)
-        if not np.isfinite(sums.mean_norm):
-            raise FloatingPointError("the mean norm is not finite")
-        return sums.mean_norm
+        return mean_norm(self.source, self.model.basis, self.ball, self.executor)
 
     def losses(self, theta: Array, source: RowSource | None = None) -> Array:
         """ℓ_i(θ), shape (n,), on these or other rows."""
@@ -152,7 +136,7 @@ class AutodiffRows(InfluenceProblem):
     def alpha(self) -> float:
         """α for the total weight of these data; 1 for a penalty of the user's own."""
         w = self.source.weights()
-        return self.model.alpha(float(w.sum()) if w.size else float(self.source.n_rows))
+        return self.alpha_at(float(w.sum()) if w.size else float(self.source.n_rows))
 
     def penalty_gradient(self, theta: Array) -> Array:
         """α∇P(θ), (d,)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from abc import abstractmethod
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -48,8 +49,8 @@ class AutodiffSolving(AutodiffRows):
         Of LiSSA's draws.
     """
 
-    solver: str = "cholesky"
-    seed: int = 0
+    solver: str = field(default="cholesky", kw_only=True)
+    seed: int = field(default=0, kw_only=True)
 
     @property
     def is_iterative(self) -> bool:
@@ -63,6 +64,11 @@ class AutodiffSolving(AutodiffRows):
         if not cholesky_fits(len(self.params), LARGEST_AUTODIFF):
             raise too_many_parameters(len(self.params))
         return dataclasses.replace(self, solver="cholesky")
+
+    @property
+    @abstractmethod
+    def gradient(self) -> Array:
+        """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
 
     # --- H formed -------------------------------------------------------------------------
 
@@ -202,7 +208,7 @@ class AutodiffSolving(AutodiffRows):
 
     def influence(self) -> Array:
         """I = −H⁻¹Φ, shape (d,)."""
-        return self._solved.x[:, 0].copy() if self.is_iterative else super().influence()
+        return self._solved.x[:, 0].copy() if self.is_iterative else -self.solve(self.mixed())
 
     @property
     def stopped_at(self) -> float | None:

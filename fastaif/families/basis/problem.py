@@ -11,24 +11,31 @@ from numpy.typing import NDArray
 from ..._compute import types as c
 from ...bases.expansion import Expansion
 from ...bases.kernel_functions import KernelBasis
+from ...data.rows import RowSource
 from ...passes.basis import BasisSweep
-from ...threat.attack_set import Turn
+from ...threat.attack_set import AttackSet, Turn
 from ...utils.caching import cached_property
 from .. import kinks as path_kinks
-from ..finite_sum.problem import SumProblem, finite
+from ..finite_sum.model import finite
+from ..finite_sum.problem import SumProblem, chosen_solver
+from ..finite_sum.totals import Accumulated
+from .model import ExpansionModel
 
 Array = NDArray[Any]
 _BLOCK_DOUBLES = 1 << 17
+_KINKED = 0.2  # of the samples
 
 
 @dataclass(frozen=True)
 class BasisProblem(SumProblem):
     """A SumProblem whose v is an Expansion (section 5 of the paper)."""
 
+    model: ExpansionModel
+
     @property
     def basis(self) -> Expansion:
         """v."""
-        return cast(Expansion, self.model.basis)
+        return self.model.basis
 
     @property
     def _needs(self) -> int:
@@ -55,16 +62,6 @@ class BasisProblem(SumProblem):
         self.executor.map_rows(self.source, self.in_blocks(work))
         return out
 
-    @property
-    def ties(self) -> int:
-        """Ties of the directions of attack, over all samples."""
-        return self.sums.ties
-
-    @property
-    def zero_gradients(self) -> int:
-        """Samples of positive weight with ℓ' = 0 or ∇_x f = 0."""
-        return self.sums.zero_gradients
-
     @cached_property
     def kinked_pairs(self) -> int:
         """Samples parallel to a centre of a kernel that has kinks there."""
@@ -78,6 +75,16 @@ class BasisProblem(SumProblem):
 
         self.executor.map_rows(self.source, self.in_blocks(work))
         return sum(counts)
+
+    def refuse_kinks(self) -> None:
+        """Fixed centres that are attacked inputs make the influence wrong by their share."""
+        share = self.kinked_pairs / self.n_rows
+        if share > _KINKED:
+            raise ValueError(
+                f"{share:.0%} of the samples are centres of the NTK themselves, where it has "
+                "kinks: with centers='fixed' the influence would be wrong by about as much; use "
+                "centers='moving', fewer centres, or centres from other data"
+            )
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q (v, 1) + |ℓ'| (Jφ, 0))] (Theorem 4.1)."""
@@ -160,3 +167,16 @@ class BasisProblem(SumProblem):
     def influence_raw(self, influence: Array) -> Array:
         """The influence on the coefficients of the basis of raw inputs, (d,)."""
         return self.basis.raw_coefficients(influence)
+
+
+@dataclass(frozen=True)
+class AccumulatedBasis(Accumulated, BasisProblem):
+    """A BasisProblem whose rows are gone."""
+
+
+def basis_problem(
+    model: ExpansionModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
+    hessian: str = "exact", **common: Any,
+) -> BasisProblem:  # fmt: skip
+    """The problem, with its way to H⁻¹; H is its own Gauss-Newton matrix."""
+    return BasisProblem(model, source, ball, solver=chosen_solver(model, solver), **common)

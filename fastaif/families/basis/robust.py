@@ -13,8 +13,6 @@ c = (ℓ(f⁺) − ℓ(f⁻))/2 is smoothed to √(c² + μ²), which leaves the
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 from ...data import parallel
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import NewtonResult
+from ..adversary import Optimum
 from .extremes import Extremes
 from .path_following import Follower, constant_model
 from .problem import BasisProblem
@@ -36,41 +35,20 @@ _ASCENT_PASSES = 250  # with ascent inside, after the smooth part: more have bro
 _PROVEN = 1e-9  # the gap within which an optimum counts as found
 
 
-@dataclass(frozen=True)
-class BasisOptimum:
-    """Where the outer iteration stopped.
-
-    Attributes
-    ----------
-    theta : array (d,)
-    objective : float
-        R(θ).
-    residual : float
-        The norm of the gradient relative to ``E |ℓ'| ‖(v, 1)‖``. At a kink: of the gradient
-        against the mixed strategy of the adversary that proves the gap, an approximate
-        subgradient; with ascent inside, of the smoothed gradient.
-    gap : float
-        R(θ) − min R relative to R(θ). At a kink with exact extremes it is proven for all θ
-        that differ from this one by up to ten times its size; beyond that, by convexity,
-        the bound grows no faster than the distance. Elsewhere it is an estimate.
-    n_iter : int
-        Passes over the data.
-    converged : bool
-        The residual is within the tolerance, or (exact extremes) the gap within it or 1e-9.
-    """
-
-    theta: Array
-    objective: float
-    residual: float
-    gap: float
-    n_iter: int
-    converged: bool
-
-
 def solve(
     problem: BasisProblem, eps: float, exact: bool, tol: float, max_iter: int | None
-) -> BasisOptimum:
-    """argmin R, from θ̂: R itself first, and smoothed where kinks stop that."""
+) -> Optimum:
+    """argmin R, from θ̂: R itself first, and smoothed where kinks stop that.
+
+    Notes
+    -----
+    At a kink the residual is that of the gradient against the mixed strategy of the adversary
+    that proves the gap, an approximate subgradient; with ascent inside, of the smoothed gradient.
+    With exact extremes the gap there is proven for all θ that differ from this one by up to ten
+    times its size; beyond that, by convexity, the bound grows no faster than the distance.
+    Elsewhere it is an estimate. Converged is what has the residual within the tolerance, or
+    (exact extremes) the gap within it or 1e-9.
+    """
     work = problem.coordinates
     basis, penalized = problem.basis, problem.penalized
     if work is not None:
@@ -88,8 +66,8 @@ def solve(
         else:
             found = _solve_smoothed(objective, plain, tol, limit)
     if found.objective < floor:  # all of it is above the infimum
-        found = dataclasses.replace(found, gap=1.0, converged=False)
-    return found if work is None else dataclasses.replace(found, theta=work.leave(found.theta))
+        found = found._replace(gap=1.0, converged=False)
+    return found if work is None else found._replace(theta=work.leave(found.theta))
 
 
 def _floor(problem: BasisProblem) -> float:
@@ -99,7 +77,7 @@ def _floor(problem: BasisProblem) -> float:
     return 1e-13 if bool(np.isnan(turns).all()) else -np.inf
 
 
-def _follow(objective: RobustObjective, start: Array, tol: float, limit: int) -> BasisOptimum:
+def _follow(objective: RobustObjective, start: Array, tol: float, limit: int) -> Optimum:
     """Along the path of smoothed optima: it ends with a proven gap, or where R is smooth."""
 
     def value(theta: Array) -> float:
@@ -114,14 +92,14 @@ def _follow(objective: RobustObjective, start: Array, tol: float, limit: int) ->
     residual = min(found.residual, objective(found.theta).residual)
     converged = residual <= tol or found.gap <= max(tol, _PROVEN)
     passes = objective.n_passes + follower.n_passes
-    return BasisOptimum(
+    return Optimum(
         found.theta, found.objective, residual, found.gap, passes, bool(converged)
     )
 
 
 def _solve_smoothed(
     objective: RobustObjective, plain: NewtonResult, tol: float, limit: int
-) -> BasisOptimum:
+) -> Optimum:
     """Ever narrower smoothing of where both ends are equally bad; the lowest R is kept.
 
     Other kinks remain. Two widths in a row that bring nothing end it.
@@ -152,24 +130,24 @@ def _solve_smoothed(
     return _or_constant(objective, best)
 
 
-def _or_constant(objective: RobustObjective, best: BasisOptimum) -> BasisOptimum:
+def _or_constant(objective: RobustObjective, best: Optimum) -> Optimum:
     """The model without coefficients where R is no larger there."""
     theta = constant_model(objective.problem, best.theta.size)
     objective(theta)
     if objective.hard > best.objective:
         return best
-    return dataclasses.replace(best, theta=theta, objective=objective.hard)
+    return best._replace(theta=theta, objective=objective.hard)
 
 
 def _finish(
     objective: RobustObjective, found: NewtonResult, converged: bool, width: float
-) -> BasisOptimum:
+) -> Optimum:
     local = objective(found.x)
     factor_step = np.linalg.lstsq(local.hessian, local.gradient, rcond=None)[0]
     above = local.value - objective.hard  # of the smoothed objective over R
     gap = max(width - above, 0.0) + 0.5 * abs(float(local.gradient @ factor_step))
     size = abs(objective.hard) or 1.0
-    return BasisOptimum(
+    return Optimum(
         found.x, objective.hard, local.residual, gap / size, objective.n_passes, converged
     )
 
@@ -198,10 +176,12 @@ def robust_gain(problem: BasisProblem, theta: Array, eps: float, exact: bool) ->
     return -source.mean(change)
 
 
-def adversarial_mean(problem: BasisProblem, eps: float, exact: bool) -> float:
-    """E max ℓ over the balls at θ̂, without the penalty."""
+def adversarial_mean(
+    problem: BasisProblem, theta: Array, eps: float, exact: bool
+) -> float:
+    """E max ℓ over the balls at θ, without the penalty."""
     objective = RobustObjective(
-        problem, problem.basis, np.zeros(problem.params.size), eps * problem.radius, exact
+        problem, problem.basis, np.zeros(theta.size), eps * problem.radius, exact
     )
-    objective(problem.params)
+    objective(theta)
     return objective.hard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from ..._compute import types as c
 from ...data.rows import RowSource
 from ...passes.linear import Sweep
 from ...passes.sums import InfluenceSums
+from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local, NewtonResult
 from ...utils.caching import cached_property
-from ..problem import Evaluation
+from ..objective import Evaluation
+from ..problem import Counts
 from .coordinates import Coordinates, are_needed, measure
+from .model import SumModel, finite
 from .natural_fit import add_penalty, natural_fit, shrink
 from .solving import SumSolving
 from .whitening import Whitening
@@ -24,15 +27,14 @@ from .whitening import Whitening
 Array = NDArray[Any]
 
 
-def finite(sums: InfluenceSums) -> InfluenceSums:
-    if not sums.is_finite:
-        raise FloatingPointError("sums are not finite")
-    return sums
-
-
 @dataclass(frozen=True)
 class SumProblem(SumSolving):
-    """The InfluenceProblem of a model f = βᵀv(x) + b: one pass gives everything."""
+    """The InfluenceProblem of a SumModel: one pass gives everything."""
+
+    has_coordinates: ClassVar[bool] = True  # whether there are working coordinates to look for
+
+    def refuse_size(self) -> None:
+        """Refuse a model whose Hessian has no room, where there is no way without it."""
 
     def begin(self) -> None:
         """Make the one pass."""
@@ -48,17 +50,16 @@ class SumProblem(SumSolving):
             Some sum is not finite; the caller looks for the culprit in the data.
         """
         need = self._needs
-        if self.ball.radius is None:
+        if self._measures_norms:
             need |= c.NEED_NORM
         return finite(self.sweep.run(self.params, need, exponent=self.sharing.exponent))
 
     @cached_property
     def budgets(self) -> Array:
         """t (n,): each sample's share of the budget."""
-        w = self._base_weights()
         if not self.sharing.is_shared:
-            return np.ones(w.size)
-        return self.sharing.budgets(self.input_gains(), w / w.sum())
+            return np.ones(self.source.n_rows)
+        return self.sharing.budgets(self.input_gains(), self.shares)
 
     def input_gains(self) -> Array:
         """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
@@ -67,11 +68,14 @@ class SumProblem(SumSolving):
     @cached_property
     def radius(self) -> float:
         """s: given, or E ‖x/c‖_p."""
-        if self.ball.radius is not None:
-            return self.ball.radius
-        if "sums" in self.__dict__:
+        if self._measures_norms and "sums" in self.__dict__:
             return self.sums.mean_norm
-        return finite(self.sweep.run(self.params, c.NEED_NORM)).mean_norm
+        return self.model.radius(self.evaluation, self.ball, self.executor)
+
+    @property
+    def _measures_norms(self) -> bool:
+        """Whether the one pass gives s as well: not where that is given, or of other rows."""
+        return self.ball.radius is None and self.clean is None
 
     @property
     def _needs(self) -> int:
@@ -91,7 +95,7 @@ class SumProblem(SumSolving):
     @property
     def alpha(self) -> float:
         """α for the total weight of these data."""
-        return self.model.alpha(self.sums.weight)
+        return self.alpha_at(self.sums.weight)
 
     @property
     def penalized(self) -> Array:
@@ -141,6 +145,11 @@ class SumProblem(SumSolving):
         """θ, or a step in it, in working coordinates."""
         return theta if self.coordinates is None else self.coordinates.enter(theta)
 
+    @property
+    def shares(self) -> Array:
+        """ω (n,), which sums to 1."""
+        return self.source.shares()
+
     def _base_weights(self) -> Array:
         w = self.source.weights()
         return w if w.size else np.ones(self.source.n_rows)
@@ -184,6 +193,17 @@ class SumProblem(SumSolving):
         )
 
     @property
+    def counts(self) -> Counts:
+        """What is irregular at θ̂; ties and zero gradients over all samples."""
+        sums = self.sums
+        return Counts(sums.zero_gradients, sums.ties, self.kinked_pairs)
+
+    @property
+    def kinked_pairs(self) -> int:
+        """Pairs of a sample and a centre at which the model itself has a kink."""
+        return 0
+
+    @property
     def loss_slope(self) -> float:
         """E |ℓ'|."""
         return self.sums.gain
@@ -191,3 +211,10 @@ class SumProblem(SumSolving):
     def shrinkage(self, step: Array) -> Array:
         """αP step, where α θᵀPθ is the penalty."""
         return self.alpha * shrink(self.penalized, step)
+
+
+def chosen_solver(model: SumModel, solver: str) -> str:
+    """ "auto" forms H where there is room for it."""
+    if solver != "auto":
+        return solver
+    return "cholesky" if cholesky_fits(len(model.theta)) else "cg"

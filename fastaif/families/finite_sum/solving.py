@@ -6,7 +6,7 @@ import dataclasses
 import math
 import sys
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -24,11 +24,11 @@ from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local
 from ...utils.caching import cached_property
 from ..iterative import CG_TOL, ENOUGH, Solution
-from ..linear.model import LinearModel
 from ..problem import InfluenceProblem, SolverReport, lift, singular_hessian, too_many_parameters
 from .coordinates import Coordinates, WorkingFactor
 from .hessian_operator import WorkingHessian
 from .hessian_solves import inverse_diagonal, solve
+from .model import SumModel
 from .whitening import Whitening
 
 Array = NDArray[Any]
@@ -48,9 +48,9 @@ class SumSolving(InfluenceProblem):
         Of LiSSA's draws.
     """
 
-    model: LinearModel
-    solver: str = "cholesky"
-    seed: int = 0
+    model: SumModel
+    solver: str = field(default="cholesky", kw_only=True)
+    seed: int = field(default=0, kw_only=True)
 
     # --- what the sums give -----------------------------------------------------------------
 
@@ -63,6 +63,11 @@ class SumSolving(InfluenceProblem):
     @abstractmethod
     def _local(self) -> Local:
         """Penalised gradient and, where it is formed, Hessian at θ̂."""
+
+    @property
+    @abstractmethod
+    def gradient(self) -> Array:
+        """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
 
     @property
     @abstractmethod
@@ -198,7 +203,7 @@ class SumSolving(InfluenceProblem):
 
     def influence(self) -> Array:
         """I = −H⁻¹Φ, shape (d,)."""
-        return self._solved.x[:, 0].copy() if self.is_iterative else super().influence()
+        return self._solved.x[:, 0].copy() if self.is_iterative else -self.solve(self.mixed())
 
     @property
     def stopped_at(self) -> float | None:

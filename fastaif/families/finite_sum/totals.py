@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,10 @@ from ..._compute import types as c
 from ...data.rows import RowSource
 from ...passes.sums import InfluenceSums
 from ...utils.caching import cached_property
-from ..basis.problem import BasisProblem
 from ..kinks import Kinks
-from ..linear.problem import LinearProblem
-from ..network.problem import NetworkProblem
 from .coordinates import Coordinates, are_needed, measure
-from .problem import SumProblem, finite
+from .model import finite
+from .problem import SumProblem
 from .whitening import Whitening
 
 Array = NDArray[Any]
@@ -128,7 +126,7 @@ def add_rows(totals: Totals | None, problem: SumProblem, unit: float) -> Totals:
     if work is not None:
         found = _in_coordinates(found, problem, work)
     total = found if totals is None else totals.merge(found)
-    if isinstance(total.work, Whitening) or isinstance(problem, NetworkProblem):
+    if isinstance(total.work, Whitening) or not problem.has_coordinates:
         return total
     if not (found.sums.weight > 0.0 and total.asks_for_coordinates):
         return total
@@ -201,6 +199,12 @@ class Accumulated(SumProblem):
 
     keeps_rows: ClassVar[bool] = False
 
+    @classmethod
+    def of(cls, problem: SumProblem, totals: Totals) -> Self:
+        """A problem of the same kind, model and attack, of which only totals are left."""
+        parts = {f.name: getattr(problem, f.name) for f in dataclasses.fields(problem)}
+        return cls(**parts | {"weight_unit": totals.unit}, totals=totals)
+
     @property
     def n_rows(self) -> int:
         """n."""
@@ -248,31 +252,3 @@ class Accumulated(SumProblem):
     def kinks(self, influence: Array) -> Kinks:
         """Refused."""
         raise needs_rows("validity_radius")
-
-
-@dataclass(frozen=True)
-class _AccumulatedLinear(Accumulated, LinearProblem):
-    """A LinearProblem whose rows are gone."""
-
-
-@dataclass(frozen=True)
-class _AccumulatedBasis(Accumulated, BasisProblem):
-    """A BasisProblem whose rows are gone."""
-
-
-@dataclass(frozen=True)
-class _AccumulatedNetwork(Accumulated, NetworkProblem):
-    """A NetworkProblem whose rows are gone."""
-
-
-_KINDS: dict[type, type[Accumulated]] = {
-    LinearProblem: _AccumulatedLinear,
-    BasisProblem: _AccumulatedBasis,
-    NetworkProblem: _AccumulatedNetwork,
-}
-
-
-def without_rows(problem: SumProblem, totals: Totals) -> Accumulated:
-    """A problem of the same kind, model and attack, of which only totals are left."""
-    parts = {f.name: getattr(problem, f.name) for f in dataclasses.fields(problem)}
-    return _KINDS[type(problem)](**parts, totals=totals)

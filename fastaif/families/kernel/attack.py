@@ -17,7 +17,7 @@ from ...kernels.pairs import Gram, make_gram
 from ...threat.ascent_settings import PgdSettings
 from ...threat.own_units import OwnUnits
 from .first_order import pair_weights
-from .problem import GramProblem
+from .problem import MovingCentersProblem
 
 Array = NDArray[Any]
 
@@ -44,7 +44,7 @@ class Attacked:
     n_steps: int
 
 
-def objective(problem: GramProblem, gram: Gram, theta: Array) -> float:
+def objective(problem: MovingCentersProblem, gram: Gram, theta: Array) -> float:
     """L at the inputs of a Gram matrix."""
     f = gram.K @ theta
     shrunk = theta @ (f if problem.is_rkhs else theta)
@@ -52,8 +52,8 @@ def objective(problem: GramProblem, gram: Gram, theta: Array) -> float:
 
 
 def ascend(
-    problem: GramProblem, theta: Array, radius: float, start: Array | None, n_steps: int = 100,
-    enough: float = 0.0,
+    problem: MovingCentersProblem, theta: Array, radius: float, start: Array | None,
+    n_steps: int = 100, enough: float = 0.0,
 ) -> Attacked:  # fmt: skip
     """Attack all inputs of the fit at once, from δ = `start` (or where the gradient points).
 
@@ -97,7 +97,7 @@ class _Place(NamedTuple):
 class _Walk:
     """Steps in the balls ‖t_k‖_p ≤ radius of all samples at once."""
 
-    problem: GramProblem
+    problem: MovingCentersProblem
     theta: Array
     radius: float
     own: OwnUnits
@@ -169,37 +169,47 @@ class _Walk:
 
 
 def attack_together(
-    problem: GramProblem, eps: float, settings: PgdSettings, out: Array
+    problem: MovingCentersProblem, theta: Array, eps: float, settings: PgdSettings, out: Array
 ) -> None:
     """Write X + δ, the best of ascents from the gradient's direction, its antipode, and so on."""
     scale = problem.model.basis.arrays(problem.source.n_columns)[1]
-    best = _worst(problem, eps, settings)
+    best = worst(problem, theta, eps * problem.radius, None, settings)
     out[...] = np.asarray(problem.source.x, dtype=np.float64) + best.delta * scale
 
 
-def loss_together(problem: GramProblem, eps: float, settings: PgdSettings) -> float:
+def loss_together(
+    problem: MovingCentersProblem, theta: Array, eps: float, settings: PgdSettings
+) -> float:
     """E (f − y)² under such an attack, without the penalty."""
-    f = _worst(problem, eps, settings).gram.K @ problem.params
+    f = worst(problem, theta, eps * problem.radius, None, settings).gram.K @ theta
     return float(problem.weights @ (f - problem.targets) ** 2)
 
 
-def _worst(problem: GramProblem, eps: float, settings: PgdSettings) -> Attacked:
-    radius, theta = eps * problem.radius, problem.params
-    best = ascend(problem, theta, radius, None, settings.n_steps)
+def worst(
+    problem: MovingCentersProblem, theta: Array, radius: float, start: Array | None,
+    settings: PgdSettings,
+) -> Attacked:  # fmt: skip
+    """The best of ascents: from δ = `start`, the antipode of where that led, then random points."""
+    best = ascend(problem, theta, radius, start, settings.n_steps)
     start = -best.delta
     for draw in range(1, settings.n_restarts):
         if draw > 1:
-            own = problem.ball.own
-            points = np.empty((len(start), own.n_free))
-            own.draw(settings.seed, draw, 0, radius, points)
-            start = np.zeros(start.shape)
-            own.move_inner(start, points)
+            start = _random(problem, radius, settings.seed, draw)
         found = ascend(problem, theta, radius, start, settings.n_steps)
         best = found if found.objective > best.objective else best
     return best
 
 
-def gradient_at(problem: GramProblem, gram: Gram, theta: Array) -> Array:
+def _random(problem: MovingCentersProblem, radius: float, seed: int, draw: int) -> Array:
+    """Random points of the balls, in the kernel's inputs (n, m)."""
+    own, delta = problem.ball.own, np.zeros(problem.inputs.shape)
+    points = np.empty((len(delta), own.n_free))
+    own.draw(seed, draw, 0, radius, points)
+    own.move_inner(delta, points)
+    return delta
+
+
+def gradient_at(problem: MovingCentersProblem, gram: Gram, theta: Array) -> Array:
     """∇_{x_k} L at the inputs of a Gram matrix, (n, m)."""
     pull = problem.weights * (gram.K @ theta - problem.targets)
     if problem.is_rkhs:
@@ -207,7 +217,7 @@ def gradient_at(problem: GramProblem, gram: Gram, theta: Array) -> Array:
     return gram.gradient(*pair_weights(theta, pull, True))
 
 
-def gain(problem: GramProblem, theta: Array, radius: float) -> float:
+def gain(problem: MovingCentersProblem, theta: Array, radius: float) -> float:
     """R(θ̂) − R(θ), as a sum of changes: the difference itself would keep few digits."""
     before = ascend(problem, problem.params, radius, None)
     after = ascend(problem, theta, radius, before.delta)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bases.kernel_functions import curvature_bound
-from ...kernels.pairs import Gram, make_gram
+from ...kernels.pairs import make_gram
 from ..kinks import Kinks
-from .first_order import pair_weights
-
-if TYPE_CHECKING:
-    from .problem import GramProblem
+from .core import GramProblem
 
 Array = NDArray[Any]
 
@@ -27,15 +23,13 @@ def find(problem: GramProblem, influence: Array) -> Kinks:
     changes sign, with moving ones and P = K where θ_i does, with P = 1 never. For p = 1 and
     ∞ its direction changes before.
     """
-    flips, shared = _flips(problem, influence)
+    flips, shared, turn = _flips(problem, influence)
     own = flips.size > 0 and not problem.sharing.is_shared
-    events = [(float(flips[0]) if own else np.inf, _turns(problem))]
-    ball, bend = problem.ball, None
-    if not problem.model.moving:
-        bend = curvature_bound(problem.model.kernel, problem.params, ball)
+    events = [(float(flips[0]) if own else np.inf, turn)]
+    ball, bend = problem.ball, problem.bend()
     if ball.has_turns or bend:
         gram = problem.gram(derivatives=True)
-        slopes, speeds = _gradient_path(problem, gram, influence)
+        slopes, speeds = problem.gradient_path(gram, influence)
         when, place = ball.first_turn(slopes, speeds)
         name = problem.model.feature_names[place]
         events.append((when, f"the slope in {name} of a sample {ball.turning}"))
@@ -65,46 +59,20 @@ def _meeting(problem: GramProblem) -> float:
     pair = np.array([[1.0, 0.0], [np.cos(_SMALL), np.sin(_SMALL)]])
     constant = _SMALL * abs(make_gram(kernel, pair, True).slopes[0, 1])
     with np.errstate(divide="ignore"):
-        angles = constant / slopes.max(axis=1)
-    if problem.model.moving:
-        angles = 0.5 * angles
+        angles = problem.share_of_meeting * (constant / slopes.max(axis=1))
     furthest = problem.radius * problem.ball.longest * problem.budgets.max()
     reach = angles * norms / furthest
     return float(np.min(reach, initial=np.inf))
 
 
-def _turns(problem: GramProblem) -> str:
-    if problem.model.moving:
-        return "a dual coefficient changes sign"
-    return "a sample's loss slope changes sign"
-
-
-def _flips(problem: GramProblem, influence: Array) -> tuple[Array, Array]:
-    """The ε at which samples' attacks turn round, sorted, and their shares of the weight."""
-    if problem.model.moving and not problem.is_rkhs:
-        return np.empty(0), np.empty(0)
-    if problem.model.moving:
-        value, speed = problem.params, influence
-    else:
-        value = problem.moves(influence)[0] - problem.targets
-        speed = problem.multiply(influence)
+def _flips(problem: GramProblem, influence: Array) -> tuple[Array, Array, str]:
+    """The ε at which attacks turn round, sorted, their samples' shares of the weight, and what."""
+    found = problem.turning(influence)
+    if found is None:
+        return np.empty(0), np.empty(0), ""
+    value, speed, turn = found
     with np.errstate(divide="ignore", invalid="ignore"):
         when = -value / speed
     kept = np.isfinite(when) & (when > 0) & (problem.weights > 0)
     order = np.argsort(when[kept], kind="stable")
-    return when[kept][order], problem.weights[kept][order]
-
-
-def _gradient_path(problem: GramProblem, gram: Gram, influence: Array) -> tuple[Array, Array]:
-    """Gradients that give the directions of attack, and their derivatives in ε, (n, m) each."""
-    theta, moving = problem.params, problem.model.moving
-    if not moving or problem.is_rkhs:  # a multiple of ∇f at each sample
-        none = np.zeros((len(theta), 2))
-        none[:, 0] = 1.0
-        both = [np.stack([v, np.zeros(len(v))]) for v in (theta, influence)]
-        return gram.gradient(none, both[0]), gram.gradient(none, both[1])
-    slope = problem.slope(gram.K @ theta)
-    turned = problem.weights * (gram.K @ influence)
-    speeds = gram.gradient(*pair_weights(theta, turned, True))
-    speeds += gram.gradient(*pair_weights(influence, slope, True))
-    return gram.gradient(*pair_weights(theta, slope, True)), speeds
+    return when[kept][order], problem.weights[kept][order], turn

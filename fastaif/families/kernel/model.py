@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,23 +17,24 @@ from ...data.rows import Encoder
 from ...kernels.functions import Kernel
 from ...kernels.pairs import make_gram
 from ...losses import Loss
+from ..basis.model import ExpansionModel
 from ..finite_sum.whitening import Whitening, whiten
-from ..linear.model import LinearModel
+from ..model import names_of_inputs
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KernelModel:
     """f(x) = Σ_j θ_j K(x, c_j), fitted with least squares and a penalty.
+
+    What its centres do under attack tells its two kinds apart.
 
     Attributes
     ----------
     kernel : Kernel
     penalty : {"l2", "rkhs"}
         α ‖θ‖², or α θᵀKθ with K of the centres.
-    moving : bool
-        Whether the centres are the inputs of the fit, and move when these are attacked.
     basis : Linear
         A scaler before the kernel, or none: the kernel sees u = (x − shift) / scale.
     centers : array (k, m)
@@ -50,7 +52,6 @@ class KernelModel:
 
     kernel: Kernel
     penalty: str
-    moving: bool
     basis: Linear
     centers: Array
     theta: Array
@@ -60,7 +61,9 @@ class KernelModel:
     columns: tuple[str, ...] | None = None
 
     kind: ClassVar[str] = "kernel"
+    is_dual: ClassVar[bool] = True
     loss: ClassVar[Loss] = Loss("squared_error")
+    centers_are: ClassVar[str]  # "moving" or "fixed", for reports
 
     @property
     def n_features(self) -> int:
@@ -80,17 +83,16 @@ class KernelModel:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """A name for each input."""
-        return self.columns or tuple(f"x{k}" for k in range(self.n_features))
+        return names_of_inputs(self.columns, self.n_features)
 
-    def at_fixed_centers(self) -> LinearModel:
-        """The same as a model on the basis v(x) = (K(x, c_j))_j, for other inputs."""
-        m = self.n_features
-        basis = Expansion(KernelBasis(self.kernel, self.centers), *self.basis.arrays(m))
-        penalized, whitening = penalty_at(self.kernel, self.centers, self.penalty)
-        return LinearModel(
-            self.kind, self.loss, basis, self.theta, False, self.alpha, self.names, self.encode,
-            self.rebuild, m, penalized, self.columns, whitening,
-        )  # fmt: skip
+    @property
+    def details(self) -> str:
+        """The kernel, the penalty and the centres, for reports."""
+        return f"{self.kernel}, {self.penalty} penalty, {self.centers_are} centers"
+
+    def at(self, theta: Array) -> Self:
+        """The same model at another θ."""
+        return dataclasses.replace(self, theta=theta)
 
     def inner(self, X: Array) -> Array:
         """u (n, m), float64 and C-contiguous."""
@@ -103,6 +105,31 @@ class KernelModel:
         shift, scale = self.basis.arrays(U.shape[1])
         rounding = np.finfo(np.float32).eps * (np.abs(self.centers) + np.abs(shift / scale))
         return bool(np.all(np.abs(U - self.centers) <= 2.0 * rounding))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovingCentersModel(KernelModel):
+    """A KernelModel whose centres are the inputs of the fit, and move when these are attacked."""
+
+    centers_are: ClassVar[str] = "moving"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedCentersModel(KernelModel):
+    """A KernelModel whose centres stay where they are, as in attacks at prediction time."""
+
+    centers_are: ClassVar[str] = "fixed"
+
+    def on_basis(self) -> ExpansionModel:
+        """The same as a model on the basis v(x) = (K(x, c_j))_j."""
+        m = self.n_features
+        penalized, whitening = penalty_at(self.kernel, self.centers, self.penalty)
+        return ExpansionModel(
+            kind=self.kind, loss=self.loss, theta=self.theta, alpha=self.alpha, names=self.names,
+            basis=Expansion(KernelBasis(self.kernel, self.centers), *self.basis.arrays(m)),
+            encode=self.encode, rebuild=self.rebuild, n_features=m, penalized=penalized,
+            fit_intercept=False, columns=self.columns, whitening=whitening,
+        )  # fmt: skip
 
 
 def penalty_at(kernel: Kernel, centers: Array, penalty: str) -> tuple[Array, Whitening | None]:

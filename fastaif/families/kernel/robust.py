@@ -23,12 +23,15 @@ from ...solvers.anderson import Anderson
 from ...solvers.bundle import Cut, best_mixture
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import Local
-from .attack import Attacked, ascend
+from ...threat.ascent_settings import PgdSettings
+from ..adversary import Optimum
+from .attack import Attacked, ascend, worst
 from .fit import fit_dual
-from .problem import GramProblem
+from .problem import MovingCentersProblem
 
 Array = NDArray[Any]
 
+USUAL = PgdSettings(n_steps=100)
 _REPEATED, _NEARLY = 1e-14, 1e-11  # changes of θ from one fit to the next, relative
 _ROUNDS = 60
 _ROUNDED = 1e-15  # a gap within rounding
@@ -41,30 +44,20 @@ _SAME = 1e-9  # attacks closer than this, in units of their size, make the same 
 _RIVALS = 4  # attacks that are tried again at every new θ
 
 
-@dataclass(frozen=True)
-class GramOptimum:
-    """Where adversarial training stopped; see `verification.RobustFit`."""
-
-    theta: Array
-    objective: float
-    residual: float
-    gap: float
-    n_iter: int
-    converged: bool
-
-
 class _Objective:
     """R at θ, with the last attack as the start of the next."""
 
-    def __init__(self, problem: GramProblem, radius: float) -> None:
-        self.problem, self.radius, self.n_passes = problem, radius, 0
+    def __init__(
+        self, problem: MovingCentersProblem, radius: float, settings: PgdSettings
+    ) -> None:
+        self.problem, self.radius, self.settings, self.n_passes = problem, radius, settings, 0
         self.attack: Attacked | None = None
 
     def attacked(self, theta: Array) -> Attacked:
         """The attack on θ."""
         self.n_passes += 1
         start = None if self.attack is None else self.attack.delta
-        self.attack = ascend(self.problem, theta, self.radius, start)
+        self.attack = worst(self.problem, theta, self.radius, start, self.settings)
         return self.attack
 
     def __call__(self, theta: Array) -> Local:
@@ -84,11 +77,12 @@ class _Objective:
 
 
 def solve(
-    problem: GramProblem, eps: float, tol: float, max_iter: int | None = None
-) -> GramOptimum:
+    problem: MovingCentersProblem, eps: float, tol: float, max_iter: int | None,
+    settings: PgdSettings,
+) -> Optimum:  # fmt: skip
     """argmin R, from θ̂: as a smooth function first, and by its pieces where that fails."""
     radius, limit = eps * problem.radius, 500 if max_iter is None else max_iter
-    objective = _Objective(problem, radius)
+    objective = _Objective(problem, radius, settings)
     found = _by_refits(objective, problem.params, limit)
     if found is None:
         smooth = steadily(objective, problem.params, tol, limit)
@@ -101,13 +95,13 @@ def solve(
     return _finish(objective, found, tol)
 
 
-def _finish(objective: _Objective, theta: Array, tol: float) -> GramOptimum:
+def _finish(objective: _Objective, theta: Array, tol: float) -> Optimum:
     """An optimum where R is smooth: its residual, and half the squared Newton decrement."""
     local = objective(theta)
     step = np.linalg.lstsq(local.hessian, local.gradient, rcond=None)[0]
     gap = 0.5 * abs(float(local.gradient @ step)) / (abs(local.value) or 1.0)
     converged = local.residual <= max(tol, 1e-11) or gap <= _ROUNDED
-    return GramOptimum(theta, local.value, local.residual, gap, objective.n_passes, converged)
+    return Optimum(theta, local.value, local.residual, gap, objective.n_passes, converged)
 
 
 def _by_refits(objective: _Objective, theta: Array, limit: int) -> Array | None:
@@ -139,15 +133,16 @@ def _has_rival(objective: _Objective, theta: Array) -> bool:
     assert objective.attack is not None
     known = objective.attack
     for start in (None, -known.delta):
-        other = ascend(objective.problem, theta, objective.radius, start)
+        n_steps = objective.settings.n_steps
+        other = ascend(objective.problem, theta, objective.radius, start, n_steps)
         if other.objective > known.objective + _PROVEN * abs(known.objective):
             return True
     return False
 
 
-def _by_pieces(objective: _Objective, theta: Array, tol: float, limit: int) -> GramOptimum:
+def _by_pieces(objective: _Objective, theta: Array, tol: float, limit: int) -> Optimum:
     """Cutting planes made of quadratics: the gap between both bounds is what is proven."""
-    pieces = _Pieces(objective.problem, objective.radius)
+    pieces = _Pieces(objective.problem, objective.radius, objective.settings)
     best, value, low, enough, inward = theta, np.inf, -np.inf, 0.0, 0.0
     passes, gaps = objective.n_passes, []
     for _ in range(min(_ROUNDS, max(limit - passes, 2))):
@@ -168,7 +163,7 @@ def _by_pieces(objective: _Objective, theta: Array, tol: float, limit: int) -> G
             theta = inward * best + (1.0 - inward) * theta
     gap = max(value - low, 0.0) / (abs(value) or 1.0)
     residual = pieces.residual(best)
-    return GramOptimum(best, value, residual, gap, passes, gap <= max(tol, _PROVEN))
+    return Optimum(best, value, residual, gap, passes, gap <= max(tol, _PROVEN))
 
 
 def _is_stuck(gaps: list[float]) -> bool:
@@ -185,8 +180,9 @@ class _Pieces:
     `points` are the θ that were tried, `values` the most that any attack has reached there.
     """
 
-    problem: GramProblem
+    problem: MovingCentersProblem
     radius: float
+    settings: PgdSettings
     cuts: list[Cut] = field(default_factory=list)
     deltas: list[Array] = field(default_factory=list)
     shares: Array = field(default_factory=lambda: np.empty(0))
@@ -207,8 +203,9 @@ class _Pieces:
         """
         rivals = np.argsort([-cut.value(theta) for cut in self.cuts])[:_RIVALS]
         starts = [None, *(self.deltas[k] for k in rivals)]
+        steps = self.settings.n_steps
         tried = [
-            ascend(self.problem, theta, self.radius, start, enough=enough) for start in starts
+            ascend(self.problem, theta, self.radius, start, steps, enough) for start in starts
         ]
         worst = max(tried, key=lambda found: found.objective)
         close = worst.objective - _CLOSE * abs(worst.objective)

@@ -11,20 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ..problem import InfluenceProblem
 from .problem import LinearProblem
 from .shared_attack import attacked_slopes
 
 Array = NDArray[np.float64]
 
 
-def departure(problem: InfluenceProblem, influence: Array, eps: float) -> float | None:
+def departure(problem: LinearProblem, influence: Array, eps: float) -> float | None:
     """√(gᵀH⁻¹g / ε²IᵀHI) of g = ∇R_ε(θ̂ + εI), the robust objective's gradient.
 
-    None for models other than linear predictors, where the solve would take passes of its own, and
-    where numbers of every row would have to come from other machines.
+    None where the solve would take passes of its own, and where numbers of every row would have
+    to come from other machines.
     """
-    if not isinstance(problem, LinearProblem) or problem.is_iterative:
+    if problem.is_iterative:
         return None
     shared = problem.sharing.is_shared
     if shared and problem.executor.is_remote(problem.source):

@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.rows import RowSource
 from ...passes.sums import InfluenceSums
+from ...threat.attack_set import AttackSet
 from .. import kinks as path_kinks
-from ..finite_sum.problem import SumProblem
+from ..finite_sum.problem import SumProblem, chosen_solver
+from ..finite_sum.totals import Accumulated
+from ..problem import Counts
+from .model import LinearModel
 
 Array = NDArray[Any]
 
@@ -18,6 +23,8 @@ Array = NDArray[Any]
 @dataclass(frozen=True)
 class LinearProblem(SumProblem):
     """A SumProblem with v = (x − μ)/σ."""
+
+    model: LinearModel
 
     @property
     def gain(self) -> float:
@@ -41,14 +48,9 @@ class LinearProblem(SumProblem):
         return self.gain * np.abs(self.model.loss.slope(f, y))
 
     @property
-    def ties(self) -> int:
-        """How many entries of the direction of attack sit on a kink of the dual norm."""
-        return self.ball.ties(self.beta)
-
-    @property
-    def zero_gradients(self) -> int:
-        """Samples of positive weight with ℓ' = 0."""
-        return self.sums.zero_gradients
+    def counts(self) -> Counts:
+        """Ties of the direction of attack that all samples share; samples with ℓ' = 0."""
+        return Counts(self.sums.zero_gradients, self.ball.ties(self.beta))
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s (‖Dβ‖_q E[t ℓ'' sgn ℓ' (v, 1)] + E t|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
@@ -129,3 +131,16 @@ class LinearProblem(SumProblem):
         if len(raw) > m:
             raw[m] -= shift @ raw[:m]
         return raw
+
+
+@dataclass(frozen=True)
+class AccumulatedLinear(Accumulated, LinearProblem):
+    """A LinearProblem whose rows are gone."""
+
+
+def linear_problem(
+    model: LinearModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
+    hessian: str = "exact", **common: Any,
+) -> LinearProblem:  # fmt: skip
+    """The problem, with its way to H⁻¹; H is its own Gauss-Newton matrix."""
+    return LinearProblem(model, source, ball, solver=chosen_solver(model, solver), **common)

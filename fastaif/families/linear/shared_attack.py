@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from ...losses import Loss
 from ...threat.budget import Sharing
-from ..finite_sum.problem import SumProblem
-from ..problem import InfluenceProblem
 from .problem import LinearProblem
 
 Array = NDArray[Any]
@@ -32,28 +30,6 @@ _VERTICES = 3
 _PARTS = 40  # moves that a sample is offered at a price
 _HALVINGS = 40
 _STILL = 1e-14
-
-
-def refuse_shared(problem: InfluenceProblem) -> None:
-    """Robust fits of finite order are for linear predictors only.
-
-    Raises
-    ------
-    ValueError
-        The order is finite, and the model another.
-    """
-    if problem.sharing.is_shared and not isinstance(problem, LinearProblem):
-        raise ValueError(
-            f"order={problem.sharing.order:g}: robust fits whose attack's budget is shared between "
-            f"samples are implemented for linear predictors, not for a {problem.model.kind} model; "
-            "aif, attack and adversarial_loss do take finite orders"
-        )
-
-
-def normalised(problem: SumProblem) -> Array:
-    """ω (n,), which sums to 1."""
-    w = problem.source.weights()
-    return w / w.sum() if w.size else np.full(problem.source.n_rows, 1.0 / problem.source.n_rows)
 
 
 def worse_side(loss: Loss, f: Array, y: Array, moves: Array) -> Array:
@@ -209,7 +185,7 @@ def moves_of(
     loss, y = problem.model.loss, problem.source.targets()
     f = problem.sweep.predictions(theta)
     kappa = eps * problem.radius * problem.ball.gain(theta[: problem.model.n_features])
-    moves = worst_moves(loss, f, y, normalised(problem), problem.sharing, kappa, quick)
+    moves = worst_moves(loss, f, y, problem.shares, problem.sharing, kappa, quick)
     return f, moves, worse_side(loss, f, y, moves)
 
 
@@ -230,7 +206,7 @@ def attacked_slopes(
     loss, y, m = problem.model.loss, problem.source.targets(), problem.model.n_features
     f, moves, side = moves_of(problem, theta, eps, quick)
     there, budget = f + side * moves, eps * problem.radius
-    slopes = normalised(problem) * loss.slope(there, y)
+    slopes = problem.shares * loss.slope(there, y)
     kappa = budget * problem.ball.gain(theta[:m])
     spent = float((slopes * side) @ moves) / kappa if kappa > 0.0 else 0.0
     return there, slopes, spent * budget * problem.ball.gain_gradient(theta[:m])
@@ -251,4 +227,4 @@ def shared_loss(problem: LinearProblem, theta: Array, eps: float) -> float:
     f, moves, side = moves_of(problem, theta, eps)
     with np.errstate(over="ignore"):
         values = problem.model.loss.value(f + side * moves, problem.source.targets())
-    return float(normalised(problem) @ values)
+    return float(problem.shares @ values)

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ...data.parallel import single_threaded_blas
 from ...solvers.lbfgs import minimize_adversarial
 from ...threat.attack_set import DualNorm
+from ..adversary import Optimum
 from .problem import LinearProblem
 from .robust import order_1, order_1_kinks
 from .robust import solve as own_budgets
 from .robust.order_2 import RootProblem
-from .shared_attack import Array, attacked_slopes, moves_of, normalised
+from .shared_attack import Array, attacked_slopes, moves_of
 
 _SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged
-
-
-class SharedOptimum(NamedTuple):
-    """θ_ε and how well it is known."""
-
-    theta: Array
-    objective: float
-    residual: float
-    gap: float
-    n_iter: int
-    converged: bool
 
 
 def is_exact(problem: LinearProblem) -> bool:
@@ -37,7 +25,7 @@ def is_exact(problem: LinearProblem) -> bool:
 
 def solve(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None, ascent: bool = False
-) -> SharedOptimum:
+) -> Optimum:
     """The robust optimum; `ascent` takes the general method where there is an exact one."""
     with single_threaded_blas():
         if ascent or not is_exact(problem):
@@ -62,7 +50,7 @@ def _leave(problem: LinearProblem, theta: Array) -> Array:
 
 def _by_root(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
-) -> SharedOptimum:
+) -> Optimum:
     penalized, norm = _working(problem)
     inner = RootProblem(
         problem.working_sweep(), problem.alpha, penalized, *norm, eps * problem.radius,
@@ -70,25 +58,25 @@ def _by_root(
     )  # fmt: skip
     found = own_budgets.solve(inner, problem.enter(problem.params), tol)
     theta = _leave(problem, found.theta)
-    return SharedOptimum(
+    return Optimum(
         theta, found.objective, found.residual, found.gap, found.n_passes, found.converged
     )
 
 
 def _by_vertices(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
-) -> SharedOptimum:
+) -> Optimum:
     penalized, norm = _working(problem)
     source, sweep = problem.source, problem.working_sweep()
     V = sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
     if problem.model.fit_intercept:
         V = np.column_stack([V, np.ones(len(V))])
     inner = order_1.VertexProblem(
-        V, source.targets(), normalised(problem), problem.model.loss, problem.alpha, penalized,
+        V, source.targets(), problem.shares, problem.model.loss, problem.alpha, penalized,
         norm.weights, norm.q, eps * problem.radius,
     )  # fmt: skip
     found = order_1_kinks.solve(inner, problem.enter(problem.params), tol, max_iter)
-    return SharedOptimum(_leave(problem, found.theta), *_fields(found))
+    return Optimum(_leave(problem, found.theta), *_fields(found))
 
 
 def _fields(found: order_1.VertexOptimum) -> tuple[float, float, float, int, bool]:
@@ -97,9 +85,9 @@ def _fields(found: order_1.VertexOptimum) -> tuple[float, float, float, int, boo
 
 def _by_ascent(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
-) -> SharedOptimum:
+) -> Optimum:
     """Danskin's theorem: the gradient at the worst κ_i, in proportion to κ = ε s ‖Dβ‖_q."""
-    loss, source, omega = problem.model.loss, problem.source, normalised(problem)
+    loss, source, omega = problem.model.loss, problem.source, problem.shares
     y, m = source.targets(), problem.model.n_features
     V = problem.sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
     yardstick = 1.0
@@ -122,7 +110,7 @@ def _by_ascent(
     decrement = np.linalg.solve(metric, found.gradient)
     gap = 0.5 * float(decrement @ decrement) / (abs(found.objective) or 1.0)
     # At a kink descent ends as well, wherever on it that is: then nothing is known.
-    return SharedOptimum(
+    return Optimum(
         found.theta, found.objective, float(np.linalg.norm(found.gradient)) / (yardstick or 1.0),
         gap, found.n_iter, found.converged and gap <= _SMALL_GAP,
     )  # fmt: skip
@@ -138,4 +126,4 @@ def gain(problem: LinearProblem, theta: Array, eps: float) -> float:
     there, after, new_side = moves_of(problem, theta, eps)
     with np.errstate(over="ignore", invalid="ignore"):
         change = loss.change(f + side * before, there - f + new_side * after - side * before, y)
-    return -float(normalised(problem) @ change)
+    return -float(problem.shares @ change)

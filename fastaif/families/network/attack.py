@@ -74,6 +74,6 @@ def _ascend(
 
     # Most rows arrive within some steps, each worth a sweep for every eight units.
     steps = len(sides) * settings.n_restarts * min(settings.n_steps, _USUAL_STEPS)
-    cost = max(1, steps * problem.layer.hidden // 8)
+    cost = max(1, steps * problem.model.hidden // 8)
     problem.executor.map_rows(source, work, cost=min(cost, 256))
     return found

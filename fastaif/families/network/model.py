@@ -8,30 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...bases.builtin import Linear
 from ...data.rows import RowSource
 from ...passes.executor import Executor
 from ...passes.network import NetworkSweep
 from ...threat.attack_set import AttackSet
-from ..linear.model import LinearModel
+from ..finite_sum.model import SumModel
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class NetworkModel(LinearModel):
-    """f = w2ᵀ σ(W1ᵀ u + b1) + b2, described by what a LinearModel has and its layer.
+@dataclass(frozen=True, kw_only=True)
+class NetworkModel(SumModel):
+    """A SumModel f = w2ᵀ σ(W1ᵀ u + b1) + b2.
 
-    θ is W1 by rows of (m, hidden), b1, w2, b2, and its gradient (v, 1), as that of a
-    LinearModel, but with a v that depends on θ. `basis` is the scaler before the network.
+    θ is W1 by rows of (m, hidden), b1, w2, b2; its gradient, (v, 1), has a v that depends on θ.
 
     Attributes
     ----------
+    basis : Linear
+        The scaler before the network, or none.
     hidden : int
     activation : {"tanh", "softplus", "gelu"}
     """
 
-    hidden: int = 0
-    activation: str = "tanh"
+    basis: Linear
+    hidden: int
+    activation: str
 
     def sweep(
         self, source: RowSource, ball: AttackSet | None, executor: Executor

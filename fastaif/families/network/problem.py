@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,16 @@ from ..._compute import types as c
 from ...data.rows import RowSource
 from ...passes.network import LARGEST_BEND, NetworkSweep
 from ...solvers.newton import Local, NewtonResult
-from ...threat.attack_set import Turn
+from ...threat.attack_set import AttackSet, Turn
 from ...utils.caching import cached_property
 from .. import kinks
 from ..finite_sum.coordinates import Coordinates
-from ..finite_sum.problem import SumProblem, finite
+from ..finite_sum.model import finite
+from ..finite_sum.problem import SumProblem
+from ..finite_sum.totals import Accumulated
 from ..finite_sum.whitening import Whitening
-from ..problem import number
+from ..objective import number
+from ..problem import Counts, refuse_solver
 from .dead_units import idle_biases, pin
 from .fit import DENSE, fit_network
 from .model import NetworkModel
@@ -38,7 +41,10 @@ class NetworkProblem(SumProblem):
         residuals are large.
     """
 
-    gauss_newton: bool = False
+    model: NetworkModel
+    gauss_newton: bool = field(default=False, kw_only=True)
+
+    has_coordinates: ClassVar[bool] = False
 
     def begin(self) -> None:
         """Make the one pass."""
@@ -55,14 +61,9 @@ class NetworkProblem(SumProblem):
             )
 
     @property
-    def layer(self) -> NetworkModel:
-        """The model."""
-        return cast(NetworkModel, self.model)
-
-    @property
     def sweep(self) -> NetworkSweep:
         """The pass over the training rows."""
-        return self.layer.sweep(self.source, self.ball, self.executor)
+        return self.model.sweep(self.source, self.ball, self.executor)
 
     @property
     def coordinates(self) -> Coordinates | Whitening | None:
@@ -79,12 +80,12 @@ class NetworkProblem(SumProblem):
         """Places of biases of units that are switched off: their influence is zero."""
         if self.alpha == 0.0:
             return np.empty(0, dtype=np.int64)
-        return idle_biases(self.params, self.model.n_features, self.layer.hidden)
+        return idle_biases(self.params, self.model.n_features, self.model.hidden)
 
     @property
-    def idle_units(self) -> int:
-        """Units that the penalty has switched off."""
-        return self._idle.size
+    def counts(self) -> Counts:
+        """What is irregular at θ̂; idle units are those that the penalty has switched off."""
+        return super().counts._replace(idle_units=self._idle.size)
 
     @cached_property
     def _local(self) -> Local:
@@ -118,18 +119,8 @@ class NetworkProblem(SumProblem):
             slopes, _ = self.sweep.input_slopes(self.params, still, start, stop)
             out[start:stop] *= self.ball.gains(slopes)
 
-        self.executor.map_rows(self.source, work, cost=self.layer.hidden)
+        self.executor.map_rows(self.source, work, cost=self.model.hidden)
         return out
-
-    @property
-    def ties(self) -> int:
-        """Ties of the directions of attack, over all samples."""
-        return self.sums.ties
-
-    @property
-    def zero_gradients(self) -> int:
-        """Samples of positive weight with ℓ' = 0 or ∇_x f = 0."""
-        return self.sums.zero_gradients
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q ∇_θ f + |ℓ'| ∇_θ⟨∇_x f, φ⟩)] (Theorem 4.1)."""
@@ -137,7 +128,7 @@ class NetworkProblem(SumProblem):
             scale = self.sharing.scale(self.sums.power) if self.sharing.is_shared else 1.0
             return self.radius * scale * self.sums.mixed
         weighted = self.source._replace(weight=self._base_weights() * weights)
-        sweep = self.layer.sweep(weighted, self.ball, self.executor)
+        sweep = self.model.sweep(weighted, self.ball, self.executor)
         sums = finite(sweep.run(self.params, c.NEED_GRADIENT | c.NEED_MIXED))
         # Per-sample budgets multiply the numerators only: E stays the data's mean.
         return self.radius * (sums.weight / self.sums.weight) * sums.mixed
@@ -155,7 +146,7 @@ class NetworkProblem(SumProblem):
             operation(rows, network, attack, sweep.inner(), out[start:stop])
             out[start:stop] *= budgets[start:stop, None]
 
-        self.executor.map_rows(self.source, work, cost=self.layer.hidden)
+        self.executor.map_rows(self.source, work, cost=self.model.hidden)
         return np.asarray(-self.radius * self.solve(out.T).T)
 
     def kinks(self, influence: Array) -> kinks.Kinks:
@@ -176,7 +167,7 @@ class NetworkProblem(SumProblem):
                 lengths = np.where(shares > 0.0, ball.gains(slopes) / shares, np.inf)
             gains.append(float(np.min(lengths, initial=np.inf)))
 
-        self.executor.map_rows(self.source, work, cost=self.layer.hidden)
+        self.executor.map_rows(self.source, work, cost=self.model.hidden)
         when, place = min(turns)
         event = f"the slope in {self.model.feature_names[place]} of a sample {ball.turning}"
         bend = self._bend()
@@ -189,11 +180,11 @@ class NetworkProblem(SumProblem):
         """A Lipschitz constant of D∇_u f: max|σ''| Σ_h |w2_h| ‖D W1_h‖_q²."""
         network = self.sweep.network(self.params)
         columns = self.ball.gains(network.w1.T)
-        return LARGEST_BEND[self.layer.activation] * float(np.abs(network.w2) @ columns**2)
+        return LARGEST_BEND[self.model.activation] * float(np.abs(network.w2) @ columns**2)
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence on W1 and b1 as they act on raw inputs, (d,)."""
-        m, h = self.model.n_features, self.layer.hidden
+        m, h = self.model.n_features, self.model.hidden
         shift, scale = self.model.basis.arrays(m)
         raw = influence.copy()
         weights = influence[: m * h].reshape(m, h) / scale[:, None]
@@ -207,7 +198,7 @@ class NetworkProblem(SumProblem):
         self, step: Array, source: RowSource | None = None
     ) -> tuple[Array, Array, Array]:
         """f(θ̂), f(θ̂ + step) − f(θ̂), and targets, each (n,), on these or other rows."""
-        sweep = self.layer.sweep(source or self.source, None, self.executor)
+        sweep = self.model.sweep(source or self.source, None, self.executor)
         f = sweep.predictions(self.params)
         return f, sweep.predictions(self.params + step) - f, sweep.source.targets()
 
@@ -220,7 +211,7 @@ class NetworkProblem(SumProblem):
         loss = self.model.loss
 
         def terms(rows: RowSource) -> tuple[Array, Array]:
-            sweep = self.layer.sweep(rows, None, self.executor)
+            sweep = self.model.sweep(rows, None, self.executor)
             f, (speed, bend) = sweep.predictions(self.params), sweep.moves(self.params, step)
             y = rows.targets()
             slope, curvature = loss.slope(f, y), loss.curvature(f, y)
@@ -234,7 +225,22 @@ class NetworkProblem(SumProblem):
         source = self.source
         if weights is not None:
             source = source._replace(weight=self._base_weights() * weights)
-        sweep = self.layer.sweep(source, None, self.executor)
+        sweep = self.model.sweep(source, None, self.executor)
         return fit_network(
             sweep, self.alpha, self.params, self.penalized, max_iter=max_iter, warm=True
         )
+
+
+@dataclass(frozen=True)
+class AccumulatedNetwork(Accumulated, NetworkProblem):
+    """A NetworkProblem whose rows are gone."""
+
+
+def network_problem(
+    model: NetworkModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
+    hessian: str = "exact", **common: Any,
+) -> NetworkProblem:  # fmt: skip
+    """The problem, whose H is always formed: as it is, or its Gauss-Newton part."""
+    refuse_solver(model, solver)
+    gauss_newton = hessian == "gauss_newton"
+    return NetworkProblem(model, source, ball, gauss_newton=gauss_newton, **common)

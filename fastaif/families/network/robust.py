@@ -28,6 +28,7 @@ from ...solvers.monitored_newton import steadily
 from ...solvers.newton import Local, NewtonResult
 from ...solvers.nonconvex_newton import minimize_nonconvex
 from ...threat.ascent_settings import PgdSettings
+from ..adversary import Optimum
 from .attack import ascend, ascend_both
 from .fit import GRADIENT, NetworkObjective
 from .problem import NetworkProblem
@@ -35,7 +36,7 @@ from .problem import NetworkProblem
 Array = NDArray[Any]
 
 # Both ends of the range of f, to rounding: steps end when the points stand still.
-_TIGHT = PgdSettings(n_steps=300, n_restarts=2)
+TIGHT = PgdSettings(n_steps=300, n_restarts=2)
 _ONE_END = PgdSettings(n_steps=300, n_restarts=1)
 _WIDTHS = 0.3 * 0.1 ** np.arange(5)  # μ, in units of the mean |c|
 _SMOOTH_STEPS = 150  # of L-BFGS for each of them
@@ -43,18 +44,6 @@ _FLOOR = 0.03  # of the mean eigenvalue, in the metric of L-BFGS
 _ENOUGH = 1e-6  # of μ: a decrease in one iteration that smoothing hides
 _POLISH = 40  # passes that Newton's method gets after L-BFGS
 _HALVINGS = 6  # of its steps: near the end whole ones serve, or none does
-
-
-@dataclass(frozen=True)
-class NetworkOptimum:
-    """Where adversarial training stopped; see `verification.RobustFit`."""
-
-    theta: Array
-    objective: float
-    residual: float
-    gap: float
-    n_iter: int
-    converged: bool
 
 
 @dataclass
@@ -82,7 +71,7 @@ class RobustNetwork:
         with np.errstate(over="ignore", invalid="ignore"):
             attacked = ascend(problem, theta, self.eps, self.settings)
             source = problem.source._replace(x=attacked.X)
-            sweep = problem.layer.sweep(source, None, problem.executor)
+            sweep = problem.model.sweep(source, None, problem.executor)
             return NetworkObjective(sweep, problem.alpha, problem.penalized, need)(theta)
 
 
@@ -111,7 +100,7 @@ class SmoothedNetwork:
                 x=np.concatenate([up.X, down.X]), y=np.concatenate([source.y, source.y]),
                 weight=np.concatenate([0.5 * w * (1.0 + share), 0.5 * w * (1.0 - share)]),
             )  # fmt: skip
-            sweep = problem.layer.sweep(both, None, problem.executor)
+            sweep = problem.model.sweep(both, None, problem.executor)
             local = NetworkObjective(sweep, problem.alpha, problem.penalized, GRADIENT)(theta)
             # √(c² + μ²) is above λc by μ²/√(c² + μ²).
             extra = source.mean(self.width * (self.width / np.where(root > 0.0, root, 1.0)))
@@ -123,8 +112,8 @@ def solve(
     eps: float,
     tol: float,
     max_iter: int | None,
-    settings: PgdSettings = _TIGHT,
-) -> NetworkOptimum:
+    settings: PgdSettings = TIGHT,
+) -> Optimum:
     """A local minimum of R, by descent from θ̂."""
     objective = RobustNetwork(problem, eps, settings)
     limit = 1000 if max_iter is None else max_iter
@@ -139,7 +128,7 @@ def solve(
         decrement = np.inf
         if factor is not None:
             decrement = 0.5 * float(local.gradient @ factor.solve(local.gradient))
-    return NetworkOptimum(
+    return Optimum(
         found.x, local.value, local.residual, decrement / (abs(local.value) or 1.0),
         objective.n_passes, found.converged,
     )  # fmt: skip
@@ -202,6 +191,6 @@ def _smooth(objective: RobustNetwork, best: NewtonResult, limit: int) -> NewtonR
 
 def gain(problem: NetworkProblem, theta: Array, eps: float) -> float:
     """R(θ̂) − R(θ) without the penalty: a mean of per-sample changes."""
-    before, after = (ascend(problem, at, eps, _TIGHT).f for at in (problem.params, theta))
+    before, after = (ascend(problem, at, eps, TIGHT).f for at in (problem.params, theta))
     change = problem.model.loss.change(before, after - before, problem.source.targets())
     return -problem.source.mean(change)

@@ -493,7 +493,7 @@ def test_a_torch_module(fitted):
     assert str(model) == f"DifferentiableModel(d={theta.size}, backend='torch')"
     assert model.params["3.bias"].dtype == torch.float64
     again = pickle.loads(pickle.dumps(found))
-    assert_close(again.problem.refit(), theta, 1e-8)
+    assert_close(again.problem.fit_result().x, theta, 1e-8)
     model = pickle.loads(pickle.dumps(model))
     assert_close(fa.aif(model, X, y, sample_weight=w).mixed, found.mixed)
 

@@ -198,7 +198,7 @@ def test_a_singular_hessian(backend, solver, rng):
 def test_auto_goes_by_the_number_of_parameters(logistic, monkeypatch):
     _, (model, _), X, y, w = logistic
     assert fa.aif(model, X, y, sample_weight=w).diagnostics["solver"] == "cholesky"
-    monkeypatch.setattr("fastaif.api.prepare.LARGEST_AUTODIFF", 3)
+    monkeypatch.setattr("fastaif.families.autodiff.problem.LARGEST_AUTODIFF", 3)
     monkeypatch.setattr("fastaif.families.autodiff.solving.LARGEST_AUTODIFF", 3)
     found = fa.aif(model, X, y, sample_weight=w)
     assert found.diagnostics["solver"] == "cg"

@@ -15,7 +15,7 @@ import fastaif as fa
 from fastaif.families.finite_sum.problem import SumProblem
 from fastaif.families.kinks import Kinks
 from fastaif.families.linear.problem import LinearProblem
-from fastaif.families.problem import InfluenceProblem
+from fastaif.families.objective import Objective
 from fastaif.threat.ball import Ball
 
 P = 1.5
@@ -77,8 +77,8 @@ MUTATIONS = {
     "s: one per mille": (SumProblem, "radius", times(1.001)),
     "alpha: factor 2": (SumProblem, "alpha", times(2.0)),
     "shares: factor 2": (LinearProblem, "per_sample", times(2.0)),
-    "gradient in S: sign": (InfluenceProblem, "along", lambda parts: (-parts[0], parts[1])),
-    "Hessian in S: factor 2": (InfluenceProblem, "along", lambda parts: (parts[0], 2 * parts[1])),
+    "gradient in S: sign": (Objective, "along", lambda parts: (-parts[0], parts[1])),
+    "Hessian in S: factor 2": (Objective, "along", lambda parts: (parts[0], 2 * parts[1])),
 }
 
 

@@ -9,7 +9,7 @@ from support.makers import DELTA, LOSS, ORDERS, about, estimator, make
 from support.subgradients import least_subgradient
 
 import fastaif as fa
-from fastaif.families.adversary import solve_robust
+from fastaif.families.registry import adversary_of
 
 ALPHA = 0.02
 EPS = [0.01, 0.1, 1.0]
@@ -187,8 +187,9 @@ def test_tied_coefficients():
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
 def test_gap_bounds_the_objective(kind, p):
     result, objective, _ = problem(kind, p)
-    solution = solve_robust(result.problem, 0.1)
-    rough = solve_robust(result.problem, 0.1, tol=1e-3)
+    adversary = adversary_of(result.problem)
+    solution = adversary.robust_fit(0.1)
+    rough = adversary.robust_fit(0.1, tol=1e-3)
     assert solution.gap == pytest.approx(0.0, abs=1e-15)
     assert objective(rough.theta, 0.1) >= objective(solution.theta, 0.1) * (1 - 1e-14)
 

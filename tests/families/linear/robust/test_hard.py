@@ -114,7 +114,7 @@ def test_parts_of_the_protocol_agree_with_their_wholes():
         problem.mixed(half) + problem.mixed(1.0 - half), problem.mixed(), rtol=1e-9
     )
     whole = fa.LinearRegression().fit(X[half > 0], y[half > 0])
-    refitted = problem.refit(half)
+    refitted = problem.fit_result(half).x
     np.testing.assert_allclose(refitted[:-1], whole.coef_, rtol=1e-9)
     v = np.arange(11.0)
     np.testing.assert_allclose(problem.hess_vec(v), problem.hessian @ v)

@@ -1,0 +1,139 @@
+"""The adversaries of linear predictors: the inner maximum is closed, the outer problem convex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._compute import types as c
+from ...data.parallel import single_threaded_blas
+from ...threat.ascent_settings import PgdSettings
+from ..adversary import Adversary, Optimum, RobustSolution
+from ..finite_sum.model import finite
+from ..finite_sum.robust_by_ascent import solve_by_ascent
+from . import shared_attack, shared_robust
+from .attack import closed_form, projected_ascent
+from .prediction_error import departure
+from .problem import LinearProblem
+from .robust import screening
+from .robust.objective import RobustProblem
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LinearAdversary(Adversary[LinearProblem]):
+    """Each sample has a budget of its own: the worst prediction is f ± ε s ‖Dβ‖_q."""
+
+    supports_checkpoint: ClassVar[bool] = True
+
+    @property
+    def has_exact(self) -> bool:
+        """Whether the inner maximum is known exactly: it is."""
+        return True
+
+    def attack(
+        self, theta: Array, eps: float, settings: PgdSettings | None, out: Array
+    ) -> None:
+        """Write x_i + δ_i: in closed form, or by projected gradient ascent where so set."""
+        if settings is None:
+            closed_form(self.problem, theta, eps, out)
+        else:
+            projected_ascent(self.problem, theta, eps, settings, out)
+
+    def loss_of_rows(self, theta: Array, eps: float, settings: PgdSettings | None) -> float:
+        """E max ℓ at θ, without the penalty."""
+        if settings is not None:
+            return super().loss_of_rows(theta, eps, settings)
+        kappa = eps * self.problem.radius * self._gain(theta)
+        return finite(self.problem.sweep.run(theta, c.NEED_LOSS, kappa=kappa)).loss
+
+    def _gain(self, theta: Array) -> float:
+        return self.problem.ball.gain(theta[: self.problem.model.n_features])
+
+    def train(
+        self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
+    ) -> RobustSolution:
+        """The closed inner maximum and a convex outer problem, or ascent inside."""
+        problem = self.problem.with_hessian()
+        if settings is None:
+            return _solve(problem, eps, tol, max_iter).at(eps, exact=True)
+
+        def attack(theta: Array, out: Array) -> None:
+            projected_ascent(problem, theta, eps, settings, out)
+
+        return solve_by_ascent(problem, attack, max_iter).at(eps, exact=False)
+
+    def gain(self, theta: Array, eps: float) -> float:
+        """How much lower the adversarial objective is at θ than at θ̂."""
+        problem, loss = self.problem, self.problem.model.loss
+        f, step, y = problem.moves(theta - problem.params)
+        budget = eps * problem.radius
+        kappa, after = budget * problem.gain, budget * self._gain(theta)
+        side, new_side = loss.worse_end(f, y, kappa), loss.worse_end(f + step, y, after)
+        with np.errstate(over="ignore", invalid="ignore"):  # ∞ where the loss at θ̂ overflows
+            change = loss.change(f + side * kappa, step + new_side * after - side * kappa, y)
+        return -problem.source.mean(change) - problem.penalty_change(theta)
+
+    def prediction_error(self, influence: Array, eps: float) -> float | None:
+        """A Newton step from θ̂ + εI, relative to εI; None where H is not factored."""
+        return departure(self.problem, influence, eps)
+
+
+def _solve(problem: LinearProblem, eps: float, tol: float, max_iter: int | None) -> Optimum:
+    work, penalized = problem.coordinates, problem.penalized
+    if work is not None:
+        penalized = work.penalized(penalized)
+    norm = problem.ball.dual_norm(None if work is None else work.units)
+    inner = RobustProblem(
+        problem.working_sweep(), problem.alpha, penalized, *norm, eps * problem.radius,
+        1000 if max_iter is None else max_iter,
+    )  # fmt: skip
+    with single_threaded_blas():
+        found = screening.solve(inner, problem.enter(problem.params), tol)
+    theta = found.theta if work is None else work.leave(found.theta)
+    return Optimum(
+        theta, found.objective, found.residual, found.gap, found.n_passes, found.converged
+    )
+
+
+@dataclass(frozen=True)
+class SharedLinearAdversary(Adversary[LinearProblem]):
+    """All samples share a budget: the attack chooses how far each prediction moves."""
+
+    supports_checkpoint: ClassVar[bool] = True
+
+    @property
+    def has_exact(self) -> bool:
+        """Whether the inner maximum is known in closed form."""
+        return shared_robust.is_exact(self.problem)
+
+    def attack(
+        self, theta: Array, eps: float, settings: PgdSettings | None, out: Array
+    ) -> None:
+        """Write x_i + δ_i, whatever the settings."""
+        shared_attack.attack_shared(self.problem, theta, eps, out)
+
+    def loss(self, theta: Array, eps: float, settings: PgdSettings | None) -> float:
+        """E ℓ under the worst attack, whatever the settings, however the rows are read."""
+        return shared_attack.shared_loss(self.problem, theta, eps)
+
+    def train(
+        self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
+    ) -> RobustSolution:
+        """By the closed inner maximum, or by the general method."""
+        problem, ascent = self.problem.with_hessian(), settings is not None
+        found = shared_robust.solve(problem, eps, tol, max_iter, ascent)
+        return found.at(eps, exact=self.has_exact and not ascent)
+
+    def gain(self, theta: Array, eps: float) -> float:
+        """How much lower the adversarial objective is at θ than at θ̂."""
+        won = shared_robust.gain(self.problem, theta, eps)
+        return won - self.problem.penalty_change(theta)
+
+    def prediction_error(self, influence: Array, eps: float) -> float | None:
+        """A Newton step from θ̂ + εI, relative to εI; None where H is not factored."""
+        return departure(self.problem, influence, eps)

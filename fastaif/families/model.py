@@ -1,0 +1,83 @@
+"""What a fitted model is, whoever fitted it: the protocol that every family's description keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, Self
+
+from numpy.typing import NDArray
+
+from ..data.rows import Encoder
+
+Array = NDArray[Any]
+
+
+class Model(Protocol):
+    """A model at θ̂, without data; immutable.
+
+    `registry` says what is made of each family's.
+    """
+
+    @property
+    def kind(self) -> str:
+        """ "linear", "logistic", "kernel", …: for reports."""
+
+    @property
+    def details(self) -> str:
+        """What reports say of it beside its kind; empty where there is nothing to say."""
+
+    @property
+    def is_dual(self) -> bool:
+        """Whether θ has an entry for every centre, and none for inputs."""
+
+    @property
+    def loss(self) -> Any:
+        """ℓ, by its name at least."""
+
+    @property
+    def basis(self) -> Any:
+        """What the inputs go through first."""
+
+    @property
+    def theta(self) -> Array:
+        """θ̂ (d,)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each entry of θ."""
+
+    @property
+    def n_coefs(self) -> int:
+        """The number of coefficients, without the intercept."""
+
+    @property
+    def alpha(self) -> Callable[[float], float]:
+        """From the total sample weight W to α in L = E ℓ + α ‖θ_pen‖²."""
+
+    @property
+    def encode(self) -> Encoder:
+        """Raw targets to those that the loss expects; refuses what cannot be mapped."""
+
+    @property
+    def rebuild(self) -> Callable[[Array], Any]:
+        """From θ to a fitted copy of the estimator."""
+
+    @property
+    def n_features(self) -> int:
+        """m, the number of inputs."""
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The inputs' own names, where the fit or its data had any."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each input."""
+
+    def at(self, theta: Array) -> Self:
+        """The same model at another θ."""
+
+
+def names_of_inputs(columns: tuple[str, ...] | None, n_features: int) -> tuple[str, ...]:
+    """The inputs' own names, or x0, x1, …."""
+    return columns or tuple(f"x{k}" for k in range(n_features))

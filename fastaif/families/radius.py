@@ -1,0 +1,30 @@
+"""s where a model's own pass does not give it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._compute.types import NEED_NORM
+from ..bases.builtin import Linear
+from ..data.rows import RowSource
+from ..losses import Loss
+from ..passes.executor import Executor
+from ..passes.linear import Sweep
+from ..threat.attack_set import AttackSet
+
+
+def mean_norm(source: RowSource, basis: Linear, ball: AttackSet, executor: Executor) -> float:
+    """s: given, or E ‖x/c‖_p.
+
+    Raises
+    ------
+    FloatingPointError
+        The mean is not finite.
+    """
+    if ball.radius is not None:
+        return ball.radius
+    sweep = Sweep(source, Loss("squared_error"), basis, False, ball, executor)
+    sums = sweep.run(np.zeros(source.n_columns), NEED_NORM)
+    if not sums.is_finite:
+        raise FloatingPointError("sums are not finite")
+    return sums.mean_norm

@@ -1,0 +1,138 @@
+"""What is made of each family's models: the one place, beside adapters, that looks at their type.
+
+A new family adds its line here, and a description of its estimators to `adapters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..data.rows import RowSource
+from ..threat.attack_set import AttackSet
+from .adversary import Adversary
+from .autodiff.adversary import AutodiffAdversary
+from .autodiff.model import AutodiffModel
+from .autodiff.problem import autodiff_problem
+from .basis.adversary import BasisAdversary
+from .basis.model import ExpansionModel
+from .basis.problem import AccumulatedBasis, basis_problem
+from .finite_sum.model import SumModel
+from .finite_sum.problem import SumProblem
+from .finite_sum.totals import Accumulated, Totals
+from .kernel.adversary import MovingCentersAdversary, fixed_centers_adversary
+from .kernel.model import FixedCentersModel, MovingCentersModel
+from .kernel.problem import fixed_problem, moving_problem
+from .linear.adversary import LinearAdversary, SharedLinearAdversary
+from .linear.bootstrap import linear_replicates
+from .linear.model import LinearModel
+from .linear.problem import AccumulatedLinear, linear_problem
+from .model import Model
+from .network.adversary import NetworkAdversary
+from .network.model import NetworkModel
+from .network.problem import AccumulatedNetwork, network_problem
+from .problem import InfluenceProblem, Replicates
+from .shared_ascent import SharedBudget
+
+
+class Family(NamedTuple):
+    """What is made of a family's models.
+
+    Attributes
+    ----------
+    problem : callable
+        From the model, its rows and the attack, with the options of `make_problem`.
+    adversary : callable
+        From such a problem, where every sample has a budget of its own.
+    shared : callable or None
+        The same where all share one; None: by ascent on what the adversary offers.
+    replicates : callable or None
+        All draws of the bootstrap together, from a problem, their number, a seed and what to
+        call with each lot of draws; None: draw by draw.
+    without_rows : type or None
+        The problem of which only totals are left; None: its influence is no mean over samples.
+    summed : callable or None
+        From the model to one of another family that such totals are of.
+    """
+
+    problem: Callable[..., InfluenceProblem]
+    adversary: Callable[[Any], Adversary[Any]]
+    shared: Callable[[Any], Adversary[Any]] | None = None
+    replicates: Callable[..., Replicates] | None = None
+    without_rows: type[Accumulated] | None = None
+    summed: Callable[[Any], SumModel] | None = None
+
+
+_FAMILIES: dict[type, Family] = {
+    LinearModel: Family(
+        linear_problem, LinearAdversary, SharedLinearAdversary, linear_replicates,
+        AccumulatedLinear,
+    ),
+    ExpansionModel: Family(basis_problem, BasisAdversary, without_rows=AccumulatedBasis),
+    MovingCentersModel: Family(moving_problem, MovingCentersAdversary),
+    FixedCentersModel: Family(
+        fixed_problem, fixed_centers_adversary, summed=FixedCentersModel.on_basis
+    ),
+    NetworkModel: Family(network_problem, NetworkAdversary, without_rows=AccumulatedNetwork),
+    AutodiffModel: Family(autodiff_problem, AutodiffAdversary),
+}  # fmt: skip
+
+
+def family_of(model: Model) -> Family:
+    """What is made of a model."""
+    return _FAMILIES[type(model)]
+
+
+def make_problem(
+    model: Model, source: RowSource, ball: AttackSet, **options: Any
+) -> InfluenceProblem:
+    """The influence problem of a model, its rows and an attack.
+
+    Options are the fields of an `InfluenceProblem`, and solver, seed and hessian as `aif` takes
+    them.
+    """
+    return family_of(model).problem(model, source, ball, **options)
+
+
+def adversary_of(problem: InfluenceProblem) -> Adversary[Any]:
+    """The adversary of a problem; a budget that samples share wraps it."""
+    family = family_of(problem.model)
+    if not problem.sharing.is_shared:
+        return family.adversary(problem)
+    if family.shared is not None:
+        return family.shared(problem)
+    own = family.adversary(problem)
+    return SharedBudget(own.problem, own)
+
+
+def replicates_of(problem: InfluenceProblem) -> Callable[..., Replicates] | None:
+    """What draws a problem's bootstrap all at once; None where it goes draw by draw."""
+    alone = problem.clean is not None or problem.sharing.is_shared
+    return None if alone else family_of(problem.model).replicates
+
+
+def summed(model: Model) -> SumModel:
+    """The model whose influence sums over blocks of rows make.
+
+    Raises
+    ------
+    ValueError
+        It is no mean over samples.
+    """
+    family = family_of(model)
+    if family.summed is not None:
+        return family.summed(model)
+    if family.without_rows is None or not isinstance(model, SumModel):
+        raise ValueError(
+            "a kernel regression with centers='moving' is no mean over samples, for every sample "
+            "is a centre of all others: use centers='fixed', or call aif(estimator, X, y) with all "
+            "of the data"
+        )
+    return model
+
+
+def without_rows(problem: SumProblem, totals: Totals) -> Accumulated:
+    """A problem of the same kind, model and attack, of which only totals are left."""
+    kind = family_of(problem.model).without_rows
+    assert kind is not None
+    return kind.of(problem, totals)
