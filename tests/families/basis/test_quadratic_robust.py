@@ -16,6 +16,7 @@ from fastaif.families.basis.extremes import Extremes
 from fastaif.families.basis.robust_objective import RobustObjective
 from fastaif.families.basis.smooth_extremes import SmoothExtremes
 from fastaif.families.basis.smooth_objective import Smoothing, SmoothRobust
+from fastaif.threat.threat import Threat
 from fastaif.utils.warnings import SolverWarning
 
 MASKS = {"all": None, "some": np.array([True, False, True])}
@@ -24,10 +25,7 @@ MASKS = {"all": None, "some": np.array([True, False, True])}
 def problem_of(kind, mask=None, n=40):
     X, y, w = make(kind, n=n, weighted=True)
     model = estimator("quadratic", kind).fit(X, y, w)
-    return prepare(
-        model, X, y, p=2.0, order=np.inf, radius="mean_norm", feature_scale=None,
-        attackable=mask, attack_space="scaled", sample_weight=w, n_threads=None,
-    )  # fmt: skip
+    return prepare(model, X, y, Threat(attackable=mask), sample_weight=w)
 
 
 def scaled(problem):
