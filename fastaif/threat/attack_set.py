@@ -223,8 +223,8 @@ class AttackSet(ABC):
     def _refuse(self, what: str) -> NoReturn:
         """Refuse what the set does not know."""
         raise ValueError(
-            f"{what} is not known for attacks with {self}: describe the attack by p, feature_scale "
-            "and attackable alone"
+            f"attacks with {self} are not implemented for {what}: describe the attack by p, "
+            "feature_scale and attackable alone"
         )
 
 

@@ -1,12 +1,18 @@
 """What holds of every attack set, over the examples of everything that is registered."""
 
+import pkgutil
+from importlib import import_module
+
 import numpy as np
 import pytest
 
+from fastaif import threat
 from fastaif._compute import get
 from fastaif.threat.attack_set import ATTACK_SETS, AttackSet
 from fastaif.threat.ball import Ball
 
+for module in pkgutil.iter_modules(threat.__path__):  # each registers its sets
+    import_module(f"{threat.__name__}.{module.name}")
 EXAMPLES = [
     pytest.param(attack_set, id=f"{kind.__name__}-{number}-{attack_set}")
     for kind, examples in ATTACK_SETS.items()
@@ -354,6 +360,8 @@ class FirstOrder(AttackSet):
     ],
 )
 def test_what_a_set_does_not_say_is_refused(ask, what):
-    with pytest.raises(ValueError, match=f"^{what} is not known for attacks with p=2 within"):
+    with pytest.raises(
+        ValueError, match=f"^attacks with p=2 within bounds are not implemented for {what}:"
+    ):
         ask(FirstOrder())
     assert not FirstOrder().is_ellipsoid

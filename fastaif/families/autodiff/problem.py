@@ -88,7 +88,7 @@ class AutodiffProblem(AutodiffSolving):
     def attack(self, theta: Array, batch: Batch) -> tuple[Array, Array, Array]:
         """Unit attacks φ_i (k, m), gains ‖c ∘ ∇_x ℓ_i‖_q (k,) and ties (k,) of a batch."""
         slopes = self.derivatives("input_gradients", theta, batch.X, batch.y)
-        return self.ball.directions(np.ascontiguousarray(slopes))
+        return self.ball.directions(np.ascontiguousarray(slopes), batch.X)
 
     @property
     def gradient(self) -> Array:

@@ -47,7 +47,8 @@ def fixed(problem: GramProblem) -> Array:
 def _steps(problem: GramProblem, gram: Gram, pairs: tuple[Array, Array]) -> Array:
     """D, for steps of the samples' budgets."""
     budgets = problem.radius * problem.budgets
-    return gram.jacobian(budgets[:, None] * problem.ball.directions(gram.gradient(*pairs))[0])
+    steps, _, _ = problem.ball.directions(gram.gradient(*pairs), problem.source.x)
+    return gram.jacobian(budgets[:, None] * steps)
 
 
 def _solve(problem: GramProblem, turned: Array, pulled: Array | None) -> Array:

@@ -56,7 +56,7 @@ class MovingCentersProblem(GramProblem):
         """Contract the derivatives of K with the steps β, times per-sample budgets (n,)."""
         theta, slope = self.params, self.slope(f)
         weights = pair_weights(theta, self.pull(f), True)
-        steps, gains, ties = self.ball.directions(gram.gradient(*weights))
+        steps, gains, ties = self.ball.directions(gram.gradient(*weights), self.source.x)
         budgets = self.shared_budgets(gains) if budgets is None else budgets
         steps *= self.radius * budgets[:, None]
         rows, columns = gram.directional(
@@ -145,7 +145,7 @@ class FixedCentersProblem(GramProblem):
         """
         theta, slope = self.params, self.slope(f)
         weights = pair_weights(theta, f - self.targets, False)
-        steps, gains, ties = self.ball.directions(gram.gradient(*weights))
+        steps, gains, ties = self.ball.directions(gram.gradient(*weights), self.source.x)
         gains = self.weights * gains
         budgets = self.shared_budgets(gains) if budgets is None else budgets
         steps *= self.radius * budgets[:, None]
