@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data.sources.blocks import ahead, as_block, is_one_shot, refuse_weights
+from ..data.parallel import overlapped
+from ..data.sources.blocks import as_block, is_one_shot, refuse_weights
 from ..families.problem import InfluenceProblem
 from ..influence.compute import conclude
 from ..influence.result import InfluenceResult
@@ -175,15 +176,19 @@ def _of_iterator(
 ) -> InfluenceResult:
     """The influence on blocks that come once: one pass is all that it takes."""
     total = InfluenceAccumulator.against(threat, estimator, damping, n_threads)
-    for number, part in enumerate(ahead(blocks)):
+
+    def add(numbered: tuple[int, Any]) -> None:
+        number, part = numbered
         block = as_block(part, number)
         if np.ndim(block.X) == 2 and np.shape(block.X)[0] == 0:
-            continue
+            return
         try:
             total.update(block.X, block.y, block.sample_weight)
         except (TypeError, ValueError) as error:
             error.add_note(f"This is block {number} of X.")
             raise
+
+    overlapped(enumerate(blocks), add)
     if total.n_rows == 0:
         raise ValueError("X is an iterator without rows")
     return total.result()

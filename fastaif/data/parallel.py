@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -114,40 +116,186 @@ def blas_for_solves(d: int) -> AbstractContextManager[None]:
     return single_threaded_blas() if d <= _SMALL_SOLVE else nullcontext()
 
 
+_PATIENCE = 0.5  # seconds that Ctrl-C waits for tasks to see that they should stop
+_asked = threading.local()  # .stops: the events of the drivers within which a thread works
+
+
+class _StoppedError(BaseException):
+    """A task that gave up because its driver had."""
+
+
+def stop_if_asked() -> None:
+    """Give up a task that nobody waits for any more; long ones ask now and then."""
+    if any(stop.is_set() for stop in getattr(_asked, "stops", ())):
+        raise _StoppedError
+
+
+class _Driver:
+    """Runs tasks on the calling thread and on others of the pool, until done or stopped."""
+
+    def __init__(self, n_threads: int) -> None:
+        self.stop = threading.Event()
+        self._outer: tuple[threading.Event, ...] = getattr(_asked, "stops", ())
+        self._n_others = n_threads - 1
+
+    def run(self, worker: Callable[[], None], mine: Callable[[], None]) -> None:
+        """`mine` on this thread and `worker` on others; the first error stops them all."""
+        # The calling thread works too: another one is then woken on another core at once, and a
+        # call from within a task never waits for threads that are all busy.
+        pool = _executor(self._n_others)
+        futures = [pool.submit(self.guarded, worker) for _ in range(self._n_others)]
+        patience = None
+        try:
+            done = self.guarded(mine)
+        except BaseException as error:
+            self.stop.set()
+            self.wake()
+            if isinstance(error, KeyboardInterrupt):
+                patience = _PATIENCE  # what a thread still does is lost, and it ends by itself
+            raise
+        finally:
+            started = [future for future in futures if not future.cancel()]
+            wait(started, patience)
+        for future in started:
+            future.result()
+        if not done:
+            raise _StoppedError
+
+    def wake(self) -> None:
+        """Let threads that wait see that they should stop."""
+
+    def guarded(self, worker: Callable[[], None]) -> bool:
+        """Whether the worker came to its end, rather than being stopped by another's error."""
+        before = getattr(_asked, "stops", ())
+        _asked.stops = (*self._outer, self.stop)
+        try:
+            worker()
+        except _StoppedError:
+            if not self.stop.is_set():  # it is a driver around this one that stops
+                raise
+            return False
+        except BaseException:
+            self.stop.set()
+            self.wake()
+            raise
+        else:
+            return True
+        finally:
+            _asked.stops = before
+
+
 def for_each(n_tasks: int, work: Callable[[int], None], n_threads: int) -> None:
     """Run `work(0) … work(n_tasks - 1)`; on an error or Ctrl-C the rest is not started."""
     if n_threads <= 1 or n_tasks <= 1:
         for task in range(n_tasks):
+            stop_if_asked()
             work(task)
         return
     tickets = iter(range(n_tasks))
     ticket_lock = threading.Lock()
-    stop = threading.Event()
 
     def worker() -> None:
-        try:
-            while not stop.is_set():
-                with ticket_lock:
-                    task = next(tickets, None)
-                if task is None:
-                    return
-                work(task)
-        except BaseException:
-            stop.set()
-            raise
+        while True:
+            stop_if_asked()
+            with ticket_lock:
+                task = next(tickets, None)
+            if task is None:
+                return
+            work(task)
 
-    # The calling thread works too: another one is then woken on another core at once, and a
-    # call from within a task never waits for threads that are all busy.
-    pool = _executor(n_threads - 1)
-    futures = [pool.submit(worker) for _ in range(min(n_threads, n_tasks) - 1)]
-    try:
-        worker()
-    finally:
-        stop.set()
-        started = [future for future in futures if not future.cancel()]
-        wait(started)
-    for future in started:
-        future.result()
+    _Driver(min(n_threads, n_tasks)).run(worker, worker)
+
+
+class _Queue(_Driver):
+    """Tasks that the calling thread makes ready in their order, and all threads work on."""
+
+    def __init__(
+        self,
+        n_tasks: int,
+        read: Callable[[int], None],
+        work: Callable[[int], None],
+        n_threads: int,
+    ) -> None:
+        super().__init__(n_threads)
+        self._n_tasks, self._read, self._work = n_tasks, read, work
+        self._most = 2 * n_threads
+        self._ready: deque[int] = deque()
+        self._is_read = False
+        self._changed = threading.Condition()
+
+    def wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def read_and_work(self) -> None:
+        """What the calling thread does: it reads, and works when enough has been read."""
+        for task in range(self._n_tasks):
+            stop_if_asked()
+            self._read(task)
+            with self._changed:
+                self._ready.append(task)
+                self._changed.notify()
+                busy = len(self._ready) > self._most
+            if busy:
+                self._work_on_next()
+        self._is_read = True
+        self.wake()
+        while self._work_on_next():
+            pass
+
+    def work_on_all(self) -> None:
+        """What the others do."""
+        while True:
+            with self._changed:
+                while not (self._ready or self._is_read or self.stop.is_set()):
+                    self._changed.wait()
+            stop_if_asked()
+            if not self._work_on_next() and self._is_read:
+                return
+
+    def _work_on_next(self) -> bool:
+        try:
+            task = self._ready.popleft()
+        except IndexError:
+            return False
+        stop_if_asked()
+        self._work(task)
+        return True
+
+
+def for_each_in_order(
+    n_tasks: int, read: Callable[[int], None], work: Callable[[int], None], n_threads: int
+) -> None:
+    """`for_each` of tasks that `read(0) … read(n_tasks - 1)` make ready.
+
+    These run on the calling thread, one after the other, and are a few tasks ahead at most.
+    """
+    if n_threads <= 1 or n_tasks <= 1:
+        for task in range(n_tasks):
+            stop_if_asked()
+            read(task)
+            work(task)
+        return
+    queue = _Queue(n_tasks, read, work, min(n_threads, n_tasks))
+    queue.run(queue.work_on_all, queue.read_and_work)
+
+
+def overlapped(items: Iterable[T], work: Callable[[T], None]) -> None:
+    """Run `work` on each item in their order, on another thread, while this one takes the next.
+
+    Iterators run on the calling thread, and Ctrl-C does not wait for the work.
+    """
+    driver, working = _Driver(1), None
+    with ThreadPoolExecutor(1, thread_name_prefix="fastaif-rows") as pool:
+        try:
+            for item in items:
+                if working is not None:
+                    working.result()
+                working = pool.submit(driver.guarded, partial(work, item))
+            if working is not None:
+                working.result()
+        finally:
+            driver.stop.set()
 
 
 class _Tree:
@@ -184,13 +332,29 @@ def reduce_chunks(
     work: Callable[[int, int], T],
     merge: Callable[[T, T], T],
     n_threads: int,
+    read: Callable[[int, int], None] | None = None,
 ) -> T:
     """Merge ``work(start, stop)`` over all chunks: the same bits on any number of threads."""
     tree = _Tree(len(chunks), merge)
-
-    def task(index: int) -> None:
-        tree.add(index, work(*chunks[index]))
-
-    with single_threaded_blas():
-        for_each(len(chunks), task, n_threads)
+    map_chunks(chunks, lambda index, *rows: tree.add(index, work(*rows)), n_threads, read)
     return tree.root()
+
+
+def map_chunks(
+    chunks: list[tuple[int, int]],
+    work: Callable[[int, int, int], None],
+    n_threads: int,
+    read: Callable[[int, int], None] | None = None,
+) -> None:
+    """Run ``work(index, start, stop)`` over all chunks, with BLAS on one thread.
+
+    ``read(start, stop)`` is called on the calling thread alone, in the chunks' order, before.
+    """
+    count = len(chunks)
+    with single_threaded_blas():
+        if read is None:
+            for_each(count, lambda i: work(i, *chunks[i]), n_threads)
+        else:
+            for_each_in_order(
+                count, lambda i: read(*chunks[i]), lambda i: work(i, *chunks[i]), n_threads
+            )

@@ -73,8 +73,9 @@ class BasisSweep(Sweep):
                 raw = raw._replace(hessian=moments)
             return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent, by_moments)
 
+        source = self.source
         return self.executor.reduce(
-            self.source.chunks(columns=d), work, InfluenceSums.merge, self.source.n_rows * d
+            source, source.chunks(columns=d), work, InfluenceSums.merge, source.n_rows * d
         )
 
     def _repeats_moments(self) -> bool:

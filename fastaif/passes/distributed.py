@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .._compute.types import EMPTY
 from ..data.rows import RowSource
-from ..data.sources.dask import DaskRows
+from ..data.sources.dask import DaskRows, refuse_other_shape
 
 Array = NDArray[Any]
 
@@ -56,10 +56,12 @@ def run(
     alone = delayed(dataclasses.replace(sweep, source=nothing, executor=executor), pure=True)
     multiplier = options.pop("multiplier", EMPTY)
     parts = []
-    for start, stop, block in source.x.delayed_blocks():
+    for number, (start, stop, block) in enumerate(source.x.delayed_blocks()):
         y, w = np.asarray(source.y[start:stop]), source.weights(start, stop)
         given = multiplier[start:stop] if multiplier.size else multiplier
-        part = delayed(_part)(alone, block, y, w if w.size else None, theta, need, given, options)
+        part = delayed(_part)(
+            alone, number, block, y, w if w.size else None, theta, need, given, options
+        )  # fmt: skip
         parts.append(part)
     while len(parts) > 1:
         pairs = zip(parts[::2], parts[1::2], strict=False)
@@ -72,10 +74,11 @@ def run(
 
 
 def _part(
-    sweep: Any, block: Array, y: Array, w: Array | None, theta: Array, need: int,
+    sweep: Any, number: int, block: Array, y: Array, w: Array | None, theta: Array, need: int,
     multiplier: Array, options: dict[str, Any],
 ) -> Any:  # fmt: skip
     """The sums over one chunk, on the worker that holds it."""
+    refuse_other_shape(block, (len(y), sweep.source.n_columns), number)
     source = sweep.source._replace(x=np.asarray(block), y=y, weight=w)
     found = dataclasses.replace(sweep, source=source).run(
         theta, need, multiplier=multiplier, **options

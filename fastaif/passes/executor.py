@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from ..data import parallel
 from ..data.rows import RowSource
+from ..data.sources.files import Stamps
+from ..data.sources.lazy import LazyRows
 from ..utils.progress import Progress
 from . import distributed
 from .checkpoint import Checkpoint
@@ -41,6 +43,7 @@ class Executor:
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
         self._progress = Progress()
+        self._stamps = Stamps()
         self._checkpoint: Checkpoint | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -109,8 +112,26 @@ class Executor:
             return sweep.run_here(theta, need, **options)
         return distributed.run(client, sweep, Executor(1), theta, need, options)
 
+    @contextmanager
+    def _reading(self, source: RowSource) -> Iterator[tuple[Any, Any]]:
+        """How the chunks of a pass are read, and a wrapper of the work on one.
+
+        Rows that come in an order are read on the calling thread alone, which then also runs the
+        user's generator, and held for the thread that works on them.
+        """
+        self._stamps.refuse_changed(source)
+        x: Any = source.x
+        if not _in_order(source):
+            yield None, _as_it_is
+            return
+        try:
+            yield x.hold, x.released_after
+        finally:
+            x.release_all()
+
     def reduce(
         self,
+        source: RowSource,
         chunks: list[tuple[int, int]],
         work: Callable[[int, int], T],
         merge: Callable[[T, T], T],
@@ -121,7 +142,8 @@ class Executor:
         `entries` is what the work amounts to, as a number of matrix entries that are gone through.
         """
         threads = parallel.resolve_threads(self.n_threads, entries)
-        return parallel.reduce_chunks(chunks, work, merge, threads)
+        with self._reading(source) as (read, release):
+            return parallel.reduce_chunks(chunks, release(work), merge, threads, read)
 
     def map_rows(
         self, source: RowSource, work: Callable[[int, int], None], *, cost: int = 1
@@ -131,11 +153,20 @@ class Executor:
         `cost` says how many sweeps of the rows the work is worth: dearer work is cut finer.
         """
         self.tick()
-        chunks = source.chunks(cost)
         entries = cost * source.n_rows * source.n_columns
-        self.for_each(len(chunks), lambda i: work(*chunks[i]), entries)
+        threads = parallel.resolve_threads(self.n_threads, entries)
+        with self._reading(source) as (read, release):
+            done = release(work)
+            parallel.map_chunks(source.chunks(cost), lambda _, *rows: done(*rows), threads, read)
 
-    def for_each(self, n_tasks: int, work: Callable[[int], None], entries: int) -> None:
-        """Run ``work(0) … work(n_tasks - 1)``, which amount to so many matrix entries."""
-        with parallel.single_threaded_blas():
-            parallel.for_each(n_tasks, work, parallel.resolve_threads(self.n_threads, entries))
+    def threads_for(self, source: RowSource, entries: int) -> int:
+        """How many threads may read the rows for themselves: one, if they come in an order."""
+        return 1 if _in_order(source) else parallel.resolve_threads(self.n_threads, entries)
+
+
+def _as_it_is(work: Callable[[int, int], T]) -> Callable[[int, int], T]:
+    return work
+
+
+def _in_order(source: RowSource) -> bool:
+    return isinstance(source.x, LazyRows) and source.x.in_order

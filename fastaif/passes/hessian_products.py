@@ -134,7 +134,7 @@ class HessianProducts:
         # sparse rows they should not: a slice of them is a copy.
         sparse = isinstance(source.x, SparseRows)
         chunks = source.chunks(cost=4 if sparse else max(d // 4, 1), columns=1)
-        return self.sweep.executor.reduce(chunks, work, _add, source.n_rows * entries)
+        return self.sweep.executor.reduce(source, chunks, work, _add, source.n_rows * entries)
 
     def _adder(self) -> Callable[[int, int, Array, Array], None]:
         """What adds the product of a range of rows to an array."""

@@ -126,7 +126,7 @@ class Sweep:
             return InfluenceSums(fingerprint, raw, self.fit_intercept, exponent)
 
         return self.executor.reduce(
-            self.source.chunks(), work, InfluenceSums.merge, self.source.n_rows * m
+            self.source, self.source.chunks(), work, InfluenceSums.merge, self.source.n_rows * m
         )
 
     def sparse_rows(self, need: int) -> SparseRows | None:

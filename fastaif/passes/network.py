@@ -76,8 +76,9 @@ class NetworkSweep(Sweep):
             operation(rows, network, norm_of, attack, self.inner(exponent), need, raw)
             return InfluenceSums(fingerprint, raw, True, exponent)
 
+        source = self.source
         return self.executor.reduce(
-            self.source.chunks(columns=d), work, InfluenceSums.merge, self.source.n_rows * d
+            source, source.chunks(columns=d), work, InfluenceSums.merge, source.n_rows * d
         )
 
     def predictions(self, theta: Array) -> Array:

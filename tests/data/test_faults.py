@@ -236,6 +236,82 @@ def test_an_interrupt_ends_a_long_run(tmp_path):
     assert process.returncode == 0
 
 
+INTERRUPTED = {
+    "an iterator that waits": """
+        def blocks():
+            yield X, y
+            print("ready", flush=True)
+            time.sleep(30)
+
+        call = lambda: fa.aif(model, blocks(), None)
+    """,
+    "a block that waits in a later pass": """
+        class Blocks:
+            passes = 0
+
+            def __iter__(self):
+                self.passes += 1
+                yield X, y
+                if self.passes > 1:
+                    print("ready", flush=True)
+                    time.sleep(30)
+
+        call = lambda: fa.aif(model, Blocks(), None)
+    """,
+    "draws of the bootstrap": """
+        result = fa.aif(model, X, y)
+        result.bootstrap(4, 0)
+        print("ready", flush=True)
+        call = lambda: result.bootstrap(20_000, 0)
+    """,
+    "a chunk of Dask's": """
+        import dask.array as da
+
+        def slowly(block):
+            print("ready", flush=True)
+            time.sleep(4)
+            return block
+
+        rows = da.from_array(X, chunks=(50_000, 20)).map_blocks(slowly, dtype=float, meta=X[:0])
+        call = lambda: fa.aif(model, rows, y)
+    """,
+}
+
+
+@pytest.mark.parametrize("what", INTERRUPTED.values(), ids=INTERRUPTED)
+def test_interrupts_are_answered_at_once(what):
+    code = """
+        import time
+        import numpy as np
+        import fastaif as fa
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(200_000, 20))
+        y = X.sum(axis=1) + rng.logistic(size=200_000)
+        model = fa.HuberRegression().fit(X, y)
+    """
+    code = textwrap.dedent(code) + textwrap.dedent(what) + textwrap.dedent("""
+        try:
+            call()
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+            assert fa.aif(model, X, y).influence.shape == (21,)
+    """)
+    env = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PYTHONSAFEPATH": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=env
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "ready"
+        time.sleep(1.0)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        while (said := process.stdout.readline().strip()) == "ready":
+            pass
+        assert said == "interrupted"
+        assert time.monotonic() - began < 2.0  # one second, and what a busy machine adds
+        assert process.wait(60) == 0
+
+
 def test_no_thread_is_left_computing(problem):
     fa.aif(*problem)
     for thread in threading.enumerate():

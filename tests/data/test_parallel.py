@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fastaif.data.parallel import for_each, reduce_chunks
+from fastaif.data.parallel import for_each, for_each_in_order, reduce_chunks, stop_if_asked
 
 
 def fixed_tree(leaves):
@@ -61,3 +61,73 @@ def test_an_error_stops_the_rest(n_threads):
         for_each(1000, work, n_threads)
     assert len(done) < 100
     for_each(4, lambda task: done.append(task), n_threads)  # the pool lives on
+
+
+def slowly(done):
+    """A task that asks now and then whether anybody waits for it."""
+
+    def work(task):
+        for _ in range(5):
+            time.sleep(1e-3)
+            stop_if_asked()
+        done.append(task)
+
+    return work
+
+
+def test_the_last_tasks_are_not_given_up():
+    for _ in range(20):
+        done = []
+        for_each(3, slowly(done), 2)
+        for_each_in_order(3, lambda task: None, slowly(done), 2)
+        assert sorted(done) == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_nested_tasks_are_given_up_with_the_first_error(failing):
+    done = []
+
+    def outer(task):
+        if task == failing:
+            time.sleep(5e-3)
+            raise KeyError("outer")
+        for_each(1000, slowly(done), 2)
+
+    began = time.monotonic()
+    with pytest.raises(KeyError, match="outer"):
+        for_each(2, outer, 2)
+    assert time.monotonic() - began < 2.0
+    assert len(done) < 100
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 4])
+def test_reading_is_in_order_and_a_few_tasks_ahead(n_threads):
+    read, worked, readers, most = [], [], set(), 0
+
+    def work(task):
+        nonlocal most
+        assert task in read
+        most = max(most, len(read) - len(worked))
+        time.sleep(1e-4)
+        worked.append(task)
+
+    def one(task):
+        readers.add(threading.current_thread())
+        read.append(task)
+
+    for_each_in_order(200, one, work, n_threads)
+    assert read == list(range(200))
+    assert sorted(worked) == read
+    assert readers == {threading.current_thread()}
+    assert most <= 3 * n_threads + 2
+
+
+@pytest.mark.parametrize("where", ["read", "work"])
+def test_an_error_while_reading_or_working(where):
+    def fail(task):
+        if task == 20:
+            raise KeyError("twenty")
+
+    parts = {"read": lambda task: None, "work": lambda task: None} | {where: fail}
+    with pytest.raises(KeyError, match="twenty"):
+        for_each_in_order(200, parts["read"], parts["work"], 3)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +12,9 @@ from numpy.typing import NDArray
 from .lazy import LazyRows, dense, floating
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
-_KEPT = 8  # blocks that a thread may have been ahead
+_SWAPPED = 1e-4  # relative: rows that differ by more are other rows, not the same computed anew
 
 
 class Block(NamedTuple):
@@ -68,39 +67,45 @@ def as_block(part: Any, number: int) -> Block:
     return Block(part[0], part[1], part[2] if len(part) == 3 else None)
 
 
-def ahead(blocks: Iterable[Any]) -> Iterator[Any]:
-    """The same blocks, of which the next is read while one is at work."""
-    iterator, end = iter(blocks), object()
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, iterator, end)
-        while (part := coming.result()) is not end:
-            coming = reader.submit(next, iterator, end)
-            yield part
+class _Cursor(threading.local):
+    """Where a thread is in its pass over the blocks."""
+
+    iterator: Iterator[Any] = iter(())
+    position = 0  # number of the block that comes next
+    block: Block | None = None  # the last one that came
 
 
 class BlockRows(LazyRows):
     """The rows of blocks that can be gone through again and again.
 
     The first time their targets and weights are kept, which is all that is ever held of the data
-    besides the blocks at work. A sequence is read by its numbers; anything else from its beginning,
-    anew for each pass.
+    besides the blocks at work; later passes must bring the same. Lists and tuples are read by
+    number, from any thread. Anything else is read from its beginning, anew for each pass, on the
+    calling thread alone, which holds what it has read for the threads that work on it.
     """
 
     def __init__(self, blocks: Any) -> None:
-        self._blocks, self._lock = blocks, threading.Lock()
-        self._iterator: Iterator[tuple[int, Any]] = iter(())
-        self._position = 0
-        self._kept: dict[int, Block] = {}
+        self._blocks = blocks
+        self._by_number = isinstance(blocks, Sequence)
+        self._cursor, self._lock = _Cursor(), threading.Lock()
+        self._held: dict[tuple[int, int], list[Any]] = {}
+        self._first_pass()
+        self.in_order = not isinstance(blocks, (list, tuple))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._blocks,)
+
+    def _first_pass(self) -> None:
         width, names = None, None
         sizes: list[int] = []
         targets: list[Array] = []
         weights: list[Any] = []
-        kinds: list[Any] = []
-        for number, part in enumerate(blocks):
+        samples: list[Array] = []
+        for number, part in enumerate(self._blocks):
             block = as_block(part, number)
             k, width = _shape(block.X, width, number)
-            names = names or _names(block.X)
-            kinds.append(floating(dense(block.X[:1]).dtype))
+            names = _same_names(names, block.X, number)
+            samples.append(_sample(block.X, k))
             sizes.append(k)
             targets.append(_vector(block.y, k, "y", number))
             weights.append(block.sample_weight)
@@ -108,11 +113,54 @@ class BlockRows(LazyRows):
             raise ValueError("X is an iterable without blocks")
         self.y = np.concatenate(targets)
         self.sample_weight = _weights(weights, sizes)
+        self._samples = samples
         edges = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        super().__init__((int(edges[-1]), width), np.result_type(*kinds), names, edges)
+        dtype = np.result_type(*(floating(sample.dtype) for sample in samples))
+        super().__init__((int(edges[-1]), width), dtype, names, edges)
+
+    # --- rows that are held for other threads -----------------------------------------------
+
+    def hold(self, start: int, stop: int) -> None:
+        """Read rows now, and keep them until they are released."""
+        rows = self._read(start, stop)
+        with self._lock:
+            self._held.setdefault((start, stop), [rows, 0])[1] += 1
+
+    def released_after(self, work: Callable[[int, int], T]) -> Callable[[int, int], T]:
+        """The work on held rows, after which they are released."""
+
+        def done(start: int, stop: int) -> T:
+            try:
+                return work(start, stop)
+            finally:
+                self._release(start, stop)
+
+        return done
+
+    def _release(self, start: int, stop: int) -> None:
+        with self._lock:
+            held = self._held.get((start, stop))
+            if held is not None:
+                held[1] -= 1
+                if held[1] == 0:
+                    del self._held[start, stop]
+
+    def release_all(self) -> None:
+        """Release what a pass that was stopped has left."""
+        with self._lock:
+            self._held.clear()
 
     def read(self, start: int, stop: int) -> Array:
-        """Rows start ≤ i < stop, out of the blocks that they are in."""
+        """Rows start ≤ i < stop, held or out of the blocks that they are in."""
+        with self._lock:
+            for (low, high), (rows, _) in self._held.items():
+                if low <= start and stop <= high:
+                    return rows[start - low : stop - low]
+        return self._read(start, stop)
+
+    # --- the blocks ------------------------------------------------------------------------
+
+    def _read(self, start: int, stop: int) -> Array:
         assert self.edges is not None
         edges, out = self.edges, np.empty((stop - start, self.shape[1]), self.dtype)
         first = int(np.searchsorted(edges, start, side="right")) - 1
@@ -120,38 +168,113 @@ class BlockRows(LazyRows):
             low, high = int(edges[number]), int(edges[number + 1])
             if low >= stop:
                 break
-            X = dense(self._block(number).X)
-            if X.shape[0] != high - low:
-                raise ValueError(
-                    f"block {number} of X has {X.shape[0]} rows, but had {high - low} before: "
-                    "blocks must be the same each time"
-                )
+            X = self._checked(number)
             begin, end = max(start, low), min(stop, high)
             out[begin - start : end - start] = X[begin - low : end - low]
         return out
 
+    def _checked(self, number: int) -> Array:
+        """The inputs of a block, which must be the one that came in the first pass."""
+        assert self.edges is not None
+        block = self._block(number)
+        low, high = int(self.edges[number]), int(self.edges[number + 1])
+        _same_names(self.columns, block.X, number)
+        X = dense(block.X)
+        if X.ndim != 2 or X.shape[1] != self.shape[1]:
+            raise _changed(number, f"its X has shape {X.shape}", f"{self.shape[1]} columns")
+        if X.shape[0] != high - low:
+            raise _changed(number, f"it has {X.shape[0]} rows", f"{high - low}")
+        if not _equal(_vector(block.y, high - low, "y", number), self.y[low:high]):
+            raise _changed(number, "its y has other targets", "its own")
+        weight = block.sample_weight
+        if (weight is None) != (self.sample_weight is None):
+            raise _changed(number, "it has" + " no" * (weight is None) + " sample_weight", "not so")
+        if weight is not None and self.sample_weight is not None:
+            given = _vector(weight, high - low, "sample_weight", number)
+            if not _equal(given, self.sample_weight[low:high]):
+                raise _changed(number, "its sample_weight has other weights", "its own")
+        if not _alike(_ends_of(X), self._samples[number]):
+            raise _changed(number, "its X has other rows", "its own")
+        return X
+
     def _block(self, number: int) -> Block:
-        if isinstance(self._blocks, Sequence):
+        assert self.edges is not None
+        count = len(self.edges) - 1
+        if self._by_number:
+            if len(self._blocks) != count:
+                raise _other_count(len(self._blocks), count)
             return as_block(self._blocks[number], number)
-        with self._lock:
-            if number in self._kept:
-                return self._kept.pop(number)
-            if number < self._position:  # another pass
-                self._position = 0
-                self._kept.clear()
-            if self._position == 0:
-                self._iterator = iter(enumerate(self._blocks))
-            for place, part in self._iterator:
-                self._position = place + 1
-                if place == number:
-                    return as_block(part, number)
-                # Another thread is about to ask for it.
-                self._kept[place] = as_block(part, place)
-                for old in list(itertools.islice(self._kept, max(len(self._kept) - _KEPT, 0))):
-                    del self._kept[old]
-        raise ValueError(
-            f"X has {self._position} blocks, but had more before: blocks must be the same each time"
+        cursor = self._cursor
+        if number == cursor.position - 1 and cursor.block is not None:
+            return cursor.block
+        if number < cursor.position or cursor.position == 0:  # another pass
+            cursor.iterator, cursor.position = iter(self._blocks), 0
+        end = object()
+        while cursor.position <= number:
+            part = next(cursor.iterator, end)
+            if part is end:
+                made, cursor.position = cursor.position, 0
+                raise _other_count(made, count)
+            cursor.block = as_block(part, cursor.position)
+            cursor.position += 1
+        if number == count - 1 and next(cursor.iterator, end) is not end:
+            raise _other_count(count + 1, count)
+        assert cursor.block is not None
+        return cursor.block
+
+
+def _changed(number: int, now: str, before: str) -> ValueError:
+    return ValueError(
+        f"block {number} of X is not the one of the first pass: {now}, but had {before} before. "
+        "Blocks must be the same in every pass: give a loader that does not shuffle or draw anew"
+    )
+
+
+def _other_count(now: int, before: int) -> ValueError:
+    more = "more than " * (now > before)
+    return ValueError(
+        f"X has {more}{min(now, before)} blocks, but had {before} before: blocks must be the same "
+        "each time"
+    )
+
+
+def _same_names(known: tuple[str, ...] | None, X: Any, number: int) -> tuple[str, ...] | None:
+    """The columns' names so far; those of a frame must be the same, in the same order."""
+    names = _names(X)
+    if names is None or known is None or names == known:
+        return known or names
+    missing = [name for name in known if name not in names]
+    added = [name for name in names if name not in known]
+    what = [f"lack {missing[:5]}"] * bool(missing) + [f"add {added[:5]}"] * bool(added)
+    how = " and ".join(what) or f"are in another order ({list(names[:5])})"
+    raise ValueError(f"the columns of block {number} of X are not those of the first: they {how}")
+
+
+def _ends_of(X: Array) -> Array:
+    """The first and the last row."""
+    return X[:: max(len(X) - 1, 1)][:2]
+
+
+def _sample(X: Any, k: int) -> Array:
+    """The first and the last row of a block of k, without making the rest of it an array."""
+    ends = [dense(X[:1]), dense(X[k - 1 : k])]
+    return np.concatenate(ends[: min(max(k, 1), 2)])
+
+
+def _alike(rows: Array, known: Array) -> bool:
+    """Whether these are the same rows, but for what a computation may change."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        a, b = (np.asarray(part, dtype=np.float64) for part in (rows, known))
+        size = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+        return a.shape == b.shape and np.allclose(
+            a, b, rtol=_SWAPPED, atol=_SWAPPED * float(size), equal_nan=True
         )
+
+
+def _equal(values: Array, known: Array) -> bool:
+    """Whether all are equal, NaN to NaN."""
+    same = np.asarray(values == known)
+    return bool(np.all(same | ((values != values) & (known != known))))
 
 
 def _shape(X: Any, width: int | None, number: int) -> tuple[int, int]:

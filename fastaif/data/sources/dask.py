@@ -51,6 +51,7 @@ class DaskRows(LazyRows):
             array = array.compute_chunk_sizes()
         self.array = array.rechunk({1: -1}) if len(array.chunks[1]) > 1 else array
         sizes = [size for size in self.array.chunks[0] if size > 0]
+        self._places = np.flatnonzero(np.asarray(self.array.chunks[0]) > 0)
         edges = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         if names is not None and not all(isinstance(name, str) for name in names):
             names = None
@@ -59,17 +60,44 @@ class DaskRows(LazyRows):
     def delayed_blocks(self) -> Iterator[tuple[int, int, Any]]:
         """Where each chunk of rows begins and ends, and the chunk as a Delayed."""
         assert self.edges is not None
-        blocks = [
-            block
-            for block, size in zip(
-                self.array.to_delayed().ravel(), self.array.chunks[0], strict=True
-            )
-            if size > 0
-        ]
-        for (start, stop), block in zip(pairwise(self.edges), blocks, strict=True):
+        for (start, stop), block in zip(pairwise(self.edges), self._blocks(), strict=True):
             yield int(start), int(stop), block
+
+    def _blocks(self) -> list[Any]:
+        """Chunks that have rows, as Delayed."""
+        sized = zip(self.array.to_delayed().ravel(), self.array.chunks[0], strict=True)
+        return [block for block, size in sized if size > 0]
 
     def read(self, start: int, stop: int) -> Array:
         """Rows start ≤ i < stop, computed by Dask's scheduler."""
-        block = np.asarray(self.array[start:stop].compute())
-        return np.ascontiguousarray(block, dtype=self.dtype)
+        import dask
+
+        assert self.edges is not None
+        first, last = np.searchsorted(self.edges, [start, stop - 1], side="right")
+        numbers = range(int(first) - 1, int(last))
+        blocks = self.array.blocks
+        compute: Any = dask.compute  # type: ignore[attr-defined]
+        chunks = compute(*(blocks[int(self._places[number]), 0] for number in numbers))
+        out = np.empty((stop - start, self.shape[1]), self.dtype)
+        for number, chunk in zip(numbers, chunks, strict=True):
+            low, high = int(self.edges[number]), int(self.edges[number + 1])
+            refuse_other_shape(chunk, (high - low, self.shape[1]), number)
+            begin, end = max(start, low), min(stop, high)
+            out[begin - start : end - start] = np.asarray(chunk)[begin - low : end - low]
+        return out
+
+
+def refuse_other_shape(chunk: Any, declared: tuple[int, int], number: int) -> None:
+    """Refuse a chunk that is not of the shape that Dask was told.
+
+    Raises
+    ------
+    ValueError
+        It is not; the message has its number.
+    """
+    if np.shape(chunk) != declared:
+        raise ValueError(
+            f"chunk {number} of X has shape {np.shape(chunk)}, but was declared to have "
+            f"{declared}: tell Dask the true shapes (map_blocks(..., chunks=...)), or call "
+            "X.compute_chunk_sizes()"
+        )

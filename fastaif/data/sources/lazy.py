@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
 _BLOCK = 4096  # rows that are read at once where a few of them are asked for by number
 
@@ -30,6 +32,7 @@ class LazyRows(ABC):
 
     ndim = 2
     is_lazy = True  # for those who may not import this module
+    in_order = False  # whether rows come in an order, for the calling thread alone to read
 
     def __init__(
         self,
@@ -44,6 +47,16 @@ class LazyRows(ABC):
     @abstractmethod
     def read(self, start: int, stop: int) -> Array:
         """Rows start ≤ i < stop as an array; any thread may call."""
+
+    def hold(self, start: int, stop: int) -> None:  # noqa: B027  (nothing, where any thread reads)
+        """Read rows that come in an order, and keep them for the thread that works on them."""
+
+    def released_after(self, work: Callable[[int, int], T]) -> Callable[[int, int], T]:
+        """The work on rows that are held, after which they are no longer."""
+        return work
+
+    def release_all(self) -> None:  # noqa: B027
+        """Release what a pass that was stopped has left."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         raise TypeError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .files import Stamp
 from .lazy import LazyRows, floating, refuse_columns
 
 Array = NDArray[Any]
@@ -38,6 +39,7 @@ class ParquetTable:
         from pyarrow import parquet
 
         self.files = _files(X)
+        self._stamps = [Stamp.of(file) for file in self.files]
         self._metadata = [parquet.read_metadata(file) for file in self.files]
         schemas = [parquet.read_schema(file) for file in self.files]
         self.schema = schemas[0].remove_metadata()
@@ -64,9 +66,21 @@ class ParquetTable:
         from pyarrow import parquet
 
         place, group = self.groups[number]
+        self._refuse_changed(place)
         # A file of its own for each read: they are not for several threads at once.
         with parquet.ParquetFile(self.files[place], metadata=self._metadata[place]) as file:
-            return file.read_row_group(group, columns=list(columns), use_threads=False)
+            found = file.read_row_group(group, columns=list(columns), use_threads=False)
+        self._refuse_changed(place)
+        return found
+
+    def _refuse_changed(self, place: int) -> None:
+        """What was written to since the table was opened is another table."""
+        path = self.files[place]
+        if not Path(path).exists() or Stamp.of(path) != self._stamps[place]:
+            raise ValueError(
+                f"the file {path} was written to, or replaced, between two passes over it: let no "
+                "one write to it during a call, or give a copy"
+            )
 
     def column(self, name: str) -> Array:
         """One whole column."""

@@ -91,7 +91,7 @@ class RobustObjective:
 
         with np.errstate(over="ignore", invalid="ignore"):
             total = problem.executor.reduce(
-                source.chunks(columns=d), work, _merge, 4 * source.n_rows * d
+                source, source.chunks(columns=d), work, _merge, 4 * source.n_rows * d
             )
         weight, value, hard, spread, yardstick = total.scalars
         penalty = problem.alpha * float(self.penalized @ theta**2)

@@ -202,7 +202,7 @@ class SmoothRobust:
 
         with np.errstate(over="ignore", invalid="ignore"):
             return self.problem.executor.reduce(
-                source.chunks(columns=d), work, Sums.merge, 8 * source.n_rows * d
+                source, source.chunks(columns=d), work, Sums.merge, 8 * source.n_rows * d
             )
 
     def _block(self, start: int, stop: int) -> _Block:

@@ -161,7 +161,7 @@ def measure(
         return functools.reduce(merge, parts)
 
     total, largest, squares, weight = executor.reduce(
-        source.chunks(columns=d), work, merge, source.n_rows * d
+        source, source.chunks(columns=d), work, merge, source.n_rows * d
     )
     mean, ratio = total / weight, squares / weight
     if centre:

@@ -66,7 +66,7 @@ def linear_replicates(
     """
     bootstrap = LinearBootstrap(problem, seed)
     entries = problem.source.n_rows * problem.source.n_columns * n_draws
-    threads = parallel.resolve_threads(problem.n_threads, entries)
+    threads = problem.executor.threads_for(problem.source, entries)
     chunks = chunks_of_draws(n_draws, len(problem.params), threads)
     found: list[Any] = [None] * len(chunks)
 
@@ -227,6 +227,7 @@ class LinearBootstrap:
         inner = c.Inner(loss.code, float(loss.delta), 0.0, 0.0, c.EMPTY, 0.0)
         sums = self._empty((len(places), theta.shape[-1]), need)
         for start, stop in source.chunks():
+            parallel.stop_if_asked()
             rows, norms = source.rows(start, stop), self.norms[start:stop]
             draws = c.Draws(self.seed, numbers[places], start, places, kept)
             if theta.ndim == 1:
