@@ -12,7 +12,6 @@ from ...kernels.pairs import Gram, make_gram
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Adversary, Ground, Place, RobustSolution
 from ..basis.adversary import BasisAdversary
-from ..basis.problem import BasisProblem
 from . import robust
 from .attack import attack_together, gain, gradient_at, loss_together, objective
 from .problem import FixedCentersProblem, MovingCentersProblem, by_rows, free_center
@@ -85,8 +84,6 @@ class MovingCentersAdversary(Adversary[MovingCentersProblem]):
         return Ground(at, (len(problem.inputs), own.n_free), problem.weights, attacked, loss)
 
 
-def fixed_centers_adversary(problem: FixedCentersProblem | BasisProblem) -> BasisAdversary:
+def fixed_centers_adversary(problem: FixedCentersProblem) -> BasisAdversary:
     """That of the model on its basis, whose samples are attacked one by one."""
-    if isinstance(problem, FixedCentersProblem):
-        problem = by_rows(problem)
-    return BasisAdversary(problem)
+    return BasisAdversary(by_rows(problem))
