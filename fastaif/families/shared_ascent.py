@@ -8,7 +8,6 @@ rises; it ends where nothing rises, at a stationary point.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -56,14 +55,14 @@ def ascend(
         The units of attacks, the order and ρ = ε s.
     n_steps : int
     """
-    sharing = dataclasses.replace(sharing, formula="exact")
+    sharing = sharing.exactly()
     slopes = at(np.zeros(shape)).slopes
     gains = np.where(omega > 0.0, own.gains(slopes), 0.0)
     starts = [np.zeros(shape)]
     for j in np.argsort(-gains, kind="stable")[:_VERTICES]:
         start = np.zeros(shape)
         if gains[j] > 0.0:
-            start[j] = budget * omega[j] ** (-1.0 / sharing.order) * own.directions(slopes[j])
+            start[j] = budget * sharing.alone(omega[j]) * own.directions(slopes[j])
         starts.append(start)
     ends = [_climb(at, t, omega, own, sharing, budget, n_steps) for t in starts]
     return max(ends, key=lambda end: end[1])[0]

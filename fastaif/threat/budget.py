@@ -15,9 +15,10 @@ Theorem 6.1 as printed gives all to that sample for every u, which is right for 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,18 @@ from numpy.typing import NDArray
 from .._compute.types import TIED
 
 Array = NDArray[Any]
+
+
+class Gains(Protocol):
+    """Sums of gains over samples: M, and E (g/M)^{e+1}."""
+
+    @property
+    def peak(self) -> float:
+        """M, the largest gain."""
+
+    @property
+    def power(self) -> float:
+        """E (g/M)^{e+1}."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +68,29 @@ class Sharing:
             return math.inf
         return 1.0 / (self.order - 1.0)
 
+    def exactly(self) -> Sharing:
+        """The same order by the exact formula."""
+        return dataclasses.replace(self, formula="exact")
+
     def scale(self, power: float) -> float:
-        """What turns shares (g/M)^e into t, given E (g/M)^{e+1}."""
+        """What turns shares (g/M)^e into t, given E (g/M)^{e+1}; 1 where nothing is shared."""
+        if not self.is_shared:
+            return 1.0
         return float(power ** (-1.0 / self.order)) if power > 0.0 else 0.0
 
-    def value(self, peak: float, power: float) -> float:
-        """E t g, given M and E (g/M)^{e+1}: (E g^v)^{1/v} by the exact formula."""
-        return peak * power * self.scale(power)
+    def value(self, mean: float, gains: Gains) -> float:
+        """E t g, given E g and the other sums of gains: (E g^v)^{1/v} by the exact formula."""
+        if not self.is_shared:
+            return mean
+        return gains.peak * gains.power * self.scale(gains.power)
+
+    def alone(self, weights: Array) -> Array:
+        """The t of a sample that has all of the budget, for its weight ω > 0: ω^(−1/u)."""
+        return np.asarray(weights ** (-1.0 / self.order))
+
+    def spent(self, sizes: Array, weights: Array) -> float:
+        """(E t^u)^{1/u} of sizes t (n,) ≥ 0: 1 is all of the budget."""
+        return float(weights @ sizes**self.order) ** (1.0 / self.order)
 
     def budgets(self, gains: Array, weights: Array) -> Array:
         """t (n,) for gains g (n,) and weights ω (n,) that sum to 1."""

@@ -45,9 +45,7 @@ class BasisProblem(SumProblem):
     def value_derivative(self) -> float:
         """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
         sums = self.sums
-        if self.sharing.is_shared:
-            return self.radius * self.sharing.value(sums.peak, sums.power)
-        return self.radius * sums.input_slope
+        return self.radius * self.sharing.value(sums.input_slope, sums)
 
     def input_gains(self) -> Array:
         """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
@@ -89,8 +87,7 @@ class BasisProblem(SumProblem):
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q (v, 1) + |ℓ'| (Jφ, 0))] (Theorem 4.1)."""
         if weights is None:
-            scale = self.sharing.scale(self.sums.power) if self.sharing.is_shared else 1.0
-            return self.radius * scale * self.sums.mixed
+            return self.radius * self.sharing.scale(self.sums.power) * self.sums.mixed
         weighted = self.source._replace(weight=self._base_weights() * weights)
         sweep = self.model.sweep(weighted, self.ball, self.executor)
         sums = finite(sweep.run(self.params, self._needs))

@@ -137,8 +137,6 @@ class GramProblem(InfluenceProblem):
 
     def shared_budgets(self, gains: Array) -> Array:
         """t (n,), from ‖∇_{x_k} L‖_q."""
-        if not self.sharing.is_shared:
-            return np.ones(len(gains))
         free = self.weights == 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             own = np.where(free, 0.0, gains / self.weights)

@@ -40,7 +40,7 @@ class LinearProblem(SumProblem):
     def _shared_slope(self) -> float:
         """E t|ℓ'|, t the shares of the budget."""
         sums = self.sums
-        return self.sharing.value(sums.peak, sums.power) if self.sharing.is_shared else sums.gain
+        return self.sharing.value(sums.gain, sums)
 
     def input_gains(self) -> Array:
         """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
@@ -56,8 +56,7 @@ class LinearProblem(SumProblem):
         """Φ = s (‖Dβ‖_q E[t ℓ'' sgn ℓ' (v, 1)] + E t|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
         if weights is None:
             slope, direction = self._shared_slope, self.sums.mixed_direction
-            if self.sharing.is_shared:
-                direction *= self.sharing.scale(self.sums.power)
+            direction *= self.sharing.scale(self.sums.power)
         else:
             # Per-sample budgets multiply the numerators only: E stays the data's mean.
             sums = self._weighted_sums(weights)

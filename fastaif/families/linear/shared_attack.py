@@ -13,7 +13,6 @@ E ψ(f_i, κ_i), ψ = max ℓ(f ± κ_i). ψ is convex in κ_i:
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,7 @@ def worst_moves(
         r = np.abs(f - y)
         size = np.sqrt(omega @ r**2)
         return kappa * (r / size if size > 0.0 else np.ones(len(r)))
-    exact = dataclasses.replace(sharing, formula="exact")
+    exact = sharing.exactly()
     starts = [kappa * exact.budgets(np.abs(loss.slope(f, y)), omega)]
     gains = vertex_gains(loss, f, y, omega, sharing, kappa)
     count = min(1 if quick else _VERTICES, np.count_nonzero(omega))
@@ -84,7 +83,7 @@ def vertex_gains(
 ) -> Array:
     """ω_j [max ℓ(f_j ± κ ω_j^{−1/u}) − ℓ(f_j)], shape (n,); −1 where there is no weight."""
     counted = omega > 0.0
-    far = kappa * np.where(counted, omega, 1.0) ** (-1.0 / sharing.order)
+    far = kappa * sharing.alone(np.where(counted, omega, 1.0))
     rise = np.maximum(loss.change(f, far, y), loss.change(f, -far, y))
     return np.where(counted, omega * np.maximum(rise, 0.0), -1.0)
 
@@ -92,7 +91,7 @@ def vertex_gains(
 def _vertex(omega: Array, sharing: Sharing, kappa: float, place: int) -> Array:
     """All of the budget to one sample."""
     moves = np.zeros(len(omega))
-    moves[place] = kappa * omega[place] ** (-1.0 / sharing.order)
+    moves[place] = kappa * sharing.alone(omega[place])
     return moves
 
 
@@ -104,7 +103,7 @@ def _priced(
     Without concavity the moves jump as the price falls: those on both sides of the price at
     which the budget is spent, scaled to spend it, and those where one sample takes the rest.
     """
-    top = kappa * np.where(omega > 0.0, omega, 1.0) ** (-1.0 / sharing.order)
+    top = kappa * sharing.alone(np.where(omega > 0.0, omega, 1.0))
     parts = np.append(0.0, np.geomspace(1e-4, 1.0, _PARTS))
     moves = np.where(omega > 0.0, top, 0.0)[:, None] * parts
     there, targets = f[:, None], y[:, None]
@@ -125,15 +124,10 @@ def _priced(
         over = bool(omega @ (best / kappa) ** sharing.order > 1.0)
         ends[over] = best
         low, high = (price, high) if over else (low, price)
-    starts = [end / _spent(end, omega, sharing, kappa) for end in ends.values() if end.any()]
+    starts = [end / sharing.spent(end / kappa, omega) for end in ends.values() if end.any()]
     if len(ends) == 2:
         starts.extend(_filled(loss, f, y, omega, sharing, kappa, ends[False]))
     return starts
-
-
-def _spent(moves: Array, omega: Array, sharing: Sharing, kappa: float) -> float:
-    """(E κ_i^u)^{1/u} / κ."""
-    return float(omega @ (moves / kappa) ** sharing.order) ** (1.0 / sharing.order)
 
 
 def _filled(
