@@ -7,6 +7,7 @@ Its steepest ascent along a gradient g is ``φ_c(g) = c ∘ φ(c ∘ g)`` and ga
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,23 @@ def conjugate(p: float) -> float:
 def lp_norm(v: Array, p: float, axis: int = -1) -> Array:
     """‖v‖_p along an axis, safe from overflow and underflow."""
     magnitude = np.abs(np.asarray(v, dtype=float))
+    if magnitude.ndim == 1 and magnitude.size:
+        return _vector_norm(magnitude, p)
     largest = np.max(magnitude, axis=axis, keepdims=True, initial=0.0)
     if np.isinf(p):
         return np.squeeze(largest, axis)
     unit = np.where(largest > 0, largest, 1.0)
     total = np.sum((magnitude / unit) ** p, axis=axis) ** (1.0 / p)
     return np.asarray(np.squeeze(unit, axis) * total)
+
+
+def _vector_norm(magnitude: Array, p: float) -> Array:
+    """`lp_norm` of one vector, in as few steps: small problems ask for little else."""
+    largest = magnitude.max()
+    if math.isinf(p):
+        return np.asarray(largest)
+    unit = largest if largest > 0 else 1.0
+    return np.asarray(unit * ((magnitude / unit) ** p).sum() ** (1.0 / p))
 
 
 def dual_direction(g: Array, p: float) -> Array:
@@ -59,6 +71,10 @@ def dual_direction(g: Array, p: float) -> Array:
         hit = np.arange(g.shape[-1]) == first[..., None]
         return np.where(hit, np.sign(g), 0.0)
     q = conjugate(p)
+    if g.ndim == 1 and g.size:
+        unit = magnitude / (magnitude.max() or 1.0)
+        norm = (unit**q).sum() ** (1.0 / q) or 1.0
+        return np.asarray(np.sign(g) * (unit / norm) ** (q - 1.0))
     largest = np.max(magnitude, axis=-1, keepdims=True, initial=0.0)
     unit = magnitude / np.where(largest > 0, largest, 1.0)
     norm = np.sum(unit**q, axis=-1, keepdims=True) ** (1.0 / q)

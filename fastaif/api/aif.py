@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.parallel import overlapped
+from ..data.parallel import blas_for_solves, overlapped
 from ..data.sources.blocks import as_block, is_one_shot, refuse_weights
 from ..families.problem import InfluenceProblem
 from ..influence.compute import conclude
@@ -15,7 +15,7 @@ from ..influence.result import InfluenceResult
 from ..threat.threat import Threat
 from ..utils import validation
 from .accumulator import InfluenceAccumulator
-from .prepare import prepare
+from .prepare import prepare, start
 
 
 def aif(
@@ -164,11 +164,13 @@ def influence_of(
         return _of_iterator(estimator, X, threat, damping, n_threads)
     problem = prepare(
         estimator, X, y, threat, sample_weight=sample_weight, damping=damping, solver=solver,
-        random_state=random_state, n_threads=n_threads, hessian=hessian,
+        random_state=random_state, n_threads=n_threads, hessian=hessian, begin=False,
     )  # fmt: skip
-    if refine:
-        problem = _refined(problem)
-    return conclude(problem, InfluenceResult)
+    with blas_for_solves(len(problem.params)):  # once around all: small problems notice
+        start(problem)
+        if refine:
+            problem = _refined(problem)
+        return conclude(problem, InfluenceResult)
 
 
 def _of_iterator(

@@ -29,11 +29,13 @@ def prepare(
     random_state: Any = None,
     n_threads: Any = None,
     hessian: str = "exact",
+    begin: bool = True,
     only_radius: bool = False,
 ) -> InfluenceProblem:
     """The influence problem of an estimator and its data.
 
-    `only_radius` leaves the pass for H and Φ until something asks for it.
+    `only_radius` leaves the pass for H and Φ until something asks for it; with `begin` False the
+    caller calls `start`, which makes it.
     """
     given = opened(X, y, sample_weight, columns_of_fit(estimator))
     array, columns = validation.matrix(given.X)
@@ -47,10 +49,17 @@ def prepare(
             model, source, threat, damping=damping, solver=solver, random_state=random_state,
             n_threads=n_threads, hessian=hessian, weight_unit=unit, clean=clean,
         )  # fmt: skip
+    if begin:
+        start(problem, only_radius)
+    return problem
+
+
+def start(problem: InfluenceProblem, only_radius: bool = False) -> None:
+    """Make the one pass over the rows, or the part of it that the radius takes."""
+    with locating(problem.evaluation):
         if not only_radius:
             problem.begin()
         refuse_zero_radius(problem)
-    return problem
 
 
 def assemble(

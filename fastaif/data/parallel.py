@@ -81,8 +81,9 @@ def single_threaded_blas() -> Iterator[None]:
         if _blas_users == 0:
             libraries = _blas_libraries or _loaded_blas()
             _blas_threads = [library.get_num_threads() for library in libraries]
-            for library in libraries:
-                library.set_num_threads(1)
+            for library, threads in zip(libraries, _blas_threads, strict=True):
+                if threads != 1:
+                    library.set_num_threads(1)
         _blas_users += 1
     try:
         yield
@@ -95,7 +96,8 @@ def single_threaded_blas() -> Iterator[None]:
 
 def _restore_blas() -> None:
     for library, threads in zip(_blas_libraries, _blas_threads, strict=True):
-        library.set_num_threads(threads)
+        if threads != 1:
+            library.set_num_threads(threads)
 
 
 def _loaded_blas() -> list[Any]:
@@ -335,6 +337,9 @@ def reduce_chunks(
     read: Callable[[int, int], None] | None = None,
 ) -> T:
     """Merge ``work(start, stop)`` over all chunks: the same bits on any number of threads."""
+    if len(chunks) == 1:
+        with single_threaded_blas():
+            return work(*chunks[0])
     tree = _Tree(len(chunks), merge)
     map_chunks(chunks, lambda index, *rows: tree.add(index, work(*rows)), n_threads, read)
     return tree.root()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
@@ -80,4 +81,9 @@ class Model(Protocol):
 
 def names_of_inputs(columns: tuple[str, ...] | None, n_features: int) -> tuple[str, ...]:
     """The inputs' own names, or x0, x1, …."""
-    return columns or tuple(f"x{k}" for k in range(n_features))
+    return columns or _numbered(n_features)
+
+
+@functools.lru_cache(maxsize=8)
+def _numbered(n_features: int) -> tuple[str, ...]:
+    return tuple([f"x{k}" for k in range(n_features)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,10 @@ class Factor:
 
     def solve(self, b: Array) -> Array:
         """H⁻¹ b for b (d,) or (d, k)."""
-        from scipy.linalg import cho_solve
+        from scipy.linalg.lapack import dpotrs
 
         scale = self.scale if b.ndim == 1 else self.scale[:, None]
-        return np.asarray(cho_solve((self.lower, True), b / scale, check_finite=False) / scale)
+        return np.asarray(dpotrs(self.lower, b / scale, lower=1)[0] / scale)
 
     def inverse_diagonal(self) -> Array:
         """diag(H⁻¹), shape (d,)."""
@@ -43,14 +44,16 @@ def factorize(H: Array) -> Factor | None:
     """
     from scipy.linalg.lapack import dpocon, dpotrf
 
-    diagonal = np.diagonal(H)
-    if not np.all(diagonal > 0) or not np.isfinite(H).all():
+    diagonal = H.diagonal()
+    if not (diagonal > 0).all() or diagonal.max() == np.inf:
         return None
     scale = np.sqrt(diagonal)
     scaled = np.empty(H.shape, order="F")  # LAPACK's own, which it then need not copy
     np.divide(H, scale, out=scaled)
     scaled /= scale[:, None]
     norm = np.abs(scaled).sum(axis=0).max()
+    if not math.isfinite(norm):
+        return None
     lower, info = dpotrf(scaled, lower=1, overwrite_a=1)
     if info != 0:
         return None

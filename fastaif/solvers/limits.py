@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 LARGEST = 10_000  # beyond it d³ operations take minutes
@@ -26,6 +27,7 @@ def most_products(d: int) -> int:
     return min(max(1000, 2 * d), 10_000)
 
 
+@functools.cache
 def _memory() -> float:
     """The machine's memory in bytes; 8 GB where the system does not tell."""
     try:

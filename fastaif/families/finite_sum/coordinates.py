@@ -9,6 +9,7 @@ are only shifted.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,12 +193,14 @@ def _units(spread: Array) -> Array:
 
 def are_needed(hessian: Array, m: int) -> bool:
     """Whether a Hessian shows columns far from zero (`_FAR`) or of extreme scale."""
-    diagonal = np.diagonal(hessian)[:m]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        if hessian.shape[0] == m:  # no intercept: only unlike scales can be seen
-            spread = np.sqrt(diagonal / diagonal.max())
-            return bool(np.any((spread > 0) & (spread < 1.0 / _EXTREME)))
-        spread = np.sqrt(diagonal / hessian[m, m])
-        offset = hessian[m, :m] ** 2 / (diagonal * hessian[m, m])
-    extreme = (spread > _EXTREME) | ((spread > 0) & (spread < 1.0 / _EXTREME))
-    return bool(np.any(offset > 1.0 - 1.0 / _FAR**2) or np.any(extreme))
+    squares = hessian.diagonal()[:m]
+    has_intercept = hessian.shape[0] > m  # without one only unlike scales can be seen
+    total = float(hessian[m, m] if has_intercept else squares.max())
+    small, large = total / _EXTREME**2, total * _EXTREME**2
+    if bool(((squares > large) | ((squares > 0) & (squares < small))).any()):
+        return True
+    if not has_intercept:
+        return False
+    # The cosine of a column and the constant, by roots: squares might overflow.
+    shares = math.sqrt(total * (1.0 - 1.0 / _FAR**2)) * np.sqrt(squares)
+    return bool((np.abs(hessian[m, :m]) > shares).any())

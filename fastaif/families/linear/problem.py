@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...data.rows import RowSource
 from ...passes.sums import InfluenceSums
 from ...threat.attack_set import AttackSet
+from ...utils.caching import cached_property
 from .. import kinks as path_kinks
 from ..finite_sum.problem import SumProblem, chosen_solver
 from ..finite_sum.totals import Accumulated
@@ -26,7 +27,7 @@ class LinearProblem(SumProblem):
 
     model: LinearModel
 
-    @property
+    @cached_property
     def gain(self) -> float:
         """‖D β‖_q, the dual norm of every sample's ∇_x f."""
         return self.ball.gain(self.beta)
