@@ -58,7 +58,7 @@ class OwnUnits:
 
     def slopes(self, gradients: Array) -> Array:
         """∇_t (n, k) for gradients ∇_u (n, m)."""
-        return np.ascontiguousarray(gradients[:, self.free] * self.weights)
+        return np.asarray(gradients[:, self.free] * self.weights)
 
     def form(self, matrix: Array) -> Array:
         """The quadratic form of a matrix (m, m) over u, over t: (k, k)."""

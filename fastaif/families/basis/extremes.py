@@ -94,7 +94,7 @@ class Extremes:
 
     def slopes(self, U: Array) -> Array:
         """∇_t f, shape (k, m_free)."""
-        return self.own.slopes(self.basis.gradients_at(U, self.beta))
+        return np.ascontiguousarray(self.own.slopes(self.basis.gradients_at(U, self.beta)))
 
     def end(self, U: Array, side: float) -> End:
         """The end towards which side · f grows, for a block of scaled inputs."""
