@@ -17,7 +17,7 @@ from ..data.sources import opened
 from ..families.finite_sum.compatibility import refuse_unlike
 from ..families.finite_sum.model import SumModel
 from ..families.finite_sum.problem import SumProblem
-from ..families.finite_sum.totals import Totals, add_rows, needs_rows
+from ..families.finite_sum.totals import Totals, merged, needs_rows, totals_of
 from ..families.registry import summed, without_rows
 from ..influence.compute import conclude
 from ..influence.intervals import BootstrapDraws
@@ -26,6 +26,8 @@ from ..influence.verification import Verification
 from ..solvers.limits import cholesky_fits
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.locks import Lock
+from .accumulator_file import load_accumulator, save_accumulator
 from .prepare import assemble, refuse_zero_radius
 
 Array = NDArray[Any]
@@ -62,8 +64,10 @@ class InfluenceAccumulator:
 
     Notes
     -----
-    Memory is that of a few d × d matrices, however many rows there are. Accumulators can be
-    pickled, if the estimator can. α is that of the total weight, whose mean is taken at the end.
+    Memory is that of a few d × d matrices, however many rows there are. Several threads may call
+    `update`. `save` and `load` use a file that cannot run code. Accumulators can be pickled as
+    well, if the estimator can: unpickle only what you trust. α is that of the total weight, whose
+    mean is taken at the end.
 
     Examples
     --------
@@ -108,7 +112,8 @@ class InfluenceAccumulator:
     ) -> None:
         if damping != "auto":
             damping = validation.number(damping, "damping", low=0.0)
-        self._estimator = copy.deepcopy(estimator)
+        self._estimator, self._threat = copy.deepcopy(estimator), threat
+        self._lock = Lock()
         model = summed(describe_for_sums(self._estimator))
         problem = assemble(
             model, _no_rows(model), threat, damping=damping, solver="cholesky",
@@ -160,14 +165,17 @@ class InfluenceAccumulator:
             rows_of(problem.model, array, given.y, given.sample_weight, weightless=True)
         )
         with locating(source):
-            self._totals = add_rows(self._totals, dataclasses.replace(problem, source=source), unit)
-        self._problem = problem
+            found = totals_of(dataclasses.replace(problem, source=source), unit, self._totals)
+        with self._lock:  # other threads may have added rows meanwhile
+            self._problem = self._named(columns)
+            self._totals = merged(self._totals, found)
         return self
 
     def merge(self, other: InfluenceAccumulator) -> InfluenceAccumulator:
-        """The accumulator of both sets of rows, a new one; neither of the two is changed.
+        """Add another accumulator's rows to these, in place; the other one is not changed.
 
-        That makes it safe in a tree reduction, such as Dask's, which may use a part twice.
+        `a + b` makes a new one and changes neither: use it in a tree reduction, such as Dask's,
+        which may take a part twice.
 
         Parameters
         ----------
@@ -176,7 +184,7 @@ class InfluenceAccumulator:
 
         Returns
         -------
-        InfluenceAccumulator
+        self
 
         Raises
         ------
@@ -192,11 +200,63 @@ class InfluenceAccumulator:
         if other is self and self.n_rows:
             raise ValueError("an accumulator merged with itself would count its rows twice")
         refuse_unlike(self._problem, other._problem)
-        merged = copy.copy(self)
-        merged._problem = self._named(other._problem.model.columns)
-        mine, theirs = self._totals, other._totals
-        merged._totals = mine.merge(theirs) if mine and theirs else mine or theirs
-        return merged
+        theirs = other._totals
+        with self._lock:
+            self._problem = self._named(other._problem.model.columns)
+            if theirs is not None:
+                self._totals = merged(self._totals, theirs)
+        return self
+
+    def __add__(self, other: InfluenceAccumulator) -> InfluenceAccumulator:
+        """The accumulator of both sets of rows, a new one; neither of the two is changed."""
+        if not isinstance(other, InfluenceAccumulator):
+            return NotImplemented
+        if other is self and self.n_rows:
+            raise ValueError("an accumulator added to itself would count its rows twice")
+        return copy.copy(self).merge(other)
+
+    def __copy__(self) -> InfluenceAccumulator:
+        new = type(self).__new__(type(self))
+        vars(new).update(vars(self), _lock=Lock())
+        return new
+
+    def save(self, path: Any) -> None:
+        """Write the sums to a file, from which `load` goes on.
+
+        It is an npz archive of plain arrays and a header in JSON: reading it runs no code. The
+        model is not in it.
+
+        Parameters
+        ----------
+        path : path
+            An earlier file is replaced as a whole, once the new one is complete.
+        """
+        save_accumulator(path, self._problem, self._threat, self._totals)
+
+    @classmethod
+    def load(cls, path: Any, estimator: Any, n_threads: int | None = None) -> InfluenceAccumulator:
+        """An accumulator that `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+        estimator
+            The fitted model of the accumulator, with the same parameters.
+        n_threads : int, optional
+            As of the constructor.
+
+        Raises
+        ------
+        ValueError
+            It is no such file, or one of another model; the message says what differs.
+        """
+        saved = load_accumulator(path)
+        self = cls.against(saved.threat, estimator, saved.damping, n_threads)
+        if saved.columns is not None:
+            self._problem = self._named(saved.columns)
+        saved.refuse_other(self._problem)
+        self._totals = saved.totals
+        return self
 
     def result(self) -> InfluenceResult:
         """The influence on all rows so far; more may be added afterwards.

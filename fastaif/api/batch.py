@@ -19,7 +19,7 @@ from ..models.linear import HuberRegression, LinearRegression, LogisticRegressio
 from ..threat.attack_set import AttackSet
 from ..threat.threat import Threat
 from ..utils import validation
-from ..utils.arrays import read_only
+from ..utils.arrays import ReadOnlyArrays, read_only
 from .batch_rows import BatchRows, batch_rows
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _ENTRIES = 1 << 20  # of the rows of a chunk: enough for Python's part to be sma
 
 
 @dataclass(frozen=True, eq=False)
-class BatchFit:
+class BatchFit(ReadOnlyArrays):
     """Fits of many problems; what failed has NaN for its parameters.
 
     Attributes

@@ -14,6 +14,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
 from ..utils import validation
+from ..utils.arrays import ReadOnlyArrays
 from ..utils.warnings import FlipWarning, warn
 from .model_selection import WithInfluence, fitted_influence, last_step, priced
 
@@ -24,7 +25,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class ComplexityCurve:
+class ComplexityCurve(ReadOnlyArrays):
     """Clean loss and sensitivity of k models at e attack sizes: means over the folds.
 
     Attributes

@@ -15,6 +15,7 @@ from ..kernels.functions import NTK
 from ..plotting.style import BLUE, EPS_LABEL, INFLUENCE_ERROR, ORANGE, finish, new_figure
 from ..reports import text
 from ..utils import validation
+from ..utils.arrays import ReadOnlyArrays
 from ..utils.warnings import SolverWarning
 from . import _digits, _simulation
 from ._figure1 import PAPER_EPS, _slope
@@ -29,7 +30,7 @@ SMALL_EPS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorCurve:
+class ErrorCurve(ReadOnlyArrays):
     """Errors of the influence at some ε, a row for each draw of the data.
 
     Attributes

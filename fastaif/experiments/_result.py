@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from ..utils.arrays import ReadOnlyArrays
 
-class Experiment(ABC):
+
+class Experiment(ReadOnlyArrays, ABC):
     """A frozen result of arrays that draws itself."""
 
     def plot(self, figure: Any = None) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..families.problem import InfluenceProblem
 from ..utils import validation
-from ..utils.arrays import read_only
+from ..utils.arrays import ReadOnlyArrays, read_only
 from ..utils.caching import cached_property
 from . import bootstrap
 
@@ -23,7 +23,7 @@ _QUANTITIES = ["influence", "sensitivity_coefficient"]
 
 
 @dataclass(frozen=True, eq=False)
-class BootstrapDraws:
+class BootstrapDraws(ReadOnlyArrays):
     """What the draws of the Bayesian bootstrap gave, in read-only arrays.
 
     Attributes

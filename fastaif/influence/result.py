@@ -14,6 +14,7 @@ from ..families.problem import InfluenceProblem
 from ..families.registry import adversary_of
 from ..reports import text
 from ..utils import validation
+from ..utils.arrays import ReadOnlyArrays, unwritable
 from ..utils.caching import cached_property
 from ..utils.warnings import FlipWarning, RangeWarning, warn
 from .intervals import Intervals
@@ -30,7 +31,7 @@ _FADED = 0.25  # of s E‖∇_x ℓ‖: predicted costs are then too high by hal
 
 
 @dataclass(frozen=True, eq=False)
-class InfluenceResult(Intervals):
+class InfluenceResult(ReadOnlyArrays, Intervals):
     """The adversarial influence of a model: how robust training would move it.
 
     Attributes
@@ -51,7 +52,7 @@ class InfluenceResult(Intervals):
     @property
     def params(self) -> Array:
         """θ̂, shape (d,)."""
-        return self.problem.params
+        return unwritable(self.problem.params)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,7 +62,7 @@ class InfluenceResult(Intervals):
     @cached_property
     def mixed(self) -> Array:
         """Φ, shape (d,): the mixed derivative of Theorem 4.1."""
-        return self.problem.mixed()
+        return unwritable(self.problem.mixed())
 
     @property
     def hessian(self) -> Array | None:
@@ -70,7 +71,8 @@ class InfluenceResult(Intervals):
         None where the solver is iterative and H was never formed. Of a network's idle units the
         biases, along which it is zero, have 2α on the diagonal.
         """
-        return self.problem.hessian
+        found = self.problem.hessian
+        return None if found is None else unwritable(found)
 
     @property
     def radius(self) -> float:
@@ -88,7 +90,7 @@ class InfluenceResult(Intervals):
 
         The intercept's entry is that of f = β_rawᵀ x + b_raw.
         """
-        return self.problem.influence_raw(self.influence)
+        return unwritable(self.problem.influence_raw(self.influence))
 
     # --- sensitivity --------------------------------------------------------------------
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from ..families.adversary import RobustSolution
 from ..families.problem import InfluenceProblem
 from ..families.registry import adversary_of
+from ..utils.arrays import ReadOnlyArrays
 from ..utils.warnings import SolverWarning, warn
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class RobustFit:
+class RobustFit(ReadOnlyArrays):
     """A robust optimum: ``argmin E max ℓ(f(x + δ), y) + α ‖β‖²`` at one ε.
 
     Attributes
@@ -71,7 +72,7 @@ class RobustFit:
 
 
 @dataclass(frozen=True, eq=False)
-class Verification:
+class Verification(ReadOnlyArrays):
     """A prediction of the influence beside the robust optimum it predicts.
 
     Costs and gains are changes of the training objective, penalty included: the cost is

@@ -59,3 +59,22 @@ def fill_upper(matrix: Array) -> Array:
 @functools.lru_cache(maxsize=_BLOCK)
 def _below_diagonal(d: int) -> tuple[Array, Array]:
     return np.tril_indices(d, -1)
+
+
+def unwritable(array: Array) -> Array:
+    """A view that cannot be written into."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+class ReadOnlyArrays:
+    """What frozen dataclasses of results share: their arrays cannot be written into either."""
+
+    def __post_init__(self) -> None:
+        found = {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray)}
+        vars(self).update((name, unwritable(array)) for name, array in found.items())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        ReadOnlyArrays.__post_init__(self)  # a pickle does not say that arrays are read-only

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import functools
+import io
 import itertools
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -175,7 +177,7 @@ def test_any_order_of_merging(name, order):
         parts = list(leaves)
         while len(parts) > 1:
             a, b = rng.choice(len(parts), 2, replace=False)
-            merged = parts[a].merge(parts[b])
+            merged = parts[a] + parts[b]
             parts = [part for k, part in enumerate(parts) if k not in (a, b)] + [merged]
         assert parts[0].n_rows == len(X)
         results.append(quietly(parts[0].result))
@@ -188,17 +190,137 @@ def test_any_order_of_merging(name, order):
     )
 
 
-def test_merge_leaves_both_alone():
+def test_a_sum_leaves_both_alone():
     X, y, _ = data("linear")
     model = fitted("linear")
     mine = accumulated(model, X, y, edges=[0, 60], order=2.0)
     other = accumulated(model, X, y, edges=[60, 150], order=2.0)
     before = pickle.dumps((mine._totals, other._totals))
-    first = mine.merge(other)
+    first = mine + other
     assert pickle.dumps((mine._totals, other._totals)) == before
     whole = first.result().influence.copy()
     first.update(X, y)
-    np.testing.assert_array_equal(mine.merge(other).result().influence, whole)
+    np.testing.assert_array_equal((mine + other).result().influence, whole)
+
+
+def test_merge_is_in_place():
+    X, y, _ = data("linear")
+    model = fitted("linear")
+    mine = accumulated(model, X, y, edges=[0, 60])
+    other = accumulated(model, X, y, edges=[60, 150])
+    before = pickle.dumps(other._totals)
+    assert mine.merge(other) is mine
+    assert mine.n_rows == 150
+    assert pickle.dumps(other._totals) == before
+    assert_same(mine.result(), fa.aif(model, X, y))
+    with pytest.raises(TypeError):
+        mine + 1
+    with pytest.raises(TypeError, match="merge takes another InfluenceAccumulator"):
+        mine.merge(1)
+
+
+@pytest.mark.parametrize("name", ["linear", "quadratic"])
+def test_several_threads_lose_no_rows(name):
+    X, y, w = data(name, weighted=True)
+    model, n = fitted(name, weighted=True), len(X)
+    parts, total = np.array_split(np.arange(n), 40), fa.InfluenceAccumulator(model)
+    other = fa.InfluenceAccumulator(model).update(X[:3], y[:3], w[:3])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda rows: total.update(X[rows], y[rows], w[rows]), parts))
+        list(pool.map(lambda _: total.merge(other), range(20)))
+    assert total.n_rows == n + 60
+    again = np.r_[np.arange(n), np.tile(np.arange(3), 20)]
+    wanted = quietly(fa.aif, model, X[again], y[again], sample_weight=w[again])
+    assert_same(quietly(total.result), wanted)
+
+
+SAVED = {"p": np.inf, "order": 2.0, "attackable": [True, True, False], "damping": 0.1}
+
+
+@pytest.mark.parametrize("options", [{}, SAVED, {"radius": 2.0, "feature_scale": [1.0, 2.0, 3.0]}])
+@pytest.mark.parametrize("name", ["linear", "logistic", "pipeline", "quadratic", "rkhs"])
+def test_files(name, options, tmp_path):
+    X, y, w = data(name, weighted=True)
+    model, path = fitted(name, weighted=True), tmp_path / "sums.npz"
+    total = accumulated(model, X, y, w, [0, 30, 70], **options)
+    total.save(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["sums.npz"]
+    again = fa.InfluenceAccumulator.load(path, model)
+    assert again.n_rows == 70
+    found, wanted = (quietly(each.update(X[70:], y[70:], w[70:]).result) for each in (again, total))
+    np.testing.assert_array_equal(found.influence, wanted.influence)
+    assert found.sensitivity_coefficient == wanted.sensitivity_coefficient
+    assert (found.p, found.order, found.radius) == (wanted.p, wanted.order, wanted.radius)
+    assert_same(quietly((total + fa.InfluenceAccumulator.load(path, model)).result), quietly(
+        accumulated(model, np.r_[X, X[:70]], np.r_[y, y[:70]], np.r_[w, w[:70]], [0, 150, 220],
+                    **options).result))  # fmt: skip
+
+
+def test_files_of_frames_and_of_no_rows(tmp_path):
+    X, y, _ = data("linear")
+    frame, path = pd.DataFrame(X, columns=list("abc")), tmp_path / "sums"
+    model = fitted("linear")
+    fa.InfluenceAccumulator(model).update(frame, y).save(path)
+    again = fa.InfluenceAccumulator.load(path, model)
+    assert again.result().names[:3] == ("a", "b", "c")
+    with pytest.raises(ValueError, match="in another order"):
+        again.update(frame[["b", "a", "c"]], y)
+    fa.InfluenceAccumulator(model, p=1).save(path)
+    assert fa.InfluenceAccumulator.load(path, model).update(X, y).result().p == 1
+
+
+def test_files_of_other_models_and_other_files(tmp_path):
+    X, y, _ = data("linear")
+    path = tmp_path / "sums.npz"
+    accumulated(fitted("linear"), X, y).save(path)
+    for other, what in (
+        (fa.LinearRegression(alpha=0.5).fit(X, y), "the penalty"),
+        (fa.HuberRegression().fit(X, y), "the loss"),
+        (fa.LinearRegression().fit(X, y + X[:, 0]), "the parameters|the penalty"),
+        (fa.LinearRegression(fit_intercept=False).fit(X, y), "the intercept"),
+    ):
+        with pytest.raises(ValueError, match=f"another model, which differs in .*{what}"):
+            fa.InfluenceAccumulator.load(path, other)
+    whole = path.read_bytes()
+    objects = io.BytesIO()
+    np.savez(objects, header=np.array([Ran()], dtype=object))
+    for contents in (
+        b"",
+        b"text",
+        whole[: len(whole) // 2],
+        pickle.dumps(Ran()),
+        objects.getvalue(),
+    ):
+        path.write_bytes(contents)
+        with pytest.raises(ValueError, match="is no file of an InfluenceAccumulator"):
+            fa.InfluenceAccumulator.load(path, fitted("linear"))
+    assert not Ran.marks
+    with pytest.raises(FileNotFoundError):
+        fa.InfluenceAccumulator.load(tmp_path / "nowhere", fitted("linear"))
+
+
+class Ran:
+    """Something whose unpickling is seen."""
+
+    marks: list[str] = []  # noqa: RUF012
+
+    def __reduce__(self):
+        return Ran.marks.append, ("ran",)
+
+
+def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
+    X, y, _ = data("linear")
+    path = tmp_path / "sums.npz"
+    path.write_bytes(b"as it was")
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        accumulated(fitted("linear"), X, y).save(path)
+    assert path.read_bytes() == b"as it was"
+    assert [each.name for each in tmp_path.iterdir()] == ["sums.npz"]
 
 
 def test_merge_with_an_empty_one():
@@ -206,11 +328,13 @@ def test_merge_with_an_empty_one():
     model = fitted("linear")
     full, empty = accumulated(model, X, y), fa.InfluenceAccumulator(model)
     wanted = fa.aif(model, X, y)
-    for merged in (full.merge(empty), empty.merge(full)):
+    for merged in (full + empty, empty + full):
         assert_same(merged.result(), wanted)
-    assert empty.merge(empty).n_rows == 0
+    assert (empty + empty).n_rows == 0
     with pytest.raises(ValueError, match="would count its rows twice"):
         full.merge(full)
+    with pytest.raises(ValueError, match="would count its rows twice"):
+        full + full
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -221,9 +345,9 @@ def test_a_saved_one_goes_on(name):
     live = accumulated(model, X, y, w, [100, 150], order=2.0)
     restored = pickle.loads(saved).update(X[70:100], y[70:100], w[70:100])
     wanted = quietly(fa.aif, model, X, y, order=2.0, sample_weight=w)
-    for merged in (restored.merge(live), live.merge(restored)):
+    for merged in (restored + live, live + restored):
         assert_same(quietly(merged.result), wanted, 1e-10 if name in ("rkhs", "kernel") else 1e-12)
-    again = pickle.loads(pickle.dumps(quietly(live.merge(restored).result)))
+    again = pickle.loads(pickle.dumps(quietly((live + restored).result)))
     assert again.sensitivity_coefficient == pytest.approx(wanted.sensitivity_coefficient)
 
 
@@ -234,8 +358,7 @@ def test_largest_powers_do_not_overflow():
     big = copy.deepcopy(model)
     big.coef_, big.intercept_ = model.coef_ * 1e100, model.intercept_ * 1e100
     parts = [
-        fa.InfluenceAccumulator(big, order=1.0001).update(*block)
-        for block in blocks(X, y * 1e100)
+        fa.InfluenceAccumulator(big, order=1.0001).update(*block) for block in blocks(X, y * 1e100)
     ]
     total = functools.reduce(fa.InfluenceAccumulator.merge, parts).result()
     wanted = fa.aif(model, X, y, order=1.0001)
@@ -306,7 +429,7 @@ def test_rows_that_are_nowhere_near_the_others(first):
     targets, light = model.predict(first) + 1.0, np.full(len(first), 1e-30)
     early = fa.InfluenceAccumulator(model, radius=1.0).update(first, targets, light)
     rest = accumulated(model, X, y, edges=[0, 60, 150], radius=1.0)
-    totals = [early.merge(rest), rest.merge(early)]
+    totals = [early + rest, rest + early]
     for start, stop in ((0, 60), (60, 150)):
         early.update(X[start:stop], y[start:stop])
     for total in (*totals, early):
@@ -358,9 +481,7 @@ def test_frames_give_names():
     assert total.result().names == ("a", "b", "c", "intercept")
     with pytest.raises(ValueError, match="another order"):
         total.update(frame[["b", "a", "c"]], y)
-    assert_same(
-        accumulated(nameless, X, y).result(), fa.aif(nameless, X, y)
-    )
+    assert_same(accumulated(nameless, X, y).result(), fa.aif(nameless, X, y))
     other = fa.InfluenceAccumulator(nameless).update(frame.rename(columns={"a": "z"}), y)
     with pytest.raises(ValueError, match="names of the columns"):
         total.merge(other)
@@ -428,7 +549,7 @@ def test_weights_beyond_all_proportion(order):
     light.update(X[:9] * 50, y[:9], np.full(9, 1e-300))
     heavy = fa.InfluenceAccumulator(model, order=order).update(X, y, np.full(150, 1e300))
     wanted = quietly(fa.aif, model, X, y, order=order)
-    for merged in (light.merge(heavy), heavy.merge(light)):
+    for merged in (light + heavy, heavy + light):
         assert relative_error(quietly(merged.result).influence, wanted.influence) <= 1e-12
 
 
@@ -661,7 +782,7 @@ def test_warnings_and_refusals_of_the_whole():
         accumulated(model, X, exact).result()
     small = fa.InfluenceAccumulator(model).update(X[:50] * 1e-9, model.predict(X[:50] * 1e-9))
     large = fa.InfluenceAccumulator(model).update(X * 1e9, model.predict(X * 1e9) * (1 + 1e-15))
-    for merged in (small.merge(large), large.merge(small)):
+    for merged in (small + large, large + small):
         with pytest.raises(ValueError, match="every sample's input gradient is zero"):
             merged.result()
     few = fa.LinearRegression()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...utils.locks import Lock
 from .lazy import LazyRows, dense, floating
 
 Array = NDArray[Any]
@@ -87,7 +88,7 @@ class BlockRows(LazyRows):
     def __init__(self, blocks: Any) -> None:
         self._blocks = blocks
         self._by_number = isinstance(blocks, Sequence)
-        self._cursor, self._lock = _Cursor(), threading.Lock()
+        self._cursor, self._lock = _Cursor(), Lock()
         self._held: dict[tuple[int, int], list[Any]] = {}
         self._first_pass()
         self.in_order = not isinstance(blocks, (list, tuple))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -83,6 +84,43 @@ class Totals:
         mine, theirs = (part.unit * part.sums.raw.scalars[c.S_FF] for part in (self, other))
         return self.work if mine >= theirs else other.work
 
+    def arrays(self) -> dict[str, Array]:
+        """All that they hold, as plain arrays by name."""
+        numbers = [self.unit, self.n_rows, self.target_size, self.kinked_pairs]
+        found = {"numbers": np.array(numbers, dtype=np.float64)}
+        parts: list[tuple[str, InfluenceSums | None]] = [
+            ("sums", self.sums), ("working", self.working)
+        ]  # fmt: skip
+        for name, sums in parts:
+            if sums is not None:
+                found |= {f"{name}.{key}": part for key, part in sums.arrays().items()}
+        if self.work is not None:
+            kind = type(self.work).__name__
+            found |= {f"{kind}.{key}": part for key, part in vars(self.work).items()}
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Totals:
+        """The same totals again."""
+
+        def part(name: str) -> dict[str, Array]:
+            start = f"{name}."
+            keys = [key for key in arrays if key.startswith(start)]
+            return {key.removeprefix(start): np.array(arrays[key]) for key in keys}
+
+        unit, n_rows, target_size, kinked_pairs = (float(entry) for entry in arrays["numbers"])
+        sums, working = (
+            InfluenceSums.from_arrays(part(name), ("of a file",)) if part(name) else None
+            for name in ("sums", "working")
+        )
+        if sums is None:
+            raise KeyError("sums")
+        work: Coordinates | Whitening | None = None
+        for kind in (Coordinates, Whitening):
+            if part(kind.__name__):
+                work = kind(**part(kind.__name__))
+        return cls(sums, unit, int(n_rows), target_size, int(kinked_pairs), work, working)
+
     @property
     def asks_for_coordinates(self) -> bool:
         """Whether columns, as they are summed, are far from zero or of extreme scales."""
@@ -100,19 +138,19 @@ class Totals:
         return _moved(self.working, self.work, work)
 
 
-def add_rows(totals: Totals | None, problem: SumProblem, unit: float) -> Totals:
-    """Totals with those of a problem's rows, in one pass over these.
+def totals_of(problem: SumProblem, unit: float, before: Totals | None) -> Totals:
+    """The totals of a problem's rows, in one pass over these, to be merged with earlier ones.
 
     Where columns are far from zero, or the penalty asks for other coordinates, a second pass
     over them sums the Hessian in working coordinates.
 
     Parameters
     ----------
-    totals : Totals or None
-        Of earlier rows; they are not changed.
     problem : SumProblem
     unit : float
         What the weights of its rows were divided by.
+    before : Totals or None
+        Of earlier rows, whose coordinates these take over; they are not changed.
 
     Raises
     ------
@@ -122,18 +160,21 @@ def add_rows(totals: Totals | None, problem: SumProblem, unit: float) -> Totals:
     model, source = problem.model, problem.source
     size = float(np.abs(source.targets()).max())
     found = Totals(problem.sums, unit, problem.n_rows, size, problem.kinked_pairs)
-    work = model.whitening if totals is None else totals.work
+    work = model.whitening if before is None else before.work
     if work is not None:
         found = _in_coordinates(found, problem, work)
-    total = found if totals is None else totals.merge(found)
+    total = merged(before, found)
     if isinstance(total.work, Whitening) or not problem.has_coordinates:
-        return total
+        return found
     if not (found.sums.weight > 0.0 and total.asks_for_coordinates):
-        return total
-    found = _in_coordinates(found, problem, measure(
-        source, model.basis, model.fit_intercept, problem.executor
-    ))
-    return found if totals is None else totals.merge(found)
+        return found
+    measured = measure(source, model.basis, model.fit_intercept, problem.executor)
+    return _in_coordinates(found, problem, measured)
+
+
+def merged(before: Totals | None, found: Totals) -> Totals:
+    """Totals of both sets of rows, where there are earlier ones."""
+    return found if before is None else before.merge(found)
 
 
 def _in_coordinates(
