@@ -43,6 +43,16 @@ class Loss:
         """The loss's number in compiled code."""
         return _CODES[self.name]
 
+    @property
+    def is_monotone(self) -> bool:
+        """Whether ℓ falls in y f for ever: then the worse end of an interval is always −y's."""
+        return self.name == "logistic"
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether ℓ depends on |f − y| alone."""
+        return self.name in ("squared_error", "huber")
+
     def value(self, f: Array, y: Array) -> Array:
         """ℓ(f, y), elementwise."""
         if self.name == "squared_error":
@@ -114,6 +124,29 @@ class Loss:
         r = f - y
         plus, minus = (r + kappa) / self.delta, (r - kappa) / self.delta
         return 2.0 * r / (np.hypot(1.0, plus) + np.hypot(1.0, minus))
+
+    def worst(self, f: Array, y: Array, kappa: float) -> Array:
+        """max ℓ(f ± κ), elementwise."""
+        return np.maximum(self.value(f + kappa, y), self.value(f - kappa, y))
+
+    @np.errstate(divide="ignore", invalid="ignore")
+    def conjugate(self, slope: Array, y: Array) -> Array:
+        """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""
+        if self.name == "squared_error":
+            return slope * (y + 0.25 * slope)
+        if self.name == "huber":
+            size = np.abs(slope) / self.delta
+            root = np.sqrt(np.maximum((1.0 - size) * (1.0 + size), 0.0))
+            inside = slope * y + slope * (slope / (1.0 + root))
+            return np.where(size <= 1.0, inside, np.inf)
+        from scipy.special import xlogy
+
+        if self.name == "poisson":
+            rate = slope + y
+            return np.where(rate >= 0.0, xlogy(rate, rate) - rate, np.inf)
+        share = -y * slope
+        inside = xlogy(share, share) + xlogy(1.0 - share, 1.0 - share)
+        return np.where((share >= 0.0) & (share <= 1.0), inside, np.inf)
 
     def null_prediction(self, mean: float) -> float:
         """The constant f that fits (or nearly fits) targets of this mean."""

@@ -56,11 +56,14 @@ def robust_fit(
         answer is a local optimum near θ̂ by either: gradient steps inside, Newton's
         outside with the natural Hessian, then quasi-Newton ones where these do not converge.
     tol : float, default 1e-12
-        Bound on the least subgradient's norm relative to ``E |ℓ'| ‖(v, 1)‖``. With the
+        Bound on the least subgradient's norm relative to ``E |ℓ'| ‖(v, 1)‖``. For a linear
+        predictor a tolerance of 1e-9 or more also bounds the relative duality gap, and the
+        fit ends as soon as that is proven: 1e-4 takes fewer passes than 1e-12. With the
         quadratic basis a fit also counts as converged where its relative gap is proven to
         be below 1e-9: at kinks the residual says little.
     max_iter : int, optional
-        Passes over the data ("exact", 1,000) or outer iterations ("pgd", 1,000).
+        Passes over the data that build a Hessian ("exact", 1,000; fits of linear predictors
+        take some 5 to 25) or outer iterations ("pgd", 1,000).
     random_state : int, RandomState, Generator or None
         Of "pgd": with a seed every ascent starts from three points, the sample, the antipode of
         where that led and a random point of the ball, the same in every iteration. With None

@@ -38,6 +38,7 @@ class RobustSolution:
     n_iter: int
     converged: bool
     method: str = "exact"
+    why: str = ""  # not, where that is known
 
 
 class Optimum(NamedTuple):
@@ -56,6 +57,8 @@ class Optimum(NamedTuple):
     n_iter : int
         Passes over the data.
     converged : bool
+    why : str
+        Not, where that is known.
     """
 
     theta: Array
@@ -64,6 +67,7 @@ class Optimum(NamedTuple):
     gap: float
     n_iter: int
     converged: bool
+    why: str = ""
 
     def at(self, eps: float, exact: bool) -> RobustSolution:
         """The solution, with the ε it was for and how the inner maximum was known."""

@@ -36,14 +36,16 @@ class RobustFit(ReadOnlyArrays):
         The least subgradient's norm relative to ``E |ℓ'| ‖(v, 1)‖``; 0 at the optimum. Of
         basis models at a kink: an approximate subgradient's.
     gap : float
-        How far the objective is above its minimum, relative to it: half the squared Newton
-        decrement, an estimate; for quadratic models with p = 2 at a kink, a proven bound.
+        How far the objective is above its minimum, relative to it. Of linear predictors a bound,
+        proven by a point of the dual problem; so for quadratic models with p = 2 at a kink. Else
+        half the squared Newton decrement, an estimate.
     n_iter : int
         Passes over the data that computed derivatives.
     converged : bool
-        Whether the residual met the tolerance (for quadratic models with p = 2, or the gap
-        is proven to be below 1e-9); for "pgd", whether no further descent was found (at a
-        kink the residual of its gradient does not tend to 0).
+        Whether the residual met the tolerance (of linear predictors with a tolerance of 1e-9 or
+        more: the gap did; for quadratic models with p = 2, or the gap is proven to be below 1e-9;
+        where rounding does not let kinks be told apart, below 1e-11); for "pgd", whether no
+        further descent was found (at a kink the residual of its gradient does not tend to 0).
     method : str
         "exact" or "pgd".
     """
@@ -144,14 +146,15 @@ def warn_if_unsolved(solution: RobustSolution) -> None:
     """Say that, and at what residual, a robust fit stopped early."""
     if solution.converged:
         return
-    why = (
+    why = solution.why or (
         "attacks by gradient ascent leave kinks that are not resolved"
         if solution.method == "pgd"
         else "it may have no minimum without a penalty (alpha > 0)"
     )
     warn(
         f"the robust fit at eps={solution.eps:g} stopped after {solution.n_iter} iterations at a "
-        f"relative residual of {solution.residual:.1e}: the objective is the lowest found; {why}",
+        f"relative residual of {solution.residual:.1e} and a relative gap of {solution.gap:.1e}: "
+        f"the objective is the lowest found; {why}",
         SolverWarning,
     )
 

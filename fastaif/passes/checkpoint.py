@@ -124,8 +124,7 @@ class Checkpoint:
         Callers may change what they are given; it is theirs.
         """
         what = _digest(*asked)
-        rows = b"all" if source.x is self._source.x else _digest(*_ends(source, source.n_rows))
-        key = _digest(rows, what)
+        key = _digest(self._rows(source), what)
         if key in self._found:
             with np.load(io.BytesIO(self._found[key]), allow_pickle=False) as arrays:
                 return InfluenceSums.from_arrays(arrays, (what,))
@@ -134,6 +133,15 @@ class Checkpoint:
         np.savez(buffer, **found.arrays())  # type: ignore[arg-type]
         self._write(key, buffer.getvalue())
         return found
+
+    def _rows(self, source: RowSource) -> bytes:
+        """What tells these rows from others that a solve passes over."""
+        mine = self._source
+        if source.x is not mine.x:
+            return _digest(*_ends(source, source.n_rows))
+        if source.y is mine.y and source.weight is mine.weight:
+            return b"all"
+        return _digest("all", source.targets(), source.weights())
 
     def _write(self, key: bytes, data: bytes) -> None:
         if self._file is None:

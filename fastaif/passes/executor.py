@@ -20,6 +20,7 @@ from ..data.sources.lazy import LazyRows
 from ..utils.progress import Progress
 from . import distributed
 from .checkpoint import Checkpoint
+from .sums import InfluenceSums
 
 Array = NDArray[Any]
 T = TypeVar("T")
@@ -96,14 +97,23 @@ class Executor:
 
     def run(self, sweep: Any, theta: Array, need: int, options: dict[str, Any]) -> Any:
         """The sums of a sweep: from the file where they are on it, else from where the rows are."""
-        self.tick()
-        if self._checkpoint is None:
-            return self._anywhere(sweep, theta, need, options)
-        return self._checkpoint.recall(
+        return self.kept(
             sweep.source,
-            sweep.asked(theta, need, options),
+            lambda: sweep.asked(theta, need, options),
             lambda: self._anywhere(sweep, theta, need, options),
         )
+
+    def kept(
+        self,
+        source: RowSource,
+        asked: Callable[[], tuple[Any, ...]],
+        make: Callable[[], InfluenceSums],
+    ) -> InfluenceSums:
+        """A pass: its sums from the file where they are on it, by what was asked for."""
+        self.tick()
+        if self._checkpoint is None:
+            return make()
+        return self._checkpoint.recall(source, asked(), make)
 
     @staticmethod
     def _anywhere(sweep: Any, theta: Array, need: int, options: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from . import shared_attack, shared_robust
 from .attack import closed_form, projected_ascent
 from .prediction_error import departure
 from .problem import LinearProblem
-from .robust import screening
+from .robust import solve as own_budgets
 from .robust.objective import RobustProblem
 
 Array = NDArray[Any]
@@ -93,11 +93,12 @@ def _solve(problem: LinearProblem, eps: float, tol: float, max_iter: int | None)
         1000 if max_iter is None else max_iter,
     )  # fmt: skip
     with single_threaded_blas():
-        found = screening.solve(inner, problem.enter(problem.params), tol)
+        found = own_budgets.solve(inner, problem.enter(problem.params), tol)
     theta = found.theta if work is None else work.leave(found.theta)
     return Optimum(
-        theta, found.objective, found.residual, found.gap, found.n_passes, found.converged
-    )
+        theta, found.objective, found.residual, found.gap, found.n_passes, found.converged,
+        found.why,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

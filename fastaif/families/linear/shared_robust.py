@@ -59,8 +59,9 @@ def _by_root(
     found = own_budgets.solve(inner, problem.enter(problem.params), tol)
     theta = _leave(problem, found.theta)
     return Optimum(
-        theta, found.objective, found.residual, found.gap, found.n_passes, found.converged
-    )
+        theta, found.objective, found.residual, found.gap, found.n_passes, found.converged,
+        found.why,
+    )  # fmt: skip
 
 
 def _by_vertices(

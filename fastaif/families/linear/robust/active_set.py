@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....solvers.newton import Local
+from .dual_points import DualPoint
 from .norm_kinks import NormPiece, norm_piece
-from .objective import Hint, Point, RobustProblem, assemble
+from .objective import Kinks, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
 _ROUNDING = 1e-11  # relative size of a c̃ that counts as zero
+_ENOUGH = 1e-3  # of the tolerance: no step makes such a residual much smaller
 _NOTHING = 1e-40  # curvature in working coordinates, where data are about 1
 
 
@@ -40,19 +42,22 @@ class _Samples:
 
 
 def polish(
-    problem: RobustProblem, theta: Array, hint: Hint | None, tol: float, max_iter: int
+    problem: RobustProblem,
+    theta: Array,
+    kinks: Kinks | None,
+    tol: float,
+    max_iter: int,
+    patience: int = 8,
 ) -> None:
     """Active-set Newton from θ; offers the points it meets to `problem`.
 
-    `hint` holds the widths of the smoothed problem that θ solves: samples and
-    coefficients within a few widths of a kink start in the active set. Without it the
-    sets start empty.
+    The sets start with the kinks given. It ends where `patience` steps brought nothing better.
     """
-    norm = norm_piece(problem, theta, hint)
+    norm = norm_piece(problem, theta, kinks)
     x = norm.snap(theta)
     if norm.value(x) == 0.0:
         return
-    samples = _first_samples(problem, x, hint)
+    samples = _first_samples(problem, x, kinks)
     best: Point | None = None
     since_best = 0
     for _ in range(max_iter):
@@ -71,14 +76,15 @@ def polish(
         residual = float(np.linalg.norm(remaining)) / (local.yardstick or 1.0)
         if honest and (best is None or residual < best.residual):
             stalled = best is not None and residual > 0.5 * best.residual
-            best = Point(x.copy(), local, remaining, residual, sums.gain)
+            rows = _dual_point(problem, x, kappa, samples)
+            best = Point(x.copy(), local, remaining, residual, sums.gain, rows)
             problem.offer(best)
             since_best = 0
-            if residual == 0.0 or (stalled and residual <= tol):
+            if residual <= _ENOUGH * tol or (stalled and residual <= tol):
                 break
         else:
             since_best += 1
-            if best is not None and (best.residual <= tol or since_best > 8):
+            if since_best > patience or (best is not None and best.residual <= tol):
                 break
         new = _step(problem, x, norm, samples, local, kappa, k, weight)
         if new is None or not np.isfinite(new).all():
@@ -95,17 +101,23 @@ def _gaps(problem: RobustProblem, theta: Array, kappa: float) -> tuple[Array, Ar
     return loss.end_gap(f, y, kappa), scale
 
 
-def _first_samples(problem: RobustProblem, theta: Array, hint: Hint | None) -> _Samples:
+def _first_samples(problem: RobustProblem, theta: Array, kinks: Kinks | None) -> _Samples:
     kappa = problem.rho * problem.norm(theta)
     f, y = problem.sweep.predictions(theta), problem.sweep.source.targets()
     side = problem.sweep.loss.worse_end(f, y, kappa)
-    if hint is None or not problem.has_kinks:
+    if kinks is None or not problem.has_kinks:
         return _Samples(side, np.empty(0, dtype=int), np.empty(0))
-    c = kappa * problem.sweep.loss.end_gap(f, y, kappa)
-    share = c / np.hypot(c, hint.smoothing)
-    kink = np.flatnonzero(np.abs(c) < hint.reach * hint.smoothing)
-    kink = kink[np.argsort(np.abs(c[kink]))][: theta.size]
-    return _Samples(side, kink, share[kink])
+    return _Samples(side, kinks.rows, kinks.multipliers)
+
+
+def _dual_point(problem: RobustProblem, x: Array, kappa: float, samples: _Samples) -> DualPoint:
+    """The dual point of the rows of positive weight that goes with λ."""
+    source = problem.sweep.source
+    w = source.weights()
+    w = w if w.size else np.ones(source.n_rows)
+    kept = w > 0
+    f, y = problem.sweep.predictions(x)[kept], source.targets()[kept]
+    return problem.dual_point(f, y, w[kept] / w[kept].sum(), kappa, samples.as_array()[kept])
 
 
 def _consistent(problem: RobustProblem, theta: Array, kappa: float, samples: _Samples) -> bool:
@@ -191,9 +203,7 @@ def _solve_kkt(hessian: Array, columns: Array, first: Array, second: Array) -> t
     return solution[:d] * scale, solution[d:] * other
 
 
-def _update_samples(
-    problem: RobustProblem, x: Array, norm: NormPiece, samples: _Samples
-) -> None:
+def _update_samples(problem: RobustProblem, x: Array, norm: NormPiece, samples: _Samples) -> None:
     """Drop kinks whose λ left [−1, 1]; take in samples that the step carried across."""
     gap, scale = _gaps(problem, x, problem.rho * norm.value(x))
     out = np.abs(samples.multiplier) > 1.0

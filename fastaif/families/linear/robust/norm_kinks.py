@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....norms import lp_norm, smooth_norm
-from .objective import Hint, RobustProblem
+from .objective import Kinks, RobustProblem
 
 Array = NDArray[Any]
 
@@ -45,16 +45,13 @@ class NormPiece(Protocol):
         to be `gradient`; True if it changed."""
 
 
-def norm_piece(problem: RobustProblem, x: Array, hint: Hint | None) -> NormPiece:
-    """The piece at x; with the widths of a smoothed problem, entries near kinks start active."""
-    if hint is None:
-        zero_width, tie_width = 0.0, 0.0
-    else:  # a tie's share of the smoothed maximum falls off exponentially
-        zero_width, tie_width = 2.0 * hint.reach * hint.width, 40.0 * hint.width
+def norm_piece(problem: RobustProblem, x: Array, kinks: Kinks | None) -> NormPiece:
+    """The piece at x; the kinks given start active."""
+    coefs = None if kinks is None else kinks.coefs
     if problem.q == 1.0:
-        return _SumOfMagnitudes(problem.weights, x, zero_width)
+        return _SumOfMagnitudes(problem.weights, x, coefs)
     if np.isinf(problem.q):
-        return _LargestMagnitude(problem.weights, x, tie_width)
+        return _LargestMagnitude(problem.weights, x, coefs)
     return _Smooth(problem.weights, problem.q)
 
 
@@ -123,11 +120,11 @@ class _Smooth:
 class _SumOfMagnitudes:
     """q = 1: Σ D_j |β_j|, with some β_j fixed at zero."""
 
-    def __init__(self, weights: Array, x: Array, width: float) -> None:
+    def __init__(self, weights: Array, x: Array, zero: Array | None) -> None:
         self._weights = weights
         self._m = weights.size
-        u = weights * x[: self._m]
-        self._zero = (weights > 0) & (np.abs(u) <= width)
+        at_zero = x[: self._m] == 0.0
+        self._zero = (weights > 0) & (at_zero if zero is None else zero | at_zero)
         self._side = np.where(x[: self._m] < 0, -1.0, 1.0)
 
     def value(self, x: Array) -> float:
@@ -174,11 +171,12 @@ class _SumOfMagnitudes:
 class _LargestMagnitude:
     """q = ∞: max D_j |β_j|, with a set of entries tied at the maximum."""
 
-    def __init__(self, weights: Array, x: Array, width: float) -> None:
+    def __init__(self, weights: Array, x: Array, tied: Array | None) -> None:
         self._weights = weights
         self._m = weights.size
         size = weights * np.abs(x[: self._m])
-        self._tied = (weights > 0) & (size >= size.max() - width)
+        largest = size >= size.max()
+        self._tied = (weights > 0) & (largest if tied is None else tied | largest)
         self._side = np.where(x[: self._m] < 0, -1.0, 1.0)
 
     def value(self, x: Array) -> float:
@@ -232,9 +230,7 @@ class _LargestMagnitude:
             return left, inside
         wanted = self._shares(gradient, weight)
         given = _nearest_share(wanted)
-        left[: self._m][tied] = (
-            (given - wanted) * weight * self._weights[tied] * self._side[tied]
-        )
+        left[: self._m][tied] = (given - wanted) * weight * self._weights[tied] * self._side[tied]
         return left, inside
 
     def update(self, new: Array, gradient: Array, weight: float) -> bool:

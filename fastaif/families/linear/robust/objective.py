@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._compute import types as c
-from ....norms import lp_norm, smooth_norm
+from ....norms import lp_norm
 from ....passes.linear import Sweep
 from ....passes.sums import InfluenceSums
 from ....solvers.newton import Local
+from .dual_points import DualPoint, at_ends
+from .row_terms import RowTerms, row_terms
 
 Array = NDArray[Any]
 NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
@@ -33,16 +35,30 @@ class Point:
     gradient: Array
     residual: float
     slope: float  # E|ψ_κ|
+    rows: DualPoint | None = None
 
 
 @dataclass(frozen=True)
-class Hint:
-    """The widths at which the start of a polish was smoothed, and how many of them away a
-    kink may be."""
+class Kinks:
+    """Kinks that a solution seems to be on.
 
-    width: float
-    smoothing: float
-    reach: float
+    Attributes
+    ----------
+    rows : array
+        Numbers of the samples that are as bad at either end.
+    multipliers : array
+        λ of those.
+    coefs : array (m,)
+        For p = ∞ the coefficients at zero, for p = 1 those tied at the maximum; boolean.
+    """
+
+    rows: Array
+    multipliers: Array
+    coefs: Array
+
+    def same(self, other: Kinks) -> bool:
+        """Whether these are the others' kinks."""
+        return np.array_equal(self.rows, other.rows) and np.array_equal(self.coefs, other.coefs)
 
 
 class PassLimit(Exception):  # noqa: N818 - ends a search, and is no error
@@ -66,10 +82,6 @@ class RobustProblem:
         Bound on the passes over the data, and how many there were so far.
     best : Point or None
         The point of smallest subgradient met so far.
-    smooth_optimum : array (d,) or None
-        Where the narrowest smoothed problem solved so far has its minimum.
-    size : float
-        ‖Dβ‖_q at the start: the unit of widths.
     """
 
     sweep: Sweep
@@ -82,8 +94,6 @@ class RobustProblem:
     limit: int = 1000
     n_passes: int = 0
     best: Point | None = None
-    smooth_optimum: Array | None = None
-    size: float = 0.0
 
     @property
     def has_kinks(self) -> bool:
@@ -115,12 +125,20 @@ class RobustProblem:
         PassLimit
             There were as many as allowed.
         """
+        self.count_pass()
+        return self.sweep.run(theta, NEED, kappa=kappa, smoothing=smoothing, multiplier=multiplier)
+
+    def count_pass(self) -> None:
+        """Another pass is made.
+
+        Raises
+        ------
+        PassLimit
+            There were as many as allowed.
+        """
         if self.n_passes >= self.limit:
             raise PassLimit
         self.n_passes += 1
-        return self.sweep.run(
-            theta, NEED, kappa=kappa, smoothing=smoothing, multiplier=multiplier
-        )
 
     def offer(self, point: Point) -> None:
         """Keep a point if it is the best so far.
@@ -146,18 +164,17 @@ class RobustProblem:
         """J(θ)."""
         return self.sums(theta, self.rho * self.norm(theta)).loss + self.penalty(theta)
 
-    def smoothed(self, theta: Array, width: float, smoothing: float) -> Local:
-        """J with |c| → √(c² + smoothing²) and the norm smoothed to `width`."""
-        free = self.weights > 0
-        scale = self.weights[free]
-        norm, z, curvature = smooth_norm(scale * theta[: self.m][free], self.q, width)
-        sums = self.sums(theta, self.rho * norm, smoothing)
-        k = np.zeros(theta.size)
-        k[: self.m][free] = self.rho * scale * z
-        bend = np.zeros((theta.size, theta.size))
-        block = np.ix_(np.flatnonzero(free), np.flatnonzero(free))
-        bend[block] = self.rho * scale[:, None] * curvature * scale
-        return assemble(self, theta, sums, k, bend)
+    def worst(self, f: Array, y: Array, kappa: float, w: Array) -> float:
+        """E ψ(f, κ), from predictions (n,), targets and normalised weights."""
+        return float(w @ self.sweep.loss.worst(f, y, kappa))
+
+    def dual_point(self, f: Array, y: Array, w: Array, kappa: float, balance: Array) -> DualPoint:
+        """The dual point that goes with λ at (f, κ)."""
+        return at_ends(self.sweep.loss, y, w, f, kappa, balance)
+
+    def row_terms(self, y: Array, w: Array) -> RowTerms:
+        """E ψ as an interior-point method sees it."""
+        return row_terms(self.sweep.loss, y, w)
 
 
 def assemble(

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from ...._compute import types as c
 from ....passes.sums import InfluenceSums
+from .barrier import Pairs
+from .dual_points import DualPoint
 from .objective import RobustProblem
+from .row_terms import RowTerms
 
 Array = NDArray[Any]
 
@@ -75,6 +78,92 @@ class RootSums:
         return self.natural.is_finite and self.root > 0.0
 
 
+@dataclass(frozen=True)
+class RootMultipliers:
+    """k (A + κ) − ¼k² with A ≥ hᵀ(f − y): a lower bound of (A + κ)² for all Σ h²/w̄ ≤ 1.
+
+    Attributes
+    ----------
+    y, w : array (n,)
+    direction : array (n,)
+        h.
+    slope : float
+        k.
+    """
+
+    y: Array
+    w: Array
+    direction: Array
+    slope: float
+
+    @property
+    def along_f(self) -> Array:
+        return self.slope * self.direction
+
+    @property
+    def along_kappa(self) -> float:
+        return self.slope
+
+    def lost(self, f: Array, kappa: float) -> float:
+        """Of the square, and of A."""
+        r = f - self.y
+        root = float(np.sqrt(self.w @ r**2))
+        off = root + kappa - 0.5 * self.slope
+        return off**2 + self.slope * max(root - float(self.direction @ r), 0.0)
+
+    def raised(self, ratio: float) -> RootMultipliers:
+        """A shorter direction."""
+        return RootMultipliers(self.y, self.w, self.direction / ratio, self.slope)
+
+
+class _RootTerms:
+    """(A + κ)² and its derivatives in f and κ; it is smooth, so that nothing is kept apart."""
+
+    pairs: Pairs | None = None
+    n_pairs = 0
+    spread = np.ones(1)
+    residual = 0.0
+
+    def __init__(self, y: Array, w: Array) -> None:
+        self._y, self._w = y, w
+
+    def start(self, f: Array, kappa: float, mu: float) -> None:
+        pass
+
+    def refresh(self, f: Array, kappa: float) -> None:
+        self._r, self._kappa = f - self._y, kappa
+        self._root = float(np.sqrt(self._w @ self._r**2)) or 1e-300
+        self.value = (self._root + kappa) ** 2
+
+    @property
+    def _direction(self) -> Array:
+        return np.asarray(self._w * self._r / self._root)
+
+    @property
+    def slopes(self) -> tuple[Array, float]:
+        k = 2.0 * (self._root + self._kappa)
+        return k * self._direction, k
+
+    def curvature(self) -> tuple[Array, Array, float, float]:
+        ratio = self._kappa / self._root
+        return 2.0 * (1.0 + ratio) * self._w, 2.0 * self._direction, 2.0, -0.5 * ratio
+
+    def right(self, mu: float, second: bool) -> tuple[Array, float]:
+        return self.slopes
+
+    def turn(self, df: Array, dkappa: float) -> None:
+        pass
+
+    def merit(self, f: Array, kappa: float, t: float, mu: float) -> float:
+        return (float(np.sqrt(self._w @ (f - self._y) ** 2)) + kappa) ** 2
+
+    def advance(self, t: float) -> None:
+        pass
+
+    def multipliers(self) -> DualPoint:
+        return RootMultipliers(self._y, self._w, self._direction, self.slopes[1])
+
+
 @dataclass
 class RootProblem(RobustProblem):
     """J = (√(E r²) + ρ‖Dβ‖_q)² + α ‖β‖²."""
@@ -89,3 +178,17 @@ class RootProblem(RobustProblem):
     def has_kinks(self) -> bool:
         """No sample has two worst ends."""
         return False
+
+    def worst(self, f: Array, y: Array, kappa: float, w: Array) -> float:
+        """(A + κ)²."""
+        return (float(np.sqrt(w @ (f - y) ** 2)) + kappa) ** 2
+
+    def dual_point(self, f: Array, y: Array, w: Array, kappa: float, balance: Array) -> DualPoint:
+        """The one of the gradient."""
+        terms = self.row_terms(y, w)
+        terms.refresh(f, kappa)
+        return terms.multipliers()
+
+    def row_terms(self, y: Array, w: Array) -> RowTerms:
+        """All rows together."""
+        return _RootTerms(y, w)

@@ -1,17 +1,18 @@
 """Exact robust optima of linear-predictor models, for every p and convex loss.
 
-The objective J (`robust_problem`) is convex, with kinks. Three stages, each taken only
-when the one before did not reach the tolerance:
+The objective J (`objective`) is convex, with kinks. Each stage is taken only where the one before
+did not do:
 
-1. Newton from θ̂ with the ends as they are: enough while no sample has flipped;
-2. is Dβ = 0 optimal? Its subgradient condition is checked exactly;
-3. |c| and the norm are smoothed, the width falls, and after each fall an active-set
-   method (`active_set`) tries to finish on the kinks that the smoothed solution shows.
+1. is Dβ = 0 optimal? Its subgradient condition is checked exactly;
+2. Newton from θ̂ with the ends as they are: enough while few samples have flipped;
+3. an interior-point method (`interior_point`), to which kinks are nothing special. It ends where
+   its dual point proves the gap asked for (`certificate`); where that is not enough, an active-set
+   method (`active_set`) finishes on the kinks that the multipliers tell.
 """
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,16 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....norms import dual_direction, lp_norm
-from ....passes.sums import InfluenceSums
-from ....solvers.cholesky import factorize
 from ....solvers.newton import Local, minimize
 from .active_set import polish
-from .objective import Hint, PassLimit, Point, RobustProblem, assemble
+from .certificate import duality_gap
+from .design import Design
+from .dual_points import DualPoint, at_ends
+from .interior_point import InteriorPoint
+from .objective import PassLimit, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
 P = ParamSpec("P")
 T = TypeVar("T")
-KINKS_SHOW = 2e-3  # at smaller widths it pays to look for them
+PROVABLE = 1e-9  # gaps down to here are proven for less than what a polish costs
+_KINKS_SHOW = 1e-5  # at smaller gaps multipliers may tell which kinks are met
+_SHRINKS = 1e-2  # of the gap, until kinks are looked for again
+_LEAST_PROVEN = 1e-11  # where kinks cannot be told apart, a gap as small as this will do
+_LEAST = 1e-14  # a gap that rounding does not let shrink
+_ROUNDING = "rounding of these data allows no more; the gap says how far the objective may be off"
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class RobustOptimum:
     gap: float
     n_passes: int
     converged: bool
+    why: str = ""  # not
 
 
 def silent(search: Callable[P, T]) -> Callable[P, T]:
@@ -66,81 +75,153 @@ def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOpt
     theta : array (d,)
         The natural optimum, or any start.
     tol : float
-        Bound on the least subgradient's norm relative to ``E |ψ_f| ‖(v, 1)‖``.
+        Bound on the least subgradient's norm relative to ``E |ψ_f| ‖(v, 1)‖``; from
+        `PROVABLE` on, a relative duality gap within it is as good.
     """
-    with contextlib.suppress(PassLimit):
-        polish(problem, theta, None, tol, 12)
-        stage = None if problem.solved(tol) else approach(problem, theta, tol)
-        if stage is not None:
-            narrow(problem, stage, tol)
-    return report(problem, theta, tol)
+    return _Search(problem, Design(problem.sweep), theta, tol).run()
 
 
-@silent
-def report(problem: RobustProblem, theta: Array, tol: float) -> RobustOptimum:
-    """The best point that a search has left in `problem`, or where none met the tolerance
-    the lowest."""
-    n_passes, problem.limit = problem.n_passes, problem.n_passes + 10
-    best = problem.best if problem.solved(tol) else _lowest(problem, theta)
-    assert best is not None
-    return RobustOptimum(
-        best.theta, problem.objective(best.theta), best.residual, _gap(best), n_passes,
-        problem.solved(tol),
-    )  # fmt: skip
+class _Search:
+    """The stages, and the lowest point and the best proof so far."""
+
+    def __init__(self, problem: RobustProblem, design: Design, theta: Array, tol: float) -> None:
+        self._problem, self._design, self._tol = problem, design, tol
+        self._start = theta
+        self._lowest, self._value = theta, np.inf
+        self._last: DualPoint | None = None
+        self._why = ""
+
+    def run(self) -> RobustOptimum:
+        problem = self._problem
+        try:
+            zero = zero_point(problem, self._design, self._tol)
+            problem.offer(zero)
+            if not self._solved():
+                polish(problem, self._start, None, self._tol, 8, patience=1)
+            if not self._solved():
+                self._follow(zero.theta)
+        except PassLimit:
+            self._why = (
+                f"max_iter={problem.limit} passes over the rows did not do: allow more, or ask for "
+                "less (tol)"
+            )
+        return self._report()
+
+    def _solved(self) -> bool:
+        """Whether some point met the tolerance; a loose one bounds the gap as well."""
+        best, tol = self._problem.best, self._tol
+        if best is None or not self._problem.solved(tol):
+            return False
+        return tol < PROVABLE or self._gap_at(best, best.local.value) <= tol
+
+    def _value_at(self, f: Array, theta: Array) -> float:
+        problem, design = self._problem, self._design
+        kappa = problem.rho * problem.norm(theta)
+        worst = problem.worst(f, design.targets, kappa, design.weights)
+        value = worst + problem.penalty(theta)
+        return value if np.isfinite(value) else np.inf
+
+    def _follow(self, zero: Array) -> None:
+        """The central path, until a proof or a polish ends it."""
+        start = self._between(zero)
+        point = InteriorPoint(self._problem, self._design, start)
+        shows, short, before = _KINKS_SHOW, 0, None
+        while short < 3:
+            self._keep(point)
+            if self._escapes(point):
+                return
+            if self._proven(point) or self._solved():
+                return
+            if point.gap <= shows and point.residual <= 1e3 * shows:
+                kinks = point.kinks()
+                if point.gap <= _SHRINKS * shows or (before is not None and kinks.same(before)):
+                    polish(self._problem, point.theta, kinks, self._tol, 12, patience=2)
+                    shows = _SHRINKS * point.gap
+                    before = None
+                    continue
+                before = kinks
+            if shows < _LEAST:
+                return
+            length = point.advance(_floor(self._tol))
+            short = short + 1 if length < 1e-3 else 0
+
+    def _between(self, zero: Array) -> Array:
+        """The best point between zero and θ̂: convex along the line, and no row is needed."""
+        from scipy.optimize import minimize_scalar
+
+        ends = (self._design.predict(zero), self._design.predict(self._start))
+
+        def value(t: float) -> float:
+            f = ends[0] + t * (ends[1] - ends[0])
+            return self._value_at(f, zero + t * (self._start - zero))
+
+        found = minimize_scalar(
+            value, bounds=(1e-3, 1.0), method="bounded", options={"xatol": 1e-2}
+        )
+        return np.asarray(zero + found.x * (self._start - zero))
+
+    def _keep(self, point: InteriorPoint) -> None:
+        value = self._value_at(point.f, point.theta)
+        if value <= self._value:
+            self._lowest, self._value = point.theta, value
+            self._last = point.rows.multipliers()
+
+    def _escapes(self, point: InteriorPoint) -> bool:
+        """Whether J falls for ever along the ray through this point."""
+        problem, y = self._problem, self._design.targets
+        if problem.alpha > 0.0 or not problem.sweep.loss.is_monotone:
+            return False
+        kappa = problem.rho * problem.norm(point.theta)
+        if float(np.min(y * point.f)) <= kappa:
+            return False
+        self._why = (
+            "the classes stay separable under this attack, so that there is no minimum without a "
+            "penalty (alpha > 0): larger parameters always fit better"
+        )
+        return True
+
+    def _proven(self, point: InteriorPoint) -> bool:
+        """Whether the gap at this iterate is as small as asked for."""
+        tol = self._tol
+        if tol < PROVABLE or point.gap > tol or point.residual > tol:
+            return False
+        value, rows = self._value_at(point.f, point.theta), point.rows.multipliers()
+        gap = duality_gap(self._problem, self._design, point.theta, rows)
+        if gap > tol * abs(value):
+            return False
+        self._lowest, self._value, self._last = point.theta, value, rows
+        return True
+
+    def _report(self) -> RobustOptimum:
+        """The best point, and the least gap that is known of it."""
+        problem = self._problem
+        n_passes, problem.limit = problem.n_passes, problem.n_passes + 10
+        best = problem.best
+        if best is not None and self._solved():
+            value = self._value_at(self._design.predict(best.theta), best.theta)
+            gap = self._gap_at(best, value)
+            return RobustOptimum(best.theta, value, best.residual, gap, n_passes, True)
+        lowest = _with_subgradient(problem, self._lowest)
+        if self._last is not None:
+            lowest = dataclasses.replace(lowest, rows=self._last)
+        if best is None or lowest.local.value < best.local.value:
+            best = lowest
+        gap = self._gap_at(best, best.local.value)
+        done = gap <= max(self._tol, _LEAST_PROVEN)
+        why = "" if done else self._why or _ROUNDING
+        return RobustOptimum(best.theta, best.local.value, best.residual, gap, n_passes, done, why)
+
+    def _gap_at(self, point: Point, value: float) -> float:
+        """The gap that the multipliers of a point prove."""
+        if point.rows is None:
+            return np.inf
+        gap = duality_gap(self._problem, self._design, point.theta, point.rows)
+        return gap / (abs(value) or 1.0)
 
 
-@dataclass
-class Stage:
-    """Where the path of smoothed problems has got to.
-
-    Attributes
-    ----------
-    x : array (d,)
-        The last minimiser, or the start.
-    zero : array (d,)
-        The best point with Dβ = 0.
-    slope : float
-        The loss's: with ρ the unit of the width of |c|.
-    width : float
-        That of the norm, for the next problem.
-    """
-
-    x: Array
-    zero: Array
-    slope: float
-    width: float
-
-
-def approach(problem: RobustProblem, theta: Array, tol: float) -> Stage | None:
-    """Stage 2, and where stage 3 is to start; None where there is nothing left to do."""
-    zero = _at_zero(problem, theta, tol)
-    problem.offer(zero)
-    if problem.solved(tol):
-        return None
-    better = problem.objective(theta) <= problem.objective(zero.theta)
-    problem.size = size = problem.norm(theta)
-    # A natural fit that interpolates has no slope left: without predictors there is some.
-    slope = max(problem.sums(point, 0.0).gain for point in (theta, zero.theta))
-    if not (size > 0.0 and slope > 0.0):
-        return None
-    # So narrow that smoothing the norm moves κ by little on the scale of the loss's curvature.
-    spread = problem.rho * np.count_nonzero(problem.weights) ** (1.0 / problem.q)
-    curved = problem.sweep.loss.name in ("logistic", "poisson")
-    width = min(0.1 * size, 0.5 / spread) if curved else 0.1 * size
-    return Stage(theta if better else zero.theta, zero.theta, slope, width)
-
-
-def _lowest(problem: RobustProblem, theta: Array) -> Point:
-    """Where no point met the tolerance: the lowest seen, with one of its subgradients."""
-    candidates = [theta, problem.smooth_optimum]
-    if problem.best is not None:
-        candidates.append(problem.best.theta)
-    points = [_with_subgradient(problem, x) for x in candidates if x is not None]
-    lowest = min(points, key=lambda point: point.local.value)
-    best, rounding = problem.best, 1e-10 * abs(lowest.local.value)
-    # Of points that are as low, the one of smallest subgradient.
-    as_low = best is not None and points[-1].local.value <= lowest.local.value + rounding
-    return best if best is not None and as_low else lowest
+def _floor(tol: float) -> float:
+    """The gap that is aimed at in the end."""
+    return 0.1 * tol if tol >= PROVABLE else 1e-13
 
 
 def _with_subgradient(problem: RobustProblem, x: Array) -> Point:
@@ -151,92 +232,55 @@ def _with_subgradient(problem: RobustProblem, x: Array) -> Point:
     return Point(x, local, local.gradient, local.residual, sums.gain)
 
 
-def _gap(point: Point) -> float:
-    """Half the squared Newton decrement over the objective: the gap to second order."""
-    factor = factorize(point.local.hessian)
-    if factor is None or point.local.value == 0.0:
-        return float("nan")
-    decrement = float(point.gradient @ factor.solve(point.gradient))
-    return 0.5 * decrement / abs(point.local.value)
-
-
-def _at_zero(problem: RobustProblem, theta: Array, tol: float) -> Point:
+def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
     """The best θ with Dβ = 0, and the least subgradient of J there.
 
     On Dβ = 0 the objective is the natural one. A subgradient of J adds ρ E|ℓ'| D z with
     ‖z‖_p ≤ 1: the gradient g of the attackable coefficients is cancelled where
     ‖D⁻¹ g‖_p ≤ ρ E|ℓ'|, and else all but the part outside that ball remains.
     """
-    attacked = np.zeros(theta.size, dtype=bool)
-    attacked[: problem.m] = problem.weights > 0
-    kept = np.flatnonzero(~attacked)
-
-    def embed(part: Array) -> Array:
-        full = np.zeros(theta.size)
-        full[kept] = part
-        return full
-
-    def full_local(point: Array) -> tuple[Local, InfluenceSums]:
-        sums = problem.sums(point, 0.0)
-        nothing = np.zeros(theta.size)
-        return assemble(problem, point, sums, nothing, np.zeros((theta.size,) * 2)), sums
-
-    def evaluate(part: Array) -> Local:
-        local, _ = full_local(embed(part))
-        block = local.hessian[np.ix_(kept, kept)]
-        return Local(local.value, local.gradient[kept], block, local.yardstick)
-
-    start = np.zeros(kept.size)
-    if kept.size:
-        start = minimize(evaluate, _zero_start(problem, theta, kept), tol=tol).x
-    point = embed(start)
-    local, sums = full_local(point)
-    left = local.gradient.copy()
-    scale = problem.weights[problem.weights > 0]
-    inner = left[attacked] / scale
-    budget = problem.rho * sums.gain
-    size = float(lp_norm(inner, problem.p))
+    loss, y, w = problem.sweep.loss, design.targets, design.weights
+    theta = _without_attacked(problem, design, tol)
+    f = design.predict(theta)
+    slope = loss.slope(f, y)
+    left = design.pull((w * slope)[:, None])[:, 0]
+    left += 2.0 * problem.alpha * problem.penalized * theta
+    gain = float(w @ np.abs(slope))
+    attacked = np.append(problem.weights > 0, np.zeros(theta.size - problem.m, dtype=bool))
+    inner = left[attacked] / problem.weights[attacked[: problem.m]]
+    size, budget = float(lp_norm(inner, problem.p)), problem.rho * gain
+    local = Local(
+        float(w @ loss.value(f, y)) + problem.penalty(theta), left.copy(),
+        np.zeros((theta.size, theta.size)), float(w @ (np.abs(slope) * design.lengths)),
+    )  # fmt: skip
     left[attacked] *= 0.0 if size <= budget else 1.0 - budget / size
     residual = float(np.linalg.norm(left)) / (local.yardstick or 1.0)
-    return Point(point, local, left, residual, sums.gain)
+    rows = at_ends(loss, y, w, f, 0.0, np.where(slope > 0.0, 1.0, -1.0))
+    return Point(theta, local, left, residual, gain, rows)
 
 
-def _zero_start(problem: RobustProblem, theta: Array, kept: Array) -> Array:
-    """Zero, but for an intercept that fits the mean target."""
-    start = np.zeros(theta.size)
-    if theta.size > problem.m:
-        source = problem.sweep.source
-        start[-1] = problem.sweep.loss.null_prediction(source.mean(source.targets()))
-    return start[kept]
+def _without_attacked(problem: RobustProblem, design: Design, tol: float) -> Array:
+    """The natural optimum of the coefficients that nobody attacks; the others are zero."""
+    d = design.n_columns
+    kept = np.flatnonzero(np.append(problem.weights <= 0, np.ones(d - problem.m, dtype=bool)))
+    theta = np.zeros(d)
+    if not kept.size:
+        return theta
+    loss, y, w = problem.sweep.loss, design.targets, design.weights
+    if d > problem.m:
+        theta[-1] = loss.null_prediction(float(w @ y))
+    columns = design.columns(kept)
+    lengths = np.linalg.norm(columns, axis=1)
+    push = problem.alpha * problem.penalized[kept]
 
+    def evaluate(part: Array) -> Local:
+        f = columns @ part
+        slope, bend = w * loss.slope(f, y), w * loss.curvature(f, y)
+        value = float(w @ loss.value(f, y) + push @ part**2)
+        hessian = columns.T @ (bend[:, None] * columns) + 2.0 * np.diag(push)
+        gradient = columns.T @ slope + 2.0 * push * part
+        value = value if np.isfinite(value) else np.inf
+        return Local(value, gradient, hessian, float(np.abs(slope) @ lengths))
 
-def descend(problem: RobustProblem, stage: Stage, tol: float) -> Hint:
-    """The smoothed problem of the stage's width, which then falls; its widths are returned.
-
-    They are relative to the norm at θ̂ and to the slope of the loss.
-    """
-    width, smoothing = stage.width, problem.rho * stage.width * stage.slope
-
-    def evaluate(point: Array) -> Local:
-        return problem.smoothed(point, width, smoothing)
-
-    first = problem.smooth_optimum is None
-    if first and evaluate(stage.zero).value < evaluate(stage.x).value:
-        stage.x = stage.zero
-    relative = width / problem.size
-    stage.x = minimize(evaluate, stage.x, tol=max(1e-2 * relative, tol), max_iter=40).x
-    problem.smooth_optimum = stage.x
-    stage.width *= 0.1
-    # Kinks whose multiplier is near its bound lie many widths away: the narrower the widths,
-    # the more of them can be told from samples that are merely close.
-    return Hint(width, smoothing, min(max(10.0, 1e-3 / relative), 1000.0))
-
-
-def narrow(problem: RobustProblem, stage: Stage, tol: float) -> None:
-    """Smoothed problems of falling width, each followed by a try on its kinks."""
-    while stage.width > 1e-14 * problem.size:
-        hint = descend(problem, stage, tol)
-        if hint.width <= KINKS_SHOW * problem.size:
-            polish(problem, stage.x, hint, tol, 12)
-            if problem.solved(tol):
-                return
+    theta[kept] = minimize(evaluate, theta[kept], tol=tol).x
+    return theta

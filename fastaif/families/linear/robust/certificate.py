@@ -1,0 +1,76 @@
+"""A bound on how far a robust objective is from its minimum, from a point of the dual problem.
+
+With the rows bounded from below by gᵀf + Kκ − const (`dual_points`),
+
+    J(θ) ≥ Gᵀθ + ρK‖Dβ‖_q + α‖β‖² − const,  G = Zᵀg,
+
+whose least value is known where ‖D⁻¹(G + 2αPθ̃)‖_p ≤ ρK for some θ̃: it is −αθ̃ᵀPθ̃ − const. The
+difference to J is a sum of terms none of which is negative.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....norms import lp_norm
+from .design import Design
+from .dual_points import DualPoint
+from .objective import RobustProblem
+
+Array = NDArray[Any]
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def duality_gap(problem: RobustProblem, design: Design, theta: Array, rows: DualPoint) -> float:
+    """J(θ) less what the dual point proves to be a lower bound; ∞ where it proves none."""
+    f, kappa = design.predict(theta), problem.rho * problem.norm(theta)
+    pulled = design.pull(rows.along_f[:, None])[:, 0]
+    weight = problem.rho * rows.along_kappa
+    need = _need(problem, pulled)
+    if need > weight > 0.0:
+        rows = rows.raised((1.0 + 1e-15) * need / weight)
+        pulled = design.pull(rows.along_f[:, None])[:, 0]
+        weight = problem.rho * rows.along_kappa
+    gap = rows.lost(f, kappa) + _coupling_gap(problem, theta, pulled, weight)
+    return gap if np.isfinite(gap) else np.inf
+
+
+def _need(problem: RobustProblem, pulled: Array) -> float:
+    """‖D⁻¹G‖_p, which K has to reach if no penalty takes its part."""
+    free = problem.weights > 0
+    if problem.alpha > 0.0 and problem.penalized[: problem.m][free].any():
+        return 0.0
+    return float(lp_norm(pulled[: problem.m][free] / problem.weights[free], problem.p))
+
+
+def _coupling_gap(problem: RobustProblem, theta: Array, pulled: Array, weight: float) -> float:
+    """Of Gᵀθ + K‖Dβ‖_q + αθᵀPθ and its least value."""
+    m, D = problem.m, problem.weights
+    free = D > 0
+    push = 2.0 * problem.alpha * problem.penalized
+    stays = pulled + push * theta
+    u = np.zeros(theta.size)
+    u[:m][free] = -stays[:m][free] / D[free]
+    size = float(lp_norm(u[:m][free], problem.p))
+    if size > weight:
+        u *= max(weight, 0.0) / size
+    Du = np.zeros(theta.size)
+    Du[:m] = D * u[:m]
+    left = stays + Du  # what no multiplier of the norm takes up
+    held = push > 0.0
+    other = theta.copy()
+    other[held] -= left[held] / push[held]
+    gap = weight * problem.norm(theta) - float(Du @ theta)
+    gap += problem.alpha * float(problem.penalized @ (theta - other) ** 2)
+    return max(gap, 0.0) + _unbounded(problem, theta, np.where(held, 0.0, left))
+
+
+def _unbounded(problem: RobustProblem, theta: Array, left: Array) -> float:
+    """Rounding leaves a slope that nothing bounds: over moves as large as θ itself it is little."""
+    reach = 2.0 * np.abs(theta)
+    free = problem.weights > 0
+    reach[: problem.m][free] += problem.norm(theta) / problem.weights[free]
+    return float(np.abs(left) @ reach)

@@ -1,0 +1,212 @@
+"""Products with the rows z_i = (v_i, 1) of a linear predictor, block by block.
+
+What a robust fit by interior points asks of the rows: predictions Zθ, Zᵀg for a number a row, and
+ZᵀAZ for a weight a row. Rows need not be in memory, numbers of a row are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...._compute import types as c
+from ....data.sources.sparse import SparseRows
+from ....losses import Loss
+from ....passes.linear import Sweep
+from ....passes.sums import InfluenceSums
+
+Array = NDArray[Any]
+_KEPT = 1 << 25  # entries of transformed rows that are kept: 256 MB
+
+
+@dataclass(frozen=True)
+class Design:
+    """The rows of positive weight.
+
+    Attributes
+    ----------
+    sweep : Sweep
+    """
+
+    sweep: Sweep
+
+    @cached_property
+    def weights(self) -> Array:
+        """w̄ (n,), of sum one, of the rows of positive weight."""
+        w = self._all_weights
+        return np.asarray(w[self._kept] / w[self._kept].sum())
+
+    @cached_property
+    def targets(self) -> Array:
+        """y (n,) of the rows of positive weight."""
+        return np.asarray(self.sweep.source.targets()[self._kept], dtype=np.float64)
+
+    @cached_property
+    def _all_weights(self) -> Array:
+        w = self.sweep.source.weights()
+        return w if w.size else np.ones(self.sweep.source.n_rows)
+
+    @cached_property
+    def _kept(self) -> Any:
+        positive = self._all_weights > 0
+        return slice(None) if positive.all() else positive
+
+    @cached_property
+    def numbers(self) -> Array:
+        """The numbers of these rows among all, (n,)."""
+        return np.asarray(np.arange(self.sweep.source.n_rows)[self._kept])
+
+    @property
+    def n_columns(self) -> int:
+        """d, the intercept's column included."""
+        return self.sweep.n_coefs + self.sweep.fit_intercept
+
+    @cached_property
+    def lengths(self) -> Array:
+        """‖z_i‖₂ (n,)."""
+        out = np.empty(self.sweep.source.n_rows)
+
+        def work(start: int, stop: int) -> None:
+            block = self._block(start, stop)
+            out[start:stop] = np.einsum("ij,ij->i", block, block)
+
+        self.sweep.executor.map_rows(self.sweep.source, work)
+        return np.asarray(np.sqrt(out[self._kept] + self.sweep.fit_intercept))
+
+    def columns(self, which: Array) -> Array:
+        """Some columns of Z, (n, k)."""
+        m = self.sweep.n_coefs
+        out = np.ones((self.sweep.source.n_rows, which.size))
+        inner = which < m
+
+        def work(start: int, stop: int) -> None:
+            out[start:stop, inner] = self._block(start, stop)[:, which[inner]]
+
+        if inner.any():
+            self.sweep.executor.map_rows(self.sweep.source, work)
+        return np.asarray(out[self._kept])
+
+    def predict(self, theta: Array) -> Array:
+        """Zθ (n,)."""
+        if self._by_sums:
+            return np.asarray(self.sweep.predictions(theta)[self._kept])
+        m = self.sweep.n_coefs
+        b = float(theta[m]) if self.sweep.fit_intercept else 0.0
+        out = np.empty(self.sweep.source.n_rows)
+
+        def work(start: int, stop: int) -> None:
+            out[start:stop] = self._block(start, stop) @ theta[:m] + b
+
+        self.sweep.executor.map_rows(self.sweep.source, work)
+        return np.asarray(out[self._kept])
+
+    def pull(self, numbers: Array) -> Array:
+        """Zᵀg (d, k) of numbers g (n, k)."""
+        g = self._spread(numbers)
+        if self._by_sums:
+            return np.column_stack([self._sums(np.ones(len(g)), one, 0)[1] for one in g.T])
+
+        def work(start: int, stop: int) -> Array:
+            return self._with_intercept(self._block(start, stop).T @ g[start:stop], g[start:stop])
+
+        return self._reduce(work)
+
+    def gram(self, weights: Array, numbers: Array) -> tuple[Array, Array]:
+        """ZᵀAZ (d, d) of weights A ≥ 0 (n,), and Zᵀg (d, k) of numbers g (n, k): one pass."""
+        if self._by_sums:
+            A = self._spread(np.maximum(weights, 0.0))
+            return self._sums(A, np.zeros(A.size), c.NEED_HESSIAN)[0], self.pull(numbers)
+        sums = self.sweep.executor.kept(
+            self.sweep.source,
+            lambda: ("gram", weights, numbers, self.sweep.fit_intercept),
+            lambda: self._gram(weights, numbers),
+        )
+        return sums.raw.hessian, sums.raw.vectors.T
+
+    def _gram(self, weights: Array, numbers: Array) -> InfluenceSums:
+        m, d = self.sweep.n_coefs, self.n_columns
+        root = self._spread(np.sqrt(np.maximum(weights, 0.0)))
+        g = self._spread(np.column_stack([numbers, weights]))
+
+        def work(start: int, stop: int) -> Array:
+            block = self._block(start, stop)
+            scaled = block * root[start:stop, None]
+            out = np.empty((d, d + g.shape[1]))
+            out[:m, :m] = scaled.T @ scaled
+            out[:, d:] = self._with_intercept(block.T @ g[start:stop], g[start:stop])
+            return out
+
+        found = self._reduce(work)
+        hessian, pulled = found[:, :d], found[:, d:]
+        if d > m:  # the column of ones meets the others in ZᵀA1
+            hessian[m], hessian[:, m] = pulled[:, -1], pulled[:, -1]
+        raw = c.Sums(hessian, pulled[:, :-1].T, np.zeros(0))
+        return InfluenceSums(("gram",), raw, self.sweep.fit_intercept)
+
+    @cached_property
+    def _by_sums(self) -> bool:
+        """Whether rows are best seen through the sums of a least-squares fit to them: workers
+        have them, or entries that are zero are passed over."""
+        source = self.sweep.source
+        return self.sweep.executor.is_remote(source) or isinstance(source.x, SparseRows)
+
+    def _sums(self, weights: Array, numbers: Array, need: int) -> tuple[Array, Array]:
+        """ZᵀAZ and Zᵀg: half the derivatives of Σ A r² + g f, at θ = 0."""
+        source = self.sweep.source._replace(y=-0.5 * numbers, weight=weights, encode=_same)
+        sweep = dataclasses.replace(self.sweep, source=source, loss=Loss("squared_error"))
+        sums = sweep.run(np.zeros(self.n_columns), c.NEED_GRADIENT | need)
+        total = sums.weight
+        hessian = 0.5 * total * sums.hessian if need else np.empty((0, 0))
+        return hessian, total * sums.gradient
+
+    def _with_intercept(self, pulled: Array, numbers: Array) -> Array:
+        if not self.sweep.fit_intercept:
+            return pulled
+        return np.vstack([pulled, numbers.sum(axis=0)[None]])
+
+    def _spread(self, numbers: Array) -> Array:
+        """Zeros for rows of no weight."""
+        if isinstance(self._kept, slice):
+            return numbers
+        out = np.zeros((self.sweep.source.n_rows, *numbers.shape[1:]))
+        out[self._kept] = numbers
+        return out
+
+    def _reduce(self, work: Any) -> Array:
+        source = self.sweep.source
+        entries = source.n_rows * source.n_columns
+        return np.asarray(self.sweep.executor.reduce(source, source.chunks(), work, _add, entries))
+
+    def _block(self, start: int, stop: int) -> Array:
+        """v of a range of rows; of no weight they may be anything but not a number."""
+        if self._transformed is not None:
+            return self._transformed[start:stop]
+        return self._read(start, stop)
+
+    def _read(self, start: int, stop: int) -> Array:
+        block = self.sweep.source.inputs(start, stop).astype(np.float64, copy=False)
+        return np.asarray(self.sweep.basis.transform(block))
+
+    @cached_property
+    def _transformed(self) -> Array | None:
+        source = self.sweep.source
+        plain = isinstance(source.x, np.ndarray) and source.x.dtype == np.float64
+        if plain and source.x.flags.c_contiguous and self.sweep.basis.is_identity:
+            return None
+        if source.n_rows * self.sweep.n_coefs > _KEPT:
+            return None
+        return self._read(0, source.n_rows)
+
+
+def _same(y: Array) -> Array:
+    return y
+
+
+def _add(a: Array, b: Array) -> Array:
+    a += b
+    return a
