@@ -1,35 +1,68 @@
-"""The influence problem of models that are linear in θ: everything is a sum over samples."""
+"""The influence problem of models whose objective is a mean over samples and a penalty.
+
+Everything is a sum over the rows; H is inverted by its factor or by its products alone.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any, ClassVar
+import math
+import sys
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
+from ...data.parallel import single_threaded_blas
 from ...data.rows import RowSource
+from ...passes.hessian_products import HessianProducts, hessian_products
 from ...passes.linear import Sweep
 from ...passes.sums import InfluenceSums
+from ...solvers.cholesky import Factor, factorize
+from ...solvers.lanczos import lanczos
 from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local, NewtonResult
 from ...utils.caching import cached_property
+from ..iterative import CG_TOL, ENOUGH, Solution
 from ..objective import Evaluation
-from ..problem import Counts
-from .coordinates import Coordinates, are_needed, measure
+from ..problem import (
+    Counts,
+    InfluenceProblem,
+    SolverReport,
+    lift,
+    singular_hessian,
+    too_many_parameters,
+)
+from .coordinates import Coordinates, WorkingFactor, are_needed, measure
+from .hessian_operator import WorkingHessian
+from .hessian_solves import inverse_diagonal, solve
 from .model import SumModel, finite
 from .natural_fit import add_penalty, natural_fit, shrink
-from .solving import SumSolving
 from .whitening import Whitening
 
 Array = NDArray[Any]
 
+_MANY = 32  # so many times fewer columns than parameters are few
+_STEP_TOL = 1e-4  # relative residual of the Newton step left at θ̂
+
 
 @dataclass(frozen=True)
-class SumProblem(SumSolving):
-    """The InfluenceProblem of a SumModel: one pass gives everything."""
+class SumProblem(InfluenceProblem):
+    """The InfluenceProblem of a SumModel: one pass gives everything.
+
+    Attributes
+    ----------
+    solver : {"cholesky", "cg", "lissa"}
+        How H is inverted: by its factor, or by its products alone.
+    seed : int
+        Of LiSSA's draws.
+    """
+
+    model: SumModel
+    solver: str = field(default="cholesky", kw_only=True)
+    seed: int = field(default=0, kw_only=True)
 
     has_coordinates: ClassVar[bool] = True  # whether there are working coordinates to look for
 
@@ -211,6 +244,202 @@ class SumProblem(SumSolving):
     def shrinkage(self, step: Array) -> Array:
         """αP step, where α θᵀPθ is the penalty."""
         return self.alpha * shrink(self.penalized, step)
+
+    # --- solving with H, by its factor or by its products alone --------------------------------
+
+    @property
+    def is_iterative(self) -> bool:
+        """Whether H is known by its products alone."""
+        return self.solver != "cholesky"
+
+    def with_hessian(self) -> Self:
+        """The same with H formed, as robust fits ask for it."""
+        if not self.is_iterative:
+            return self
+        if not cholesky_fits(len(self.params)):
+            raise too_many_parameters(len(self.params))
+        return dataclasses.replace(self, solver="cholesky")
+
+    @cached_property
+    def factor(self) -> Factor | WorkingFactor:
+        """The Cholesky factor of H + damping · 1.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            H is singular or indefinite, or θ̂ separates the classes without a penalty.
+        """
+        found = self._undamped
+        if self.added_damping == 0.0:
+            self._refuse_separable()
+        else:
+            found = self._factorized(self.added_damping)
+        if found is None:
+            raise singular_hessian(self.spectrum()[0])
+        return found
+
+    @cached_property
+    def _undamped(self) -> Factor | WorkingFactor | None:
+        return self._factorized(0.0)
+
+    def _factorized(self, damping: float) -> Factor | WorkingFactor | None:
+        """The factor, or None where H + damping is not numerically positive definite."""
+        work = self.coordinates
+        if work is None:
+            H = self._local.hessian
+            return factorize(H + damping * np.eye(len(H)) if damping else H)
+        H = self.working_sums().hessian
+        H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
+        factor = factorize(H + damping * work.damping(len(H)))
+        return None if factor is None else WorkingFactor(factor, work)
+
+    def working_sums(self) -> InfluenceSums:
+        """The natural loss's gradient and Hessian at θ̂ in working coordinates."""
+        need = c.NEED_GRADIENT | c.NEED_HESSIAN
+        return self.working_sweep().run(self.enter(self.params), need)
+
+    @cached_property
+    def operator(self) -> WorkingHessian:
+        """H + damping by its products, in working coordinates."""
+        return self._operator(self.added_damping)
+
+    def _operator(self, damping: float) -> WorkingHessian:
+        work = self.coordinates
+        assert work is not None
+        products = dataclasses.replace(self._products, sweep=self.working_sweep())
+        ridge = 2.0 * self.alpha * work.penalized(self.penalized)
+        return WorkingHessian(products, work, ridge, damping)
+
+    @cached_property
+    def _products(self) -> HessianProducts:
+        """The mean loss's Hessian at θ̂ by its products."""
+        sweep = self.model.sweep(self.source, None, self.executor)
+        return hessian_products(sweep, self.params)
+
+    def missing_damping(self) -> float:
+        """What makes H positive definite, to working precision: 0 where it is."""
+        if self.is_iterative:
+            if self._operator(0.0).is_surely_definite:
+                return 0.0
+            with single_threaded_blas():
+                return lift(*lanczos(len(self.params), self.hess_vec, floor=1e-9))
+        if self._undamped is not None:
+            return 0.0
+        values = np.linalg.eigvalsh(self._local.hessian)
+        return lift(float(values[0]), float(values[-1]))
+
+    def _refuse_separable(self) -> None:
+        """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
+        if self.model.loss.name != "logistic" or self.alpha > 0 or self.sums.misclassified:
+            return
+        least = self.spectrum()[0]
+        raise np.linalg.LinAlgError(
+            "the classes are linearly separable, so that without a penalty there is no finite "
+            f"optimum and the Hessian tends to zero (least eigenvalue {least:.3g}): the influence "
+            "is not defined; pass damping > 0, or fit with alpha > 0"
+        )
+
+    def solve(self, b: Array) -> Array:
+        """(H + damping)⁻¹ b."""
+        return self._solution(b).x if self.is_iterative else self.factor.solve(b)
+
+    def _solution(self, b: Array, tol: Any = None) -> Solution:
+        if self.added_damping == 0.0:
+            self._refuse_separable()
+        return solve(self.operator, b, self.solver, self.seed, tol)
+
+    @cached_property
+    def _solved(self) -> Solution:
+        """H⁻¹ of −Φ and, by conjugate gradients, of the gradient: both share the products.
+
+        How large the Newton step is needs few digits.
+        """
+        if self.solver == "lissa":
+            return self._solution(-self.mixed()[:, None])
+        b = np.stack([-self.mixed(), self.gradient], axis=1)
+        return self._solution(b, np.array([CG_TOL, _STEP_TOL]))
+
+    def influence(self) -> Array:
+        """I = −H⁻¹Φ, shape (d,)."""
+        return self._solved.x[:, 0].copy() if self.is_iterative else -self.solve(self.mixed())
+
+    @property
+    def stopped_at(self) -> float | None:
+        """The relative residual of a solver that stopped before its tolerance; else None."""
+        if not self.is_iterative:
+            return None
+        residual = self._solved.residual
+        return residual if residual > ENOUGH[self.solver] else None
+
+    def share_out(self, z: Array) -> None:
+        """Replace a block of rows z_i by −s H⁻¹ z_i, unless all rows wait for `share_all`."""
+        if not self.is_iterative:
+            z[:] = -self.radius * self.solve(z.T).T
+
+    def share_all(self, z: Array) -> None:
+        """The same for all rows at once, where solving is itself a pass over the data."""
+        if self.is_iterative:
+            d = len(self.params)
+            # A factor costs as much as about d/3 products, each column of z dozens.
+            formed = len(z) > d // _MANY and cholesky_fits(d)
+            z[:] = -self.radius * (self.with_hessian() if formed else self).solve(z.T).T
+
+    def hess_vec(self, v: Array) -> Array:
+        """H v: without H, where that is not formed."""
+        if not self.is_iterative:
+            return np.asarray(self._local.hessian @ v)
+        return np.asarray(self._products(v) + 2.0 * self.shrinkage(v))
+
+    def standard_errors(self) -> Array:
+        """Rough standard errors of θ̂: φ H⁻¹ / n with the dispersion φ = E ℓ'² / E ℓ''.
+
+        For least squares these are the textbook's; for the other losses the
+        quasi-likelihood's. They only set the scale of the stationarity check.
+        """
+        if self.is_iterative:
+            P = self.penalized if self.penalized.ndim == 1 else np.diagonal(self.penalized)
+            diagonal = self._products.diagonal() + 2.0 * self.alpha * P + self.added_damping
+            spread = inverse_diagonal(self.operator, 1.0 / diagonal)
+        else:
+            spread = self.factor.inverse_diagonal()
+        return np.sqrt(self._dispersion * spread / self.sums.effective_size)
+
+    @property
+    def _dispersion(self) -> float:
+        return self.sums.scalar(c.S_F2) / max(self.sums.scalar(c.S_FF), 1e-300)
+
+    def newton_step(self, below: float = 0.0) -> float:
+        """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors.
+
+        First a bound by the Newton decrement, which needs no standard errors:
+        |step_j| ≤ √(gᵀH⁻¹g · (H⁻¹)_jj).
+        """
+        step = self._solved.x[:, 1] if self.solver == "cg" else self.solve(self.gradient)
+        decrement = max(float(self.gradient @ step), 0.0)
+        dispersion = max(self._dispersion, sys.float_info.min)
+        bound = math.sqrt(decrement * self.sums.effective_size / dispersion)
+        if bound < below:
+            return bound
+        errors = self.standard_errors()
+        return float(np.max(np.abs(step) / np.maximum(errors, np.finfo(float).tiny)))
+
+    def spectrum(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue of H + damping; by Lanczos' method without H."""
+        damping = self.added_damping
+        if self.is_iterative:
+            with single_threaded_blas():
+                least, largest = lanczos(len(self.params), self.hess_vec)
+            return least + damping, largest + damping
+        values = np.linalg.eigvalsh(self._local.hessian + damping * np.eye(len(self.params)))
+        return float(values[0]), float(values[-1])
+
+    def solver_report(self, influence: Array) -> SolverReport:
+        """The solver's name and steps, and the relative residual of (H + damping) I = −Φ."""
+        mixed = self.mixed()
+        residual = self.hess_vec(influence) + self.added_damping * influence + mixed
+        scale = float(np.linalg.norm(mixed)) or 1.0
+        steps = self._solved.iterations if self.is_iterative else 0
+        return SolverReport(self.solver, steps, float(np.linalg.norm(residual)) / scale)
 
 
 def chosen_solver(model: SumModel, solver: str) -> str:

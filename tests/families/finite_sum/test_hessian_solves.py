@@ -14,6 +14,7 @@ from fastaif.bases.expansion import make_expansion
 from fastaif.data.rows import RowSource
 from fastaif.losses import Loss
 from fastaif.passes.basis import make_sweep
+from fastaif.passes.executor import Executor
 from fastaif.passes.hessian_products import hessian_products
 from fastaif.solvers import limits as choice
 from fastaif.solvers.cg import conjugate_gradients
@@ -84,9 +85,8 @@ def test_products_on_any_number_of_threads(rng):
         bound = make_expansion(basis.bind(60), None, None, 60)
         found = []
         for threads in (1, 2, 3):
-            sweep = make_sweep(
-                RowSource(X, y, None, lambda t: t), Loss("huber"), bound, True, None, threads
-            )
+            rows, executor = RowSource(X, y, None, lambda t: t), Executor(threads)
+            sweep = make_sweep(rows, Loss("huber"), bound, True, None, executor)
             theta = np.full(sweep.n_coefs + 1, 0.01)
             found.append(hessian_products(sweep, theta)(np.vander(theta + 0.5, 3)))
         assert np.array_equal(found[0], found[1])
