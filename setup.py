@@ -8,9 +8,15 @@ FASTAIF_SANITIZE=address,undefined builds it for the tests with GCC's sanitizers
 import os
 import sys
 from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
 
+sys.path.insert(0, str(Path(__file__).parent / "csrc"))
+from generate import SOURCES as TABLE
+from generate import write as write_table
+
+MADE = Path("build") / "csrc"
 SOURCES = ["_native.pyx", "dispatch.c", "isa_baseline.c", "isa_avx2.c", "isa_avx512.c"]
 # No -ffast-math: NaN and infinity must reach the sums, and additions keep their order.
 FLAGS = [
@@ -32,12 +38,18 @@ def native() -> list[Extension]:
     extra = [f"-march={march}"] if march else []
     link = [f"-fsanitize={sanitizers}"] if sanitizers else []
     extra += [*link, "-fno-sanitize-recover=all", "-g", "-O1"] if sanitizers else ["-g0"]
+    made = [str(path) for path in write_table(MADE)]
     return [
         Extension(
             "fastaif._compute._native",
             [f"csrc/{name}" for name in SOURCES],
-            include_dirs=["csrc"],
-            depends=[*glob("csrc/**/*.h", recursive=True), *glob("csrc/shim/*.pxi")],
+            include_dirs=["csrc", str(MADE)],
+            depends=[
+                *glob("csrc/**/*.h", recursive=True),
+                *glob("csrc/shim/*.pxi"),
+                *made,
+                *(str(path) for path in TABLE),
+            ],
             extra_compile_args=[*FLAGS, *extra],
             extra_link_args=link,
             optional=not required,

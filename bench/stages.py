@@ -7,6 +7,7 @@ and on rows that are in the cache, the stages of the logistic sums: what is left
 from __future__ import annotations
 
 import argparse
+import runpy
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,8 +32,10 @@ def measure(isa: str, compiler: str) -> list[list[float]]:
     """Lines of m and nanoseconds a row."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "stages"
+        runpy.run_path(str(SOURCES / "generate.py"))["write"](Path(folder))
         command = [
-            compiler, *FLAGS, *TARGETS[isa], "-w", f"-I{SOURCES}", f'-DFA_ISA_FILE="isa_{isa}.c"',
+            compiler, *FLAGS, *TARGETS[isa], "-w", f"-I{SOURCES}", f"-I{folder}",
+            f'-DFA_ISA_FILE="isa_{isa}.c"',
             str(Path(__file__).with_name("stages.c")), "-lm", "-o", str(program),
         ]  # fmt: skip
         subprocess.run(command, check=True)

@@ -1,42 +1,23 @@
-# cython: language_level=3, boundscheck=False, wraparound=False
-"""A shim: pointers of arrays into the C operations, and nothing else.
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""A shim: arrays that are what the table of operations says into the C operations.
 
 Every function has the name, arguments and results of its counterpart in
 `fastaif/_compute/numba_ops`, whose docstring says what they are.
 """
 
+from cpython.buffer cimport (
+    Py_buffer, PyBUF_STRIDES, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer,
+)
+from cpython.tuple cimport PyTuple_Check, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 
-include "shim/declarations.pxi"
-include "shim/arguments.pxi"
-include "shim/linear.pxi"
-include "shim/bootstrap.pxi"
-include "shim/kernels.pxi"
-include "shim/attacks.pxi"
-include "shim/bases.pxi"
-include "shim/networks.pxi"
-include "shim/random_numbers.pxi"
+import numpy
 
+from fastaif._compute import checks as _checks
 
-def exp(const double[::1] x, double[::1] out):
-    """exp elementwise, by the vectors that the operations use."""
-    fa_chosen.exp(&x[0], &out[0], x.shape[0])
-
-
-def negative_log(const double[::1] x, double[::1] out):
-    """-log elementwise for normal numbers above 0, by the vectors that the operations use."""
-    fa_chosen.negative_log(&x[0], &out[0], x.shape[0])
-
-
-def log1p(const double[::1] x, double[::1] out):
-    """log(1 + x) elementwise for x from 0 to 1, by the vectors that the operations use."""
-    fa_chosen.log1p(&x[0], &out[0], x.shape[0])
-
-
-def normal_share(const double[::1] z, double[::1] out):
-    """Phi elementwise, the standard normal distribution, as GELU units have it."""
-    fa_chosen.normal_share(&z[0], &out[0], z.shape[0])
+include "operation_shim.pxi"
+include "shim/arrays.pxi"
 
 
 def instruction_set():

@@ -3,20 +3,8 @@
 
 #include <string.h>
 
-#define TABLE(isa)                                                                              \
-    {#isa, fa_linear_sums_##isa, fa_sparse_sums_##isa, fa_linear_batch_##isa,                    \
-     fa_quadratic_moments_##isa,                                                                 \
-     fa_bootstrap_start_##isa, fa_bootstrap_sums_##isa, fa_kernel_tile_##isa,                    \
-     fa_weighted_slopes_##isa, fa_directional_tile_##isa, fa_directional_sums_##isa,             \
-     fa_mirror_##isa, fa_attack_directions_##isa, fa_ascend_rows_##isa, fa_random_points_##isa,  \
-     fa_linear_pgd_##isa, fa_solve_draws_##isa, fa_linear_products_##isa,                        \
-     fa_basis_sums_##isa, fa_block_sums_##isa, fa_basis_moments_##isa, fa_basis_parts_##isa,     \
-     fa_network_sums_##isa, fa_network_predictions_##isa, fa_network_moves_##isa,                \
-     fa_network_shares_##isa, fa_network_ascent_##isa, fa_basis_products_##isa,                  \
-     fa_ball_ascent_##isa, fa_smooth_ball_ascent_##isa, fa_project_ball_##isa,                   \
-     fa_raise_peak_##isa, fa_standard_normals_##isa, fa_random_rows_##isa,    \
-     fa_bootstrap_weights_##isa,                                                                 \
-     fa_exp_##isa, fa_negative_log_##isa, fa_log1p_##isa, fa_normal_share_##isa}
+#define FA_ENTRY(isa, result, name, arguments) fa_##name##_##isa,
+#define TABLE(isa) {#isa, FA_OPERATIONS(FA_ENTRY, isa)}
 
 static const fa_table tables[] = {
 #if defined(__x86_64__)

@@ -59,7 +59,7 @@ int FA_NAME(fa_attack_directions)(
         if (euclidean_directions(g, weights, m, n, out, gains))
             return 0;
     }
-    double *t = malloc(2 * (size_t)m * sizeof *t), *direction = t + m;
+    double *t = malloc(2 * (size_t)(m ? m : 1) * sizeof *t), *direction = t + m;
     if (!t)
         return -1;
     for (ptrdiff_t i = 0; i < n; i++) {

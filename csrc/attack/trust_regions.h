@@ -167,17 +167,17 @@ static double distance_of(
 }
 
 int FA_NAME(fa_smooth_ball_ascent)(
-    const double *h, const double *values, ptrdiff_t n, ptrdiff_t m, const fa_barrier *barrier,
-    double *t, double *widths, double *gains)
+    const double *h, const double *values, ptrdiff_t n, ptrdiff_t m, double radius, double nu,
+    double unit, double *t, double *widths, double *gains)
 {
-    double top = 0.0, nu = barrier->nu, unit = barrier->unit;
+    double top = 0.0;
     for (ptrdiff_t k = 0; k < m; k++)
         top = fmax(top, values[k]);
     double *gaps = gaps_of(values, m, top);
     if (!gaps)
         return -1;
     for (ptrdiff_t i = 0; i < n; i++, h += m, t += m, widths += m + 1, gains += 2) {
-        double tau = distance_of(h, gaps, m, top, nu, barrier->radius), mean = 0.0;
+        double tau = distance_of(h, gaps, m, top, nu, radius), mean = 0.0;
         widths[m] = tau + top;
         double logarithms = log(widths[m] / unit);
         for (ptrdiff_t k = 0; k < m; k++) {

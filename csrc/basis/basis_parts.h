@@ -43,8 +43,10 @@ int FA_NAME(fa_basis_moments)(
 
 /* --- features by themselves --------------------------------------------------------------- */
 
+enum { FEATURES, GRADIENTS, MOVES };
+
 /* What of a basis is asked for: features (d, k), gradients J'beta (m, k) or moves Jp (d, k). */
-int FA_NAME(fa_basis_parts)(
+static int part_of_basis(
     const fa_basis *basis, int part, const double *u, const double *with, ptrdiff_t k, double *out)
 {
     ptrdiff_t K = filled_up(k), m = basis->m, d = basis->d, size = part == GRADIENTS ? m : d;
@@ -70,6 +72,23 @@ int FA_NAME(fa_basis_parts)(
         memcpy(out + j * k, found + j * K, row);
     free(inputs);
     return 0;
+}
+
+int FA_NAME(fa_basis_features)(const fa_basis *basis, const double *u, ptrdiff_t k, double *v)
+{
+    return part_of_basis(basis, FEATURES, u, NULL, k, v);
+}
+
+int FA_NAME(fa_basis_gradients)(
+    const fa_basis *basis, const double *u, const double *beta, ptrdiff_t k, double *g)
+{
+    return part_of_basis(basis, GRADIENTS, u, beta, k, g);
+}
+
+int FA_NAME(fa_basis_moves)(
+    const fa_basis *basis, const double *u, const double *p, ptrdiff_t k, double *out)
+{
+    return part_of_basis(basis, MOVES, u, p, k, out);
 }
 
 #endif

@@ -193,10 +193,11 @@ int FA_NAME(fa_basis_sums)(
 
 /* Add one block of given features v (d, k); *factor as of `add_basis_block`, and rates (2, k). */
 int FA_NAME(fa_block_sums)(
-    const fa_given_block *given, const fa_inner *inner, int need, double *rates,
-    const fa_sums *sums, double *factor)
+    double *v, const double *f, const double *norms, const double *gains, const double *ties,
+    const double *y, const double *w, ptrdiff_t d, ptrdiff_t k, const fa_inner *inner, int need,
+    double *rates, const fa_sums *sums, double *factor)
 {
-    ptrdiff_t d = given->d, k = given->k, K = filled_up(k);
+    ptrdiff_t K = filled_up(k);
     ptrdiff_t tiles = need & NEED_HESSIAN ? size_of_tiles(panels_of(d)) : 0;
     size_t bytes = (size_t)(size_of_block(d, K, need) + tiles) * sizeof(double), row;
     double *memory = aligned_alloc(LINE, bytes), *at = memory;
@@ -209,15 +210,15 @@ int FA_NAME(fa_block_sums)(
     take_block(&b, d, K, need, &at);
     row = (size_t)k * sizeof(double);
     for (ptrdiff_t h = 0; h < d; h++)
-        memcpy(b.v + h * K, given->v + h * k, row);
-    memcpy(b.rows.f, given->f, row);
-    memcpy(b.rows.y, given->y, row);
-    memcpy(b.rows.w, given->w, row);
-    if (given->norms)
-        memcpy(b.rows.norms, given->norms, row);
+        memcpy(b.v + h * K, v + h * k, row);
+    memcpy(b.rows.f, f, row);
+    memcpy(b.rows.y, y, row);
+    memcpy(b.rows.w, w, row);
+    if (norms)
+        memcpy(b.rows.norms, norms, row);
     if (need & NEED_MIXED) {
-        memcpy(b.gains, given->gains, row);
-        memcpy(b.ties, given->ties, row);
+        memcpy(b.gains, gains, row);
+        memcpy(b.ties, ties, row);
     }
     *factor = add_basis_block(&b, k, inner, need, &totals, sums, at);
     memcpy(rates, b.rates, row);

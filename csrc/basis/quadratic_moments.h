@@ -7,13 +7,12 @@
    that the products' register tiles, panels filled up included, are fewest.
 
    The moments are handed over as numba_ops/quadratic_moments.py lays them out: a matrix for
-   each GROUP of values of r, of all pairs of q up to the group's end by the group's pairs. */
+   each MOMENT_GROUP of values of r, of all pairs of q up to the group's end by the group's pairs. */
 #ifndef FASTAIF_QUADRATIC_MOMENTS_H
 #define FASTAIF_QUADRATIC_MOMENTS_H
 
 #include "linear/linear_sums.h"
 
-#define GROUP 8 /* MOMENT_GROUP of types.py */
 #define MOST_MOMENT_ROWS 88
 
 typedef struct {
@@ -133,8 +132,8 @@ static void add_moments(const fa_plan *plan, const double *tiles, double *moment
 {
     ptrdiff_t count = plan->count, offset = 0;
     const fa_part *part = plan->parts;
-    for (ptrdiff_t start = 0; start < count; start += GROUP) {
-        ptrdiff_t stop = start + GROUP < count ? start + GROUP : count;
+    for (ptrdiff_t start = 0; start < count; start += MOMENT_GROUP) {
+        ptrdiff_t stop = start + MOMENT_GROUP < count ? start + MOMENT_GROUP : count;
         ptrdiff_t columns = row_of_pairs(stop, count) - row_of_pairs(start, count);
         for (ptrdiff_t r = start; r < stop; r++) {
             while (r >= part->stop)

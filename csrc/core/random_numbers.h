@@ -34,7 +34,8 @@ void FA_NAME(fa_standard_normals)(
         fill_normal(seed, SMOOTHING_NOISE, draw, first_row + (uint64_t)i, out + i * m, m);
 }
 
-void FA_NAME(fa_random_rows)(uint64_t seed, uint64_t draw, int64_t n, int64_t *out, ptrdiff_t count)
+void FA_NAME(fa_random_rows)(
+    uint64_t seed, uint64_t draw, ptrdiff_t n, int64_t *out, ptrdiff_t count)
 {
     fa_keys keys = keys_of(seed, HESSIAN_ROWS);
     for (ptrdiff_t k = 0; k < count; k++) {

@@ -33,9 +33,10 @@ static double raise_peak(
     return factor;
 }
 
-double FA_NAME(fa_raise_peak)(double peak, double exponent, const fa_sums *sums, ptrdiff_t m)
+void FA_NAME(fa_raise_peak)(
+    double peak, double exponent, const fa_sums *sums, ptrdiff_t d, double *factor)
 {
-    return raise_peak(peak, exponent, sums, NULL, m, 0);
+    *factor = raise_peak(peak, exponent, sums, NULL, d, 0);
 }
 
 /* Multiply a block's d12 by shares; `mixed` holds what is not yet added to the sums' V_FK. */

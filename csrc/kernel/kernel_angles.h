@@ -6,6 +6,17 @@
 #include "operations.h"
 #include "core/row_tails.h"
 
+/* A tile of pairs: inner products in `values`, of which kernels are made; `slopes` may be null. */
+typedef struct {
+    const fa_kernel *kernel;
+    const double *x, *z; /* (n_rows, m), (n_columns, m) */
+    ptrdiff_t n_rows, n_columns, m;
+    const double *x_squares, *z_squares;
+    ptrdiff_t offset;
+    double *values, *slopes;
+    ptrdiff_t value_stride, slope_stride;
+} fa_pairs;
+
 #define NARROW 1e-2    /* u below it: an angle within 0.2 of 0 or pi */
 #define PARALLEL 1e-15 /* the sine of an angle that rounding alone could make */
 #define INVERSE_PI 0.318309886183790671538

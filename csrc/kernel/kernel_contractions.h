@@ -6,13 +6,27 @@
 #include "operations.h"
 #include "core/row_tails.h"
 
+/* The tile's rows of a and K, which may be longer: from column `first` on. */
+typedef struct {
+    const double *slopes, *values;
+} fa_kernel_row;
+
+INLINE fa_kernel_row kernel_row(
+    const double *slopes, ptrdiff_t slope_columns, const double *values, ptrdiff_t value_columns,
+    ptrdiff_t first, ptrdiff_t i)
+{
+    return (fa_kernel_row){slopes + i * slope_columns + first, values + i * value_columns + first};
+}
+
 /* tile = S a for S = left right, and the sums of S a and S K of each row. */
 void FA_NAME(fa_weighted_slopes)(
-    const fa_kernel_rows *k, const double *left, const double *right, double *tile, double *sums)
+    const double *slopes, ptrdiff_t slope_columns, const double *values, ptrdiff_t value_columns,
+    ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t n, const double *left, const double *right,
+    double *tile, double *sums)
 {
-    ptrdiff_t n = k->n_columns;
-    for (ptrdiff_t i = 0; i < k->n_rows; i++) {
-        const double *a = k->slopes + i * k->slope_stride, *K = k->values + i * k->value_stride;
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        fa_kernel_row row = kernel_row(slopes, slope_columns, values, value_columns, first, i);
+        const double *a = row.slopes, *K = row.values;
         double *out = tile + i * n;
         vd one = splat(left[2 * i]), other = splat(left[2 * i + 1]);
         vd of_slopes = splat(0.0), of_values = splat(0.0);
@@ -29,11 +43,13 @@ void FA_NAME(fa_weighted_slopes)(
 }
 
 /* t to D = a (t - u) + h K, in place. */
-void FA_NAME(fa_directional_tile)(const fa_kernel_rows *k, const double *shifts, double *tile)
+void FA_NAME(fa_directional_tile)(
+    const double *slopes, ptrdiff_t slope_columns, const double *values, ptrdiff_t value_columns,
+    ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t n, const double *shifts, double *tile)
 {
-    ptrdiff_t n = k->n_columns;
-    for (ptrdiff_t i = 0; i < k->n_rows; i++) {
-        const double *a = k->slopes + i * k->slope_stride, *K = k->values + i * k->value_stride;
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        fa_kernel_row row = kernel_row(slopes, slope_columns, values, value_columns, first, i);
+        const double *a = row.slopes, *K = row.values;
         double *t = tile + i * n;
         vd u = splat(shifts[2 * i]), h = splat(shifts[2 * i + 1]);
         for (ptrdiff_t j = 0; j < n; j += FA_LANES) {
@@ -67,11 +83,12 @@ void FA_NAME(fa_directional_sums)(
 
 INLINE ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
-/* Rows `start` to `stop` of a symmetric matrix, known up to the diagonal, copied above it. */
+/* Rows from `start` on of a symmetric matrix, known up to the diagonal, copied above it. */
 void FA_NAME(fa_mirror)(
-    const double *rows, ptrdiff_t stride, ptrdiff_t start, ptrdiff_t stop, double *out,
+    const double *rows, ptrdiff_t stride, ptrdiff_t start, ptrdiff_t count, double *out,
     ptrdiff_t out_stride)
 {
+    ptrdiff_t stop = start + count;
     for (ptrdiff_t top = start; top < stop; top += MIRROR_BLOCK) {
         ptrdiff_t bottom = smaller(top + MIRROR_BLOCK, stop);
         for (ptrdiff_t first = 0; first < bottom; first += MIRROR_BLOCK)

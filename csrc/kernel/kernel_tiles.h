@@ -123,8 +123,7 @@ static double *norms_and_inverses(const fa_pairs *p)
     return norms;
 }
 
-/* K and a of a tile; *kinks are the pairs of distinct samples at a kink of the NTK. */
-int FA_NAME(fa_kernel_tile)(const fa_pairs *p, ptrdiff_t *kinks)
+static int tile_of_pairs(const fa_pairs *p, ptrdiff_t *kinks)
 {
     double *norms = p->kernel->kind == NTK ? norms_and_inverses(p) : NULL;
     if (p->kernel->kind == NTK && !norms)
@@ -144,6 +143,18 @@ int FA_NAME(fa_kernel_tile)(const fa_pairs *p, ptrdiff_t *kinks)
         }
     free(norms);
     return 0;
+}
+
+/* K and a of a tile; *kinks are the pairs of distinct samples at a kink of the NTK. */
+int FA_NAME(fa_kernel_tile)(
+    const fa_kernel *kernel, const double *x, const double *z, ptrdiff_t n_rows,
+    ptrdiff_t n_columns, ptrdiff_t m, const double *x_squares, const double *z_squares,
+    ptrdiff_t offset, double *values, ptrdiff_t value_columns, double *slopes,
+    ptrdiff_t slope_columns, ptrdiff_t *kinks)
+{
+    fa_pairs p = {kernel, x, z, n_rows, n_columns, m, x_squares, z_squares,
+                  offset, values, slopes, value_columns, slope_columns};
+    return tile_of_pairs(&p, kinks);
 }
 
 #endif

@@ -14,7 +14,6 @@
 #define BATCH_ROUNDING 1e-13 /* of the value */
 #define MOST_STEPS 60
 
-enum { FOUND, NOT_FINITE, SINGULAR, NOT_CONVERGED, FLAT, NO_GRADIENT, NO_RADIUS };
 
 /* Room for the largest problem, and what is known of the one at work. */
 typedef struct {
@@ -389,14 +388,14 @@ int FA_NAME(fa_linear_batch)(
     for (ptrdiff_t b = 0; b < count; b++) {
         double *influence = found->influence + b * d, *numbers = found->numbers + 3 * b;
         for (ptrdiff_t j = 0; j < d; j++)
-            found->theta[b * d + j] = influence[j] = NAN;
+            found->params[b * d + j] = influence[j] = NAN;
         numbers[0] = numbers[1] = numbers[2] = NAN;
         read_problem(&s, x, spans[2 * b], spans[2 * b + 1] - spans[2 * b]);
         int64_t status = fit_problem(&s);
-        if (status == FOUND && found->wants_influence)
+        if (status == FOUND && model->wants_influence)
             status = influence_of_problem(&s, influence, numbers);
         if (status == FOUND)
-            leave(&s, s.theta, 1.0, found->theta + b * d);
+            leave(&s, s.theta, 1.0, found->params + b * d);
         found->status[2 * b] = status;
         found->status[2 * b + 1] = s.n_iter;
     }

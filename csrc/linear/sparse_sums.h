@@ -9,7 +9,7 @@
 #define SPARSE_STRIP 256 /* rows */
 
 /* A row's entries as doubles, (count,). */
-static ptrdiff_t entries_of_row(const fa_sparse_rows *x, ptrdiff_t i, double *values)
+static ptrdiff_t entries_of_row(const fa_sparse_block *x, ptrdiff_t i, double *values)
 {
     ptrdiff_t start = x->starts[i], count = x->starts[i + 1] - start;
     for (ptrdiff_t a = 0; a < count; a++)
@@ -18,7 +18,7 @@ static ptrdiff_t entries_of_row(const fa_sparse_rows *x, ptrdiff_t i, double *va
 }
 
 static void predict_sparse(
-    const fa_sparse_rows *x, ptrdiff_t first, ptrdiff_t k, const fa_predictor *predictor, double p,
+    const fa_sparse_block *x, ptrdiff_t first, ptrdiff_t k, const fa_predictor *predictor, double p,
     int measured, fa_block *b, double *values)
 {
     for (ptrdiff_t i = 0; i < k; i++) {
@@ -53,7 +53,7 @@ static void add_sparse_row(
 }
 
 int FA_NAME(fa_sparse_sums)(
-    const fa_sparse_rows *x, const fa_predictor *predictor, double p, const fa_inner *inner,
+    const fa_sparse_block *x, const fa_predictor *predictor, double p, const fa_inner *inner,
     int need, const fa_sums *sums)
 {
     ptrdiff_t m = x->m, wide = filled_up(m);

@@ -14,46 +14,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-OPERATIONS = {
-    "linear_sums": "linear_sums",
-    "sparse_sums": "sparse_sums",
-    "linear_batch": "linear_batch",
-    "linear_pgd": "linear_ascent",
-    "project_ball": "pointwise",
-    "nested_powers": "nested_powers",
-    "raise_peak": "shared_budgets",
-    "basis_sums": "basis_sums",
-    "block_sums": "basis_sums",
-    "basis_moments": "basis_moments",
-    "quadratic_moments": "quadratic_moments",
-    "linear_products": "hessian_products",
-    "basis_products": "hessian_products",
-    "random_rows": "philox",
-    "basis_features": "basis_features",
-    "basis_gradients": "basis_features",
-    "basis_moves": "basis_features",
-    "attack_directions": "row_geometry",
-    "ascend_rows": "row_geometry",
-    "random_points": "row_geometry",
-    "network_sums": "network_sums",
-    "network_predictions": "network_rows",
-    "network_moves": "network_rows",
-    "network_shares": "network_rows",
-    "network_ascent": "network_ascent",
-    "kernel_tile": "kernel_tiles",
-    "weighted_slopes": "kernel_contractions",
-    "directional_tile": "kernel_contractions",
-    "directional_sums": "kernel_contractions",
-    "mirror": "kernel_contractions",
-    "standard_normals": "philox",
-    "bootstrap_weights": "bootstrap_sums",
-    "bootstrap_start": "bootstrap_start",
-    "bootstrap_sums": "bootstrap_sums",
-    "solve_draws": "solve_draws",
-    "ball_ascent": "trust_region",
-    "smooth_ball_ascent": "smooth_trust_region",
-}
-NUMBA_ONLY = frozenset({"nested_powers"})  # of Figure 2(a)
+from .operations import TABLE
+
+OPERATIONS = {name: operation.numba for name, operation in TABLE.items()}
+NUMBA_ONLY = frozenset(name for name, operation in TABLE.items() if operation.c == "-")
 BACKENDS = ("auto", "numba", "native")
 
 _chosen = "auto"
@@ -104,4 +68,13 @@ def native() -> Any:
 
 @functools.cache
 def _numba_operation(name: str) -> Callable[..., Any]:
-    return getattr(importlib.import_module(f"{__name__}.numba_ops.{OPERATIONS[name]}"), name)
+    """The Numba version, which is called where its arguments fit together."""
+    from .checks import checker
+
+    compiled = getattr(importlib.import_module(f"{__name__}.numba_ops.{OPERATIONS[name]}"), name)
+    check, idle = checker(name, TABLE[name]), TABLE[name].idle_result
+
+    def checked(*arguments: Any) -> Any:
+        return compiled(*arguments) if check(*arguments) else idle
+
+    return checked

@@ -11,45 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
-
-# Bits of `need`: which parts of the sums to compute.
-NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 16
-NEED_MIXED = 32  # where ∇_x f varies from row to row, or NEED_HESSIAN is not set
-NEED_GAUSS_NEWTON = 64  # the Hessian without E ℓ' ∇²f, for models that are curved in θ
-NEED_MOMENTS = 128  # with NEED_HESSIAN: not H but each row's w ℓ'', for `quadratic_moments`
-MOMENT_GROUP = 8  # as in csrc/basis/quadratic_moments.h
+from .codes import *  # noqa: F403  (they are read as `types.NEED_HESSIAN`)
 
 TIED = 1.0 - 1e-14  # of the largest gain: gains as near as that differ by rounding
-
-QUADRATIC, POWERS, FOURIER = 0, 1, 2
-
-TANH, SOFTPLUS, GELU = range(3)
-
-RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK = range(5)
-
-# Places in the vector of scalar sums; each is Σ w(·), except Σ w² and two counts of rows
-# of positive weight: those with ψ_κ = 0, and (logistic loss) those not classified rightly.
-# The last three are filled for NEED_MIXED: Σ w |ℓ'| g and Σ w ℓ'' sgn(ℓ') g, where
-# g = ‖c ∘ ∇_x f‖_q of the row, and the number of ties in the directions of attack. Where
-# budgets are shared (`shared_budgets`) S_MIXED is multiplied by the shares, S_PEAK is the
-# largest gain M, which merges as a maximum, and S_POWER is Σ w (g / M)^v.
-(
-    S_WEIGHT, S_LOSS, S_F, S_K, S_FK, S_FF, S_KK, S_NORM, S_YARDSTICK, S_F2, S_W2, S_ZERO,
-    S_WRONG, S_SLOPE, S_MIXED, S_TIES, S_PEAK, S_POWER, N_SCALARS,
-) = range(19)  # fmt: skip
-
-# Rows of the matrix of vector sums: Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v, and for NEED_MIXED
-# Σ w (ℓ'' sgn(ℓ') g v + |ℓ'| J φ), Theorem 4.1's Φ/s. Shared budgets multiply V_FK and V_MIXED.
-V_F, V_FK, V_FF, V_MIXED, N_VECTORS = range(5)
-
-# Places in a draw's scalar sums: Σ w, Σ w‖x‖, Σ w |ℓ'| and Σ w |ℓ'| ‖(v, 1)‖₂, where w is the
-# sample weight times the draw's.
-D_WEIGHT, D_NORM, D_SLOPE, D_YARDSTICK, N_DRAW_SCALARS = range(5)
-
-# What becomes of a small problem: no sum is a number, H is not definite, Newton's method does not
-# end; and of its influence: H is not definite, ℓ' or β is zero, all rows are zero.
-FOUND, NOT_FINITE, SINGULAR, NOT_CONVERGED, FLAT, NO_GRADIENT, NO_RADIUS = range(7)
 
 EMPTY = np.empty(0)
 EMPTY.setflags(write=False)
@@ -150,6 +114,13 @@ class Attack(NamedTuple):
 
     p: float
     weights: np.ndarray
+
+
+class Ball(NamedTuple):
+    """``‖t‖_p ≤ radius``."""
+
+    radius: float
+    p: float
 
 
 class NormOf(NamedTuple):
