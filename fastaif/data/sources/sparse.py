@@ -12,14 +12,38 @@ from .lazy import LazyRows, floating
 Array = NDArray[Any]
 
 
+def _refuse_wrong_indices(matrix: Any) -> None:
+    """Before anything is converted: SciPy, too, writes where indices point to."""
+    try:
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)
+    except ValueError as error:
+        raise ValueError(f"X is no valid sparse matrix ({error}); make it anew") from None
+    for places, size in zip(getattr(matrix, "coords", ()), matrix.shape, strict=False):
+        if len(places) and not (places.min() >= 0 and places.max() < size):
+            raise ValueError(
+                "X is no valid sparse matrix (indices beyond its shape); make it anew"
+            )
+
+
+def _ascends(csr: Any) -> bool:
+    """Whether columns ascend in every row, each at most once; the matrix's own flag may be old."""
+    rises = csr.indices[1:] > csr.indices[:-1]
+    starts = csr.indptr[1:-1]
+    rises[starts[(starts > 0) & (starts <= len(rises))] - 1] = True
+    return bool(rises.all())
+
+
 class SparseRows(LazyRows):
     """A SciPy sparse matrix or array, as CSR."""
 
     def __init__(self, matrix: Any) -> None:
+        _refuse_wrong_indices(matrix)
         csr = matrix.tocsr()
         dtype = floating(csr.dtype)
-        if not csr.has_canonical_format:
-            csr = csr.copy() if csr is matrix else csr
+        if not _ascends(csr):
+            csr = csr.copy()
+            csr.has_canonical_format = csr.has_sorted_indices = False  # whatever was said of it
             csr.sum_duplicates()
         self.matrix = csr.astype(dtype, copy=False)
         super().__init__(self.matrix.shape, dtype)
