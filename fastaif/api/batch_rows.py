@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._compute import types as c
 from ..data.rows import Encoder
 from ..utils import validation
-from ..utils.arrays import read_only
+from ..utils.arrays import ordered, read_only
 
 Array = NDArray[Any]
 
@@ -70,7 +70,7 @@ def _floats(x: Array) -> Array:
     if x.dtype.kind not in "buif":
         raise TypeError(f"X must hold real numbers, but its type is {x.dtype}")
     dtype = np.float32 if x.dtype == np.float32 else np.float64
-    return np.ascontiguousarray(x, dtype=dtype)
+    return ordered(x, dtype)
 
 
 def _flat(values: Any, lengths: Array, name: str) -> Array:

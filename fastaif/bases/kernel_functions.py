@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..kernels.functions import Kernel
 from ..kernels.pairs import Pairs, Tile
 from ..threat.attack_set import AttackSet
+from ..utils.arrays import ordered
 
 Array = NDArray[Any]
 
@@ -92,7 +93,7 @@ class KernelBasis:
         last = getattr(_recent, "block", None)
         if last is not None and last[0] is X and last[1] is self.centers:
             return last[2]
-        U = np.ascontiguousarray(X, dtype=np.float64)
+        U = ordered(X)
         pairs = Pairs(self.kernel.compiled(), U, self.centers, False, 1)
         rows, columns = slice(0, len(U)), slice(0, len(self.centers))
         found = pairs, pairs.tile(rows, columns, derivatives=True)

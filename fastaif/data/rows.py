@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute.types import EMPTY, Rows
+from ..utils.arrays import ordered
 
 Array = NDArray[Any]
 Encoder = Callable[[Array], Array]
@@ -52,7 +53,7 @@ class RowSource(NamedTuple):
         """Weights of a range of rows, float64; empty where all are one."""
         if self.weight is None:
             return EMPTY
-        return frozen(np.ascontiguousarray(self.weight[start:stop], dtype=np.float64))
+        return frozen(ordered(self.weight[start:stop]))
 
     def shares(self) -> Array:
         """The rows' shares of the total weight, (n,), which sum to 1."""
@@ -92,7 +93,7 @@ class RowSource(NamedTuple):
         block = np.asarray(self.x[start:stop])
         dtype = block.dtype if block.dtype in (np.float32, np.float64) else np.float64
         if not (block.flags.c_contiguous and block.flags.aligned and block.dtype.isnative):
-            block = np.ascontiguousarray(block, dtype=dtype)
+            block = ordered(block, dtype)
         return frozen(block.astype(dtype, copy=False))
 
     def rows(self, start: int, stop: int) -> Rows:
@@ -101,7 +102,7 @@ class RowSource(NamedTuple):
 
     def rows_without_inputs(self, start: int, stop: int) -> tuple[Array, Array]:
         """Targets and weights of a range of rows as compiled operations take them."""
-        targets = frozen(np.ascontiguousarray(self.targets(start, stop), dtype=np.float64))
+        targets = frozen(ordered(self.targets(start, stop)))
         return targets, self.weights(start, stop)
 
     def chunks(self, cost: int = 1, columns: int | None = None) -> list[tuple[int, int]]:

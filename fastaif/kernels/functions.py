@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .._compute import types as c
 from ..utils import validation
+from ..utils.arrays import ordered
 from . import pairs
 
 Array = NDArray[Any]
@@ -282,7 +283,7 @@ def _keep(kernel: Kernel, **checked: Any) -> None:
 
 
 def _matrix(X: Any, name: str) -> Array:
-    return np.ascontiguousarray(validation.matrix(X, name)[0], dtype=np.float64)
+    return ordered(validation.matrix(X, name)[0])
 
 
 def _squares(rows: Array) -> Array:
@@ -297,4 +298,4 @@ def _vector(V: Any, rows: Array, others: Array | None) -> Array:
         raise TypeError(f"V must hold real numbers, but its type is {vector.dtype}")
     if vector.shape != (k,):
         raise ValueError(f"V must have shape ({k},) as {name} has rows, but has {vector.shape}")
-    return np.ascontiguousarray(vector, dtype=np.float64)
+    return ordered(vector)

@@ -22,6 +22,7 @@ from ..kernels.pairs import Pairs, make_gram
 from ..losses import Loss
 from ..passes.basis import make_sweep
 from ..utils import validation
+from ..utils.arrays import ordered
 from .labels import as_float
 
 Array = NDArray[Any]
@@ -179,7 +180,7 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         """f(X), shape (n,); the matrix of kernel values exists in tiles only."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        U = np.ascontiguousarray(X, dtype=np.float64)
+        U = ordered(X)
         self.kernel.check_inputs(U)
-        centers = np.ascontiguousarray(self.X_fit_, dtype=np.float64)
+        centers = ordered(self.X_fit_)
         return Pairs(self.kernel.compiled(), U, centers, False).product(self.dual_coef_)

@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+def ordered(values: Any, dtype: Any = np.float64) -> Array:
+    """As an array in C order and aligned, which `np.ascontiguousarray` alone does not promise.
+
+    Nothing is copied that is so already.
+    """
+    array = np.ascontiguousarray(values, dtype=dtype)
+    return array if array.flags.aligned else array.copy()
+
+
 def read_only(array: Array) -> Array:
     """A contiguous read-only float64 view, so that one compiled signature serves."""
-    view = np.ascontiguousarray(array, dtype=np.float64).view()
+    view = ordered(array).view()
     view.setflags(write=False)
     return view
 
@@ -31,7 +40,7 @@ def shaped(values: Any, shape: tuple[int, ...], what: str) -> Array:
     if np.asarray(values).dtype.kind not in "buif":
         kind = np.asarray(values).dtype
         raise TypeError(f"{what} of the Custom basis must hold real numbers, but gives {kind}")
-    array = np.ascontiguousarray(values, dtype=np.float64)
+    array = ordered(values)
     if array.shape != shape:
         raise ValueError(
             f"{what} of the Custom basis must have shape {shape}, but has {array.shape}"
