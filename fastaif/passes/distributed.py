@@ -34,6 +34,36 @@ def client_for(source: RowSource) -> Any:
         return None
 
 
+# Built-in functions alone: a function of ours could not even arrive where fastaif is not.
+_VERSION = (
+    "__import__('importlib.util').util.find_spec('fastaif') and __import__('fastaif').__version__"
+)
+
+
+def refuse_unprepared_workers(client: Any) -> None:
+    """Refuse workers that could not run what they are sent, rather than wait for them.
+
+    Raises
+    ------
+    RuntimeError
+        A worker has no fastaif, or another version of it.
+    """
+    from .. import __version__
+
+    for worker, found in client.run(eval, _VERSION, on_error="return").items():
+        if found is None or isinstance(found, BaseException):
+            why = "" if found is None else f" ({type(found).__name__}: {found})"
+            raise RuntimeError(
+                f"the Dask worker {worker} cannot import fastaif{why}: install fastaif "
+                f"{__version__} on every worker, or close the client to read the chunks here"
+            )
+        if found != __version__:
+            raise RuntimeError(
+                f"the Dask worker {worker} has fastaif {found}, but this process has "
+                f"{__version__}: install the same version everywhere"
+            )
+
+
 def run(
     client: Any, sweep: Any, executor: Any, theta: Array, need: int, options: dict[str, Any]
 ) -> Any:

@@ -45,6 +45,7 @@ class Executor:
         self.n_threads = n_threads
         self._progress = Progress()
         self._stamps = Stamps()
+        self._prepared: Any = None  # the client whose workers have been asked
         self._checkpoint: Checkpoint | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -115,11 +116,15 @@ class Executor:
             return make()
         return self._checkpoint.recall(source, asked(), make)
 
-    @staticmethod
-    def _anywhere(sweep: Any, theta: Array, need: int, options: dict[str, Any]) -> Any:
+    def _anywhere(
+        self, sweep: Any, theta: Array, need: int, options: dict[str, Any]
+    ) -> Any:
         client = distributed.client_for(sweep.source)
         if client is None:
             return sweep.run_here(theta, need, **options)
+        if client is not self._prepared:
+            distributed.refuse_unprepared_workers(client)
+            self._prepared = client
         return distributed.run(client, sweep, Executor(1), theta, need, options)
 
     @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -114,3 +116,62 @@ def test_numbers_that_are_missing_are_located(client):
     remote, target, weight = rows(X, y, w)
     with pytest.raises(ValueError, match="first at row 4321, column 2"):
         fa.aif(model, remote, target, sample_weight=weight)
+
+
+BARE = """
+import asyncio, sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "fastaif":
+            raise ModuleNotFoundError("No module named 'fastaif'")
+
+sys.meta_path.insert(0, Missing())
+from distributed import Worker
+
+async def main():
+    async with Worker(sys.argv[1], nthreads=1) as worker:
+        await worker.finished()
+
+asyncio.run(main())
+"""
+
+
+def test_a_worker_without_fastaif_is_refused(tmp_path):
+    X, y, w = data()
+    model = fa.LinearRegression().fit(X, y, w)
+    remote, target, weight = rows(X, y, w)
+    with (
+        LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as cluster,
+        Client(cluster) as alone,
+        subprocess.Popen([sys.executable, "-c", BARE, cluster.scheduler_address]) as bare,
+    ):
+        try:
+            alone.wait_for_workers(1, timeout=60)
+            with pytest.raises(RuntimeError, match=r"cannot import fastaif.*install fastaif"):
+                fa.aif(model, remote, target, sample_weight=weight)
+        finally:
+            bare.kill()
+
+
+def test_a_worker_of_another_version_is_refused(client, monkeypatch):
+    X, y, w = data()
+    model = fa.LinearRegression().fit(X, y, w)
+    remote, target, weight = rows(X, y, w)
+    monkeypatch.setattr(fa, "__version__", "9.9")
+    with pytest.raises(RuntimeError, match=r"but this process has 9\.9"):
+        fa.aif(model, remote, target, sample_weight=weight)
+
+
+def shortened(block, block_info=None):
+    return block[:50] if block_info[0]["chunk-location"][0] == 1 else block
+
+
+def test_chunks_of_another_shape_are_refused_on_workers(client):
+    X, y, w = data()
+    model = fa.LinearRegression().fit(X, y, w)
+    remote, target, weight = rows(X, y, w)
+    lying = remote.map_blocks(shortened, dtype=float, meta=X[:0])
+    with pytest.raises(ValueError, match=r"chunk 1 of X has shape \(50, 4\)"):
+        fa.aif(model, lying, target, sample_weight=weight)
+    fa.aif(model, remote, target, sample_weight=weight)
