@@ -75,6 +75,11 @@ def load_table(data: str | None, target: str | None, weights: str | None, labels
     frame = frame.set_axis(names, axis=1)
     # What to_csv() writes of a default index is no feature.
     numbered = names[:1] == ["Unnamed: 0"] and list(frame["Unnamed: 0"]) == list(range(len(frame)))
+    for place, name in enumerate(names[int(numbered) :], int(numbered)):
+        if re.fullmatch(r"Unnamed: \d+", name):
+            raise ValueError(
+                f"column {place + 1} has no name in the header: name it, or leave it out"
+            )
     target = _target_name(names, target, weights)
     _require(weights, names)
     if weights == target:
@@ -118,6 +123,10 @@ def _read(data: str, target: str | None, weights: str | None) -> pd.DataFrame:
 def _read_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist()
+    for name in header:
+        if header.count(name) > 1 and isinstance(name, str):  # pandas would number them
+            raise ValueError(f"its header has several columns {name!r}: name each differently")
     frame = pd.read_csv(path, low_memory=False)
     # pandas makes an index of what the header does not name, without a word.
     if not isinstance(frame.index, pd.RangeIndex):

@@ -26,6 +26,10 @@ def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: 
     checked here; those of blocks and files come with them.
     """
     given = opened(X, y, sample_weight)
+    for values, name in ((X, "X"), (y, "y"), (sample_weight, "sample_weight")):
+        validation.refuse_unreal(values, name)
+    validation.refuse_repeated(_names_of(X), "X")
+    validation.warn_of_indices(_names_of(X), "X")
     if not isinstance(given.X, LazyRows) or hasattr(X, "tocsr"):
         X, y = validate_data(
             estimator, X, y, dtype=_TYPES, accept_sparse="csr", y_numeric=numbers
@@ -43,6 +47,12 @@ def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: 
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
     return Given(rows, targets, given.sample_weight)
+
+
+def _names_of(X: Any) -> tuple[Any, ...] | None:
+    """The columns' names of a frame."""
+    columns = getattr(X, "columns", None)
+    return None if columns is None else tuple(columns)
 
 
 def dense_inputs(estimator: Any, X: Any) -> Array:

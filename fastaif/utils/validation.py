@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .warnings import InfluenceWarning, warn
+
 Array = NDArray[Any]
 
 _NUMERIC = "buif"
+_INDEX = r"Unnamed: \d+|__index_level_\d+__"
+_LARGEST = 1e100  # of what is squared on the way
 
 
 def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
@@ -34,6 +39,8 @@ def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
     columns = getattr(X, "columns", None)
     names = tuple(columns) if columns is not None and hasattr(X, "to_numpy") else None
     _refuse_foreign(X, name)
+    refuse_unreal(X, name)
+    refuse_repeated(names, name)
     array = _frame_values(X, name) if names is not None else np.asarray(X)
     if array.dtype.kind not in _NUMERIC:
         raise TypeError(f"{name} must hold real numbers, but its type is {array.dtype}")
@@ -47,6 +54,58 @@ def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
     if names is not None and not all(isinstance(column, str) for column in names):
         names = None
     return array, names
+
+
+def refuse_unreal(values: Any, name: str) -> None:
+    """Refuse what would pass as numbers, but is none: dates, and entries that are masked.
+
+    Raises
+    ------
+    TypeError
+        Of dates: the message names the column, where there is one.
+    ValueError
+        Of masked entries.
+    """
+    if isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
+        raise ValueError(
+            f"{name} is a masked array with {int(np.sum(values.mask))} masked entries: fill them, "
+            "or leave these rows out"
+        )
+    if hasattr(values, "columns") and len(np.shape(values.dtypes)) == 1:  # not of a Dask vector
+        kinds = zip(values.columns, values.dtypes, strict=True)
+    else:
+        kinds = zip([None], [getattr(values, "dtype", None)], strict=True)
+    for column, kind in kinds:
+        if getattr(kind, "kind", "") in ("m", "M") or _is_temporal(kind):
+            what = "" if column is None else f" a column {column!r}"
+            raise TypeError(
+                f"{name} has{what} dates or durations ({kind}): give numbers, such as days since "
+                "a date"
+            )
+
+
+def _is_temporal(kind: Any) -> bool:
+    return hasattr(kind, "is_temporal") and bool(kind.is_temporal())
+
+
+def refuse_repeated(names: Sequence[Any] | None, name: str) -> None:
+    """Refuse columns of which two have the same name."""
+    seen: set[Any] = set()
+    for column in names or ():
+        if column in seen:
+            raise ValueError(f"{name} has several columns named {column!r}: name each differently")
+        seen.add(column)
+
+
+def warn_of_indices(names: Sequence[Any] | None, name: str) -> None:
+    """Say that a column is probably a frame's index, by the name that pandas gives to one."""
+    for column in names or ():
+        if isinstance(column, str) and re.fullmatch(_INDEX, column):
+            warn(
+                f"{name} has a column {column!r}, as pandas names the index of a frame that was "
+                "written to a file: it is taken for a feature; drop it, or give it another name",
+                InfluenceWarning,
+            )
 
 
 def _refuse_foreign(X: Any, name: str) -> None:
@@ -86,6 +145,7 @@ def column(y: Any, n: int, name: str = "y") -> Array:
     """A one-dimensional array of n entries; (n, 1) is flattened."""
     if y is None:
         raise TypeError(f"{name} is None; give one target for each row of X")
+    refuse_unreal(y, name)
     array = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -131,7 +191,9 @@ def number(
 ) -> float:
     """A real number of at least (or, if strict, above) `low`; finite unless allowed."""
     bound = f"a number {'above' if strict else 'of at least'} {low:g}"
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.number)):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(
+        value, (numbers.Real, np.integer, np.floating)
+    ):
         hint = " (infinity is np.inf)" if infinite and isinstance(value, str) else ""
         raise TypeError(f"{name} must be {bound}, but is {value!r}{hint}")
     result = float(value)
@@ -191,7 +253,13 @@ def radius(value: Any) -> float | None:
         if value != "mean_norm":
             raise ValueError(f"radius must be 'mean_norm' or a number above 0, but is {value!r}")
         return None
-    return number(value, "radius", low=0.0, strict=True)
+    found = number(value, "radius", low=0.0, strict=True)
+    if found > _LARGEST:
+        raise ValueError(
+            f"radius must be at most {_LARGEST:g}, for numbers of its square's size are computed, "
+            f"but is {value!r}: rescale the features"
+        )
+    return found
 
 
 def feature_scale(value: Any, m: int) -> Array | None:
@@ -203,6 +271,11 @@ def feature_scale(value: Any, m: int) -> Array | None:
         raise ValueError(f"feature_scale must have shape ({m},), but has {scale.shape}")
     if not np.isfinite(scale).all() or (scale < 0).any():
         raise ValueError("feature_scale must be finite and non-negative")
+    if scale.max() > _LARGEST:
+        raise ValueError(
+            f"feature_scale must be at most {_LARGEST:g}, but has {scale.max():g}: rescale the "
+            "features"
+        )
     if not scale.any():
         raise ValueError("feature_scale is zero for every feature: nothing can be attacked")
     return scale

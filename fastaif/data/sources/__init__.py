@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ...utils.warnings import InfluenceWarning, warn
 from .blocks import BlockRows, is_blocks, is_one_shot, refuse_weights
 from .dask import DaskRows, computed, is_dask
 from .lazy import LazyRows
@@ -73,7 +74,14 @@ def _from_parquet(
             table.refuse_unknown(name, argument)
             used.append(name)
     if columns is None:
-        columns = tuple(name for name in table.schema.names if name not in used)
+        indices = tuple(name for name in table.indices if name not in used)
+        if indices:
+            warn(
+                f"X is a parquet file in which pandas has stored an index, {', '.join(indices)}, "
+                "which is left out of the features (reset_index() before to_parquet makes it one)",
+                InfluenceWarning,
+            )
+        columns = tuple(name for name in table.schema.names if name not in (*used, *indices))
     for name in columns:
         table.refuse_unknown(name, "the fit")
     targets, weights = (

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...utils.locks import Lock
+from ...utils.validation import refuse_unreal
 from .lazy import LazyRows, dense, floating
 
 Array = NDArray[Any]
@@ -105,6 +106,8 @@ class BlockRows(LazyRows):
         for number, part in enumerate(self._blocks):
             block = as_block(part, number)
             k, width = _shape(block.X, width, number)
+            for values, what in ((block.X, "X"), (block.y, "y")):
+                refuse_unreal(values, f"{what} of block {number}")
             names = _same_names(names, block.X, number)
             samples.append(_sample(block.X, k))
             sizes.append(k)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,12 @@ class ParquetTable:
         self._stamps = [Stamp.of(file) for file in self.files]
         self._metadata = [parquet.read_metadata(file) for file in self.files]
         schemas = [parquet.read_schema(file) for file in self.files]
+        self.indices = _indices_of(schemas[0])
         self.schema = schemas[0].remove_metadata()
         for file, schema in zip(self.files, schemas, strict=True):
             if not schema.remove_metadata().equals(self.schema):
                 raise ValueError(f"{file} has other columns than {self.files[0]}")
+        self._refuse_repeated()
         self.groups = [
             (place, group)
             for place, metadata in enumerate(self._metadata)
@@ -54,6 +57,12 @@ class ParquetTable:
         ]
         sizes = [self._metadata[p].row_group(g).num_rows for p, g in self.groups]
         self.edges = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    def _refuse_repeated(self) -> None:
+        names = self.schema.names
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{self.files[0]} has several columns named {name!r}")
 
     def refuse_unknown(self, name: str, argument: str) -> None:
         """A column that is named must be there."""
@@ -117,6 +126,14 @@ class ParquetRows(LazyRows):
             for j, column in enumerate(table.columns):
                 out[begin - start : end - start, j] = column.to_numpy()[begin - low : end - low]
         return out
+
+
+def _indices_of(schema: Any) -> tuple[str, ...]:
+    """Columns in which pandas has stored the index of a frame."""
+    said = (schema.pandas_metadata or {}).get("index_columns", [])
+    found = [name for name in said if isinstance(name, str)]
+    found += [name for name in schema.names if re.fullmatch(r"__index_level_\d+__", name)]
+    return tuple(name for name in schema.names if name in found)
 
 
 def _type_of(kind: Any) -> Any:

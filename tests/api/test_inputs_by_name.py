@@ -1,0 +1,131 @@
+"""What would pass as a number or a feature, and is none: refused, or told, by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+import fastaif as fa
+from fastaif.cli import main
+
+
+@pytest.fixture
+def case(rng):
+    X = rng.normal(size=(60, 3))
+    y = X @ [1.0, -2.0, 0.5] + rng.normal(size=60)
+    return fa.LinearRegression().fit(X, y), X, y
+
+
+def masked(values, place):
+    found = np.ma.array(values)
+    found[place] = np.ma.masked
+    return found
+
+
+def test_masked_arrays(case):
+    model, X, y = case
+    bad = {"X": masked(X, (4, 1)), "y": masked(y, 4), "sample_weight": masked(np.ones(60), 4)}
+    for name, values in bad.items():
+        given = {"X": X, "y": y} | {name: values}
+        with pytest.raises(ValueError, match=f"{name} is a masked array with 1 masked entries"):
+            fa.aif(model, **given)
+        with pytest.raises(ValueError, match=f"{name} is a masked array"):
+            fa.LinearRegression().fit(**given)
+    with pytest.raises(ValueError, match="X of block 1 is a masked array"):
+        fa.LinearRegression().fit([(X[:30], y[:30]), (bad["X"][:30], y[30:])], None)
+    whole = np.ma.array(X)  # nothing is masked
+    np.testing.assert_array_equal(
+        fa.aif(model, whole, np.ma.array(y)).influence, fa.aif(model, X, y).influence
+    )
+
+
+def test_dates(case):
+    _, X, y = case
+    days = np.datetime64("2020-01-01") + np.arange(60)
+    frame = pd.DataFrame(X, columns=list("abc")).assign(when=days)
+    late = frame.assign(when=days - days[0])
+    for given in (frame, late, pl.DataFrame({"a": y, "when": days}), frame[["when"]]):
+        with pytest.raises(TypeError, match="X has a column 'when' dates or durations"):
+            fa.LinearRegression().fit(given, y)
+    with pytest.raises(TypeError, match="X has dates or durations"):
+        fa.LinearRegression().fit(np.tile(days[:, None], 2), y)
+    for given in (days, days - days[0], pd.Series(days), pl.Series(days)):
+        with pytest.raises(TypeError, match="y has dates or durations"):
+            fa.LinearRegression().fit(X, given)
+    model = fa.LinearRegression().fit(frame[["a", "b"]].assign(when=X[:, 2]), y)
+    with pytest.raises(TypeError, match="X has a column 'when' dates or durations"):
+        fa.aif(model, frame[["a", "b", "when"]], y)
+    with pytest.raises(TypeError, match="y has dates or durations"):
+        fa.aif(fa.LinearRegression().fit(X, y), X, days)
+
+
+def test_repeated_names(case):
+    _, X, y = case
+    frame = pd.DataFrame(X, columns=["a", "b", "a"])
+    with pytest.raises(ValueError, match="X has several columns named 'a'"):
+        fa.LinearRegression().fit(frame, y)
+    with pytest.raises(ValueError, match="X has several columns named 'a'"):
+        fa.aif(fa.LinearRegression().fit(X, y), frame, y)
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "__index_level_0__"])
+def test_indices_in_frames_are_told(name, case):
+    _, X, y = case
+    frame = pd.DataFrame(X, columns=["a", "b", name])
+    with pytest.warns(fa.InfluenceWarning, match=f"X has a column '{name}'"):
+        fa.LinearRegression().fit(frame, y)
+
+
+@pytest.mark.parametrize("name", [None, "id"])
+def test_indices_in_parquet_files_are_no_features(name, case, tmp_path):
+    model, X, y = case
+    frame = pd.DataFrame(X, columns=list("abc")).assign(y=y)
+    frame.index = pd.Index(np.random.default_rng(0).permutation(60), name=name)
+    path = tmp_path / "rows.parquet"
+    frame.to_parquet(path)
+    with pytest.warns(fa.InfluenceWarning, match=name or "__index_level_0__"):
+        found = fa.LinearRegression().fit(str(path), "y")
+    assert list(found.feature_names_in_) == ["a", "b", "c"]
+    np.testing.assert_allclose(found.coef_, model.coef_, rtol=1e-12)
+    fa.aif(found, str(path), "y")  # the fit's columns are read, without a word
+    plain = pd.DataFrame(X, columns=list("abc")).assign(y=y)
+    plain.to_parquet(path)  # an index that numbers the rows is not in the file
+    fa.LinearRegression().fit(str(path), "y")
+
+
+@pytest.mark.parametrize("bad", [2j, np.complex128(2.0), np.complex64(1 + 1j)])
+def test_complex_numbers(bad, case):
+    model, X, y = case
+    for name in ("p", "order", "radius", "damping"):
+        with pytest.raises(TypeError, match=f"{name} must be"):
+            fa.aif(model, X, y, **{name: bad})
+
+
+def test_numbers_whose_squares_overflow(case):
+    model, X, y = case
+    with pytest.raises(ValueError, match=r"radius must be at most 1e\+100"):
+        fa.aif(model, X, y, radius=1e300)
+    with pytest.raises(ValueError, match=r"feature_scale must be at most 1e\+100"):
+        fa.aif(model, X, y, feature_scale=[1.0, 1e300, 1.0])
+    assert np.isfinite(fa.aif(model, X, y, radius=1e90).sensitivity_coefficient)
+
+
+CSVS = {
+    "a,b,a,y": r"several columns 'a'", "a,b,,y": "column 3 has no name",
+    ",a,b,y": "column 1 has no name", "a,b,c,y": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "message"), CSVS.items())
+def test_headers_of_csv_files(header, message, case, tmp_path):
+    _, X, y = case
+    path = tmp_path / "rows.csv"
+    lines = [",".join(map(str, row)) for row in np.column_stack([X, y])]
+    path.write_text("\n".join([header, *lines]))
+    found = CliRunner().invoke(main, ["analyze", str(path), "--model", "linear"])
+    assert found.exit_code == (0 if message is None else 2), found.output
+    if message is not None:
+        assert message in found.output
