@@ -187,6 +187,9 @@ class InfluenceProblem(Objective):
     def refuse_kinks(self) -> None:
         """Refuse data on which the model's own kinks make the influence wrong."""
 
+    def refuse_rounding(self) -> None:
+        """Refuse data so far from the origin that predictions have too few digits."""
+
     def refuse_without_population(self) -> None:
         """Refuse intervals of an influence that is not about a population."""
         if self.sharing.exponent == np.inf:
@@ -214,11 +217,11 @@ def lift(least: float, largest: float) -> float:
     return max(_FLOOR * largest - least, 0.0)
 
 
-def singular_hessian(least: float) -> np.linalg.LinAlgError:
+def singular_hessian(least: float, why: str = "") -> np.linalg.LinAlgError:
     """The error of an H that cannot be inverted."""
     return np.linalg.LinAlgError(
         f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
-        "influence is not defined; pass damping > 0 or 'auto', or fit with a larger alpha"
+        f"influence is not defined{why}; pass damping > 0 or 'auto', or fit with a larger alpha"
     )
 
 

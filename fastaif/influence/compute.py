@@ -24,6 +24,7 @@ def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
     """Solve, with the refusals and warnings that only the sums can tell."""
     _refuse_zero_gradients(problem)
     problem.refuse_kinks()
+    problem.refuse_rounding()
     with problem.executor.watching("influence"), blas_for_solves(len(problem.params)):
         influence = problem.influence()
         _warn(problem)

@@ -827,3 +827,43 @@ def test_quadratic_models_whose_hessian_is_made_of_moments(offset, rng):
     np.testing.assert_allclose(
         found.influence, wanted.influence, rtol=0, atol=(1e-12 if offset == 0.0 else 1e-7) * scale
     )
+
+
+def far_quadratic(offset, alpha=1e-3):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(400, 3))
+    y = Z @ [1.0, 2.0, 3.0] + Z[:, 0] ** 2 + rng.normal(size=400)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return fa.QuadraticRegression(alpha=alpha).fit(Z + offset, y), Z + offset, y
+
+
+@pytest.mark.parametrize(("offset", "tolerance"), [(1e2, 1e-9), (1e3, 1e-8), (1e4, 1e-5)])
+def test_quadratic_models_far_from_the_origin(offset, tolerance):
+    model, X, y = far_quadratic(offset, 0.0)
+    whole = quietly(fa.aif, model, X, y, radius=1.0)
+    parts = quietly(accumulated(model, X, y, edges=[0, 90, 400], radius=1.0).result)
+    near, Z, _ = far_quadratic(0.0, 0.0)
+    wanted = fa.aif(near, Z, y, radius=1.0)  # the same functions of the inputs
+    for found in (whole, parts):
+        assert relative_error(found.influence[3:-1], wanted.influence[3:-1]) <= tolerance
+        assert found.sensitivity_coefficient == pytest.approx(
+            wanted.sensitivity_coefficient, rel=tolerance
+        )
+        assert found.diagnostics["least_eigenvalue"] > 0.0
+        assert found.diagnostics["condition_number"] > 1e16
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 1.0])
+def test_quadratic_models_too_far_from_the_origin_are_refused(alpha):
+    model, X, y = far_quadratic(1e6, alpha)
+    total = accumulated(model, X, y, edges=[0, 90, 400], radius=1.0)
+    for call in (lambda: fa.aif(model, X, y, radius=1.0), total.result):
+        with pytest.raises(ValueError, match=r"far from the origin.*centre the columns"):
+            call()
+    scaled = make_pipeline(StandardScaler(), PolynomialFeatures(2), Ridge(alpha=1.0)).fit(X, y)
+    near = make_pipeline(StandardScaler(), PolynomialFeatures(2), Ridge(alpha=1.0)).fit(X - 1e6, y)
+    found, wanted = (
+        fa.aif(each, at, y, radius=1.0) for each, at in ((scaled, X), (near, X - 1e6))
+    )
+    assert relative_error(found.influence, wanted.influence) <= 1e-8

@@ -46,6 +46,9 @@ Array = NDArray[Any]
 
 _MANY = 32  # so many times fewer columns than parameters are few
 _STEP_TOL = 1e-4  # relative residual of the Newton step left at θ̂
+_NOISE = 1e-13  # of the largest eigenvalue: what eigenvalues are computed to
+_FAR = 1e5  # standard deviations
+_ROUNDING = 1e-5  # of E |ℓ'|: what rounding of predictions may do to it
 
 
 @dataclass(frozen=True)
@@ -275,8 +278,15 @@ class SumProblem(InfluenceProblem):
         else:
             found = self._factorized(self.added_damping)
         if found is None:
-            raise singular_hessian(self.spectrum()[0])
+            raise singular_hessian(self.spectrum()[0], self._why_singular())
         return found
+
+    def _why_singular(self) -> str:
+        """What may be to blame beside the model, for a message."""
+        work = self.coordinates
+        if isinstance(work, Coordinates) and _are_far(work):
+            return " (X is far from the origin, which costs digits: centre the columns)"
+        return ""
 
     @cached_property
     def _undamped(self) -> Factor | WorkingFactor | None:
@@ -423,6 +433,26 @@ class SumProblem(InfluenceProblem):
         errors = self.standard_errors()
         return float(np.max(np.abs(step) / np.maximum(errors, np.finfo(float).tiny)))
 
+    def refuse_rounding(self) -> None:
+        """Columns far from zero, whose terms cancel in f and leave their rounding."""
+        work = self.coordinates
+        if not (isinstance(work, Coordinates) and _are_far(work)):
+            return
+        size = np.finfo(float).eps * float(np.abs(self.params[: work.m]) @ np.abs(work.means))
+        share = size * self._mean_curvature() / self.loss_slope
+        if share > _ROUNDING:
+            raise ValueError(
+                "X is so far from the origin that the terms of the model's predictions cancel to "
+                f"the last digits: the influence would be wrong by about {share:.1g} of itself; "
+                "centre the columns (a StandardScaler before the model) and fit again"
+            )
+
+    def _mean_curvature(self) -> float:
+        """E ℓ''."""
+        if self.is_iterative:
+            return float(self._products.curvatures.sum())
+        return self.sums.scalar(c.S_FF)
+
     def spectrum(self) -> tuple[float, float]:
         """The least and the largest eigenvalue of H + damping; by Lanczos' method without H."""
         damping = self.added_damping
@@ -431,7 +461,12 @@ class SumProblem(InfluenceProblem):
                 least, largest = lanczos(len(self.params), self.hess_vec)
             return least + damping, largest + damping
         values = np.linalg.eigvalsh(self._local.hessian + damping * np.eye(len(self.params)))
-        return float(values[0]), float(values[-1])
+        least, largest = float(values[0]), float(values[-1])
+        factor = self._factorized(damping) if least < _NOISE * largest else None
+        if factor is not None:  # positive definite, as other coordinates show
+            inverse = factor.solve(np.eye(len(self.params)))
+            least = 1.0 / float(np.linalg.eigvalsh((inverse + inverse.T) / 2.0)[-1])
+        return least, largest
 
     def solver_report(self, influence: Array) -> SolverReport:
         """The solver's name and steps, and the relative residual of (H + damping) I = −Φ."""
@@ -440,6 +475,11 @@ class SumProblem(InfluenceProblem):
         scale = float(np.linalg.norm(mixed)) or 1.0
         steps = self._solved.iterations if self.is_iterative else 0
         return SolverReport(self.solver, steps, float(np.linalg.norm(residual)) / scale)
+
+
+def _are_far(work: Coordinates) -> bool:
+    """Whether a column is very far from zero, for its spread."""
+    return bool(np.any(np.abs(work.means) > _FAR * work.units))
 
 
 def chosen_solver(model: SumModel, solver: str) -> str:
