@@ -26,6 +26,7 @@ _WHERE = {
     "ComplexityCurve": "api.complexity",
     "complexity_curve": "api.complexity",
     "InfluenceAccumulator": "api.accumulator",
+    "AdversarialTraining": "api.training",
     "WithInfluence": "api.model_selection",
     "sensitivity_scorer": "api.model_selection",
     "BootstrapDraws": "influence.intervals",

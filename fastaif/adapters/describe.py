@@ -21,6 +21,7 @@ from ..families.linear.model import LinearModel
 from ..families.model import Model, names_of_inputs
 from ..models.basis import BasisModel
 from ..models.differentiable import DifferentiableModel
+from ..models.meta import Delegating
 from ..models.network import Network
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
 from .kernel import describe_kernel, is_kernel_model
@@ -123,6 +124,9 @@ def describe_fitted(
             f"{estimator.__name__}().fit(X, y)"
         )
     before, step = split(estimator, ACCEPTED)
+    if isinstance(step, Delegating):
+        check_is_fitted(step, "estimator_")
+        raise TypeError(f"a {type(step).__name__} is not taken as it is: give {step.instead}")
     if is_kernel_model(step):
         require_fitted(step, "dual_coef_")
         columns = _columns(estimator, column_names, np.shape(step.X_fit_)[1])

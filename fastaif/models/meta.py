@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
 
     estimator: Any
     estimator_: Any
+
+    instead: ClassVar[str] = "its estimator_"  # to hand to functions that take the model inside
 
     @property
     def n_features_in_(self) -> int:
