@@ -14,6 +14,7 @@ import numpy as np
 
 from . import codes
 from .operations import (
+    DOUBLE,
     PARTS,
     REAL,
     TABLE,
@@ -25,6 +26,7 @@ from .operations import (
     expression,
     leaves,
 )
+from .types import EMPTY
 
 _IN_ORDER, _WRITABLE = 0x0101, 0x0400  # of ndarray.flags.num: C order and alignment
 NO_ENTRIES = "rows without entries have no sums"
@@ -120,7 +122,8 @@ def checker(name: str, operation: Operation) -> Callable[..., bool]:
     known: dict[str, Any] = {
         **vars(codes), "within": within, "rising": rising, "spanned": spanned,
         "moment_count": moment_count, "usable": _usable, "fits": _fits, "misshapen": misshapen,
-        "unfit": unfit, "no_group": no_group, "NO_ENTRIES": NO_ENTRIES, "ndarray": np.ndarray,
+        "unfit": unfit, "no_group": no_group, "NO_ENTRIES": NO_ENTRIES,
+        "ndarray": np.ndarray, "EMPTY": EMPTY,
         "DOUBLE": np.dtype("float64"),
         "SINGLE": np.dtype("float32"), "INT64": np.dtype("int64"), "INT32": np.dtype("int32"),
     }  # fmt: skip
@@ -144,7 +147,7 @@ def _lines(name: str, operation: Operation) -> Iterator[str]:
     for size, text in operation.sizes.items():
         yield f"{size} = {expression(text, operation)}"
     for leaf in arrays:
-        yield from _shape_lines(name, leaf)
+        yield from _shape_lines(name, leaf, operation)
     for condition, reason in conditions(operation):
         yield f"if not ({condition}): raise unfit({name!r}, {reason!r})"
     yield f"return not ({operation.idle or False})"
@@ -156,6 +159,8 @@ def _usable_lines(name: str, leaf: Leaf) -> Iterator[str]:
     dtype = {"float64": "DOUBLE", REAL: "DOUBLE", "int64": "INT64", "int32": "INT32"}[spec.dtype]
     mask = _IN_ORDER | (_WRITABLE if spec.written else 0)
     guard = f"({spec.when}) and " if spec.when else ""
+    if _is_often_empty(spec):
+        guard = f"{a} is not EMPTY and "
     typed = f"(type({a}) is ndarray and {a}.dtype is {dtype}"
     yield (
         f"if {guard}not {typed} and {a}.flags.num & {mask} == {mask}"
@@ -164,11 +169,22 @@ def _usable_lines(name: str, leaf: Leaf) -> Iterator[str]:
     yield f"    usable({name!r}, {leaf.path!r}, {a}, {mask})"
 
 
-def _shape_lines(name: str, leaf: Leaf) -> Iterator[str]:
+def _is_often_empty(spec: Array) -> bool:
+    """Whether the one array that stands for nothing is told by its identity, which is quick."""
+    vector = spec.dtype == DOUBLE and len(spec.shape) == 1 and not spec.written
+    return vector and bool(spec.optional or spec.beside)
+
+
+def _shape_lines(name: str, leaf: Leaf, operation: Operation) -> Iterator[str]:
     spec, a = leaf.spec, leaf.variable
     assert isinstance(spec, Array)
     if spec.dtype == REAL and len(spec.shape) == 2:
         yield f"if not {a}.size: raise ValueError(NO_ENTRIES)"
+    if all(
+        operation.sizes.get(length) == f"{leaf.path}[{axis}]"
+        for axis, length in enumerate(spec.shape)
+    ):
+        return  # it is what all others are measured by
     wanted = "".join(f"{length.removeprefix('>=')}, " for length in spec.shape)
     guard = _given(spec, a)
     unlike = f"{a}.shape != ({wanted})"
@@ -183,8 +199,13 @@ def _given(spec: Array, variable: str) -> str:
     if spec.when:
         return f"({spec.when}) and "
     if spec.beside:
-        return f"({variable}.size or {spec.beside}.size) and "
-    return f"{variable}.size and " if spec.optional else ""
+        other = spec.beside
+        given = f"({variable}.size or {other}.size) and "
+        return f"({variable} is not EMPTY or {other} is not EMPTY) and {given}"
+    if not spec.optional:
+        return ""
+    known = f"{variable} is not EMPTY and " if _is_often_empty(spec) else ""
+    return f"{known}{variable}.size and "
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int, ...], least: tuple[bool, ...]) -> bool:
