@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +110,8 @@ def _read(data: str, target: str | None, weights: str | None) -> pd.DataFrame:
         frame: pd.DataFrame = getattr(datasets, f"load_{data}")(as_frame=True).frame
         return frame
     path, suffix = Path(data), Path(data).suffix.lower()
+    if data == "-" or path.is_fifo():
+        return _read_pipe(sys.stdin.buffer.read() if data == "-" else path.read_bytes())
     if not path.is_file():
         raise ValueError(f"no such file: {data} (embedded data: {', '.join(EMBEDDED)})")
     if suffix not in (".csv", ".parquet", ".npz"):
@@ -115,19 +119,27 @@ def _read(data: str, target: str | None, weights: str | None) -> pd.DataFrame:
     try:
         if suffix == ".npz":
             return _read_npz(path, target, weights)
-        return _read_csv(path) if suffix == ".csv" else _read_parquet(path)
+        return _read_csv(path.read_bytes()) if suffix == ".csv" else _read_parquet(path)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"cannot read {data}: {error}") from error
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_pipe(contents: bytes) -> pd.DataFrame:
+    """What comes through a pipe, a table of comma-separated values."""
+    try:
+        return _read_csv(contents)
+    except ValueError as error:
+        raise ValueError(f"cannot read comma-separated values from the pipe: {error}") from error
+
+
+def _read_csv(contents: bytes) -> pd.DataFrame:
     import pandas as pd
 
-    header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist()
+    header = pd.read_csv(io.BytesIO(contents), header=None, nrows=1, dtype=str).iloc[0].tolist()
     for name in header:
         if header.count(name) > 1 and isinstance(name, str):  # pandas would number them
             raise ValueError(f"its header has several columns {name!r}: name each differently")
-    frame = pd.read_csv(path, low_memory=False)
+    frame = pd.read_csv(io.BytesIO(contents), low_memory=False)
     # pandas makes an index of what the header does not name, without a word.
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError("its rows have more cells than its header")

@@ -6,6 +6,7 @@ Everything but click is imported inside the commands, so that help is instant.
 from __future__ import annotations
 
 import math
+import os
 import sys
 import textwrap
 import warnings
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from .. import __version__
+from ..utils.files import write_whole
 from .models import KERNELS, MODELS
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ class _OneLineErrors(click.Group):
             return run(*args, standalone_mode=False, **kwargs)
         try:
             status = run(*args, standalone_mode=False, **kwargs)
+            sys.stdout.flush()
+        except BrokenPipeError:  # who reads stdout has had enough; click ends so, too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         except click.Abort:
             _fail("interrupted", 130)
         except click.ClickException as error:
@@ -120,9 +126,40 @@ def _parse_names(_: click.Context, __: click.Parameter, value: str | None) -> li
 
 def _parse_out(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
     """Refused before the work rather than after it."""
-    if value is not None and not value.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no directory {value.parent}")
+    if value is not None:
+        folder = value.absolute().parent
+        if not folder.is_dir():
+            raise click.BadParameter(f"there is no directory {value.parent}")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise click.BadParameter(f"the directory {value.parent} cannot be written to")
     return value
+
+
+def _refuse_same(paths: dict[str, Any]) -> None:
+    """One path for two purposes would be written over."""
+    seen: dict[Path, str] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        real = Path(path).resolve()
+        if real in seen:
+            raise click.ClickException(f"{seen[real]} and {name} are the same file, {path}")
+        seen[real] = name
+
+
+def _refuse_suffix(figure: Any, path: Path) -> None:
+    """matplotlib draws what it knows the name of."""
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in known:
+        raise click.ClickException(
+            f"--plot {path}: there is no such kind of figure; name it .{', .'.join(sorted(known))}"
+        )
+
+
+def _draw(figure: Any, path: Path) -> None:
+    """Write a figure, whole or not at all."""
+    kind = path.suffix.lower().removeprefix(".")
+    write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=150))
 
 
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -182,8 +219,9 @@ def analyze(
 ) -> None:  # fmt: skip
     """How adversarial training would change a model of DATA, and what that costs.
 
-    DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), or one of
-    scikit-learn's sets: diabetes (default), breast_cancer.
+    DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), a pipe of
+    comma-separated values (- is stdin), or one of scikit-learn's sets: diabetes (default),
+    breast_cancer.
     """
     from ..plotting import bare_figure, plot_report
     from ..reports.analysis import far_off, report_json, report_text
@@ -191,8 +229,13 @@ def analyze(
 
     if output == "auto":
         output = "table" if out is not None or sys.stdout.isatty() else "json"
+    _refuse_same({"DATA": data if data and Path(data).is_file() else None} | {
+        "--out": out, "--plot": plot
+    })  # fmt: skip
     with _plain_errors(), _collected_notes() as notes:
         figure = bare_figure() if plot else None
+        if plot is not None:
+            _refuse_suffix(figure, plot)
         eps = eps or default_eps(options["model"])
         table, result = _influence(data, **options)
         notes.extend(table.notes)
@@ -201,9 +244,10 @@ def analyze(
         notes.extend(far_off(verifications, result.validity_radius))
         result.sensitivity(max(eps))  # for its warning
         if out is not None:
-            out.write_text(report_json(result, verifications) + "\n", encoding="utf-8")
+            text = report_json(result, verifications) + "\n"
+            write_whole(out, lambda file: file.write(text.encode()))
         if plot is not None:
-            plot_report(result, eps, verifications, figure).savefig(plot, dpi=150)
+            _draw(plot_report(result, eps, verifications, figure), plot)
     if output == "json":
         click.echo(report_json(result, verifications))
     else:
@@ -281,10 +325,13 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
     with _plain_errors():
         figure = bare_figure()  # first: what is missing should be missed before the work
         out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK | os.X_OK):
+            raise PermissionError(f"the directory {out} cannot be written to")
         run = getattr(experiments, experiment)
         result = run(random_state=seed, progress=sys.stderr.isatty())
-        result.to_frame().to_csv(out / f"{experiment}.csv", index=False)
-        result.plot(figure).savefig(out / f"{experiment}.png", dpi=150)
+        table = result.to_frame().to_csv(index=False).encode()
+        write_whole(out / f"{experiment}.csv", lambda file: file.write(table))
+        _draw(result.plot(figure), out / f"{experiment}.png")
     click.echo(result.summary())
     click.echo(f"Written: {out / experiment}.csv, {out / experiment}.png")
 

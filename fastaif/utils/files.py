@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 
-def write_whole(path: Any, write: Callable[[IO[bytes]], None]) -> None:
+def write_whole(path: Any, write: Callable[[IO[bytes]], Any]) -> None:
     """Write a file beside its place and move it there once it is complete.
 
     Parameters

@@ -329,3 +329,88 @@ def test_help_imports_nothing_heavy() -> None:
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_what_can_fail_does_so_before_the_work(frame: pd.DataFrame, tmp_path: Path) -> None:
+    data = tmp_path / "rows.csv"
+    frame.to_csv(data, index=False)
+    before = data.read_bytes()
+    report, picture = tmp_path / "report.json", tmp_path / "report.png"
+    for options, said in (
+        (["--out", str(report), "--plot", str(report)], "the same file"),
+        (["--out", str(data)], "DATA and --out are the same file"),
+        (["--plot", str(tmp_path / "." / "rows.csv")], "DATA and --plot are the same file"),
+        (["--plot", str(tmp_path / "report.xyz")], "no such kind of figure"),
+        (["--out", str(tmp_path / "none" / "a.json")], "there is no directory"),
+    ):
+        found = CliRunner().invoke(main, ["analyze", str(data), "--target", "y", *options])
+        assert found.exit_code == 2
+        assert said in found.output
+    assert data.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+    done = CliRunner().invoke(
+        main, ["analyze", str(data), "--target", "y", "--out", str(report), "--plot", str(picture)]
+    )
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "report.json", "report.png", "rows.csv"
+    ]  # fmt: skip
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_outputs_are_written_whole_or_not_at_all(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    data, picture = tmp_path / "rows.csv", tmp_path / "report.png"
+    frame.to_csv(data, index=False)
+    picture.write_bytes(b"an earlier one")
+    monkeypatch.setattr(Figure, "savefig", full)
+    found = CliRunner().invoke(
+        main, ["analyze", str(data), "--target", "y", "--plot", str(picture)]
+    )
+    assert found.exit_code == 2
+    assert "No space left" in found.output
+    assert picture.read_bytes() == b"an earlier one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.png", "rows.csv"]
+
+
+def test_pipes(frame: pd.DataFrame, tmp_path: Path) -> None:
+    import threading
+
+    text, data = frame.to_csv(index=False), tmp_path / "rows.csv"
+    data.write_text(text)
+    options = ["--target", "y", "--format", "json"]
+    wanted = CliRunner().invoke(main, ["analyze", str(data), *options])
+    found = CliRunner().invoke(main, ["analyze", "-", *options], input=text)
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["influence"] == json.loads(wanted.stdout)["influence"]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(text,))
+    writer.start()
+    through = CliRunner().invoke(main, ["analyze", str(pipe), *options])
+    writer.join()
+    assert json.loads(through.stdout)["influence"] == json.loads(wanted.stdout)["influence"]
+    broken = CliRunner().invoke(main, ["analyze", "-", *options], input="")
+    assert broken.exit_code == 2
+    assert "from the pipe" in broken.output
+
+
+def test_a_closed_stdout_ends_quietly() -> None:
+    code = "import sys; from fastaif.cli import main; sys.argv[1:] = ['analyze']; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(fa.__file__).parents[1])},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        assert process.wait(120) == 1
+    assert b"Traceback" not in said
+    assert b"BrokenPipe" not in said
