@@ -107,3 +107,11 @@ def native_or_skip():
     if not _compute.native_available():
         pytest.skip("the C extension was not built")
     return _compute.native()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """The quick suite runs a covering few of each test's parametrisations; `-m ""` runs all."""
+    from support.selection import mark_long
+
+    mark_long(items)

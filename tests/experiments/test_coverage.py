@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from fastaif import experiments
-from fastaif.experiments._coverage import population_influence
-from fastaif.plotting_intervals import score_interval
+from fastaif.experiments._coverage import population_influence, score_interval
 
 
 def test_population_influence_by_simulation() -> None:

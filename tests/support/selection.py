@@ -1,0 +1,46 @@
+"""Which of a test's many parametrisations the quick suite runs: a covering few.
+
+A test over the product of several parameters runs, quickly, only so often that every value of every
+parameter has its turn, spread over the product; the rest is marked `long`. A test marked `long` by
+hand stays so, and one marked `every` keeps all of its parametrisations.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+
+def mark_long(items: list[Any]) -> None:
+    """Mark what a covering selection leaves out."""
+    groups = defaultdict(list)
+    for item in items:
+        if hasattr(item, "callspec") and item.get_closest_marker("every") is None:
+            groups[item.path, item.parent.name, item.originalname].append(item)
+    for group in groups.values():
+        kept = covering([_values(item.callspec.params) for item in group])
+        for number, item in enumerate(group):
+            if number not in kept:
+                item.add_marker(pytest.mark.long)
+
+
+def _values(params: dict[str, Any]) -> set[Any]:
+    """What a parametrisation has that its neighbours may lack: each parameter's value."""
+    return {(name, repr(value)) for name, value in params.items()}
+
+
+def covering(values: list[set[Any]]) -> set[int]:
+    """Numbers of the sets that are kept, so that their union is that of all.
+
+    Each time the set with most that is new, the first of several in an order that strides
+    over them: neighbours in a product differ in one parameter alone.
+    """
+    order = sorted(range(len(values)), key=lambda number: (number * 0.6180339887) % 1.0)
+    missing, kept = set().union(*values), set()
+    while missing:
+        best = max(order, key=lambda number: len(values[number] & missing))
+        kept.add(best)
+        missing -= values[best]
+    return kept
