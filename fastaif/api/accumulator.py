@@ -290,7 +290,7 @@ class InfluenceAccumulator:
             )
         problem = without_rows(self._problem, totals)
         refuse_zero_radius(problem)
-        return conclude(problem, _ResultWithoutRows)
+        return conclude(problem, _ResultWithoutRows, self._estimator)
 
     def _named(self, columns: tuple[str, ...] | None) -> SumProblem:
         """The problem with the inputs' names, if it has none and these have."""
@@ -324,7 +324,7 @@ class _ResultWithoutRows(InfluenceResult):
         """Refused: it needs the rows."""
         raise needs_rows("per_sample")
 
-    def bootstrap(self, n_draws: int = 200, random_state: Any = None) -> BootstrapDraws:
+    def bootstrap(self, n_draws: int = 200, random_state: Any = 0) -> BootstrapDraws:
         """Refused: it needs the rows."""
         raise needs_rows("bootstrap")
 
@@ -333,6 +333,10 @@ class _ResultWithoutRows(InfluenceResult):
         raise needs_rows("std_error")
 
     def conf_int(self, *arguments: Any, **options: Any) -> Array:
+        """Refused: it needs the rows."""
+        raise needs_rows("conf_int")
+
+    def interval_columns(self, *arguments: Any, **options: Any) -> dict[str, Array]:
         """Refused: it needs the rows."""
         raise needs_rows("conf_int")
 

@@ -170,7 +170,7 @@ def influence_of(
         start(problem)
         if refine:
             problem = _refined(problem)
-        return conclude(problem, InfluenceResult)
+        return conclude(problem, InfluenceResult, estimator)
 
 
 def _of_iterator(

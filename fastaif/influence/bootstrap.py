@@ -75,6 +75,20 @@ def _reweighted(source: RowSource, factors: Array) -> RowSource:
     return source._replace(weight=weight * (base.sum() / weight.sum()))
 
 
+def spread(draws: Array) -> tuple[Array, Array]:
+    """Standard deviations over the draws (axis 0), and how far chance puts each of these off.
+
+    The second is the standard error of the first, s √((κ − (B − 3)/(B − 1)) / 4B) with the
+    kurtosis κ of the B draws: s/√2B for normal ones.
+    """
+    n = len(draws)
+    deviations, errors = draws - draws.mean(axis=0), draws.std(axis=0, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kurtosis = np.mean((deviations / errors) ** 4, axis=0)
+    excess = np.maximum(kurtosis - (n - 3.0) / (n - 1.0), 0.0)
+    return errors, np.where(errors > 0.0, errors * np.sqrt(excess / (4.0 * n)), 0.0)
+
+
 def clt_errors(zeta: Array, source: RowSource) -> Array:
     """Remark 2's standard errors (k,) of weighted means of ζ (n, k): sd(ζ)/√n.
 

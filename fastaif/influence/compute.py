@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from ..adapters.stopping import early_stop
 from ..data.parallel import blas_for_solves
 from ..families.problem import InfluenceProblem
 from ..utils.warnings import (
@@ -15,19 +16,23 @@ from ..utils.warnings import (
 )
 from .result import InfluenceResult
 
-_STATIONARITY = 0.01  # of a standard error
+_STATIONARITY = 0.05  # of a standard error: nothing that the data could tell from the optimum
 
 Result = TypeVar("Result", bound=InfluenceResult)
 
 
-def conclude(problem: InfluenceProblem, kind: type[Result]) -> Result:
-    """Solve, with the refusals and warnings that only the sums can tell."""
+def conclude(problem: InfluenceProblem, kind: type[Result], estimator: Any) -> Result:
+    """Solve, with the refusals and warnings that only the sums can tell.
+
+    `estimator` is what the problem's model was read from: it may say why θ̂ is no optimum.
+    """
     _refuse_zero_gradients(problem)
     problem.refuse_kinks()
     problem.refuse_rounding()
     with problem.executor.watching("influence"), blas_for_solves(len(problem.params)):
         influence = problem.influence()
         _warn(problem)
+        _warn_if_not_stationary(problem, estimator)
     return kind(
         influence=influence, problem=problem, p=problem.ball.describe()["p"],
         order=problem.sharing.order,
@@ -78,16 +83,25 @@ def _warn(problem: InfluenceProblem) -> None:
             "leaves them out",
             TieWarning,
         )
+
+
+def _warn_if_not_stationary(problem: InfluenceProblem, estimator: Any) -> None:
+    """Say that θ̂ is no optimum on these data, beginning with why that probably is."""
     step = problem.newton_step(below=_STATIONARITY)
-    if step > _STATIONARITY:
-        advice = (
-            "Pass the data and the sample weights of the fit, in its order, tighten the fit's tol, "
-            "or pass refine=True"
-            if problem.keeps_rows
-            else "Add up all of the data of the fit and no others, or tighten the fit's tol"
-        )
-        warn(
-            f"the model is not stationary on (X, y): a Newton step moves it by {step:.2g} standard "
-            f"errors. {advice}",
-            StationarityWarning,
-        )
+    if not step > _STATIONARITY:
+        return
+    give, refine = "Give", ", or pass refine=True"
+    if not problem.keeps_rows:
+        give, refine = "Add up", ""
+    stop = early_stop(estimator)
+    if stop is not None:
+        cause = stop.cause
+        advice = f"{stop.remedy}{refine}; or else {give.lower()} the data of the fit"
+    else:
+        cause = "these are probably not the data, the order or the sample weights of the fit"
+        advice = f"{give} all of the data of the fit and no others, or tighten its tol{refine}"
+    warn(
+        f"{cause}: the model is not stationary on (X, y), a Newton step moves it by {step:.2g} "
+        f"standard errors. {advice}",
+        StationarityWarning,
+    )

@@ -14,6 +14,7 @@ from ..families.problem import InfluenceProblem
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays, read_only
 from ..utils.caching import cached_property
+from ..utils.warnings import InfluenceWarning, warn
 from . import bootstrap
 
 Array = NDArray[Any]
@@ -63,7 +64,7 @@ class Intervals:
 
     @cached_property
     def _own_seed(self) -> int:
-        """The seed of draws for which the user names none."""
+        """The seed of draws of which the user wants others in every result."""
         return validation.seed(None)
 
     @cached_property
@@ -71,7 +72,7 @@ class Intervals:
         """Draws by their number and seed."""
         return {}
 
-    def bootstrap(self, n_draws: int = 200, random_state: Any = None) -> BootstrapDraws:
+    def bootstrap(self, n_draws: int = 200, random_state: Any = 0) -> BootstrapDraws:
         """Draw from the Bayesian bootstrap (Rubin, 1981).
 
         Each draw multiplies the sample weights by weights whose shares are Dirichlet(1, …, 1),
@@ -89,9 +90,10 @@ class Intervals:
         Parameters
         ----------
         n_draws : int of at least 2, default 200
-        random_state : int, RandomState, Generator or None
-            None is one seed for the life of the result, different for every result; a
-            RandomState or Generator moves on, and gives new draws in every call.
+        random_state : int, RandomState, Generator or None, default 0
+            The seed: by default the same data have the same draws, in every process. None is
+            one seed for the life of the result, different for every result; a RandomState or
+            Generator moves on, and gives new draws in every call.
 
         Returns
         -------
@@ -119,7 +121,7 @@ class Intervals:
         method: str = "bootstrap",
         *,
         n_draws: int = 200,
-        random_state: Any = None,
+        random_state: Any = 0,
         of: str = "influence",
     ) -> Any:
         """Standard errors of the influence, shape (d,), or of the sensitivity coefficient.
@@ -139,27 +141,32 @@ class Intervals:
         -------
         array (d,) or float
         """
-        validation.option(method, "method", _METHODS)
         validation.option(of, "of", _QUANTITIES)
-        if method == "bootstrap":
-            draws = getattr(self.bootstrap(n_draws, random_state), of)
-            errors = draws.std(axis=0, ddof=1)
-        else:
-            self.problem.refuse_without_population()
-            zeta, rows = self.per_sample(), self.problem.evaluation
-            if of == "sensitivity_coefficient":
-                curvature = self.problem.evaluate(self.params, rows).hessian
-                zeta = (zeta @ (curvature @ self.influence))[:, None]
-            errors = bootstrap.clt_errors(zeta, rows)
+        errors, _ = self._errors(method, n_draws, random_state, of)
         return errors if of == "influence" else float(np.squeeze(errors))
+
+    def _errors(
+        self, method: str, n_draws: int, random_state: Any, of: str = "influence"
+    ) -> tuple[Array, Array]:
+        """Standard errors, and how far the chance of the draws puts them off."""
+        validation.option(method, "method", _METHODS)
+        if method == "bootstrap":
+            return bootstrap.spread(getattr(self.bootstrap(n_draws, random_state), of))
+        self.problem.refuse_without_population()
+        zeta, rows = self.per_sample(), self.problem.evaluation
+        if of == "sensitivity_coefficient":
+            curvature = self.problem.evaluate(self.params, rows).hessian
+            zeta = (zeta @ (curvature @ self.influence))[:, None]
+        errors = bootstrap.clt_errors(zeta, rows)
+        return errors, np.zeros_like(errors)
 
     def conf_int(
         self,
+        *positional: Any,
         level: float = 0.95,
         method: str = "bootstrap",
         n_draws: int = 200,
-        random_state: Any = None,
-        *,
+        random_state: Any = 0,
         of: str = "influence",
     ) -> Array:
         """Normal confidence intervals, estimate ± z · standard error, shape (d, 2).
@@ -173,7 +180,8 @@ class Intervals:
         Parameters
         ----------
         level : float in (0, 1), default 0.95
-            The nominal coverage, of each parameter by itself.
+            The nominal coverage, of each parameter by itself: 0.95 where others write
+            alpha = 0.05. By keyword, as all arguments are.
         method : {"bootstrap", "clt"}, default "bootstrap"
         n_draws, random_state
             Of the bootstrap (see `bootstrap`), whose draws `std_error` shares.
@@ -191,11 +199,78 @@ class Intervals:
         ------
         ValueError
             `level` outside (0, 1), an unknown option, or what `bootstrap` refuses.
+        TypeError
+            An argument without its name.
+
+        Warns
+        -----
+        InfluenceWarning
+            A `level` below 0.5.
         """
-        share = validation.number(level, "level", low=0.0, strict=True)
-        if share >= 1.0:
-            raise ValueError(f"level must be a number between 0 and 1, but is {level!r}")
+        if positional:
+            first = positional[0]
+            named = isinstance(first, str) and first in _METHODS
+            meant = f"method={first!r}" if named else f"level={_level_meant(first):g}"
+            raise TypeError(
+                f"conf_int takes its arguments by name, but was given {first!r}: write "
+                f"conf_int({meant})"
+            )
+        share = _checked_level(level)
         errors = self.std_error(method, n_draws=n_draws, random_state=random_state, of=of)
-        reach = NormalDist().inv_cdf(0.5 + 0.5 * share) * np.asarray(errors)
+        return self._ends(share, np.asarray(errors), of)
+
+    def _ends(self, level: float, errors: Array, of: str = "influence") -> Array:
+        """Lower and upper ends, along a new last axis."""
+        reach = NormalDist().inv_cdf(0.5 + 0.5 * level) * errors
         center = np.asarray(getattr(self, of))
         return np.stack([center - reach, center + reach], axis=-1)
+
+    def interval_columns(
+        self,
+        level: float = 0.95,
+        *,
+        method: str = "bootstrap",
+        n_draws: int = 200,
+        random_state: Any = 0,
+    ) -> dict[str, Array]:
+        """The intervals of the influence as `to_frame` shows them.
+
+        Parameters
+        ----------
+        level, method, n_draws, random_state
+            As in `conf_int`.
+
+        Returns
+        -------
+        dict of arrays (d,)
+            std_error, lower and upper; and monte_carlo_error, the standard error of std_error
+            itself with so few draws (0 by "clt", which draws nothing). It falls as 1/√n_draws;
+            an end of an interval is off by z times as much.
+        """
+        share = _checked_level(level)
+        errors, chance = self._errors(method, n_draws, random_state)
+        lower, upper = self._ends(share, errors).T
+        return {"std_error": errors, "monte_carlo_error": chance, "lower": lower, "upper": upper}
+
+
+def _checked_level(level: Any) -> float:
+    """A coverage; refused outside (0, 1), and asked about where it looks like its opposite."""
+    share = validation.number(level, "level", low=0.0, strict=True)
+    if share >= 1.0:
+        raise ValueError(f"level must be a number between 0 and 1, but is {level!r}")
+    if share < 0.5:
+        warn(
+            f"level={level:g} is the share of samples that the interval is to cover: for that of "
+            f"the usual {1.0 - share:.0%} write level={_level_meant(level):g}",
+            InfluenceWarning,
+        )
+    return share
+
+
+def _level_meant(value: Any) -> Any:
+    """The coverage that somebody who wrote `value` had in mind."""
+    try:
+        share = validation.number(value, "level", low=0.0, strict=True)
+    except (TypeError, ValueError):
+        return 0.95
+    return round(1.0 - share, 12) if share < 0.5 else share if share < 1.0 else 0.95

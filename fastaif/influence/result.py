@@ -16,7 +16,7 @@ from ..reports import text
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays, unwritable
 from ..utils.caching import cached_property
-from ..utils.warnings import FlipWarning, RangeWarning, warn
+from ..utils.warnings import FlipWarning, InfluenceWarning, RangeWarning, warn_once
 from .intervals import Intervals
 from .verification import Verification, verify_influence
 
@@ -227,7 +227,13 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         why, category = self._roughness(largest)
         if why:
             check = "; verify(eps) says how rough" if self.problem.keeps_rows else ""
-            warn(f"at eps={largest:g} {why}: the expansion is rough there{check}", category)
+            message = f"at eps={largest:g} {why}: the expansion is rough there{check}"
+            warn_once(self._told, message, category)
+
+    @cached_property
+    def _told(self) -> set[type[InfluenceWarning]]:
+        """What has been warned about."""
+        return set()
 
     def verify(self, eps: float) -> Verification:
         """Solve the robust problem at ε exactly and compare.
@@ -288,7 +294,8 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         """A pandas frame with a row per parameter: param, influence, relative.
 
         With a `level`, such as 0.95, also std_error, lower and upper of `conf_int`, which takes
-        the other options.
+        the other options, and monte_carlo_error: how far off std_error is likely to be because
+        draws are few.
         """
         return text.frame(self, level, **options)
 

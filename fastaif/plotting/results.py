@@ -66,7 +66,7 @@ def plot_influence(
     places = np.arange(len(chosen))
     ax.barh(places, lengths, color=np.where(lengths > 0, _RAISED, _LOWERED))
     if level is not None:
-        ends = size * result.conf_int(level, **options)[chosen]
+        ends = size * result.conf_int(level=level, **options)[chosen]
         reach = 0.5 * (ends[:, 1] - ends[:, 0])
         ax.errorbar(lengths, places, xerr=reach, fmt="none", ecolor="0.25", capsize=3)
     # Ticks by position: bars named by strings would be merged where two names are alike.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,9 +28,7 @@ def frame(
         relative = result.influence / np.abs(result.params)
     columns = {"param": result.params, "influence": result.influence, "relative": relative}
     if level is not None:
-        lower, upper = result.conf_int(level, **options).T
-        z = NormalDist().inv_cdf(0.5 + 0.5 * level)
-        columns |= {"std_error": (upper - lower) / (2.0 * z), "lower": lower, "upper": upper}
+        columns |= result.interval_columns(level, **options)
     return pd.DataFrame(columns, index=pd.Index(result.names, name="name"))
 
 

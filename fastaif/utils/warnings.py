@@ -43,3 +43,16 @@ def warn(message: str, category: type[InfluenceWarning]) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def warn_once(
+    told: set[type[InfluenceWarning]], message: str, category: type[InfluenceWarning]
+) -> None:
+    """Warn unless `told` has the category or a special case of it; then note it there.
+
+    Messages that have numbers in them differ from call to call, so that the filters of
+    `warnings` take each for a new one.
+    """
+    if not any(issubclass(kind, category) for kind in told):
+        warn(message, category)
+        told.add(category)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from statistics import NormalDist
 from typing import Any
 
@@ -314,13 +315,13 @@ def test_intervals_are_normal(kind: str) -> None:
     draws = result.bootstrap(50, 5)
     errors = draws.influence.std(axis=0, ddof=1)
     np.testing.assert_array_equal(result.std_error(n_draws=50, random_state=5), errors)
-    found = result.conf_int(0.9, n_draws=50, random_state=5)
+    found = result.conf_int(level=0.9, n_draws=50, random_state=5)
     z = NormalDist().inv_cdf(0.95)
     assert found.shape == (6, 2)
     assert_close(found[:, 0], result.influence - z * errors, 1e-14)
     assert_close(found[:, 1], result.influence + z * errors, 1e-14)
     size = draws.sensitivity_coefficient.std(ddof=1)
-    found = result.conf_int(0.9, n_draws=50, random_state=5, of="sensitivity_coefficient")
+    found = result.conf_int(level=0.9, n_draws=50, random_state=5, of="sensitivity_coefficient")
     assert_close(found, result.sensitivity_coefficient + z * size * np.array([-1.0, 1.0]), 1e-14)
 
 
@@ -352,7 +353,11 @@ def test_one_random_state_one_answer() -> None:
     assert not np.array_equal(first, result.conf_int(random_state=4))
     again, _ = inspected("linear")
     np.testing.assert_array_equal(first, again.conf_int(random_state=3))
-    assert not np.array_equal(result.std_error(), again.std_error())  # None: a seed of its own
+    np.testing.assert_array_equal(result.std_error(), again.std_error())  # by default as well
+    np.testing.assert_array_equal(result.std_error(), result.std_error(random_state=0))
+    own = result.std_error(random_state=None)  # a seed of its own
+    np.testing.assert_array_equal(own, result.std_error(random_state=None))
+    assert not np.array_equal(own, again.std_error(random_state=None))
     generator = np.random.default_rng(0)
     errors = [result.std_error(random_state=generator) for _ in range(2)]
     assert not np.array_equal(*errors)
@@ -372,7 +377,7 @@ def test_draws_are_computed_once(monkeypatch: Any) -> None:
     errors = result.std_error()
     reach = NormalDist().inv_cdf(0.975) * errors
     assert_close(result.conf_int()[:, 1], result.influence + reach, 1e-15)
-    result.conf_int(0.5, of="sensitivity_coefficient")
+    result.conf_int(level=0.5, of="sensitivity_coefficient")
     draws = result.bootstrap()
     assert len(calls) == 1
     with pytest.raises(ValueError, match="read-only"):
@@ -421,7 +426,31 @@ def test_refuses(options: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match="n_draws"):
         result.bootstrap(2.5)
     with pytest.raises(TypeError, match="level"):
-        result.conf_int("0.9")
+        result.conf_int(level="0.9")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(0.9, "level=0.9"), (0.05, "level=0.95"), (np.float64(0.5), "level=0.5"),
+     (95, "level=0.95"), ("clt", "method='clt'"), ([0.9], "level=0.95")],
+)  # fmt: skip
+def test_a_level_without_its_name_is_refused(given: Any, meant: str) -> None:
+    result, _ = inspected("linear")
+    with pytest.raises(TypeError, match=rf"by name.*write conf_int\({meant}\)"):
+        result.conf_int(given)
+
+
+def test_a_level_below_one_half_is_asked_about() -> None:
+    result, _ = inspected("linear")
+    for ask in (result.conf_int, result.to_frame, result.plot):
+        with pytest.warns(fa.InfluenceWarning, match="the usual 95% write level=0.95") as record:
+            ask(level=0.05, n_draws=20)
+        assert len(record) == 1
+        assert record[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        narrow, wide = (result.conf_int(level=level, n_draws=20) for level in (0.5, 0.95))
+    assert np.all(np.ptp(narrow, axis=1) < np.ptp(wide, axis=1))
 
 
 @pytest.mark.parametrize("method", ["bootstrap", "clt"])
@@ -470,11 +499,42 @@ def test_a_frame_with_intervals(method):
     result = fa.aif(fa.LinearRegression().fit(X, y), X, y)
     options = {"method": method, "n_draws": 30, "random_state": 1}
     frame = result.to_frame(level=0.9, **options)
-    assert list(frame.columns) == ["param", "influence", "relative", "std_error", "lower", "upper"]
+    assert list(frame.columns) == [
+        "param", "influence", "relative", "std_error", "monte_carlo_error", "lower", "upper"
+    ]  # fmt: skip
     assert "bmi" in frame.index
-    np.testing.assert_allclose(frame[["lower", "upper"]], result.conf_int(0.9, **options))
+    np.testing.assert_allclose(frame[["lower", "upper"]], result.conf_int(level=0.9, **options))
     np.testing.assert_allclose(frame["std_error"], result.std_error(**options), rtol=1e-9)
     assert "lower" not in result.to_frame()
+    assert np.all(frame["monte_carlo_error"] > 0.0) == (method == "bootstrap")
+    with pytest.raises(TypeError, match="of"):
+        result.to_frame(level=0.9, of="sensitivity_coefficient")
+
+
+def test_the_monte_carlo_error_is_that_over_seeds() -> None:
+    """Beside the scatter of standard errors over many seeds; halved by four times the draws."""
+    result, _ = inspected("linear")
+    sizes = []
+    for n_draws in (50, 200):
+        frames = [result.to_frame(0.95, n_draws=n_draws, random_state=k) for k in range(60)]
+        scatter = np.std([frame["std_error"] for frame in frames], axis=0)
+        said = np.mean([frame["monte_carlo_error"] for frame in frames], axis=0)
+        np.testing.assert_allclose(said, scatter, rtol=0.35)
+        sizes.append(said.mean())
+    assert sizes[0] / sizes[1] == pytest.approx(2.0, rel=0.2)
+
+
+def test_spread_of_draws_in_closed_form() -> None:
+    draws = np.array([[1.0, 0.0, 7.0], [-1.0, 0.0, 7.0]] * 8)
+    errors, chance = inference.spread(draws)
+    assert_close(errors, draws.std(axis=0, ddof=1), 1e-15)
+    excess = (15 / 16) ** 2 - 13 / 15  # two values have the least kurtosis that there is
+    assert chance[0] == pytest.approx(np.sqrt(16 / 15 * excess / 64), rel=1e-12)
+    assert chance[1] == chance[2] == 0.0
+    rng = np.random.default_rng(1)
+    wide = 1e100 * rng.normal(size=(40_000, 1))
+    errors, chance = inference.spread(wide)
+    assert chance / errors == pytest.approx(1.0 / np.sqrt(80_000), rel=0.05)
 
 
 def test_clt_by_products_is_that_by_a_factor():

@@ -41,7 +41,7 @@ def test_far_out_every_order_warns(diabetes, order):
     assert predicted > np.var(y)
     assert result.rough_at(0.1)
     with pytest.warns(RangeWarning):
-        result.predict_params(0.1)
+        fa.aif(model, X, y, order=order).predict_params(0.1)
 
 
 @pytest.mark.parametrize("order", ALL)

@@ -35,7 +35,7 @@ def test_nearly_parallel_samples_bound_the_validity_of_a_tangent_kernel(rng, pen
 
 
 def test_an_offset_does_not_hide_that_the_inputs_are_others(rng):
-    X, y = 1e8 + rng.normal(size=(12, 2)) * 1e3, rng.normal(size=12)
+    X, y = 2e9 + rng.normal(size=(12, 2)) * 1e3, rng.normal(size=12)
     model = fa.KernelRegression(fa.kernels.RBF(1e-6), alpha=0.1).fit(X, y)
     with pytest.raises(ValueError, match="X is not the X of the fit"):
         fa.aif(model, X[::-1], y[::-1])

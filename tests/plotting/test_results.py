@@ -127,7 +127,7 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch, diabetes: fa.Influe
 def test_intervals_are_drawn(diabetes: fa.InfluenceResult) -> None:
     options = {"n_draws": 20, "random_state": 0}
     ax = diabetes.plot(eps=0.5, level=0.9, **options)
-    ends = 0.5 * diabetes.conf_int(0.9, **options)
+    ends = 0.5 * diabetes.conf_int(level=0.9, **options)
     (bars,) = [c for c in ax.containers if type(c).__name__ == "ErrorbarContainer"]
     drawn = {tuple(np.round(s[:, 0], 6)) for s in bars[2][0].get_segments()}
     assert drawn == {tuple(np.round(ends[k], 6)) for k in range(10)}

@@ -309,7 +309,7 @@ def test_influence_against_robust_fits(net, fitted):
 
 def test_refine_and_the_warning_without_it(frame, fitted):
     X, y, w, theta = fitted
-    away = network(frame)(theta + 1e-3 * np.cos(np.arange(theta.size)), 2)
+    away = network(frame)(theta + 5e-3 * np.cos(np.arange(theta.size)), 2)
     with pytest.warns(StationarityWarning, match="refine=True"):
         fa.aif(away, X, y, sample_weight=w)
     found = fa.aif(away, X, y, sample_weight=w, refine=True)
