@@ -46,4 +46,5 @@ from .utils.warnings import StationarityWarning as StationarityWarning
 from .utils.warnings import TieWarning as TieWarning
 from .utils.warnings import ZeroGradientWarning as ZeroGradientWarning
 
+__all__: list[str]
 __version__: str

@@ -25,7 +25,7 @@ from ..models.meta import Delegating
 from ..models.network import Network
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
 from .kernel import describe_kernel, is_kernel_model
-from .linear import READERS
+from .linear import reader_of
 from .network import describe_network
 from .pipelines import Preprocessing, require_fitted, split
 
@@ -135,7 +135,7 @@ def describe_fitted(
         require_fitted(step, "coefs_")
         columns = _columns(estimator, column_names, len(step.coefs_[0]))
         return describe_network(estimator, before, step, columns)
-    reader = READERS.get(type(step))
+    reader = reader_of(step)
     if reader is None:
         raise TypeError(f"{type(step).__name__} is not supported: fastaif takes {ACCEPTED}")
     require_fitted(step, "coef_")

@@ -16,8 +16,8 @@ from sklearn.pipeline import Pipeline
 
 from ..families.kernel.model import FixedCentersModel, KernelModel, MovingCentersModel
 from ..kernels.functions import RBF, Kernel, Linear, Polynomial
+from ..losses.targets import as_float
 from ..models.kernel import KernelRegression
-from ..models.labels import as_float
 from .pipelines import Preprocessing, require_fitted
 
 Array = NDArray[Any]

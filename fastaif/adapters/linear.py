@@ -13,10 +13,9 @@ import numpy as np
 from sklearn import linear_model as sk
 
 from ..data.rows import Encoder
-from ..losses import Loss
-from ..models import linear as ours
-from ..models.basis import BasisModel, BasisRegression, QuadraticRegression
-from ..models.labels import as_float, as_nonnegative, sign_encoder
+from ..losses import Logistic, Loss, Poisson, SquaredError
+from ..losses.targets import as_float, sign_encoder
+from ..models.base import LinearPredictor
 
 Parts = tuple[str, Loss, Callable[[float], float], Encoder]
 
@@ -34,30 +33,14 @@ def _fixed(alpha: float) -> Callable[[float], float]:
     return partial(_same, float(alpha))
 
 
-def _read_linear(model: ours.LinearRegression) -> Parts:
-    return "linear", Loss("squared_error"), _fixed(model.alpha), as_float
-
-
-def _read_huber(model: ours.HuberRegression) -> Parts:
-    return "huber", Loss("huber", float(model.delta)), _fixed(model.alpha), as_float
-
-
-def _read_poisson(model: ours.PoissonRegression) -> Parts:
-    return "poisson", Loss("poisson"), _fixed(model.alpha), as_nonnegative
-
-
-def _read_logistic(model: ours.LogisticRegression) -> Parts:
-    return "logistic", Loss("logistic"), _fixed(model.alpha), sign_encoder(model.classes_)
-
-
-def _read_basis(model: BasisModel) -> Parts:
+def _read_ours(model: LinearPredictor) -> Parts:
     return model.kind, model.loss_description(), _fixed(model.alpha), model.encoder()
 
 
 def _read_sk_linear(model: sk.LinearRegression) -> Parts:
     if model.positive:
         raise ValueError("LinearRegression(positive=True) is not supported")
-    return "linear", Loss("squared_error"), _fixed(0.0), as_float
+    return "linear", SquaredError(), _fixed(0.0), as_float
 
 
 def _read_sk_ridge(model: sk.Ridge) -> Parts:
@@ -66,11 +49,12 @@ def _read_sk_ridge(model: sk.Ridge) -> Parts:
     if np.ndim(model.alpha) > 0 and np.size(model.alpha) != 1:
         raise ValueError("Ridge with one alpha per output is not supported")
     a = float(np.ravel(model.alpha)[0])
-    return "linear", Loss("squared_error"), partial(_over_weight, a), as_float
+    return "linear", SquaredError(), partial(_over_weight, a), as_float
 
 
 def _read_sk_poisson(model: sk.PoissonRegressor) -> Parts:
-    return "poisson", Loss("poisson"), _fixed(model.alpha / 2.0), as_nonnegative
+    loss = Poisson()
+    return "poisson", loss, _fixed(model.alpha / 2.0), loss.encode
 
 
 def _read_sk_logistic(model: sk.LogisticRegression) -> Parts:
@@ -97,19 +81,18 @@ def _read_sk_logistic(model: sk.LogisticRegression) -> Parts:
         raise ValueError("LogisticRegression with an l1 or elastic-net penalty is not supported")
     encode = sign_encoder(np.asarray(model.classes_))
     if penalty is None or np.isinf(model.C):
-        return "logistic", Loss("logistic"), _fixed(0.0), encode
-    return "logistic", Loss("logistic"), partial(_over_weight, 0.5 / float(model.C)), encode
+        return "logistic", Logistic(), _fixed(0.0), encode
+    return "logistic", Logistic(), partial(_over_weight, 0.5 / float(model.C)), encode
 
 
-READERS: dict[type, Callable[[Any], Parts]] = {
-    QuadraticRegression: _read_basis,
-    BasisRegression: _read_basis,
-    ours.LinearRegression: _read_linear,
-    ours.HuberRegression: _read_huber,
-    ours.PoissonRegression: _read_poisson,
-    ours.LogisticRegression: _read_logistic,
+_READERS: dict[type, Callable[[Any], Parts]] = {
     sk.LinearRegression: _read_sk_linear,
     sk.Ridge: _read_sk_ridge,
     sk.PoissonRegressor: _read_sk_poisson,
     sk.LogisticRegression: _read_sk_logistic,
 }
+
+
+def reader_of(step: Any) -> Callable[[Any], Parts] | None:
+    """What reads a step; None where it is none of those that are known."""
+    return _read_ours if isinstance(step, LinearPredictor) else _READERS.get(type(step))

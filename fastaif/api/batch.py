@@ -14,7 +14,6 @@ from .._compute import types as c
 from ..bases.builtin import Linear
 from ..data import parallel
 from ..losses import Loss
-from ..models.labels import as_float, as_nonnegative, check_two_classes, sign_encoder
 from ..models.linear import HuberRegression, LinearRegression, LogisticRegression, PoissonRegression
 from ..threat.attack_set import AttackSet
 from ..threat.threat import Threat
@@ -148,11 +147,11 @@ def fit_batch(
     >>> fa.fit_batch(fa.LinearRegression(), X, y).params.shape
     (1000, 4)
     """
-    data, model = _prepared(estimator, X, y, sample_weight)
+    data, loss, model = _prepared(estimator, X, y, sample_weight)
     m = data.rows.x.shape[1]
     attacks = Threat(radius=1.0, attack_space="raw").attack_set(Linear(), _names(m))
     params, _, _, status = _run(data, model, _attack(attacks), n_threads)
-    return BatchFit(params, status[:, 1], _reasons(data, model, status))
+    return BatchFit(params, status[:, 1], _reasons(data, loss, status))
 
 
 def aif_batch(
@@ -210,7 +209,7 @@ def aif_batch(
     >>> result.sensitivity([0.01, 0.05]).shape
     (1000, 2)
     """
-    data, model = _prepared(estimator, X, y, sample_weight)
+    data, loss, model = _prepared(estimator, X, y, sample_weight)
     damping = validation.number(damping, "damping", low=0.0)
     m = data.rows.x.shape[1]
     threat = Threat(p, math.inf, radius, feature_scale, attackable, "raw")
@@ -219,7 +218,7 @@ def aif_batch(
     params, influence, numbers, status = _run(data, model, _attack(attacks), n_threads)
     coefficient, derivative, radii = numbers.T
     return BatchInfluence(
-        params, status[:, 1], _reasons(data, model, status), influence, coefficient, derivative,
+        params, status[:, 1], _reasons(data, loss, status), influence, coefficient, derivative,
         radii, threat.p,
     )  # fmt: skip
 
@@ -229,25 +228,20 @@ def aif_batch(
 
 def _prepared(
     estimator: Any, X: Any, y: Any, sample_weight: Any
-) -> tuple[BatchRows, c.BatchModel]:
+) -> tuple[BatchRows, Loss, c.BatchModel]:
     """Checked rows, and what all problems share."""
     if type(estimator) not in _KINDS:
         known = ", ".join(kind.__name__ for kind in _KINDS)
         raise TypeError(f"a batch takes one of {known}, but was given {type(estimator).__name__}")
     alpha = validation.number(estimator.alpha, "alpha", low=0.0)
-    loss: Loss = estimator._loss()
-    encode = {"logistic": _signs, "poisson": as_nonnegative}.get(loss.name, as_float)
-    data = batch_rows(X, y, sample_weight, encode)
+    loss: Loss = estimator.loss_description()
+    data = batch_rows(X, y, sample_weight, loss.encode)
     intercept = bool(estimator.fit_intercept)
-    return data, c.BatchModel(loss.code, float(loss.delta), alpha, 0.0, intercept, False)
+    return data, loss, c.BatchModel(loss.code, loss.parameter, alpha, 0.0, intercept, False)
 
 
 def _names(m: int) -> tuple[str, ...]:
     return tuple(f"x{j}" for j in range(m))
-
-
-def _signs(y: Array) -> Array:
-    return sign_encoder(check_two_classes(y))(y)
 
 
 def _attack(attacks: AttackSet) -> c.BatchAttack:
@@ -291,17 +285,17 @@ _REASONS = {
 }
 
 
-def _reasons(data: BatchRows, model: c.BatchModel, status: Array) -> tuple[str, ...]:
+def _reasons(data: BatchRows, loss: Loss, status: Array) -> tuple[str, ...]:
     """Why each problem failed; empty where it did not."""
     reasons = [""] * len(status)
     for b in np.flatnonzero(status[:, 0] != c.FOUND):
-        reasons[b] = _at_fault(data, model, int(b)) or _REASONS.get(
+        reasons[b] = _at_fault(data, loss, int(b)) or _REASONS.get(
             int(status[b, 0]), f"not converged after {status[b, 1]} Newton steps; try alpha > 0"
         )
     return tuple(reasons)
 
 
-def _at_fault(data: BatchRows, model: c.BatchModel, b: int) -> str:
+def _at_fault(data: BatchRows, loss: Loss, b: int) -> str:
     """What is wrong with the data of a problem that failed, if anything is."""
     rows = slice(*data.spans[b])
     x, y, w = data.rows.x[rows], data.rows.y[rows], data.rows.weight[rows]
@@ -309,6 +303,6 @@ def _at_fault(data: BatchRows, model: c.BatchModel, b: int) -> str:
         return "X or y contains NaN or infinity"
     if w.size and not w.any():
         return "sample_weight is zero for every sample"
-    if model.loss == c.LOGISTIC and len(np.unique(y[w > 0] if w.size else y)) < 2:
+    if loss.has_labels and len(np.unique(y[w > 0] if w.size else y)) < 2:
         return "y has one class only"
     return ""

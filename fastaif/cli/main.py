@@ -279,9 +279,9 @@ def _influence(
     import fastaif
 
     from .data import load_table
-    from .models import make_estimator
+    from .models import has_labels, make_estimator
 
-    table = load_table(data, target, weights, labels=model == "logistic")
+    table = load_table(data, target, weights, labels=has_labels(model))
     estimator = make_estimator(model, alpha, kernel, gamma, table.X.shape[1])
     steps = ["scaler", "model"] if standardize else ["model"]
     weighting = {f"{step}__sample_weight": table.weights for step in steps}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import fastaif
+
+# Every public regression but those that take more than an option can say.
 MODELS = {
-    "linear": "LinearRegression", "logistic": "LogisticRegression",
-    "poisson": "PoissonRegression", "huber": "HuberRegression",
-    "quadratic": "QuadraticRegression", "kernel": "KernelRegression",
-}  # fmt: skip
+    name.removesuffix("Regression").lower(): name
+    for name in fastaif.__all__
+    if name.endswith("Regression") and name not in ("BasisRegression", "MLPRegression")
+}
 KERNELS = ("rbf", "matern", "polynomial", "linear", "ntk")
 
 
@@ -34,8 +37,6 @@ def make_estimator(
     ValueError
         An option does not apply, or its value is out of range.
     """
-    import fastaif
-
     known: dict[str, Any] = {} if alpha is None else {"alpha": alpha}
     if model == "kernel":
         known["kernel"] = _kernel(kernel or "rbf", gamma, n_features)
@@ -43,6 +44,13 @@ def make_estimator(
         given = "--gamma" if kernel is None else "--kernel"
         raise ValueError(f"{given} is for --model kernel, but the model is {model}")
     return getattr(fastaif, MODELS[model])(**known)
+
+
+def has_labels(model: str) -> bool:
+    """Whether a model's targets are labels rather than numbers."""
+    from sklearn.base import is_classifier
+
+    return bool(is_classifier(getattr(fastaif, MODELS[model])()))
 
 
 def _kernel(name: str, gamma: float | None, n_features: int) -> Any:

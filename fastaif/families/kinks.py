@@ -164,7 +164,7 @@ def _sample_events(
 def _sample_flips(sweep: Sweep, f: Array, speed: Array) -> tuple[Array, Array]:
     """f_i moves by ε⟨(v_i, 1), I⟩ towards the prediction at which ℓ'_i vanishes."""
     source = sweep.source
-    if sweep.loss.name == "logistic":
+    if not sweep.loss.has_kinks:
         return np.empty(0), np.empty(0)
     target = sweep.loss.zero_slope_prediction(source.targets())
     with np.errstate(divide="ignore", invalid="ignore"):

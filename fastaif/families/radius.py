@@ -7,7 +7,7 @@ import numpy as np
 from .._compute.types import NEED_NORM
 from ..bases.builtin import Linear
 from ..data.rows import RowSource
-from ..losses import Loss
+from ..losses import SquaredError
 from ..passes.executor import Executor
 from ..passes.linear import Sweep
 from ..threat.attack_set import AttackSet
@@ -23,7 +23,7 @@ def mean_norm(source: RowSource, basis: Linear, ball: AttackSet, executor: Execu
     """
     if ball.radius is not None:
         return ball.radius
-    sweep = Sweep(source, Loss("squared_error"), basis, False, ball, executor)
+    sweep = Sweep(source, SquaredError(), basis, False, ball, executor)
     sums = sweep.run(np.zeros(source.n_columns), NEED_NORM)
     if not sums.is_finite:
         raise FloatingPointError("sums are not finite")

@@ -50,7 +50,7 @@ def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
 
 def _rounding(problem: InfluenceProblem) -> float:
     """How large |ℓ'| is where a regression fits its targets to the last digits."""
-    if problem.model.loss.name not in ("squared_error", "huber"):
+    if not problem.model.loss.is_symmetric:
         return 0.0
     return 1e-13 * problem.target_size()
 

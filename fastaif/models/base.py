@@ -16,26 +16,38 @@ from ..data.rows import Encoder, RowSource
 from ..data.sources import LazyRows
 from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss
+from ..losses.targets import as_float, check_two_classes, sign_encoder
 from ..passes.linear import Sweep
 from ..utils import validation
 from .initial_points import starting_point
 from .inputs import by_blocks, data_of_fit, dense_inputs
-from .labels import as_float
 
 Array = NDArray[Any]
 
 
 class LinearPredictor(BaseEstimator):
-    """What the estimators share; a subclass names its loss, and its basis if it has one."""
+    """What the estimators share; a subclass says its loss, and its basis if it has one.
 
-    _loss_name: ClassVar[str]
+    Attributes
+    ----------
+    kind : str
+        What reports call the model.
+    """
+
+    kind: ClassVar[str]
+    _loss: ClassVar[Loss]
     _encode: Encoder = staticmethod(as_float)
 
     alpha: float
     fit_intercept: bool
 
-    def _loss(self) -> Loss:
-        return Loss(self._loss_name)
+    def loss_description(self) -> Loss:
+        """ℓ."""
+        return self._loss
+
+    def encoder(self) -> Encoder:
+        """From raw targets to the numbers that the loss takes, once fitted."""
+        return self._encode
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Fit the model.
@@ -76,7 +88,7 @@ class LinearPredictor(BaseEstimator):
     def fit_rows(self, source: RowSource) -> None:
         """Fit to checked rows, which need not exist all at once."""
         alpha = validation.number(self.alpha, "alpha", low=0.0)
-        sweep = self._sweep(source, self._loss())
+        sweep = self._sweep(source, self.loss_description())
         d = sweep.n_coefs
         tail = np.zeros(int(bool(self.fit_intercept)))
         penalized = np.append(self._penalized(source.n_columns), tail)
@@ -103,10 +115,17 @@ class LinearPredictor(BaseEstimator):
 
     def _has_numbers(self) -> bool:
         """Whether the targets are numbers rather than labels."""
-        return True
+        return not self.loss_description().has_labels
 
     def _prepare_targets(self, y: Array) -> Array:
-        return y
+        """Find out how targets are encoded; numbers are at once, labels block by block."""
+        loss = self.loss_description()
+        if loss.has_labels:
+            self.classes_ = check_two_classes(y)
+            self._encode = sign_encoder(self.classes_)
+            return y
+        self._encode = loss.encode
+        return self._encode(y)
 
     def _report(self, converged: bool, singular: bool, residual: float) -> None:
         name = type(self).__name__

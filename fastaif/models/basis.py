@@ -10,16 +10,15 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .. import losses
 from ..bases.builtin import Custom, Fourier, Linear, Powers, Quadratic
 from ..bases.expansion import make_expansion
-from ..data.rows import Encoder, RowSource
-from ..losses import Loss
+from ..data.rows import RowSource
+from ..losses import Loss, SquaredError
 from ..passes.basis import make_sweep
 from ..passes.linear import Sweep
-from ..utils import validation
 from .base import LinearPredictor
 from .inputs import by_blocks, dense_inputs
-from .labels import as_float, as_nonnegative, check_two_classes, sign_encoder
 
 Array = NDArray[Any]
 _BASES = (Linear, Quadratic, Powers, Fourier, Custom)
@@ -28,16 +27,6 @@ _BLOCK_DOUBLES = 1 << 17
 
 class BasisModel(LinearPredictor):
     """What models on a basis share beyond linear predictors."""
-
-    kind: str
-
-    def loss_description(self) -> Loss:
-        """ℓ."""
-        return self._loss()
-
-    def encoder(self) -> Encoder:
-        """From raw targets to the numbers that the loss expects."""
-        return self._encode
 
     def _sweep(self, source: RowSource, loss: Loss) -> Sweep:
         m = source.n_columns
@@ -105,7 +94,7 @@ class QuadraticRegression(RegressorMixin, BasisModel):
     """
 
     kind = "quadratic"
-    _loss_name = "squared_error"
+    _loss = SquaredError()
 
     def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
         self.alpha = alpha
@@ -130,7 +119,7 @@ class QuadraticRegression(RegressorMixin, BasisModel):
 
 
 def _is_binary(model: BasisRegression) -> bool:
-    return getattr(model.loss, "name", model.loss) == "logistic"
+    return model.loss_description().has_labels
 
 
 class BasisRegression(BasisModel):
@@ -143,7 +132,7 @@ class BasisRegression(BasisModel):
     ----------
     basis : fastaif.bases.Linear, Quadratic, Powers, Fourier or Custom
     loss : {"squared_error", "logistic", "poisson", "huber"} or fastaif.losses.Loss
-        ``Loss("huber", delta)`` for a δ other than 1. With "logistic" this is a classifier
+        ``fastaif.losses.Huber(delta)`` for a δ other than 1. With "logistic" this is a classifier
         of two labels.
     alpha : float, default 0.0
     fit_intercept : bool, default True
@@ -182,22 +171,9 @@ class BasisRegression(BasisModel):
             )
         return self.basis
 
-    def _loss(self) -> Loss:
-        if isinstance(self.loss, Loss):
-            return self.loss
-        known = ["squared_error", "logistic", "poisson", "huber"]
-        return Loss(validation.option(self.loss, "loss", known))
-
-    def _has_numbers(self) -> bool:
-        return not _is_binary(self)
-
-    def _prepare_targets(self, y: Array) -> Array:
-        if _is_binary(self):
-            self.classes_ = check_two_classes(y)
-            self._encode = sign_encoder(self.classes_)
-            return y
-        self._encode = as_nonnegative if self._loss().name == "poisson" else as_float
-        return self._encode(y)
+    def loss_description(self) -> Loss:
+        """ℓ."""
+        return losses.get(self.loss)
 
     @available_if(_is_binary)
     def decision_function(self, X: Any) -> Array:
@@ -217,19 +193,11 @@ class BasisRegression(BasisModel):
         f = self._decision(X)
         if _is_binary(self):
             return np.asarray(self.classes_[(f > 0).astype(int)])
-        return np.exp(f) if self._loss().name == "poisson" else f
+        return self.loss_description().response(f)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy for "logistic", D² for "poisson", else R²."""
-        from sklearn import metrics
-
-        predicted = self.predict(X)
-        if _is_binary(self):
-            return float(metrics.accuracy_score(y, predicted, sample_weight=sample_weight))
-        if self._loss().name == "poisson":
-            mean = np.maximum(predicted, np.finfo(float).tiny)
-            return float(metrics.d2_tweedie_score(y, mean, sample_weight=sample_weight, power=1))
-        return float(metrics.r2_score(y, predicted, sample_weight=sample_weight))
+        return self.loss_description().score(y, self.predict(X), sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import ClassifierTags, RegressorTags
@@ -242,5 +210,5 @@ class BasisRegression(BasisModel):
         else:
             tags.estimator_type = "regressor"
             tags.regressor_tags = RegressorTags()
-            tags.target_tags.positive_only = getattr(self.loss, "name", self.loss) == "poisson"
+            tags.target_tags.positive_only = self.loss_description().has_positive_targets
         return tags

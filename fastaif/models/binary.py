@@ -8,9 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
-from ..data.rows import Encoder
-from .labels import check_two_classes, sign_encoder
-
 Array = NDArray[Any]
 
 
@@ -21,16 +18,7 @@ class BinaryClassifier(ClassifierMixin):
     """
 
     classes_: Array
-    _encode: Encoder
     _decision: Any
-
-    def _has_numbers(self) -> bool:
-        return False
-
-    def _prepare_targets(self, y: Array) -> Array:
-        self.classes_ = check_two_classes(y)
-        self._encode = sign_encoder(self.classes_)
-        return y
 
     def decision_function(self, X: Any) -> Array:
         """f(X), the log-odds of the second class, shape (n,)."""

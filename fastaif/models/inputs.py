@@ -11,8 +11,8 @@ from sklearn.utils.validation import validate_data
 
 from ..data.rows import RowSource
 from ..data.sources import Given, LazyRows, lazily, opened
+from ..losses.targets import as_float
 from ..utils import validation
-from .labels import as_float
 
 Array = NDArray[Any]
 

@@ -19,11 +19,11 @@ from ..families.kernel.fit import fit_dual
 from ..families.kernel.model import penalty_at
 from ..kernels.functions import RBF, Kernel
 from ..kernels.pairs import Pairs, make_gram
-from ..losses import Loss
+from ..losses import SquaredError
+from ..losses.targets import as_float
 from ..passes.basis import make_sweep
 from ..utils import validation
 from ..utils.arrays import ordered
-from .labels import as_float
 
 Array = NDArray[Any]
 
@@ -171,7 +171,7 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         basis = Expansion(KernelBasis(self.kernel, centers), np.zeros(m), np.ones(m))
         weight = None if w is None else w / validation.weight_factor(w)
         source = RowSource(X, y, weight, as_float)
-        sweep = make_sweep(source, Loss("squared_error"), basis, False)
+        sweep = make_sweep(source, SquaredError(), basis, False)
         found = natural_fit(sweep, float(self.alpha), penalized=penalized, work=work)
         self.X_fit_, self.dual_coef_ = np.array(X[chosen]), found.x
         self._warn_if(found.singular)

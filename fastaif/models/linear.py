@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
-from ..losses import Loss
-from ..utils import validation
+from ..losses import Huber, Logistic, Poisson, SquaredError
 from .base import LinearPredictor
 from .binary import BinaryClassifier
-from .labels import as_nonnegative
 
 Array = NDArray[Any]
 
@@ -38,7 +35,8 @@ class LinearRegression(RegressorMixin, LinearPredictor):
     n_features_in_ : int
     """
 
-    _loss_name = "squared_error"
+    kind = "linear"
+    _loss = SquaredError()
 
     def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
         self.alpha = alpha
@@ -71,15 +69,16 @@ class HuberRegression(RegressorMixin, LinearPredictor):
     n_features_in_ : int
     """
 
-    _loss_name = "huber"
+    kind = "huber"
 
     def __init__(self, delta: float = 1.0, alpha: float = 0.0, fit_intercept: bool = True) -> None:
         self.delta = delta
         self.alpha = alpha
         self.fit_intercept = fit_intercept
 
-    def _loss(self) -> Loss:
-        return Loss("huber", validation.number(self.delta, "delta", low=0.0, strict=True))
+    def loss_description(self) -> Huber:
+        """ℓ."""
+        return Huber(self.delta)
 
     def predict(self, X: Any) -> Array:
         """f(X), shape (n,)."""
@@ -104,26 +103,20 @@ class PoissonRegression(RegressorMixin, LinearPredictor):
     n_features_in_ : int
     """
 
-    _loss_name = "poisson"
-    _encode = staticmethod(as_nonnegative)
+    kind = "poisson"
+    _loss = Poisson()
 
     def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
 
-    def _prepare_targets(self, y: Array) -> Array:
-        return as_nonnegative(y)
-
     def predict(self, X: Any) -> Array:
         """The expected count exp(f(X)), shape (n,)."""
-        return np.exp(self._decision(X))
+        return self._loss.response(self._decision(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """D²: the fraction of the Poisson deviance explained."""
-        from sklearn.metrics import d2_tweedie_score
-
-        mean = np.maximum(self.predict(X), np.finfo(float).tiny)
-        return float(d2_tweedie_score(y, mean, sample_weight=sample_weight, power=1))
+        return self._loss.score(y, self.predict(X), sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -153,7 +146,8 @@ class LogisticRegression(BinaryClassifier, LinearPredictor):
     n_features_in_ : int
     """
 
-    _loss_name = "logistic"
+    kind = "logistic"
+    _loss = Logistic()
 
     def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
         self.alpha = alpha

@@ -13,10 +13,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..bases.builtin import Linear
-from ..data.rows import Encoder, RowSource
+from ..data.rows import RowSource
 from ..families.network.fit import fit_network, random_start
 from ..families.network.model import penalized_entries
-from ..losses import Loss
+from ..losses import Logistic, SquaredError
 from ..passes.network import ACTIVATIONS, NetworkSweep
 from ..utils import validation
 from .base import LinearPredictor
@@ -61,8 +61,9 @@ class Network(LinearPredictor):
         hidden = validation.count(self.hidden, "hidden")
         validation.option(self.activation, "activation", list(ACTIVATIONS))
         sweep = NetworkSweep(
-            source, self._loss(), Linear(), True, hidden=hidden, activation=self.activation
-        )
+            source, self.loss_description(), Linear(), True, hidden=hidden,
+            activation=self.activation,
+        )  # fmt: skip
         with np.errstate(over="ignore", invalid="ignore"):
             rng = check_random_state(self.random_state)
             start = random_start(sweep, rng, _moments(source))
@@ -96,14 +97,6 @@ class Network(LinearPredictor):
         (w1, w2), (b1, b2) = self.coefs_, self.intercepts_
         return np.concatenate([np.ravel(w1), b1, w2, [b2]])
 
-    def loss_description(self) -> Loss:
-        """The loss of the fit."""
-        return self._loss()
-
-    def encoder(self) -> Encoder:
-        """Raw targets to what the loss expects."""
-        return self._encode
-
     @by_blocks
     def _decision(self, X: Any) -> Array:
         check_is_fitted(self)
@@ -111,7 +104,7 @@ class Network(LinearPredictor):
         rows = RowSource(X, np.zeros(len(X)), None, self._encode)
         h = len(self.coefs_[1])
         sweep = NetworkSweep(
-            rows, self._loss(), Linear(), True, hidden=h, activation=self.activation
+            rows, self.loss_description(), Linear(), True, hidden=h, activation=self.activation
         )
         return sweep.predictions(self.parameters())
 
@@ -187,7 +180,7 @@ class MLPRegression(RegressorMixin, Network):
     (97,)
     """
 
-    _loss_name = "squared_error"
+    _loss = SquaredError()
 
     def predict(self, X: Any) -> Array:
         """f(X), shape (n,)."""
@@ -220,4 +213,4 @@ class MLPClassification(BinaryClassifier, Network):
     n_features_in_ : int
     """
 
-    _loss_name = "logistic"
+    _loss = Logistic()

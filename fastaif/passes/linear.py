@@ -109,9 +109,7 @@ class Sweep:
 
         def work(start: int, stop: int) -> InfluenceSums:
             lam = shares[start:stop] if shares.size else c.EMPTY
-            inner = c.Inner(
-                self.loss.code, float(self.loss.delta), kappa, smoothing, lam, exponent
-            )
+            inner = self.loss.inner(kappa, smoothing, lam, exponent)
             hess = np.zeros((m, m) if need & c.NEED_HESSIAN else (0, 0))
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, m)), np.zeros(c.N_SCALARS))
             if sparse is None:
@@ -159,7 +157,7 @@ class Sweep:
 
     def inner(self, exponent: float = 0.0) -> c.Inner:
         """The natural loss, and e of shared budgets, as compiled operations take them."""
-        return c.Inner(self.loss.code, float(self.loss.delta), 0.0, 0.0, c.EMPTY, exponent)
+        return self.loss.inner(exponent=exponent)
 
     def attack(self) -> c.Attack:
         """The attack's norm and D as compiled operations take them."""

@@ -24,7 +24,7 @@ ESTIMATORS = [
     fa.BasisRegression(fa.bases.Fourier(20, 0.05, 0), alpha=1e-4),
     fa.BasisRegression(fa.bases.Powers(2), "logistic", alpha=0.01),
     fa.BasisRegression(fa.bases.Powers(2), "poisson", alpha=0.01),
-    fa.BasisRegression(fa.bases.Quadratic(), fa.losses.Loss("huber", 2.0), alpha=0.01),
+    fa.BasisRegression(fa.bases.Quadratic(), fa.losses.Huber(2.0), alpha=0.01),
     fa.MLPRegression(hidden=5, alpha=1e-3),
     fa.MLPRegression(hidden=3, activation="gelu", alpha=0.01, max_iter=300),
     fa.MLPClassification(hidden=4, alpha=0.01),

@@ -13,7 +13,7 @@ from fastaif._compute import types as c
 from fastaif.bases import Custom, Fourier, Powers, Quadratic
 from fastaif.bases.expansion import Expansion
 from fastaif.data.rows import RowSource
-from fastaif.losses import Loss
+from fastaif.losses import Huber
 from fastaif.passes.basis import BasisSweep
 from fastaif.passes.executor import Executor
 from fastaif.threat.ball import make_ball
@@ -50,7 +50,7 @@ def sweep_of(basis, n, m, *, dtype=np.float64, weighted=False, scaled=False, thr
         attack_space="scaled",
     )  # fmt: skip
     source = RowSource(X, y, w, lambda values: values.astype(float))
-    sweep = BasisSweep(source, Loss("huber", 0.7), expansion, True, ball, Executor(threads))
+    sweep = BasisSweep(source, Huber(0.7), expansion, True, ball, Executor(threads))
     return sweep, rng.normal(size=d + 1)
 
 

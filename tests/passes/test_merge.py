@@ -12,7 +12,7 @@ from support.sums import ALL, assert_same_bits, assert_sums, naive_sums, sweep
 
 from fastaif._compute import types as c
 from fastaif.bases import Linear
-from fastaif.losses import Loss
+from fastaif.losses import Huber
 from fastaif.threat.ball import make_ball
 
 THETA = np.linspace(0.3, -0.2, 6)
@@ -70,7 +70,7 @@ NORM = ALL & ~c.NEED_YARDSTICK | c.NEED_NORM
 UNLIKE = {
     "parameters": ({}, {}, {"theta": THETA + 1e-9}),
     "loss": ({"kind": "huber"}, {}, {}),
-    "delta": ({"loss": Loss("huber", 7.0)}, {"kind": "huber"}, {}),
+    "delta": ({"loss": Huber(7.0)}, {"kind": "huber"}, {}),
     "parts": ({}, {}, {"need": c.NEED_GRADIENT}),
     "radius": ({}, {}, {"kappa": 0.1}),
     "smoothing": ({}, {}, {"kappa": 0.1, "smoothing": 0.1}),

@@ -75,7 +75,7 @@ def twin_of(name: str, model: Any = None) -> Any:
 
 def loss_of(kind: str) -> Any:
     """The loss as an argument of `BasisRegression`."""
-    return fa.losses.Loss("huber", DELTA) if kind == "huber" else LOSSES[kind]
+    return fa.losses.Huber(DELTA) if kind == "huber" else LOSSES[kind]
 
 
 def estimator(name: str, kind: str, alpha: float = 0.02, fit_intercept: bool = True) -> Any:

@@ -10,7 +10,7 @@ from oracles import losses, norms
 from fastaif._compute import types as c
 from fastaif.bases import Linear
 from fastaif.data.rows import RowSource
-from fastaif.losses import Loss
+from fastaif.losses import Huber, Loss, get
 from fastaif.passes.executor import Executor
 from fastaif.passes.linear import Sweep
 from fastaif.passes.sums import InfluenceSums
@@ -24,7 +24,7 @@ def as_float(y):
 
 
 def loss_of(kind: str) -> Loss:
-    return Loss(LOSS[kind], DELTA if kind == "huber" else 1.0)
+    return Huber(DELTA) if kind == "huber" else get(LOSS[kind])
 
 
 def sweep(kind: str, X: Any, y: Any, w: Any = None, **options: Any) -> Sweep:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
 
@@ -17,10 +17,10 @@ from .derivatives import Derivatives
 Array = NDArray[Any]
 
 
-class NamedLoss(NamedTuple):
-    """A loss that is the user's own."""
+class OwnLoss:
+    """A loss that is the user's own, of which nothing is known."""
 
-    name: str
+    is_symmetric = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class AutodiffModel:
     columns: tuple[str, ...] | None = None
 
     kind: ClassVar[str] = "differentiable"
-    loss: ClassVar[Any] = NamedLoss("own")
+    loss: ClassVar[Any] = OwnLoss()
     basis: ClassVar[Linear] = Linear()
     details: ClassVar[str] = ""
     is_dual: ClassVar[bool] = False

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..._compute import types as c
 from ...data import parallel
+from ...losses import Loss
 from ...passes.hessian_products import hessian_products
 from ...passes.linear import Sweep
 from ...solvers.cg import conjugate_gradients
@@ -77,7 +78,7 @@ class NaturalObjective:
             hessian = np.empty((0, 0))
         else:
             hessian = self.constant[0] if self.constant else sums.hessian
-        if self.sweep.loss.name == "squared_error" and self.forms_hessian and not self.constant:
+        if self.sweep.loss.is_quadratic and self.forms_hessian and not self.constant:
             self.constant.append(hessian)
         local = Local(sums.loss, sums.gradient, hessian, sums.yardstick)
         return add_penalty(local, theta, self.alpha, self.penalized)
@@ -97,7 +98,7 @@ def natural_fit(
     intercept. `work` are coordinates of their own, for a P that is not diagonal.
     """
     source, d = sweep.source, sweep.n_coefs
-    floor = 1e-13 if sweep.loss.name == "logistic" and alpha == 0.0 else -np.inf
+    floor = 1e-13 if sweep.loss.is_monotone and alpha == 0.0 else -np.inf
     start = np.zeros(d + sweep.fit_intercept) if theta is None else np.array(theta, dtype=float)
     if penalized is None:
         penalized = penalized_entries(d, sweep.fit_intercept)
@@ -142,18 +143,18 @@ class NewtonSteps:
             lambda U: products(U) + ridge * U,
             here.gradient[:, None],
             lambda R: inverse * R,
-            tol=_cg_tolerance(sweep.loss.name, here.residual),
+            tol=_cg_tolerance(sweep.loss, here.residual),
             max_iter=most_products(d),
         )
         singular = found.flat or sweep.source.n_rows + shrunk < d
         return found.x[:, 0], singular
 
 
-def _cg_tolerance(loss: str, residual: float) -> float:
+def _cg_tolerance(loss: Loss, residual: float) -> float:
     """Quadratic objectives in one step, which later ones refine; others as precisely as Newton's.
 
     A later step repairs what rounding left of the first: few digits of it count.
     """
-    if loss == "squared_error":
+    if loss.is_quadratic:
         return float(np.clip(1e-15 / max(residual, 1e-15), 1e-13, 1e-4))
     return min(1e-2, max(residual, 1e-13))

@@ -340,7 +340,7 @@ class SumProblem(InfluenceProblem):
 
     def _refuse_separable(self) -> None:
         """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
-        if self.model.loss.name != "logistic" or self.alpha > 0 or self.sums.misclassified:
+        if not self.model.loss.is_monotone or self.alpha > 0 or self.sums.misclassified:
             return
         least = self.spectrum()[0]
         raise np.linalg.LinAlgError(

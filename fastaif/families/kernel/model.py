@@ -16,7 +16,7 @@ from ...bases.kernel_functions import KernelBasis
 from ...data.rows import Encoder
 from ...kernels.functions import Kernel
 from ...kernels.pairs import make_gram
-from ...losses import Loss
+from ...losses import Loss, SquaredError
 from ..basis.model import ExpansionModel
 from ..finite_sum.whitening import Whitening, whiten
 from ..model import names_of_inputs
@@ -62,7 +62,7 @@ class KernelModel:
 
     kind: ClassVar[str] = "kernel"
     is_dual: ClassVar[bool] = True
-    loss: ClassVar[Loss] = Loss("squared_error")
+    loss: ClassVar[Loss] = SquaredError()
     centers_are: ClassVar[str]  # "moving" or "fixed", for reports
 
     @property

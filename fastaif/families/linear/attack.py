@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import get
-from ..._compute import types as c
 from ...threat.ascent_settings import PgdSettings
 from .problem import LinearProblem
 
@@ -44,7 +43,7 @@ def projected_ascent(
     radius = eps * problem.radius
     step = radius * (2.5 / settings.n_steps if settings.step is None else settings.step)
     f = problem.sweep.predictions(theta)
-    inner = c.Inner(model.loss.code, float(model.loss.delta), 0.0, 0.0, c.EMPTY, 0.0)
+    inner = model.loss.inner()
     operation = get("linear_pgd")
 
     def work(start: int, stop: int) -> None:

@@ -171,7 +171,7 @@ class LinearBootstrap:
         best = np.full(len(numbers), np.inf)
         active = np.arange(len(numbers))
         # The squared error's Hessian is the same everywhere.
-        constant = self.problem.model.loss.name == "squared_error"
+        constant = self.problem.model.loss.is_quadratic
         for step in range(_MAX_STEPS + 1):
             need = 0 if constant and step else c.NEED_HESSIAN
             at = theta[active] if step else theta[0]
@@ -223,8 +223,7 @@ class LinearBootstrap:
 
         Mixed sums have to wait for a θ of their own.
         """
-        source, loss = self.problem.source, self.problem.model.loss
-        inner = c.Inner(loss.code, float(loss.delta), 0.0, 0.0, c.EMPTY, 0.0)
+        source, inner = self.problem.source, self.problem.model.loss.inner()
         sums = self._empty((len(places), theta.shape[-1]), need)
         for start, stop in source.chunks():
             parallel.stop_if_asked()

@@ -60,7 +60,7 @@ def worst_moves(
     if sharing.order == 1.0:
         best = np.argmax(vertex_gains(loss, f, y, omega, sharing, kappa))
         return _vertex(omega, sharing, kappa, int(best))
-    if sharing.order == 2.0 and loss.name == "squared_error":
+    if sharing.order == 2.0 and loss.is_quadratic:
         r = np.abs(f - y)
         size = np.sqrt(omega @ r**2)
         return kappa * (r / size if size > 0.0 else np.ones(len(r)))

@@ -20,7 +20,7 @@ _SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged
 def is_exact(problem: LinearProblem) -> bool:
     """Whether the inner maximum is known in closed form."""
     order = problem.sharing.order
-    return order == 1.0 or (order == 2.0 and problem.model.loss.name == "squared_error")
+    return order == 1.0 or (order == 2.0 and problem.model.loss.is_quadratic)
 
 
 def solve(

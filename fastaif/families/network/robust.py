@@ -120,7 +120,7 @@ def solve(
     with parallel.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         found = steadily(objective, problem.params, tol, limit)
         if not found.converged and objective.n_passes < limit:
-            if problem.model.loss.name != "logistic":  # there the worse end is the label's
+            if problem.model.loss.has_kinks:
                 found = _smooth(objective, found, limit)
             found = _descend(objective, found, tol, limit)
         local = found.local

@@ -12,7 +12,7 @@ from support.makers import assert_close, estimator, make, relative_error
 import fastaif as fa
 from fastaif.bases.expansion import make_expansion
 from fastaif.data.rows import RowSource
-from fastaif.losses import Loss
+from fastaif.losses import Huber, Logistic
 from fastaif.passes.basis import make_sweep
 from fastaif.passes.executor import Executor
 from fastaif.passes.hessian_products import hessian_products
@@ -70,7 +70,7 @@ def test_products_against_the_matrix(basis, n, m, dtype, fit_intercept, rng):
     theta = 0.1 * rng.normal(size=V.shape[1])
     e = np.exp(-y * (V @ theta))
     H = (V.T * (w * e / (1 + e) ** 2)) @ V / w.sum()
-    sweep = make_sweep(RowSource(X, y, w, lambda t: t), Loss("logistic"), bound, fit_intercept)
+    sweep = make_sweep(RowSource(X, y, w, lambda t: t), Logistic(), bound, fit_intercept)
     products = hessian_products(sweep, theta)
     U = rng.normal(size=(len(theta), 3))
     size = np.linalg.norm(H) * np.linalg.norm(U)
@@ -86,7 +86,7 @@ def test_products_on_any_number_of_threads(rng):
         found = []
         for threads in (1, 2, 3):
             rows, executor = RowSource(X, y, None, lambda t: t), Executor(threads)
-            sweep = make_sweep(rows, Loss("huber"), bound, True, None, executor)
+            sweep = make_sweep(rows, Huber(), bound, True, None, executor)
             theta = np.full(sweep.n_coefs + 1, 0.01)
             found.append(hessian_products(sweep, theta)(np.vander(theta + 0.5, 3)))
         assert np.array_equal(found[0], found[1])

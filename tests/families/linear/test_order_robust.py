@@ -12,10 +12,10 @@ from oracles import order as twin
 from oracles.norms import norm
 from support import basis_makers, makers
 from support.makers import DELTA, LOSS, about, theta_of
+from support.sums import loss_of
 
 import fastaif as fa
 from fastaif.families.linear.shared_attack import worst_moves
-from fastaif.losses import Loss
 from fastaif.threat.budget import Sharing
 from fastaif.utils.warnings import SolverWarning
 
@@ -296,7 +296,7 @@ def test_ascents_reach_the_best_of_squares(u, eps):
 @pytest.mark.parametrize("u", [1.1, 1.5, 2.0, 3.0])
 def test_ascents_reach_the_best_of_any_division(kind, u):
     """Where the inner problem is not concave one start is not enough: 0.03 % is left at most."""
-    rng, loss = np.random.default_rng(4), Loss(LOSS[kind], DELTA)
+    rng, loss = np.random.default_rng(4), loss_of(kind)
     for _ in range(12):
         f, w = rng.normal(size=12), rng.uniform(0.05, 2.0, size=12)
         y = f + rng.standard_t(3, size=12)

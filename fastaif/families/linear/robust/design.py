@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...._compute import types as c
 from ....data.sources.sparse import SparseRows
-from ....losses import Loss
+from ....losses import SquaredError
 from ....passes.linear import Sweep
 from ....passes.sums import InfluenceSums
 
@@ -158,7 +158,7 @@ class Design:
     def _sums(self, weights: Array, numbers: Array, need: int) -> tuple[Array, Array]:
         """ZᵀAZ and Zᵀg: half the derivatives of Σ A r² + g f, at θ = 0."""
         source = self.sweep.source._replace(y=-0.5 * numbers, weight=weights, encode=_same)
-        sweep = dataclasses.replace(self.sweep, source=source, loss=Loss("squared_error"))
+        sweep = dataclasses.replace(self.sweep, source=source, loss=SquaredError())
         sums = sweep.run(np.zeros(self.n_columns), c.NEED_GRADIENT | need)
         total = sums.weight
         hessian = 0.5 * total * sums.hessian if need else np.empty((0, 0))

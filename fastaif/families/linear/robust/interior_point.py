@@ -167,7 +167,7 @@ class InteriorPoint:
     def _search(self, t: float, mu: float, halvings: int) -> float:
         """Halve the step until the barrier's value, with defects as a penalty, does not grow; 0
         where that takes too long. Where all is quadratic it never grows."""
-        if self._problem.sweep.loss.name == "squared_error":
+        if self._problem.sweep.loss.is_quadratic:
             return t
         here = self._merit(0.0, mu)
         bound = here + 1e-12 * abs(here)

@@ -98,7 +98,7 @@ class RobustProblem:
     @property
     def has_kinks(self) -> bool:
         """Whether J has kinks where the two ends of a sample are as bad."""
-        return self.sweep.loss.name != "logistic"
+        return self.sweep.loss.has_kinks
 
     @property
     def m(self) -> int:
@@ -146,7 +146,7 @@ class RobustProblem:
         Where a loss only reaches its infimum at infinity its slopes vanish on the way, and
         a small gradient there proves nothing.
         """
-        escaping = self.sweep.loss.name in ("logistic", "poisson") and self.alpha == 0.0
+        escaping = not self.sweep.loss.attains_minimum and self.alpha == 0.0
         if escaping and point.slope < 1e-12:
             return
         if self.best is None or point.residual < self.best.residual:

@@ -21,14 +21,6 @@ def as_float(y: Array) -> Array:
     return y.astype(np.float64, copy=False)
 
 
-def as_nonnegative(y: Array) -> Array:
-    """Counts (any non-negative reals) as float64."""
-    counts = as_float(y)
-    if counts.size and counts.min() < 0:
-        raise ValueError(f"y must not be negative for a Poisson model, but has {counts.min():g}")
-    return counts
-
-
 def check_two_classes(y: Array) -> Array:
     """The two labels of a classification target, sorted."""
     from sklearn.utils.multiclass import check_classification_targets, type_of_target

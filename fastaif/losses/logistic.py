@@ -1,0 +1,91 @@
+"""The logistic loss of two labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base import Loss
+from .targets import check_two_classes, sign_encoder
+
+Array = NDArray[Any]
+
+
+def _expit(f: Array) -> Array:
+    from scipy.special import expit
+
+    return np.asarray(expit(f))
+
+
+@dataclass(frozen=True)
+class Logistic(Loss):
+    """log(1 + exp(−y f)), y = ±1."""
+
+    name = "logistic"
+    code = 1
+    is_monotone = True
+    has_kinks = False
+    attains_minimum = False
+    has_labels = True
+
+    def value(self, f: Array, y: Array) -> Array:
+        """ℓ(f, y), elementwise."""
+        return np.logaddexp(0.0, -y * f)
+
+    def slope(self, f: Array, y: Array) -> Array:
+        """ℓ'(f, y), elementwise."""
+        return -y * _expit(-y * f)
+
+    def curvature(self, f: Array, y: Array) -> Array:
+        """ℓ''(f, y), elementwise."""
+        return np.asarray(_expit(f) * _expit(-f))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def change(self, f: Array, step: Array, y: Array) -> Array:
+        """ℓ(f + step, y) − ℓ(f, y), to the digits of the step however small it is."""
+        # The exact identity for log1p cancels in its turn for long steps.
+        short = np.clip(step, -1.0, 1.0)
+        near = np.log1p(_expit(-y * f) * np.expm1(-y * short))
+        return np.where(short == step, near, self.value(f + step, y) - self.value(f, y))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
+        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
+        if kappa == 0.0:
+            return self.slope(f, y)
+        return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
+
+    def zero_slope_prediction(self, y: Array) -> Array:
+        """NaN: ℓ' never changes its sign."""
+        return np.full(np.shape(y), np.nan)
+
+    def worse_end(self, f: Array, y: Array, kappa: float) -> Array:
+        """−y: at which end of [f − κ, f + κ] the loss is larger."""
+        return -np.asarray(y, dtype=float)
+
+    @np.errstate(divide="ignore", invalid="ignore")
+    def conjugate(self, slope: Array, y: Array) -> Array:
+        """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""
+        from scipy.special import xlogy
+
+        share = -y * slope
+        inside = xlogy(share, share) + xlogy(1.0 - share, 1.0 - share)
+        return np.where((share >= 0.0) & (share <= 1.0), inside, np.inf)
+
+    def null_prediction(self, mean: float) -> float:
+        """The log odds of +1."""
+        share = min(max(mean, -1.0 + 1e-12), 1.0 - 1e-12)
+        return float(np.log1p(share) - np.log1p(-share))
+
+    def encode(self, y: Array) -> Array:
+        """The two labels among y, sorted, as −1 and +1."""
+        return sign_encoder(check_two_classes(y))(y)
+
+    def score(self, y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
+        """The accuracy of predicted labels."""
+        from sklearn.metrics import accuracy_score
+
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))

@@ -1,0 +1,45 @@
+"""Losses by name."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+import fastaif as fa
+from fastaif import losses
+
+
+def test_names_and_codes_are_unlike():
+    assert losses.names() == ("squared_error", "logistic", "poisson", "huber")
+    codes = [losses.get(name).code for name in losses.names()]
+    assert codes == sorted(set(codes))
+
+
+@pytest.mark.parametrize("name", losses.names())
+def test_a_loss_is_found_by_its_name_and_equals_its_pickle(name):
+    loss = losses.get(name)
+    assert loss.name == name
+    assert losses.get(loss) is loss
+    assert pickle.loads(pickle.dumps(loss)) == loss
+    assert pickle.loads(pickle.dumps(loss.encode))(np.array([0, 1])) is not None
+
+
+@pytest.mark.parametrize("name", ["nonsense", "Huber", "", None, 3])
+def test_an_unknown_name_is_refused_with_those_there_are(name):
+    known = "'squared_error', 'logistic', 'poisson', 'huber'"
+    with pytest.raises(ValueError, match=f"loss must be one of {known}, but is {name!r}"):
+        losses.get(name)
+    model = fa.BasisRegression(fa.bases.Linear(), loss=name)
+    with pytest.raises(ValueError, match=f"loss must be one of {known}, but is {name!r}"):
+        model.fit(np.eye(3), np.arange(3.0))
+
+
+def test_parameters_are_checked():
+    assert losses.get("huber", delta=2) == losses.Huber(2.0) != losses.Huber(1.0)
+    for delta in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="delta must be a number above 0"):
+            losses.Huber(delta)
+    with pytest.raises(TypeError, match="delta"):
+        losses.get("poisson", delta=1.0)
