@@ -1,6 +1,6 @@
 /* Stage 2: the derivatives of the inner maximum psi(f, kappa) = max l(f +- kappa), row by row.
 
-   What is computed, and why for every pass the same, is told in numba_ops/loss_stage.py;
+   What is computed, and why for every pass the same, is told in numba_ops/losses.py;
    d1 = w psi_f, d12 = w psi_fk and d2 = w psi_ff go to the block, scalar sums to `scalars`. All
    losses at a hard end are vectors here. The mixtures of both ends, which robust fits ask for,
    are computed a row at a time. */
@@ -9,6 +9,12 @@
 
 #include "core/blocks.h"
 #include "core/elementary.h"
+
+/* All losses, in the order of `code` of the classes in fastaif/losses. Only this file tells them
+   apart: others take the loss as a constant, FA_LOSSES(CASE) within a switch. */
+#define FA_LOSSES(X) X(SQUARED_ERROR) X(LOGISTIC) X(POISSON) X(HUBER)
+#define FA_COMMA(loss) loss,
+enum { FA_LOSSES(FA_COMMA) N_LOSSES };
 
 typedef struct {
     vd value, first, side, second;
@@ -91,6 +97,16 @@ static double sinh_over(double kappa)
     return kappa > 1e-4 ? sinh(kappa) / kappa : 1.0 + kappa * kappa / 6.0;
 }
 
+/* The hard end of any loss; `sinhc` is sinh_over(kappa). */
+INLINE fa_end hard_end_of(
+    int loss, vd f, vd y, double kappa, double delta, double sinhc, int with_value)
+{
+    return loss == LOGISTIC     ? logistic_end(f, y, kappa, with_value)
+        : loss == SQUARED_ERROR ? squared_end(f, y, kappa)
+        : loss == POISSON       ? poisson_end(f, y, kappa, sinhc)
+                                : huber_end(f, y, kappa, delta);
+}
+
 /* Sums of all strips so far, a lane each: taken together once, at the end. */
 typedef struct {
     vd loss, carry, f, k, fk, ff, kk, f2, zero, wrong;
@@ -128,10 +144,7 @@ INLINE void hard_ends(
     double kappa = inner->kappa, sinhc = loss == POISSON ? sinh_over(kappa) : 1.0;
     for (ptrdiff_t i = 0; i < k; i += FA_LANES) {
         vd f = load(b->f + i), y = load(b->y + i), w = load(b->w + i);
-        fa_end end = loss == LOGISTIC  ? logistic_end(f, y, kappa, with_value)
-            : loss == SQUARED_ERROR    ? squared_end(f, y, kappa)
-            : loss == POISSON          ? poisson_end(f, y, kappa, sinhc)
-                                       : huber_end(f, y, kappa, inner->delta);
+        fa_end end = hard_end_of(loss, f, y, kappa, inner->delta, sinhc, with_value);
         /* The margin that counts as wrong is the attacked one. */
         vd attacked = loss == LOGISTIC ? f - y * kappa : f;
         add_end(t, end, attacked, y, w, b->d1 + i, b->d12 + i, b->d2 + i, with_value);
@@ -277,18 +290,30 @@ static void slopes(
         return;
     }
     fa_totals t = *totals;
-    if (inner->loss == LOGISTIC && need & NEED_LOSS)
-        hard_ends(b, k, inner, LOGISTIC, 1, &t);
-    else if (inner->loss == LOGISTIC)
+    if (inner->loss == LOGISTIC && !(need & NEED_LOSS)) {
         hard_ends(b, k, inner, LOGISTIC, 0, &t);
-    else if (inner->loss == SQUARED_ERROR)
-        hard_ends(b, k, inner, SQUARED_ERROR, 1, &t);
-    else if (inner->loss == POISSON)
-        hard_ends(b, k, inner, POISSON, 1, &t);
-    else
-        hard_ends(b, k, inner, HUBER, 1, &t);
+    } else {
+#define CASE(loss_) case loss_: hard_ends(b, k, inner, loss_, 1, &t); break;
+        switch (inner->loss) { FA_LOSSES(CASE) }
+#undef CASE
+    }
     *totals = t;
 }
+
+/* --- what passes over many small problems ask ------------------------------------------------- */
+
+static int is_quadratic(int loss) { return loss == SQUARED_ERROR; }
+
+static int of_residuals(int loss) { return loss == SQUARED_ERROR || loss == HUBER; }
+
+/* b from which Newton's method starts, for targets of this mean. */
+static double starting_intercept(int loss, double mean)
+{
+    return loss == POISSON && mean > 0.0 ? log(mean) : 0.0;
+}
+
+/* Whether Newton's method follows ever smaller parameters delta to the loss's own. */
+static int starts_wider(int loss) { return loss == HUBER; }
 
 /* Sums over rows that no loss enters, except the yardstick's |psi_f|. */
 static void add_rows(const fa_block *b, ptrdiff_t k, int need, fa_totals *totals)

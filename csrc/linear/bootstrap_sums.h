@@ -46,14 +46,6 @@ static void predict_draws(const fa_bootstrap *b, const fa_shared *s, const fa_th
                         t->f + e * n_draws * TILE, &nothing);
 }
 
-INLINE fa_end natural_end(const fa_inner *inner, int loss, vd f, vd y)
-{
-    return loss == LOGISTIC     ? logistic_end(f, y, 0.0, 0)
-        : loss == SQUARED_ERROR ? squared_end(f, y, 0.0)
-        : loss == POISSON       ? poisson_end(f, y, 0.0, 1.0)
-                                : huber_end(f, y, 0.0, inner->delta);
-}
-
 /* Weights kept for the next panel of draws, to be fetched while this one is at work: they come from
    far. Where there are none, those of this one. */
 static const double *next_weights(
@@ -81,7 +73,8 @@ INLINE void slopes_of_panel(
             vd w = load(weights + at);
             ptrdiff_t tile_of = i / PANEL * b->draws.panels + panel;
             vd f = load(t->f + tile_of * TILE + i % PANEL * PANEL + c);
-            fa_end end = natural_end(b->inner, loss, f, splat(b->rows->y[s->start + i]));
+            fa_end end = hard_end_of(
+                loss, f, splat(b->rows->y[s->start + i]), 0.0, b->inner->delta, 1.0, 0);
             vl counts = w > 0.0; /* 0 times infinity is no number */
             vd first = keep(counts, w * end.first), second = keep(counts, w * end.second);
             vd size = magnitude(first);
@@ -109,14 +102,9 @@ static void add_slopes(const fa_bootstrap *b, const fa_shared *s, const fa_their
             &b->draws, p, b->draws.all->first_row + s->start, s->k, block_weights(b, s),
             t->scratch);
         const double *next = next_weights(b, s, p, w);
-        if (b->inner->loss == LOGISTIC)
-            slopes_of_panel(b, s, t, p, w, next, LOGISTIC);
-        else if (b->inner->loss == SQUARED_ERROR)
-            slopes_of_panel(b, s, t, p, w, next, SQUARED_ERROR);
-        else if (b->inner->loss == POISSON)
-            slopes_of_panel(b, s, t, p, w, next, POISSON);
-        else
-            slopes_of_panel(b, s, t, p, w, next, HUBER);
+#define CASE(loss_) case loss_: slopes_of_panel(b, s, t, p, w, next, loss_); break;
+        switch (b->inner->loss) { FA_LOSSES(CASE) }
+#undef CASE
         ptrdiff_t place = p * panels * TILE;
         multiply_panels(t->first, 1, 0, s->v, panels, s->stride, s->k, t->gradients + place);
         multiply_panels(t->mixed, 1, 0, s->v, panels, s->stride, s->k, t->mixed_sums + place);

@@ -228,7 +228,7 @@ static int factor_hessian(fa_problem *s, double damping)
         add_damping(s, damping, s->factor);
     double pivot = factor_one(s->factor, d, s->diagonal);
     int definite = pivot > 16.0 * 2.220446049250313e-16 * (double)d;
-    s->has_factor = definite && damping == 0.0 && s->model->loss == SQUARED_ERROR;
+    s->has_factor = definite && damping == 0.0 && is_quadratic(s->model->loss);
     return definite;
 }
 
@@ -291,12 +291,13 @@ static int fit_problem(fa_problem *s)
     fa_inner inner = {.loss = s->model->loss, .delta = s->model->delta};
     double mean = dot_of(s->rows.w, s->rows.y, s->K) / s->weight, delta = 0.0;
     memset(s->theta, 0, (size_t)s->d * sizeof *s->theta);
-    if (inner.loss == POISSON && s->model->fit_intercept && mean > 0.0)
-        s->theta[s->m] = log(mean);
-    for (ptrdiff_t i = 0; inner.loss == HUBER && i < s->K; i++)
+    int wide = starts_wider(inner.loss);
+    if (s->model->fit_intercept)
+        s->theta[s->m] = starting_intercept(inner.loss, mean);
+    for (ptrdiff_t i = 0; wide && i < s->K; i++)
         delta += s->rows.w[i] * fabs(s->rows.y[i] - mean) / s->weight;
-    for (; inner.loss == HUBER && delta > 3.0 * s->model->delta; delta *= 0.1) {
-        fa_inner wider = {.loss = HUBER, .delta = delta};
+    for (; wide && delta > 3.0 * s->model->delta; delta *= 0.1) {
+        fa_inner wider = {.loss = inner.loss, .delta = delta};
         newton(s, &wider);
     }
     return newton(s, &inner);
@@ -322,7 +323,7 @@ static int influence_of_problem(fa_problem *s, double *influence, double *number
 {
     const double *weights = s->attack->weights;
     double gain = 0.0, curved = 0.0;
-    double least = s->model->loss == SQUARED_ERROR || s->model->loss == HUBER ? 1e-13 : 0.0;
+    double least = of_residuals(s->model->loss) ? 1e-13 : 0.0;
     for (ptrdiff_t j = 0; j < s->m; j++)
         s->beta[j] = weights[j] * s->theta[j] / s->scales[j];
     direction_of_row(s->beta, s->m, s->attack->p, s->turn);

@@ -2,9 +2,9 @@
 
 The enumeration that the C operations see is made of this file: every name in capitals here is a
 whole number there. Nothing is imported, because the build reads it before anything is installed.
+Losses alone have their numbers where they are told apart: `code` of their classes,
+`numba_ops/losses.py` and `csrc/core/losses.h`, which a test holds against each other.
 """
-
-SQUARED_ERROR, LOGISTIC, POISSON, HUBER = range(4)
 
 # Bits of `need`: which parts of the sums to compute.
 NEED_GRADIENT, NEED_HESSIAN, NEED_NORM, NEED_LOSS, NEED_YARDSTICK = 1, 2, 4, 8, 16

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from oracles import bootstrap as twin
+from support.operations import HUBER, LOGISTIC, POISSON, SQUARED_ERROR
 
 from fastaif._compute import get
 from fastaif._compute import types as c
 
 SEED, DELTA = (3 << 34) + 11, 0.7
 LOSSES = {
-    c.SQUARED_ERROR: lambda f, y: (2.0 * (f - y), 2.0 + 0.0 * f),
-    c.LOGISTIC: lambda f, y: (-y / (1.0 + np.exp(y * f)), 0.25 / np.cosh(0.5 * f) ** 2),
-    c.POISSON: lambda f, y: (np.exp(f) - y, np.exp(f)),
-    c.HUBER: lambda f, y: (
+    SQUARED_ERROR: lambda f, y: (2.0 * (f - y), 2.0 + 0.0 * f),
+    LOGISTIC: lambda f, y: (-y / (1.0 + np.exp(y * f)), 0.25 / np.cosh(0.5 * f) ** 2),
+    POISSON: lambda f, y: (np.exp(f) - y, np.exp(f)),
+    HUBER: lambda f, y: (
         (f - y) / np.hypot(1.0, (f - y) / DELTA), np.hypot(1.0, (f - y) / DELTA) ** -3
     ),
 }  # fmt: skip
@@ -35,7 +36,7 @@ class Case:
         self.d = self.v.shape[1]
         self.thetas = rng.normal(size=(self.count, self.d)) / np.sqrt(self.d)
         counts = rng.poisson(1.0, self.n).astype(float)
-        self.y = np.where(counts > 0, 1.0, -1.0) if loss == c.LOGISTIC else counts
+        self.y = np.where(counts > 0, 1.0, -1.0) if loss == LOGISTIC else counts
         self.w = rng.exponential(size=self.n) * (np.arange(self.n) % 5 > 0) if weighted else c.EMPTY
         self.norms = rng.random(self.n)
         self.numbers = np.arange(100, 100 + self.count)
@@ -107,7 +108,7 @@ def test_sums_of_draws(engine, shape, loss, weighted, kept):
 
 def test_rows_of_no_weight_may_overflow(engine):
     case = Case(
-        c.POISSON, (20, 2, 3), intercept=True, weighted=True, kept=True, dtype=np.float64
+        POISSON, (20, 2, 3), intercept=True, weighted=True, kept=True, dtype=np.float64
     )
     calm = case.found("bootstrap_start", np.arange(3), case.thetas[0])
     case.x[case.w == 0.0] = 1e5

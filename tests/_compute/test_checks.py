@@ -17,6 +17,7 @@ from fastaif._compute import codes, operations
 from fastaif._compute import types as c
 from fastaif._compute.checks import checker, moment_count
 from fastaif._compute.operations import PARTS, TABLE, Array, Group, leaves
+from fastaif.losses import Logistic
 
 BACKENDS = ["numba", "native"]
 SIZES = {
@@ -28,7 +29,7 @@ NEED = (
 )
 NUMBERS = {
     "need": NEED, "kind": c.FOURIER, "degree": 2, "p": 2.0, "first": 1, "start": 2, "offset": -50,
-    "n_samples": 20, "n_steps": 3, "draws": 2, "n": 11, "seed": 5, "draw": 1, "loss": c.LOGISTIC,
+    "n_samples": 20, "n_steps": 3, "draws": 2, "n": 11, "seed": 5, "draw": 1, "loss": Logistic.code,
     "fit_intercept": 1, "wants_influence": 1, "activation": c.TANH, "kappa": 0.0, "smoothing": 0.0,
     "exponent": 0.0, "first_row": 0, "steepest": 0, "output_layer": 1, "step": 0.1, "coef0": 1.0,
 }  # fmt: skip

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from conftest import native_or_skip
 
-from fastaif import _compute
+from fastaif import _compute, losses
 from fastaif._compute import types as c
 
-LOSSES = {"squared_error": 0, "logistic": 1, "poisson": 2, "huber": 3}
+LOSSES = {name: losses.get(name).code for name in losses.names()}
 NEEDS = {
     "hessian": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM,
     "yardstick": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.operations import assert_sums, both, empty_sums, make_rows
+from support.operations import LOSSES, SQUARED_ERROR, assert_sums, both, empty_sums, make_rows
 
 from fastaif._compute import types as c
 
 BASES = {"quadratic": c.QUADRATIC, "powers": c.POWERS, "fourier": c.FOURIER}
-LOSSES = [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER]
 NEEDS = {
     "hessian": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM,
     "influence": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED | c.NEED_NORM,
@@ -102,7 +101,7 @@ def test_features_gradients_and_moves(extension, rng, kind, n, m):
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (90, 4), (301, 7)])
 def test_basis_moments(extension, rng, kind, n, m, scaled):
     basis, d = make_basis(rng, kind, m, scaled)
-    rows = make_rows(rng, c.SQUARED_ERROR, n, m, scaled, np.float64)
+    rows = make_rows(rng, SQUARED_ERROR, n, m, scaled, np.float64)
     origin, found = rng.normal(size=d), []
     for operation in both(extension, "basis_moments"):
         totals = np.full((3, d), 0.5)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.operations import assert_sums, both, empty_sums, make_rows
+from support.operations import (
+    HUBER,
+    LOGISTIC,
+    LOSSES,
+    SQUARED_ERROR,
+    assert_sums,
+    both,
+    empty_sums,
+    make_rows,
+)
 
 from fastaif._compute import types as c
 
 ACTIVATIONS = {"tanh": c.TANH, "softplus": c.SOFTPLUS, "gelu": c.GELU}
-LOSSES = [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER]
 NEEDS = {
     "gradient": c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK,
     "hessian": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM,
@@ -63,7 +71,7 @@ def test_network_sums(extension, rng, activation, loss, need, exponent):
 def test_rows(extension, rng, activation, n, m, h, scaled):
     network = make_network(rng, activation, m, h, scaled)
     step = make_network(rng, activation, m, h, scaled)
-    rows = make_rows(rng, c.LOGISTIC, n, m, scaled, np.float64)
+    rows = make_rows(rng, LOGISTIC, n, m, scaled, np.float64)
     attack = c.Attack(2.0, rng.uniform(0.5, 2.0, m))
     found = []
     for which in range(2):
@@ -74,7 +82,7 @@ def test_rows(extension, rng, activation, n, m, h, scaled):
         move(rows.x, network, step, speed, bend, slopes)
         move(rows.x, network, step, speed, bend, np.empty((2, m, 0)))
         both(extension, "network_shares")[which](
-            rows, network, attack, inner_of(c.LOGISTIC), shares
+            rows, network, attack, inner_of(LOGISTIC), shares
         )
         found.append((f, speed, bend, slopes, shares))
     for mine, theirs in zip(*found, strict=True):
@@ -88,14 +96,14 @@ def test_rows(extension, rng, activation, n, m, h, scaled):
 def test_ascents_reach_the_same_maxima(extension, rng, activation, p, radius):
     for n, m, h, scaled in SHAPES[:3]:
         network = make_network(rng, activation, m, h, scaled, size=0.5)
-        rows = make_rows(rng, c.SQUARED_ERROR, n, m, False, np.float64)
+        rows = make_rows(rng, SQUARED_ERROR, n, m, False, np.float64)
         free = np.arange(m) != 1
         moves = np.ascontiguousarray(network.w1[free])
         found = []
         for operation in both(extension, "network_ascent"):
             t, f = np.empty((n, int(free.sum()))), np.empty(n)
             steps = steps_of(p, radius, 2000, 2)
-            operation(rows, network, moves, inner_of(c.SQUARED_ERROR), steps, t, f)
+            operation(rows, network, moves, inner_of(SQUARED_ERROR), steps, t, f)
             found.append((t, f))
         (t, f), (_, theirs) = found
         losses, reference = (f - rows.y) ** 2, (theirs - rows.y) ** 2
@@ -110,7 +118,7 @@ def test_a_few_steps_are_the_same_steps(extension, rng, p):
     """Random starts, given steps, sides and steps that stop early."""
     n, m, h = 203, 4, 6
     network = make_network(rng, "tanh", m, h, True, size=0.5)
-    rows = make_rows(rng, c.HUBER, n, m, False, np.float64)
+    rows = make_rows(rng, HUBER, n, m, False, np.float64)
     sides = np.where(rng.random(n) < 0.5, 1.0, -1.0)
     for n_steps, draws, step, multiplier in [
         (3, 4, 0.0, c.EMPTY), (7, 2, 0.05, c.EMPTY), (5, 3, 0.0, sides), (0, 1, 0.0, c.EMPTY),
@@ -118,7 +126,7 @@ def test_a_few_steps_are_the_same_steps(extension, rng, p):
         found = []
         for operation in both(extension, "network_ascent"):
             t, f = np.empty((n, m)), np.empty(n)
-            inner = inner_of(c.HUBER, multiplier=multiplier)
+            inner = inner_of(HUBER, multiplier=multiplier)
             steps = steps_of(p, 0.4, n_steps, draws, step)
             operation(rows, network, network.w1, inner, steps, t, f)
             found.append((t, f))
@@ -131,8 +139,8 @@ def test_a_few_steps_are_the_same_steps(extension, rng, p):
 def test_a_row_does_not_depend_on_its_company(extension, rng, p):
     n, m, h = 150, 5, 7
     network = make_network(rng, "gelu", m, h, False)
-    rows = make_rows(rng, c.SQUARED_ERROR, n, m, False, np.float64)
-    inner = inner_of(c.SQUARED_ERROR)
+    rows = make_rows(rng, SQUARED_ERROR, n, m, False, np.float64)
+    inner = inner_of(SQUARED_ERROR)
 
     def run(rows):
         t, f = np.empty((len(rows.y), m)), np.empty(len(rows.y))
@@ -160,7 +168,7 @@ def test_extreme_slopes_and_arguments(extension):
         for operation in both(extension, "network_ascent"):
             t, f = np.empty((4, 2)), np.empty(4)
             operation(
-                rows, network, w1, inner_of(c.SQUARED_ERROR), steps_of(p, 0.5, 20, 2), t, f
+                rows, network, w1, inner_of(SQUARED_ERROR), steps_of(p, 0.5, 20, 2), t, f
             )
             found.append((t, f))
         for mine, theirs in zip(*found, strict=True):

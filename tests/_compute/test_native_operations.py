@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.operations import LOGISTIC, LOSSES
 
 from fastaif import _compute
 from fastaif._compute import types as c
@@ -143,11 +144,11 @@ def test_random_points(extension, p, n, m):
 
 
 @pytest.mark.parametrize("p", BALLS)
-@pytest.mark.parametrize("loss", [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (12, 6)])
 def test_linear_pgd(extension, rng, p, loss, n, m):
     f = rng.normal(size=n)
-    y = np.where(f > 0, 1.0, -1.0) if loss == c.LOGISTIC else np.abs(np.round(f + 1.0))
+    y = np.where(f > 0, 1.0, -1.0) if loss == LOGISTIC else np.abs(np.round(f + 1.0))
     inner = c.Inner(loss, 0.8, 0.0, 0.0, c.EMPTY, 0.0)
     steps = c.Steps(p, 0.3, rng.normal(size=m), 7, 0.1, 4, 99, 17)
     found = []

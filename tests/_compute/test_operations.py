@@ -154,7 +154,7 @@ def test_direct_call_adds_to_what_is_there(kind):
     whole = sweep(kind, X, y)
     theta, m = parameters(4), 4
     raw = c.Sums(np.zeros((m, m)), np.zeros((c.N_VECTORS, m)), np.zeros(c.N_SCALARS))
-    inner = c.Inner(whole.loss.code, whole.loss.delta, 0.0, 0.0, c.EMPTY, 0.0)
+    inner = whole.loss.inner()
     predictor = c.Predictor(theta[:m].copy(), float(theta[m]), c.EMPTY, c.EMPTY)
     for start, stop in ((0, 40), (40, 90)):
         rows = whole.source.rows(start, stop)

@@ -9,8 +9,7 @@ import pytest
 from oracles import losses as twin
 from support.makers import about
 
-from fastaif._compute import types as _types
-from fastaif._compute.numba_ops.pointwise import end_gap, point_loss
+from fastaif._compute.numba_ops.losses import end_gap, point_loss
 from fastaif.losses import Huber, get
 
 DELTAS = {"squared_error": 1.0, "logistic": 1.0, "poisson": 1.0, "huber": 1.3}
@@ -175,7 +174,7 @@ def test_end_gap_at_zero_width_is_the_slope():
 @pytest.mark.parametrize(("f", "kappa"), [(-800.0, 800.0), (-1000.0, 999.0), (-750.0, 10.0)])
 def test_poisson_gap_where_its_factors_overflow(f, kappa):
     wanted = exact_gap("poisson", f, 1.0, kappa)
-    assert end_gap(_types.POISSON, 1.0, f, 1.0, kappa) == about(wanted)
+    assert end_gap(described("poisson").code, 1.0, f, 1.0, kappa) == about(wanted)
     assert described("poisson").end_gap(np.array([f]), np.array([1.0]), kappa)[0] == about(wanted)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from support.operations import assert_sums, empty_sums, make_rows
+from support.operations import LOSSES, assert_sums, empty_sums, make_rows
 
 import fastaif as fa
 from fastaif import _compute
@@ -13,7 +13,6 @@ from fastaif._compute import types as c
 from fastaif.data.sources.sparse import SparseRows
 from fastaif.passes import linear as _sums
 
-LOSSES = [c.SQUARED_ERROR, c.LOGISTIC, c.POISSON, c.HUBER]
 NEEDS = {
     "gradient": c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK,
     "hessian": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM,

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastaif import _compute
+from fastaif import _compute, losses
 from fastaif._compute import types as c
+
+LOSSES = {losses.get(name).code: losses.get(name) for name in losses.names()}
+SQUARED_ERROR, LOGISTIC, POISSON, HUBER = (
+    losses.get(name).code for name in ("squared_error", "logistic", "poisson", "huber")
+)
 
 
 def both(extension, name):
@@ -13,10 +18,11 @@ def both(extension, name):
 
 
 def make_rows(rng, loss, n, m, weighted, dtype):
-    y = {
-        c.LOGISTIC: lambda: np.where(rng.random(n) < 0.5, 1.0, -1.0),
-        c.POISSON: lambda: rng.poisson(1.0, n).astype(float),
-    }.get(loss, lambda: rng.normal(size=n))()
+    if LOSSES[loss].has_labels:
+        y = np.where(rng.random(n) < 0.5, 1.0, -1.0)
+    else:
+        positive = LOSSES[loss].has_positive_targets
+        y = rng.poisson(1.0, n).astype(float) if positive else rng.normal(size=n)
     w = rng.exponential(size=n) * (np.arange(n) % 4 > 0) if weighted else c.EMPTY
     return c.Rows(rng.normal(size=(n, m)).astype(dtype), y, w)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 
 from ..types import (
-    LOGISTIC,
     NEED_GRADIENT,
     NEED_HESSIAN,
-    NEED_LOSS,
     NEED_MIXED,
     NEED_NORM,
     NEED_YARDSTICK,
@@ -16,14 +14,12 @@ from ..types import (
     S_W2,
     S_WEIGHT,
     S_YARDSTICK,
-    SQUARED_ERROR,
     V_F,
     V_FF,
     V_FK,
 )  # fmt: skip
 from .blas import add_gram
 from .jit import FAST, STRICT, operation
-from .loss_stage import general_slopes, logistic_slopes, squared_slopes
 from .pointwise import row_norm
 
 
@@ -114,18 +110,6 @@ def add_row_scalars(w, d1, norms, need, scalars):
     scalars[S_W2] += squares
     scalars[S_NORM] += norm
     scalars[S_YARDSTICK] += yardstick
-
-
-@operation(fastmath=STRICT)
-def slopes(f, y, inner, start, w, need, derivatives, scalars):
-    """The loss stage by the fastest of its versions that serves."""
-    hard = inner.multiplier.size == 0 and not (inner.smoothing > 0.0 and inner.kappa > 0.0)
-    if hard and inner.loss == LOGISTIC and not need & NEED_LOSS:
-        logistic_slopes(f, y, inner.kappa, w, derivatives, scalars)
-    elif hard and inner.loss == SQUARED_ERROR:
-        squared_slopes(f, y, inner.kappa, w, derivatives, scalars)
-    else:
-        general_slopes(f, y, inner, start, w, derivatives, scalars)
 
 
 @operation(fastmath=STRICT)

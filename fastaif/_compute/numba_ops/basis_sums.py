@@ -33,10 +33,11 @@ from ..types import (
     Block,
     Directions,
 )
-from .accumulate import add_row_scalars, slopes
+from .accumulate import add_row_scalars
 from .basis_features import add_moves, basis_features, basis_gradients
 from .blas import add_gram_of_columns
 from .jit import FAST, STRICT, operation
+from .losses import slopes
 from .pointwise import row_norm
 from .row_geometry import attack_directions
 from .shared_budgets import share_budgets

@@ -21,7 +21,7 @@ from .bootstrap_sums import (
     write_weights,
 )
 from .jit import STRICT, operation
-from .pointwise import point_loss
+from .losses import point_loss
 
 
 @operation(fastmath=STRICT)

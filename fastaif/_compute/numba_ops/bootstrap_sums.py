@@ -19,12 +19,12 @@ import math
 
 import numpy as np
 
-from ..types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, LOGISTIC, NEED_HESSIAN, SQUARED_ERROR
+from ..types import D_NORM, D_SLOPE, D_WEIGHT, D_YARDSTICK, NEED_HESSIAN
 from .blas import add_gram, add_leading_product, product_of_rows
-from .elementary import exp_of_negative, negative_log
+from .elementary import negative_log
 from .jit import FAST, STRICT, operation
+from .losses import slopes_of_draw
 from .philox import BOOTSTRAP_WEIGHTS, fill_uniforms
-from .pointwise import point_loss
 
 BLOCK = 128
 PRODUCTS_UP_TO = 40  # columns
@@ -90,44 +90,6 @@ def _products(v, out):
             place += j + 1
 
 
-@operation(fastmath=STRICT)
-def _squared(f, y, w, d12, d2):
-    """The loss stage of one draw; f becomes w ℓ'."""
-    for i in range(y.size):
-        r = f[i] - y[i]
-        double = 2.0 * w[i]
-        f[i] = double * r
-        d12[i] = double if r > 0.0 else (-double if r < 0.0 else 0.0)
-        d2[i] = double
-
-
-@operation(fastmath=STRICT)
-def _logistic(f, y, w, d12, d2):
-    for i in range(y.size):
-        t = y[i] * f[i]
-        e = exp_of_negative(abs(t))
-        inverse = 1.0 / (1.0 + e)
-        small = e * inverse
-        s = small if t > 0.0 else inverse
-        second = w[i] * (small * inverse)
-        f[i] = -y[i] * (w[i] * s)
-        d12[i] = -y[i] * second
-        d2[i] = second
-
-
-@operation(fastmath=STRICT)
-def _general(f, y, w, inner, d12, d2):
-    for i in range(y.size):
-        wi = w[i]
-        if wi == 0.0:  # also where the loss overflows: 0 · ∞ is no number
-            f[i] = d12[i] = d2[i] = 0.0
-            continue
-        _, first, second = point_loss(inner.loss, inner.delta, f[i], y[i])
-        f[i] = wi * first
-        d2[i] = wi * second
-        d12[i] = d2[i] * np.sign(first)
-
-
 @operation(fastmath=FAST)
 def _add_scalars(w, d1, norms, lengths, out):
     weight = norm = slope = yardstick = 0.0
@@ -179,12 +141,7 @@ def _loss_stage(block, d1, d12, d2, inner, draws, sums):
         else:
             w = fresh
             write_weights(draws.seed, draws.numbers[b], row, weight, uniforms, w)
-        if inner.loss == SQUARED_ERROR:
-            _squared(d1[b, :k], y, w, d12[b], d2[b])
-        elif inner.loss == LOGISTIC:
-            _logistic(d1[b, :k], y, w, d12[b], d2[b])
-        else:
-            _general(d1[b, :k], y, w, inner, d12[b], d2[b])
+        slopes_of_draw(d1[b, :k], y, w, inner, d12[b], d2[b])
         _add_scalars(w, d1[b, :k], norms, lengths, sums.scalars[b])
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import STRICT, operation
-from .pointwise import point_loss, project_ball, row_direction
+from .losses import point_loss
+from .pointwise import project_ball, row_direction
 from .row_geometry import random_points
 
 

@@ -17,7 +17,6 @@ from ..types import (
     EMPTY,
     FLAT,
     FOUND,
-    HUBER,
     N_SCALARS,
     N_VECTORS,
     NEED_GRADIENT,
@@ -28,7 +27,6 @@ from ..types import (
     NO_RADIUS,
     NOT_CONVERGED,
     NOT_FINITE,
-    POISSON,
     S_F,
     S_FF,
     S_FK,
@@ -37,7 +35,6 @@ from ..types import (
     S_WEIGHT,
     S_YARDSTICK,
     SINGULAR,
-    SQUARED_ERROR,
     V_F,
     V_FF,
     V_FK,
@@ -49,6 +46,7 @@ from ..types import (
 )
 from .jit import STRICT, operation
 from .linear_sums import linear_sums
+from .losses import of_residuals, starting_intercept, starts_wider
 from .pointwise import row_direction, row_norm
 from .solve_draws import factor_one, solve_one
 
@@ -199,12 +197,12 @@ def _fit(rows, model, scales, theta, sums):
     w, y, m = rows.weight, rows.y, scales.size
     theta[:], steps = 0.0, 0
     mean = (w * y).sum() / w.sum()
-    if model.loss == POISSON and theta.size > m and mean > 0.0:
-        theta[m] = math.log(mean)
-    if model.loss == HUBER:
+    if theta.size > m:
+        theta[m] = starting_intercept(model.loss, mean)
+    if starts_wider(model.loss):
         delta = (w * np.abs(y - mean)).sum() / w.sum()
         while delta > 3.0 * model.delta:
-            wider = Inner(HUBER, delta, 0.0, 0.0, EMPTY, 0.0)
+            wider = Inner(model.loss, delta, 0.0, 0.0, EMPTY, 0.0)
             steps += _newton(rows, model, wider, scales, theta, sums)[1]
             delta *= 0.1
     inner = Inner(model.loss, model.delta, 0.0, 0.0, EMPTY, 0.0)
@@ -232,7 +230,7 @@ def _influence(model, attack, units, theta, sums, radius, target_size, influence
     row_direction(beta, attack.p, turn)
     gain, weight = (beta * turn).sum(), sums.scalars[S_WEIGHT]
     slope = sums.scalars[S_K] / weight
-    least = 1e-13 if model.loss == SQUARED_ERROR or model.loss == HUBER else 0.0
+    least = 1e-13 if of_residuals(model.loss) else 0.0
     if not radius > 0.0:
         return NO_RADIUS
     if not (gain > 0.0 and slope > least * target_size):

@@ -5,7 +5,7 @@ second-level cache:
 
 1. *predict*: the block is written as float64 model inputs v (shift and scale
    applied) into a scratch block, with f = βᵀv + b and the row's ℓp norm;
-2. *loss* (`loss_stage`): per row, the derivatives of the inner maximum ψ(f, κ);
+2. *loss* (`losses`): per row, the derivatives of the inner maximum ψ(f, κ);
 3. *accumulate* (`stages`): the block is scaled in place by √(w ψ_ff), the three vectors
    Σ w ψ_f v, Σ w ψ_fκ v, Σ w ψ_ff v are added on the way, and BLAS adds its Gram
    matrix to the lower triangle of H.
@@ -21,8 +21,9 @@ import math
 import numpy as np
 
 from ..types import EMPTY, NEED_NORM, NEED_YARDSTICK, S_MIXED
-from .accumulate import accumulate, dot_rows, load, norms_of_rows, slopes
+from .accumulate import accumulate, dot_rows, load, norms_of_rows
 from .jit import FAST, STRICT, operation
+from .losses import slopes
 from .pointwise import row_norm
 from .shared_budgets import share_budgets
 

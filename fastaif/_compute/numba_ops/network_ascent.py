@@ -23,8 +23,9 @@ import numpy as np
 from ..types import TANH
 from .blas import add_product
 from .jit import FAST, STRICT, operation
+from .losses import point_loss
 from .network_units import activation_at, tanh_units
-from .pointwise import point_loss, project_ball, row_direction
+from .pointwise import project_ball, row_direction
 from .row_geometry import random_points
 
 _BLOCK_DOUBLES = 24576  # 192 KiB

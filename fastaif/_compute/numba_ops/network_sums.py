@@ -28,10 +28,11 @@ from ..types import (
     V_MIXED,
     Directions,
 )
-from .accumulate import add_row_scalars, slopes
+from .accumulate import add_row_scalars
 from .basis_sums import add_gains, load_columns, norms_of_columns
 from .blas import add_gram_of_columns, add_product
 from .jit import FAST, STRICT, operation
+from .losses import slopes
 from .network_units import activate, add_row_totals, output, preactivate, weigh
 from .row_geometry import attack_directions
 from .shared_budgets import share_budgets

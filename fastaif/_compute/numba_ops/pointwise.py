@@ -1,7 +1,6 @@
-"""Helpers that compiled operations share: pointwise losses, norms, directions.
+"""Helpers that compiled operations share: norms, directions, projections.
 
-Strict floating point throughout: exponentials, overflow guards and convergence
-tests live here.
+Strict floating point: overflow guards and convergence tests live here.
 """
 
 from __future__ import annotations
@@ -10,53 +9,9 @@ import math
 
 import numpy as np
 
-from ..types import HUBER, LOGISTIC, POISSON, SQUARED_ERROR
 from .jit import FAST, STRICT, operation
 
 _TINY, _HUGE = 1e-290, 1e290
-
-
-@operation(fastmath=STRICT, inline=True)
-def point_loss(loss, delta, f, y):
-    """ℓ, ℓ', ℓ'' at one prediction."""
-    if loss == SQUARED_ERROR:
-        r = f - y
-        return r * r, 2.0 * r, 2.0
-    if loss == LOGISTIC:
-        t = y * f
-        e = math.exp(-abs(t))
-        inverse = 1.0 / (1.0 + e)
-        small = e * inverse
-        s = small if t > 0.0 else inverse
-        return math.log1p(e) + max(-t, 0.0), -y * s, small * inverse
-    if loss == POISSON:
-        mean = math.exp(f)
-        return mean - y * f, mean - y, mean
-    r = f - y
-    u = abs(r / delta)
-    inverse = 1.0 / (math.sqrt(1.0 + u * u) if u < 1e150 else u)
-    return r * inverse * (r / (1.0 + inverse)), r * inverse, inverse * inverse * inverse
-
-
-@operation(fastmath=STRICT, inline=True)
-def end_gap(loss, delta, f, y, kappa):
-    """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0.
-
-    Its sign says at which end the loss is larger. For the logistic loss, whose worse end
-    never changes, it is that sign alone.
-    """
-    if loss == LOGISTIC:
-        return -y
-    if loss == SQUARED_ERROR:
-        return 2.0 * (f - y)
-    if loss == HUBER:
-        r = f - y
-        plus, minus = (r + kappa) / delta, (r - kappa) / delta
-        return 2.0 * r / (math.hypot(1.0, plus) + math.hypot(1.0, minus))
-    if kappa > 1.0:  # exp(f) sinh(κ) could be 0 · ∞
-        return (math.exp(f + kappa) - math.exp(f - kappa)) / (2.0 * kappa) - y
-    sinhc = math.sinh(kappa) / kappa if kappa > 1e-4 else 1.0 + kappa * kappa / 6.0
-    return math.exp(f) * sinhc - y
 
 
 @operation(fastmath=FAST)

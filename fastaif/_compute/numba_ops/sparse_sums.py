@@ -20,8 +20,9 @@ from ..types import (
     V_FF,
     V_FK,
 )
-from .accumulate import add_row_scalars, slopes
+from .accumulate import add_row_scalars
 from .jit import STRICT, operation
+from .losses import slopes
 from .pointwise import row_norm
 from .shared_budgets import share_budgets
 

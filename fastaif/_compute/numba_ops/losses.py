@@ -1,12 +1,12 @@
-"""The loss stage of a block: derivatives of the inner maximum, row by row.
+"""Everything that depends on the loss: values and derivatives, a row and a block at a time.
 
 ψ(f, κ) = max ℓ(f ± κ) is the loss under an attack that can move the prediction by κ.
 Each row gives ψ_f, ψ_κ, ψ_ff, ψ_fκ and ψ_κκ. At κ = 0 these are ℓ', |ℓ'|, ℓ'',
 ℓ'' sgn ℓ' and ℓ'': the sums of the natural problem and of Theorem 4.1 are those of the
 robust problem at radius zero, so one operation serves fits, influence and robust fits.
 
-This is the only stage that knows loss codes. The weighted derivatives go to the rows of
-`derivatives` (3, k): d1 = w ψ_f, d12 = w ψ_fκ and d2 = w ψ_ff, which the next stage
+No other operation knows losses by their codes. The weighted derivatives of a block go to the
+rows of `derivatives` (3, k): d1 = w ψ_f, d12 = w ψ_fκ and d2 = w ψ_ff, which the next stage
 multiplies with the data; the scalar sums are added here.
 """
 
@@ -16,9 +16,58 @@ import math
 
 import numpy as np
 
-from ..types import LOGISTIC, POISSON, S_F, S_F2, S_FF, S_FK, S_K, S_KK, S_LOSS, S_WRONG, S_ZERO
+from ..types import NEED_LOSS, S_F, S_F2, S_FF, S_FK, S_K, S_KK, S_LOSS, S_WRONG, S_ZERO
+from .elementary import exp_of_negative
 from .jit import FAST, STRICT, operation
-from .pointwise import end_gap, point_loss
+
+# As `code` of the classes in `losses`.
+SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
+
+
+# --- one row --------------------------------------------------------------------------------
+
+
+@operation(fastmath=STRICT, inline=True)
+def point_loss(loss, delta, f, y):
+    """ℓ, ℓ', ℓ'' at one prediction."""
+    if loss == SQUARED_ERROR:
+        r = f - y
+        return r * r, 2.0 * r, 2.0
+    if loss == LOGISTIC:
+        t = y * f
+        e = math.exp(-abs(t))
+        inverse = 1.0 / (1.0 + e)
+        small = e * inverse
+        s = small if t > 0.0 else inverse
+        return math.log1p(e) + max(-t, 0.0), -y * s, small * inverse
+    if loss == POISSON:
+        mean = math.exp(f)
+        return mean - y * f, mean - y, mean
+    r = f - y
+    u = abs(r / delta)
+    inverse = 1.0 / (math.sqrt(1.0 + u * u) if u < 1e150 else u)
+    return r * inverse * (r / (1.0 + inverse)), r * inverse, inverse * inverse * inverse
+
+
+@operation(fastmath=STRICT, inline=True)
+def end_gap(loss, delta, f, y, kappa):
+    """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0.
+
+    Its sign says at which end the loss is larger. For the logistic loss, whose worse end
+    never changes, it is that sign alone.
+    """
+    if loss == LOGISTIC:
+        return -y
+    if loss == SQUARED_ERROR:
+        return 2.0 * (f - y)
+    if loss == HUBER:
+        r = f - y
+        plus, minus = (r + kappa) / delta, (r - kappa) / delta
+        return 2.0 * r / (math.hypot(1.0, plus) + math.hypot(1.0, minus))
+    if kappa > 1.0:  # exp(f) sinh(κ) could be 0 · ∞
+        return (math.exp(f + kappa) - math.exp(f - kappa)) / (2.0 * kappa) - y
+    sinhc = math.sinh(kappa) / kappa if kappa > 1e-4 else 1.0 + kappa * kappa / 6.0
+    return math.exp(f) * sinhc - y
 
 
 @operation(fastmath=STRICT, inline=True)
@@ -62,6 +111,9 @@ def _mixture(inner, f, y, given):
     )
 
 
+# --- a block of rows ----------------------------------------------------------------------------
+
+
 @operation(fastmath=STRICT)
 def _add_sums(scalars, f, k, ff, fk, kk, f2):
     """Add a block's sums of ψ_f, ψ_κ, ψ_ff, ψ_fκ, ψ_κκ and ψ_f² (weighted)."""
@@ -74,7 +126,7 @@ def _add_sums(scalars, f, k, ff, fk, kk, f2):
 
 
 @operation(fastmath=STRICT)
-def logistic_slopes(f, y, kappa, w, derivatives, scalars):
+def _logistic_slopes(f, y, kappa, w, derivatives, scalars):
     """Stage 2 for the logistic loss where no loss value is asked for: one exponential a row."""
     d1, d12, d2 = derivatives[0], derivatives[1], derivatives[2]
     sum_f = sum_k = sum_ff = sum_fk = sum_f2 = 0.0
@@ -100,7 +152,7 @@ def logistic_slopes(f, y, kappa, w, derivatives, scalars):
 
 
 @operation(fastmath=FAST)
-def squared_slopes(f, y, kappa, w, derivatives, scalars):
+def _squared_slopes(f, y, kappa, w, derivatives, scalars):
     """Stage 2 for the squared error (|r| + κ)² at its worse end: plain arithmetic, vectorised."""
     d1, d12, d2 = derivatives[0], derivatives[1], derivatives[2]
     total = sum_f = sum_k = sum_ff = sum_fk = sum_f2 = 0.0
@@ -128,7 +180,7 @@ def squared_slopes(f, y, kappa, w, derivatives, scalars):
 
 
 @operation(fastmath=STRICT)
-def general_slopes(f, y, inner, first_row, w, derivatives, scalars):
+def _general_slopes(f, y, inner, first_row, w, derivatives, scalars):
     """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums.
 
     The loss is summed with compensation: solvers compare values that differ by little.
@@ -164,3 +216,87 @@ def general_slopes(f, y, inner, first_row, w, derivatives, scalars):
             scalars[S_ZERO] += 1.0
     scalars[S_LOSS] += total
     _add_sums(scalars, sum_f, sum_k, sum_ff, sum_fk, sum_kk, sum_f2)
+
+
+@operation(fastmath=STRICT)
+def slopes(f, y, inner, start, w, need, derivatives, scalars):
+    """The loss stage by the fastest of its versions that serves."""
+    hard = inner.multiplier.size == 0 and not (inner.smoothing > 0.0 and inner.kappa > 0.0)
+    if hard and inner.loss == LOGISTIC and not need & NEED_LOSS:
+        _logistic_slopes(f, y, inner.kappa, w, derivatives, scalars)
+    elif hard and inner.loss == SQUARED_ERROR:
+        _squared_slopes(f, y, inner.kappa, w, derivatives, scalars)
+    else:
+        _general_slopes(f, y, inner, start, w, derivatives, scalars)
+
+
+# --- a bootstrap draw ---------------------------------------------------------------------------
+
+
+@operation(fastmath=STRICT)
+def _squared_draw(f, y, w, d12, d2):
+    for i in range(y.size):
+        r = f[i] - y[i]
+        double = 2.0 * w[i]
+        f[i] = double * r
+        d12[i] = double if r > 0.0 else (-double if r < 0.0 else 0.0)
+        d2[i] = double
+
+
+@operation(fastmath=STRICT)
+def _logistic_draw(f, y, w, d12, d2):
+    for i in range(y.size):
+        t = y[i] * f[i]
+        e = exp_of_negative(abs(t))
+        inverse = 1.0 / (1.0 + e)
+        small = e * inverse
+        s = small if t > 0.0 else inverse
+        second = w[i] * (small * inverse)
+        f[i] = -y[i] * (w[i] * s)
+        d12[i] = -y[i] * second
+        d2[i] = second
+
+
+@operation(fastmath=STRICT)
+def _general_draw(f, y, w, inner, d12, d2):
+    for i in range(y.size):
+        wi = w[i]
+        if wi == 0.0:  # also where the loss overflows: 0 · ∞ is no number
+            f[i] = d12[i] = d2[i] = 0.0
+            continue
+        _, first, second = point_loss(inner.loss, inner.delta, f[i], y[i])
+        f[i] = wi * first
+        d2[i] = wi * second
+        d12[i] = d2[i] * np.sign(first)
+
+
+@operation(fastmath=STRICT)
+def slopes_of_draw(f, y, w, inner, d12, d2):
+    """Stage 2 of one bootstrap draw at κ = 0, by the fastest version; f becomes w ℓ'."""
+    if inner.loss == SQUARED_ERROR:
+        _squared_draw(f, y, w, d12, d2)
+    elif inner.loss == LOGISTIC:
+        _logistic_draw(f, y, w, d12, d2)
+    else:
+        _general_draw(f, y, w, inner, d12, d2)
+
+
+# --- many small problems ------------------------------------------------------------------------
+
+
+@operation(fastmath=STRICT, inline=True)
+def of_residuals(loss):
+    """Whether ℓ depends on f − y alone."""
+    return loss in (SQUARED_ERROR, HUBER)
+
+
+@operation(fastmath=STRICT, inline=True)
+def starting_intercept(loss, mean):
+    """b from which Newton's method starts, for targets of this mean."""
+    return math.log(mean) if loss == POISSON and mean > 0.0 else 0.0
+
+
+@operation(fastmath=STRICT, inline=True)
+def starts_wider(loss):
+    """Whether Newton's method follows ever smaller parameters δ to the loss's own."""
+    return loss == HUBER
