@@ -15,6 +15,8 @@ from support.source_makers import CUTS, NAMES, Again, as_parquet, blocks_of, dat
 import fastaif as fa
 from fastaif.data import rows as rows_module
 
+pytestmark = pytest.mark.every  # each is a fault that somebody's source has had
+
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
