@@ -110,7 +110,8 @@ def _read(data: str, target: str | None, weights: str | None) -> pd.DataFrame:
         frame: pd.DataFrame = getattr(datasets, f"load_{data}")(as_frame=True).frame
         return frame
     path, suffix = Path(data), Path(data).suffix.lower()
-    if data == "-" or path.is_fifo():
+    # A device, as /dev/stdin of a shell's `< file`, has no suffix that could say what it holds.
+    if data == "-" or path.is_fifo() or (path.parts[:2] == ("/", "dev") and path.exists()):
         return _read_pipe(sys.stdin.buffer.read() if data == "-" else path.read_bytes())
     if not path.is_file():
         raise ValueError(f"no such file: {data} (embedded data: {', '.join(EMBEDDED)})")

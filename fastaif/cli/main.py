@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -42,7 +42,8 @@ class _OneLineErrors(click.Group):
             return run(*args, standalone_mode=False, **kwargs)
         try:
             status = run(*args, standalone_mode=False, **kwargs)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except BrokenPipeError:  # who reads stdout has had enough; click ends so, too
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
@@ -56,6 +57,11 @@ class _OneLineErrors(click.Group):
 def _fail(message: str, status: int = 2) -> NoReturn:
     click.echo(f"fastaif: {' '.join(message.split())}", err=True)
     sys.exit(status)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person reads it; a stream that the shell has closed is None."""
+    return stream is not None and stream.isatty()
 
 
 @contextmanager
@@ -126,7 +132,7 @@ def _parse_names(_: click.Context, __: click.Parameter, value: str | None) -> li
 
 def _parse_out(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
     """Refused before the work rather than after it."""
-    if value is not None:
+    if value is not None and (value.is_file() or not value.exists()):
         folder = value.absolute().parent
         if not folder.is_dir():
             raise click.BadParameter(f"there is no directory {value.parent}")
@@ -228,7 +234,7 @@ def analyze(
     from .models import default_eps, notes_on
 
     if output == "auto":
-        output = "table" if out is not None or sys.stdout.isatty() else "json"
+        output = "table" if out is not None or _is_terminal(sys.stdout) else "json"
     _refuse_same({"DATA": data if data and Path(data).is_file() else None} | {
         "--out": out, "--plot": plot
     })  # fmt: skip
@@ -297,7 +303,7 @@ def _influence(
 def _verify(result: InfluenceResult, eps: Sequence[float]) -> list[Verification]:
     from tqdm import tqdm
 
-    hidden = not sys.stderr.isatty()
+    hidden = not _is_terminal(sys.stderr)
     bar = tqdm(eps, desc="robust optima", delay=1.0, leave=False, disable=hidden)
     verified = [result.verify(e) for e in bar]
     for v in verified:
@@ -328,7 +334,7 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
         if not os.access(out, os.W_OK | os.X_OK):
             raise PermissionError(f"the directory {out} cannot be written to")
         run = getattr(experiments, experiment)
-        result = run(random_state=seed, progress=sys.stderr.isatty())
+        result = run(random_state=seed, progress=_is_terminal(sys.stderr))
         table = result.to_frame().to_csv(index=False).encode()
         write_whole(out / f"{experiment}.csv", lambda file: file.write(table))
         _draw(result.plot(figure), out / f"{experiment}.png")

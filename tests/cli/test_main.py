@@ -414,3 +414,43 @@ def test_a_closed_stdout_ends_quietly() -> None:
         assert process.wait(120) == 1
     assert b"Traceback" not in said
     assert b"BrokenPipe" not in said
+
+
+def test_a_stdout_that_the_shell_closed(tmp_path: Path) -> None:
+    """`>&-`: the report is written all the same, and there is no traceback."""
+    command = f"{sys.executable} -m fastaif analyze --eps 1e-5 --out r.json >&-"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, check=True
+    )
+    assert done.stderr == b""
+    assert json.loads((tmp_path / "r.json").read_text())["n_features"] == 10
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no such device here")
+def test_the_device_of_stdin(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Behind a pipe and behind `< rows.csv` alike."""
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    wanted = document(tmp_path / "rows.csv")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    call = f"{sys.executable} -m fastaif analyze /dev/stdin --target y"
+    for command in (f"cat rows.csv | {call}", f"{call} < rows.csv"):
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, check=True
+        )
+        assert json.loads(done.stdout) == wanted
+
+
+def test_a_report_into_a_pipe_leaves_it_a_pipe(tmp_path: Path) -> None:
+    import threading
+
+    pipe, heard = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()))
+    reader.start()
+    found = run("analyze", "--eps", "1e-5", "--out", pipe)
+    reader.join(60)
+    assert found.exit_code == 0, found.output
+    assert json.loads(heard[0])["n_features"] == 10
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
