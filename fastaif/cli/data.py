@@ -74,7 +74,8 @@ def load_table(data: str | None, target: str | None, weights: str | None, labels
     """
     frame = _read(data or EMBEDDED[0], target, weights)
     names = [str(name) for name in frame.columns]
-    frame = frame.set_axis(names, axis=1)
+    stored = _stored_index(frame)
+    frame = frame.set_axis(names, axis=1).reset_index(drop=True)
     # What to_csv() writes of a default index is no feature.
     numbered = names[:1] == ["Unnamed: 0"] and list(frame["Unnamed: 0"]) == list(range(len(frame)))
     for place, name in enumerate(names[int(numbered) :], int(numbered)):
@@ -99,8 +100,22 @@ def load_table(data: str | None, target: str | None, weights: str | None, labels
         X=frame[features].astype(np.float64),
         y=_labels(frame[target]) if labels else _numbers(frame[target], _TWO_LABELS),
         weights=w,
-        notes=(_NUMBERED,) if numbered else (),
+        notes=(*[_NUMBERED] * numbered, *stored),
     )
+
+
+def _stored_index(frame: pd.DataFrame) -> list[str]:
+    """A note on the index that a frame was stored with, unless it only numbers the rows."""
+    import pandas as pd
+
+    if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
+        return []
+    given = enumerate(frame.index.names)
+    names = [f"__index_level_{k}__" if name is None else str(name) for k, name in given]
+    return [
+        f"the index that pandas stored with the frame, {_listing(names)}, was left out; "
+        "reset_index() before to_parquet() makes it a feature"
+    ]
 
 
 def _read(data: str, target: str | None, weights: str | None) -> pd.DataFrame:
@@ -162,9 +177,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         table = pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:
         raise ValueError(str(error)) from error
-    # Without the columns in which pandas saves an index.
-    kept = [name for name in table.columns if not re.fullmatch(r"__index_level_\d+__", name)]
-    return pd.DataFrame({name: table[name].to_numpy() for name in kept})
+    frame = pd.DataFrame({name: table[name].to_numpy() for name in table.columns})
+    index = [name for name in table.columns if re.fullmatch(r"__index_level_\d+__", name)]
+    return frame.set_index(index) if index else frame  # as pandas does
 
 
 def _read_npz(path: Path, target: str | None, weights: str | None) -> pd.DataFrame:

@@ -454,3 +454,28 @@ def test_a_report_into_a_pipe_leaves_it_a_pipe(tmp_path: Path) -> None:
     assert json.loads(heard[0])["n_features"] == 10
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.parametrize("reader", ["pandas", "polars"])
+def test_an_index_that_pandas_stored_is_told(
+    reader: str, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    frame.to_csv(tmp_path / "plain.csv", index=False)
+    wanted = document(tmp_path / "plain.csv")
+    path = tmp_path / "d.parquet"
+    frame.set_axis(np.arange(80) * 3 + 1).to_parquet(path)
+    if reader == "polars":
+        pytest.importorskip("polars")
+
+        def absent(*_: Any) -> None:
+            raise ImportError
+
+        monkeypatch.setattr(pd, "read_parquet", absent)
+    found = run("analyze", path)
+    assert json.loads(found.stdout) == wanted
+    assert "index that pandas stored with the frame, '__index_level_0__', was left out" in (
+        found.stderr
+    )
+    frame.to_parquet(path)  # an index that only numbers the rows
+    assert "index" not in run("analyze", path).stderr
