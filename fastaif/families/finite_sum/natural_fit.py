@@ -18,6 +18,7 @@ from ...solvers.cg import conjugate_gradients
 from ...solvers.limits import cholesky_fits, most_products
 from ...solvers.newton import Local, NewtonResult, minimize
 from .coordinates import Coordinates, measure
+from .row_space import RowSpaceSteps, has_few_rows
 from .whitening import Whitening
 
 Array = NDArray[Any]
@@ -106,14 +107,17 @@ def natural_fit(
     coordinates = work or measure(source, sweep.basis, sweep.fit_intercept, sweep.executor)
     inner = dataclasses.replace(sweep, basis=coordinates.basis(sweep.basis), ball=None)
     units = np.append(coordinates.units, np.ones(start.size - d))
-    direct = cholesky_fits(start.size)
-    objective = NaturalObjective(
-        inner, alpha, coordinates.penalized(penalized), forms_hessian=direct
-    )
+    shrunk = coordinates.penalized(penalized)
+    few = has_few_rows(inner, 2.0 * alpha * shrunk)
+    direct = cholesky_fits(start.size) and not few
+    objective = NaturalObjective(inner, alpha, shrunk, forms_hessian=direct)
+    steps: NewtonSteps | RowSpaceSteps = NewtonSteps(objective, units)
+    if few:
+        steps = RowSpaceSteps(inner, 2.0 * alpha * shrunk, units)
     with parallel.single_threaded_blas():
         found = minimize(
             objective, coordinates.enter(start), tol=1e-12, max_iter=max_iter, floor=floor,
-            units=units, solve=None if direct else NewtonSteps(objective, units),
+            units=units, solve=None if direct else steps,
         )  # fmt: skip
     return dataclasses.replace(found, x=coordinates.leave(found.x))
 

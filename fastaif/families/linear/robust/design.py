@@ -91,13 +91,21 @@ class Design:
             self.sweep.executor.map_rows(self.sweep.source, work)
         return np.asarray(out[self._kept])
 
-    def predict(self, theta: Array) -> Array:
-        """Zθ (n,)."""
-        if self._by_sums:
-            return np.asarray(self.sweep.predictions(theta)[self._kept])
+    def outer(self, diagonal: Array) -> Array:
+        """Z diag(·) Zᵀ (n, n), for few rows."""
         m = self.sweep.n_coefs
-        b = float(theta[m]) if self.sweep.fit_intercept else 0.0
-        out = np.empty(self.sweep.source.n_rows)
+        V = self._block(0, self.sweep.source.n_rows)[self._kept]
+        found = (V * diagonal[:m]) @ V.T
+        return found + diagonal[m] if self.sweep.fit_intercept else found
+
+    def predict(self, theta: Array) -> Array:
+        """Zθ (n,) or (n, k), for θ (d,) or (d, k)."""
+        if self._by_sums:
+            parts = [self.sweep.predictions(one)[self._kept] for one in np.atleast_2d(theta.T)]
+            return np.asarray(parts[0] if theta.ndim == 1 else np.column_stack(parts))
+        m = self.sweep.n_coefs
+        b = theta[m] if self.sweep.fit_intercept else 0.0
+        out = np.empty((self.sweep.source.n_rows, *theta.shape[1:]))
 
         def work(start: int, stop: int) -> None:
             out[start:stop] = self._block(start, stop) @ theta[:m] + b
@@ -157,7 +165,7 @@ class Design:
 
     def _sums(self, weights: Array, numbers: Array, need: int) -> tuple[Array, Array]:
         """ZᵀAZ and Zᵀg: half the derivatives of Σ A r² + g f, at θ = 0."""
-        source = self.sweep.source._replace(y=-0.5 * numbers, weight=weights, encode=_same)
+        source = self.sweep.source._replace(y=-0.5 * numbers, weight=weights, encode=unchanged)
         sweep = dataclasses.replace(self.sweep, source=source, loss=SquaredError())
         sums = sweep.run(np.zeros(self.n_columns), c.NEED_GRADIENT | need)
         total = sums.weight
@@ -203,7 +211,8 @@ class Design:
         return self._read(0, source.n_rows)
 
 
-def _same(y: Array) -> Array:
+def unchanged(y: Array) -> Array:
+    """Targets that are numbers already."""
     return y
 
 

@@ -44,7 +44,10 @@ class InteriorPoint:
         What the conditions other than s z = 0 lack, relative to their terms.
     """
 
-    def __init__(self, problem: RobustProblem, design: Design, theta: Array) -> None:
+    def __init__(
+        self, problem: RobustProblem, design: Design, theta: Array, wide: bool = False
+    ) -> None:
+        self._wide = wide
         self._problem, self._design = problem, design
         self._free = np.flatnonzero(problem.weights > 0)
         self._scale = problem.weights[self._free]
@@ -101,8 +104,9 @@ class InteriorPoint:
         first, self._first_tau = self.rows.right(0.0, False)
         numbers = np.column_stack([problem.rho * f_kappa, first, self._along])
         self._system = system(
-            self._design, self._free, self._scale, 2.0 * problem.alpha * problem.penalized
-        )
+            self._design, self._free, self._scale, 2.0 * problem.alpha * problem.penalized,
+            self._wide,
+        )  # fmt: skip
         pulled = self._system.make(
             ff, numbers, problem.rho**2 * kappa_kappa, self.norm.curvature(),
             shared / problem.rho**2,
@@ -199,6 +203,12 @@ class InteriorPoint:
             on = np.all(part * self.rows.spread > pairs.slack, axis=0)
             rows, shares = self._design.numbers[on], (part[0] - part[1])[on]
         return Kinks(rows, shares, self._coefs())
+
+    def nearness(self) -> Array:
+        """(m,) How near each coefficient seems to be to zero; −∞ where nobody attacks it."""
+        pairs, out = self.norm.pairs, np.full(self._problem.m, -np.inf)
+        out[self._free] = np.min(pairs.multiplier / pairs.slack, axis=0)
+        return out
 
     def _coefs(self) -> Array:
         pairs, out = self.norm.pairs, np.zeros(self._problem.m, dtype=bool)

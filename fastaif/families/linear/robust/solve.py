@@ -25,10 +25,13 @@ from ....norms import dual_direction, lp_norm
 from ....solvers.newton import Local, minimize
 from .active_set import polish
 from .certificate import duality_gap
+from .columns import gather, pulling, restricted, spread
 from .design import Design
 from .dual_points import DualPoint, at_ends
 from .interior_point import InteriorPoint
-from .objective import PassLimit, Point, RobustProblem, assemble
+from .objective import PassLimit, Point, RobustProblem
+from .rotation import Rotation, rotates
+from .systems import MANY, is_wide
 
 Array = NDArray[Any]
 P = ParamSpec("P")
@@ -36,6 +39,7 @@ T = TypeVar("T")
 PROVABLE = 1e-9  # gaps down to here are proven for less than what a polish costs
 _KINKS_SHOW = 1e-5  # at smaller gaps multipliers may tell which kinks are met
 _SHRINKS = 1e-2  # of the gap, until kinks are looked for again
+_SPARSE, _ROUNDS = 1e-3, 20  # the gap at which columns are chosen, and how often
 _LEAST_PROVEN = 1e-11  # where kinks cannot be told apart, a gap as small as this will do
 _LEAST = 1e-14  # a gap that rounding does not let shrink
 _ROUNDING = "rounding of these data allows no more; the gap says how far the objective may be off"
@@ -78,7 +82,13 @@ def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOpt
         Bound on the least subgradient's norm relative to ``E |ψ_f| ‖(v, 1)‖``; from
         `PROVABLE` on, a relative duality gap within it is as good.
     """
-    return _Search(problem, Design(problem.sweep), theta, tol).run()
+    design = Design(problem.sweep)
+    if is_wide(design) and rotates(problem):
+        rotation = Rotation(problem, design)
+        found = solve(rotation.inner, rotation.enter(theta), tol)
+        problem.n_passes, problem.best = rotation.inner.n_passes, None
+        return dataclasses.replace(found, theta=rotation.leave(found.theta))
+    return _Search(problem, design, theta, tol).run()
 
 
 class _Search:
@@ -86,9 +96,10 @@ class _Search:
 
     def __init__(self, problem: RobustProblem, design: Design, theta: Array, tol: float) -> None:
         self._problem, self._design, self._tol = problem, design, tol
-        self._start = theta
+        self._start, self._wide = theta, _stays_wide(problem, design)
         self._lowest, self._value = theta, np.inf
         self._last: DualPoint | None = None
+        self._bound = -np.inf
         self._why = ""
 
     def run(self) -> RobustOptimum:
@@ -96,7 +107,7 @@ class _Search:
         try:
             zero = zero_point(problem, self._design, self._tol)
             problem.offer(zero)
-            if not self._solved():
+            if not (self._solved() or self._wide):
                 polish(problem, self._start, None, self._tol, 8, patience=1)
             if not self._solved():
                 self._follow(zero.theta)
@@ -124,18 +135,24 @@ class _Search:
     def _follow(self, zero: Array) -> None:
         """The central path, until a proof or a polish ends it."""
         start = self._between(zero)
-        point = InteriorPoint(self._problem, self._design, start)
-        shows, short, before = _KINKS_SHOW, 0, None
+        point = InteriorPoint(self._problem, self._design, start, self._wide)
+        # Residuals are in other units than gaps, and quadratic convergence costs little.
+        aim = self._tol if self._tol < PROVABLE else 1e-3 * self._tol
+        shows, sparse, short, before = _KINKS_SHOW, _SPARSE, 0, None
         while short < 3:
             self._keep(point)
             if self._escapes(point):
                 return
+            if self._sparse and point.gap <= sparse:
+                if self._on_columns(point):
+                    return
+                sparse = _SHRINKS * point.gap
             if self._proven(point) or self._solved():
                 return
-            if point.gap <= shows and point.residual <= 1e3 * shows:
+            if not self._wide and point.gap <= shows and point.residual <= 1e3 * shows:
                 kinks = point.kinks()
                 if point.gap <= _SHRINKS * shows or (before is not None and kinks.same(before)):
-                    polish(self._problem, point.theta, kinks, self._tol, 12, patience=2)
+                    polish(self._problem, point.theta, kinks, aim, 12, patience=2)
                     shows = _SHRINKS * point.gap
                     before = None
                     continue
@@ -144,6 +161,34 @@ class _Search:
                 return
             length = point.advance(_floor(self._tol))
             short = short + 1 if length < 1e-3 else 0
+
+    @property
+    def _sparse(self) -> bool:
+        """Whether nearly all coefficients are zero at the optimum."""
+        return self._wide and self._problem.q == 1.0 and self._problem.alpha == 0.0
+
+    def _on_columns(self, point: InteriorPoint) -> bool:
+        """Finish on the columns that seem to matter, and those that turn out to."""
+        problem, design = self._problem, self._design
+        n = design.weights.size
+        chosen = np.sort(np.argsort(point.nearness())[: int(1.2 * n)])
+        for _ in range(_ROUNDS):
+            part = restricted(problem, design, chosen)
+            found = solve(part, gather(problem, chosen, point.theta))  # exactly: it is small
+            problem.n_passes = part.n_passes
+            theta = spread(problem, chosen, found.theta)
+            if part.best is None or part.best.rows is None or not found.converged:
+                return False
+            rows = part.best.rows
+            pulled = design.pull(rows.along_f[:, None])[:, 0]
+            pulled += 2.0 * problem.alpha * problem.penalized * theta
+            more = pulling(problem, pulled, problem.rho * rows.along_kappa, chosen)
+            used = np.flatnonzero(theta[: problem.m])
+            if not more.size:
+                problem.offer(dataclasses.replace(part.best, theta=theta, residual=found.residual))
+                return True
+            chosen = np.union1d(used, more[: max(int(1.4 * n) - used.size, 1)])
+        return False
 
     def _between(self, zero: Array) -> Array:
         """The best point between zero and θ̂: convex along the line, and no row is needed."""
@@ -182,14 +227,15 @@ class _Search:
 
     def _proven(self, point: InteriorPoint) -> bool:
         """Whether the gap at this iterate is as small as asked for."""
-        tol = self._tol
-        if tol < PROVABLE or point.gap > tol or point.residual > tol:
+        tol = max(self._tol, _LEAST_PROVEN) if self._wide else self._tol
+        if (tol < PROVABLE and not self._wide) or max(point.gap, point.residual) > tol:
             return False
         value, rows = self._value_at(point.f, point.theta), point.rows.multipliers()
         gap = duality_gap(self._problem, self._design, point.theta, rows)
         if gap > tol * abs(value):
             return False
         self._lowest, self._value, self._last = point.theta, value, rows
+        self._bound = value - gap
         return True
 
     def _report(self) -> RobustOptimum:
@@ -201,12 +247,15 @@ class _Search:
             value = self._value_at(self._design.predict(best.theta), best.theta)
             gap = self._gap_at(best, value)
             return RobustOptimum(best.theta, value, best.residual, gap, n_passes, True)
-        lowest = _with_subgradient(problem, self._lowest)
+        lowest = _with_subgradient(problem, self._design, self._lowest)
         if self._last is not None:
             lowest = dataclasses.replace(lowest, rows=self._last)
         if best is None or lowest.local.value < best.local.value:
             best = lowest
         gap = self._gap_at(best, best.local.value)
+        # A lower bound of the minimum is one whatever the point it was proven at.
+        value = best.local.value
+        gap = min(gap, max(value - self._bound, 0.0) / (abs(value) or 1.0))
         done = gap <= max(self._tol, _LEAST_PROVEN)
         why = "" if done else self._why or _ROUNDING
         return RobustOptimum(best.theta, best.local.value, best.residual, gap, n_passes, done, why)
@@ -219,17 +268,28 @@ class _Search:
         return gap / (abs(value) or 1.0)
 
 
+def _stays_wide(problem: RobustProblem, design: Design) -> bool:
+    sparse = problem.q == 1.0 and problem.alpha == 0.0
+    return is_wide(design) and (sparse or design.n_columns > MANY)
+
+
 def _floor(tol: float) -> float:
     """The gap that is aimed at in the end."""
-    return 0.1 * tol if tol >= PROVABLE else 1e-13
+    return 0.01 * tol if tol >= PROVABLE else 1e-13
 
 
-def _with_subgradient(problem: RobustProblem, x: Array) -> Point:
-    sums = problem.sums(x, problem.rho * problem.norm(x))
-    k = np.zeros(x.size)
-    k[: problem.m] = problem.weights * dual_direction(problem.weights * x[: problem.m], problem.p)
-    local = assemble(problem, x, sums, problem.rho * k, np.zeros((x.size, x.size)))
-    return Point(x, local, local.gradient, local.residual, sums.gain)
+def _with_subgradient(problem: RobustProblem, design: Design, x: Array) -> Point:
+    """A point with one of its subgradients, from products with the rows alone."""
+    y, w, norm = design.targets, design.weights, problem.norm(x)
+    f, kappa = design.predict(x), problem.rho * norm
+    rows = problem.dual_point(f, y, w, kappa, problem.sweep.loss.worse_end(f, y, kappa))
+    g = rows.along_f
+    gradient = design.pull(g[:, None])[:, 0] + 2.0 * problem.alpha * problem.penalized * x
+    steep = dual_direction(problem.weights * x[: problem.m], problem.p)
+    gradient[: problem.m] += problem.rho * rows.along_kappa * problem.weights * steep
+    value = problem.worst(f, y, kappa, w) + problem.penalty(x)
+    local = Local(value, gradient, np.empty((0, 0)), float(np.abs(g) @ design.lengths))
+    return Point(x, local, gradient, local.residual, rows.along_kappa, rows)
 
 
 def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
@@ -250,8 +310,8 @@ def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
     inner = left[attacked] / problem.weights[attacked[: problem.m]]
     size, budget = float(lp_norm(inner, problem.p)), problem.rho * gain
     local = Local(
-        float(w @ loss.value(f, y)) + problem.penalty(theta), left.copy(),
-        np.zeros((theta.size, theta.size)), float(w @ (np.abs(slope) * design.lengths)),
+        float(w @ loss.value(f, y)) + problem.penalty(theta), left.copy(), np.empty((0, 0)),
+        float(w @ (np.abs(slope) * design.lengths)),
     )  # fmt: skip
     left[attacked] *= 0.0 if size <= budget else 1.0 - budget / size
     residual = float(np.linalg.norm(left)) / (local.yardstick or 1.0)

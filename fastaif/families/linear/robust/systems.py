@@ -11,6 +11,9 @@ from .design import Design
 from .norm_terms import Curvature
 
 Array = NDArray[Any]
+_REFINED = 2
+MANY = 2000  # columns, from which on no matrix of them is made whatever it costs in digits
+_WIDE = 400  # columns, below which a matrix of them costs little
 
 
 class System(Protocol):
@@ -26,7 +29,9 @@ class System(Protocol):
         """The step that takes the derivatives `right` (d,) and `right_tau` to zero."""
 
 
-def system(design: Design, free: Array, scale: Array, diagonal: Array) -> System:
+def system(
+    design: Design, free: Array, scale: Array, diagonal: Array, wide: bool
+) -> System:
     """The system of a design's shape.
 
     Parameters
@@ -38,8 +43,17 @@ def system(design: Design, free: Array, scale: Array, diagonal: Array) -> System
         Their D.
     diagonal : array (d,)
         Of the penalty.
+    wide : bool
+        Whether it is to be by a matrix of the rows.
     """
+    if wide:
+        return _Wide(design, free, scale, diagonal)
     return _Dense(design, free, scale, diagonal)
+
+
+def is_wide(design: Design) -> bool:
+    """Whether there are so many more columns than rows that no matrix of the columns is made."""
+    return design.n_columns > _WIDE and design.n_columns > 1.5 * design.weights.size
 
 
 class _Dense:
@@ -70,16 +84,8 @@ class _Dense:
 
     def _factorize(self) -> None:
         """Scaled to a unit diagonal, which is raised by as little as makes it definite."""
-        from scipy.linalg.lapack import dpotrf
-
         self._unit = 1.0 / np.sqrt(np.maximum(np.diagonal(self._matrix), 1e-300))
-        scaled = self._matrix * self._unit * self._unit[:, None]
-        for ridge in (0.0, 1e-15, 1e-13, 1e-11, 1e-9, 1e-7):
-            raised = scaled + ridge * np.eye(len(scaled)) if ridge else scaled
-            self._factor, info = dpotrf(raised, lower=1)
-            if info == 0:
-                return
-        raise FloatingPointError("the Newton system of a robust fit is not finite")
+        self._factor = _raised_factor(self._matrix * self._unit * self._unit[:, None])
 
     def _apply_inverse(self, right: Array) -> Array:
         from scipy.linalg.lapack import dpotrs
@@ -92,3 +98,96 @@ class _Dense:
         step = -self._apply_inverse(right)
         step -= self._apply_inverse(right + self._matrix @ step)  # refined once
         return step[:-1], float(step[-1])
+
+
+def _raised_factor(matrix: Array) -> Array:
+    """The lower Cholesky factor of a matrix of unit diagonal or more."""
+    from scipy.linalg.lapack import dpotrf
+
+    for ridge in (0.0, 1e-15, 1e-13, 1e-11, 1e-9, 1e-7):
+        raised = matrix + ridge * np.eye(len(matrix)) if ridge else matrix
+        factor, info = dpotrf(raised, lower=1)
+        if info == 0:
+            return np.asarray(factor)
+    raise FloatingPointError("the Newton system of a robust fit is not finite")
+
+
+class _Wide:
+    """With fewer rows than columns: Λ + ZᵀAZ by the n × n matrix 1 + √A Z Λ⁻¹ Zᵀ √A.
+
+    Λ is the diagonal that the norm and the penalty give the columns. A column without one (the
+    intercept's) is lent one, which a border takes back; the norm's row, what rows share and τ are
+    in the border, too.
+    """
+
+    def __init__(self, design: Design, free: Array, scale: Array, diagonal: Array) -> None:
+        self._design, self._free, self._scale, self._diagonal = design, free, scale, diagonal
+
+    def make(
+        self, weights: Array, numbers: Array, corner: float, norm: Curvature, shared: float
+    ) -> Array:
+        self._weights = np.maximum(weights, 0.0)
+        pulled = self._design.pull(numbers)
+        Lambda = self._diagonal.copy()
+        Lambda[self._free] += self._scale**2 * norm.diagonal
+        lent = np.where(Lambda > 0.0, 0.0, float(self._weights.sum()))
+        self._lambda = Lambda + lent
+        self._factorize()
+        self._border(pulled[:, 0], corner, norm, shared, lent)
+        return pulled
+
+    def _factorize(self) -> None:
+        root = np.sqrt(self._weights)
+        gram = root[:, None] * self._design.outer(1.0 / self._lambda) * root
+        gram[np.diag_indices_from(gram)] += 1.0
+        self._unit = 1.0 / np.sqrt(np.diagonal(gram))
+        self._factor = _raised_factor(gram * self._unit * self._unit[:, None])
+        self._unit = self._unit * root
+
+    def _border(
+        self, cross: Array, corner: float, norm: Curvature, shared: float, lent: Array
+    ) -> None:
+        free, scale, bare = self._free, self._scale, np.flatnonzero(lent)
+        sides = np.zeros((cross.size, 3 + bare.size))
+        sides[:, 0] = cross
+        sides[free, 0] += scale * norm.cross
+        sides[free, 1] = scale * norm.row
+        sides[:, 2] = cross if shared else 0.0
+        sides[bare, np.arange(3, 3 + bare.size)] = 1.0
+        low = -1.0 / shared if shared else 1.0
+        self._corner = np.diag([corner + norm.corner, -norm.total, low, *(1.0 / lent[bare])])
+        self._corner[0, 1] = self._corner[1, 0] = norm.row_corner
+        self._sides = sides
+        self._solved = self._apply_inverse(sides)
+        self._small = self._corner - sides.T @ self._solved
+
+    def _apply_inverse(self, right: Array) -> Array:
+        """(Λ + ZᵀAZ)⁻¹ of (d, k)."""
+        from scipy.linalg.lapack import dpotrs
+
+        first = right / self._lambda[:, None]
+        seen = self._unit[:, None] * self._design.predict(first)
+        found, _ = dpotrs(self._factor, seen, lower=1)
+        back = self._design.pull(self._unit[:, None] * found)
+        return np.asarray(first - back / self._lambda[:, None])
+
+    def _apply(self, x: Array, beside: Array) -> tuple[Array, Array]:
+        seen = self._weights[:, None] * self._design.predict(x)
+        first = self._lambda[:, None] * x + self._design.pull(seen) + self._sides @ beside
+        return first, self._sides.T @ x + self._corner @ beside
+
+    def _bordered(self, right: Array, low: Array) -> tuple[Array, Array]:
+        first = self._apply_inverse(right)
+        beside = np.linalg.solve(self._small, low - self._sides.T @ first)
+        return first - self._solved @ beside, beside
+
+    def solve(self, right: Array, right_tau: float) -> tuple[Array, float]:
+        low = np.zeros((len(self._corner), 1))
+        low[0] = right_tau
+        right = right[:, None]
+        x, beside = self._bordered(-right, -low)
+        for _ in range(_REFINED):
+            first, second = self._apply(x, beside)
+            dx, dbeside = self._bordered(-right - first, -low - second)
+            x, beside = x + dx, beside + dbeside
+        return x[:, 0], float(beside[0, 0])

@@ -1,0 +1,58 @@
+"""Robust fits with p = 2 in the space of the rows.
+
+Where all coefficients are attacked, Dβ at the optimum is in the range of D⁻¹Vᵀ: a part outside
+would lengthen it and move no prediction. With D⁻¹Vᵀ = QR and Dβ = Qc the predictions are Rᵀc, and
+‖Dβ‖₂ = ‖c‖₂: a problem of as many unknowns as rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....bases.builtin import Linear
+from ....data.rows import RowSource
+from .design import Design, unchanged
+from .objective import RobustProblem
+
+Array = NDArray[Any]
+
+
+def rotates(problem: RobustProblem) -> bool:
+    """Whether the norm, and the penalty with it, are those of c."""
+    D, pen = problem.weights, problem.penalized[: problem.m]
+    if problem.q != 2.0 or not np.all(D > 0.0):
+        return False
+    return problem.alpha == 0.0 or bool(np.all(D[0] == D) and np.all(pen == pen[0]))
+
+
+class Rotation:
+    """The problem in c, and the way there and back."""
+
+    def __init__(self, problem: RobustProblem, design: Design) -> None:
+        self._problem = problem
+        V = design.columns(np.arange(problem.m))
+        self._basis, upper = np.linalg.qr((V / problem.weights).T)
+        k = upper.shape[0]
+        rows = RowSource(
+            np.ascontiguousarray(upper.T), design.targets, design.weights, unchanged
+        )
+        sweep = dataclasses.replace(problem.sweep, source=rows, basis=Linear(), ball=None)
+        shrunk = problem.penalized[0] / problem.weights[0] ** 2
+        penalized = np.concatenate([np.full(k, shrunk), problem.penalized[problem.m :]])
+        self.inner = dataclasses.replace(
+            problem, sweep=sweep, penalized=penalized, weights=np.ones(k), best=None
+        )
+
+    def enter(self, theta: Array) -> Array:
+        """The nearest (c, b)."""
+        m = self._problem.m
+        return np.append(self._basis.T @ (self._problem.weights * theta[:m]), theta[m:])
+
+    def leave(self, inner: Array) -> Array:
+        """θ."""
+        k = self._basis.shape[1]
+        return np.append((self._basis @ inner[:k]) / self._problem.weights, inner[k:])
