@@ -22,7 +22,6 @@ from ..families.registry import summed, without_rows
 from ..influence.compute import conclude
 from ..influence.intervals import BootstrapDraws
 from ..influence.result import InfluenceResult
-from ..influence.verification import Verification
 from ..solvers.limits import cholesky_fits
 from ..threat.threat import Threat
 from ..utils import validation
@@ -354,6 +353,6 @@ class _ResultWithoutRows(InfluenceResult):
         """Refused: it needs the rows."""
         raise needs_rows("flip_fraction")
 
-    def verify(self, eps: float) -> Verification:
+    def verify(self, eps: Any) -> Any:
         """Refused: it needs the rows."""
         raise needs_rows("verify")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..families.problem import InfluenceProblem
 from ..families.registry import adversary_of
@@ -12,12 +16,34 @@ from ..threat.threat import Threat
 from ..utils import validation
 from .prepare import prepare
 
+Array = NDArray[Any]
+
+
+@overload
+def robust_fit(
+    estimator: Any, X: Any, y: Any, eps: float, *,
+    p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: Any = ...,
+    attackable: Any = ..., attack_space: str = ..., sample_weight: Any = ..., method: str = ...,
+    tol: float = ..., max_iter: int | None = ..., random_state: Any = ...,
+    n_threads: int | None = ..., checkpoint: Any = ...,
+) -> RobustFit: ...  # fmt: skip
+
+
+@overload
+def robust_fit(
+    estimator: Any, X: Any, y: Any, eps: Sequence[float] | Array, *,
+    p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: Any = ...,
+    attackable: Any = ..., attack_space: str = ..., sample_weight: Any = ..., method: str = ...,
+    tol: float = ..., max_iter: int | None = ..., random_state: Any = ...,
+    n_threads: int | None = ..., checkpoint: Any = ...,
+) -> list[RobustFit]: ...  # fmt: skip
+
 
 def robust_fit(
     estimator: Any,
     X: Any,
     y: Any,
-    eps: float,
+    eps: float | Sequence[float] | Array,
     *,
     p: float = 2,
     order: float = math.inf,
@@ -32,7 +58,7 @@ def robust_fit(
     random_state: Any = None,
     n_threads: int | None = None,
     checkpoint: Any = None,
-) -> RobustFit:
+) -> RobustFit | list[RobustFit]:
     """Train adversarially: ``argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²`` over ‖δ/c‖_p ≤ ε s.
 
     Parameters
@@ -41,8 +67,10 @@ def robust_fit(
         A fitted model (see `aif`); its parameters are the start.
     X : array (n, m)
     y : array (n,)
-    eps : float
-        ε ≥ 0, in units of the radius s.
+    eps : float or array (k,)
+        ε ≥ 0, in units of the radius s. Several are solved from the least up; exact fits of linear
+        predictors start at the optimum of the one before, which saves passes where features are
+        nearly collinear or the radii close.
     p, order, radius, feature_scale, attackable, attack_space, sample_weight
         As in `aif`. Finite orders are for linear predictors; "exact" then covers order 1 for
         every loss, and order 2 for the squared error.
@@ -77,14 +105,25 @@ def robust_fit(
 
     Returns
     -------
-    RobustFit
+    RobustFit, or a list of them in the order of `eps`
 
     Warns
     -----
     SolverWarning
         The tolerance was not reached.
+
+    Examples
+    --------
+    >>> import fastaif as fa
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> fits = fa.robust_fit(fa.LinearRegression().fit(X, y), X, y, [0.05, 0.01])
+    >>> [fit.eps for fit in fits]
+    [0.05, 0.01]
+    >>> fits[0].objective > fits[1].objective
+    True
     """
-    eps = validation.number(eps, "eps", low=0.0)
+    radii = validation.sizes(eps)
     validation.option(method, "method", ["auto", "exact", "pgd"])
     tol = validation.number(tol, "tol", low=0.0, strict=True)
     limit = None if max_iter is None else validation.count(max_iter, "max_iter")
@@ -101,14 +140,16 @@ def robust_fit(
         )
     seed = None if random_state is None else validation.seed(random_state)
     settings = adversary.training_settings(seed) if method == "pgd" else None
-    identity = _identity(problem, (eps, tol, limit, method, settings))
+    identity = _identity(problem, (tuple(radii), tol, limit, method, settings))
     with (
         problem.executor.watching("robust fit"),
         problem.executor.keeping(checkpoint, problem.source, identity),
     ):
-        solution = adversary.robust_fit(eps, tol, limit, settings)
-    warn_if_unsolved(solution)
-    return make_robust_fit(problem, solution)
+        solutions = adversary.robust_fits(radii, tol, limit, settings)
+    for solution in solutions:
+        warn_if_unsolved(solution)
+    fits = [make_robust_fit(problem, solution) for solution in solutions]
+    return fits[0] if np.ndim(eps) == 0 else fits
 
 
 def _identity(problem: InfluenceProblem, options: tuple[Any, ...]) -> str:

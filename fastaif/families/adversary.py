@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,6 +190,29 @@ class Adversary(ABC, Generic[P]):
         if eps == 0.0 and settings is None:
             return self.natural(max_iter)
         return self.train(eps, tol, max_iter, settings)
+
+    def robust_fits(
+        self,
+        radii: Sequence[float],
+        tol: float = 1e-12,
+        max_iter: int | None = None,
+        settings: PgdSettings | None = None,
+    ) -> list[RobustSolution]:
+        """The robust optima at several ε, in their order; found from the least ε up.
+
+        Each is where the fit at the next larger ε starts, in families that can.
+        """
+        found: dict[int, RobustSolution] = {}
+        adversary = self
+        for k in np.argsort(radii, kind="stable"):
+            found[k] = adversary.robust_fit(radii[k], tol, max_iter, settings)
+            if found[k].converged:
+                adversary = adversary.starting_at(found[k].theta)
+        return [found[k] for k in range(len(radii))]
+
+    def starting_at(self, theta: Array) -> Self:
+        """The same adversary, whose exact fits start at θ where that may save passes."""
+        return self
 
     @abstractmethod
     def train(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -235,19 +236,28 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         """What has been warned about."""
         return set()
 
-    def verify(self, eps: float) -> Verification:
+    @overload
+    def verify(self, eps: float) -> Verification: ...
+
+    @overload
+    def verify(self, eps: Sequence[float] | Array) -> list[Verification]: ...
+
+    def verify(self, eps: float | Sequence[float] | Array) -> Verification | list[Verification]:
         """Solve the robust problem at ε exactly and compare.
 
         Parameters
         ----------
-        eps : float, positive
+        eps : float or array (k,), positive
+            Several are solved from the least up, each started from the one before where the
+            solver can.
 
         Returns
         -------
-        Verification
+        Verification, or a list of them in the order of `eps`
         """
-        radius = validation.number(eps, "eps", low=0.0, strict=True)
-        return verify_influence(self.problem, self.influence, radius)
+        radii = validation.sizes(eps, strict=True)
+        found = verify_influence(self.problem, self.influence, radii)
+        return found[0] if np.ndim(eps) == 0 else found
 
     # --- samples, diagnostics, reports ----------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,13 @@ from numpy.typing import NDArray
 from ..families.adversary import RobustSolution
 from ..families.problem import InfluenceProblem
 from ..families.registry import adversary_of
+from ..plotting import results as pictures
+from ..reports import text
 from ..utils.arrays import ReadOnlyArrays
 from ..utils.warnings import SolverWarning, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[Any]
 
@@ -48,6 +54,10 @@ class RobustFit(ReadOnlyArrays):
         further descent was found (at a kink the residual of its gradient does not tend to 0).
     method : str
         "exact" or "pgd".
+    natural_params : array (d,)
+        θ̂, the parameters of the estimator that was given.
+    names : tuple of str
+        A name for each entry of θ.
     """
 
     estimator: Any
@@ -60,6 +70,19 @@ class RobustFit(ReadOnlyArrays):
     n_iter: int
     converged: bool
     method: str
+    natural_params: Array = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame with a row per parameter: natural, robust, change.
+
+        θ̂, θ_ε and θ_ε − θ̂, by name.
+        """
+        return text.robust_frame(self)
+
+    def summary(self) -> str:
+        """A text report: the fit, and the parameters that it moved most, at most ten of them."""
+        return text.robust_summary(self)
 
     def __str__(self) -> str:
         """The fit in three lines."""
@@ -103,6 +126,10 @@ class Verification(ReadOnlyArrays):
     method: str
     robust: RobustFit
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the predicted cost and gain beside the exact ones; returns the matplotlib axes."""
+        return pictures.plot_verification(self, ax)
+
     def __str__(self) -> str:
         """A small table: predicted beside exact."""
         return "\n".join(
@@ -116,12 +143,20 @@ class Verification(ReadOnlyArrays):
         )
 
 
-def verify_influence(problem: InfluenceProblem, influence: Array, eps: float) -> Verification:
-    """Solve the robust problem at ε exactly and compare."""
-    adversary = adversary_of(problem)
+def verify_influence(
+    problem: InfluenceProblem, influence: Array, radii: Sequence[float]
+) -> list[Verification]:
+    """Solve the robust problem at each ε exactly and compare."""
     with problem.executor.watching("robust fit"):
-        solution = adversary.robust_fit(eps)
+        solutions = adversary_of(problem).robust_fits(radii)
+    return [_beside(problem, influence, solution) for solution in solutions]
+
+
+def _beside(
+    problem: InfluenceProblem, influence: Array, solution: RobustSolution
+) -> Verification:
     warn_if_unsolved(solution)
+    eps = solution.eps
     moved = solution.theta - problem.params
     cost = problem.loss_change(solution.theta) + problem.penalty_change(solution.theta)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -136,7 +171,7 @@ def verify_influence(problem: InfluenceProblem, influence: Array, eps: float) ->
         predicted_cost=predicted,
         exact_cost=cost,
         predicted_gain=predicted,
-        exact_gain=adversary.gain(solution.theta, eps),
+        exact_gain=adversary_of(problem).gain(solution.theta, eps),
         method=solution.method,
         robust=make_robust_fit(problem, solution),
     )
@@ -172,4 +207,6 @@ def make_robust_fit(problem: InfluenceProblem, solution: RobustSolution) -> Robu
         n_iter=solution.n_iter,
         converged=solution.converged,
         method=solution.method,
+        natural_params=problem.params,
+        names=problem.names,
     )

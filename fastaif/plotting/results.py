@@ -128,6 +128,41 @@ def plot_report(
     return figure
 
 
+def plot_verification(verified: Verified, ax: Any = None) -> Any:
+    """Draw the predicted cost and gain of robust training beside the exact ones.
+
+    Parameters
+    ----------
+    verified : Verification
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new pyplot figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    """
+    if ax is None:
+        ax = new_figure(None, 5.0, 4.0).subplots()
+    places, how = np.arange(2), text.method_name(verified.method)
+    predicted = [verified.predicted_cost, verified.predicted_gain]
+    ax.bar(places - 0.2, predicted, 0.4, color=_PREDICTED, label="predicted")
+    exact = [verified.exact_cost, verified.exact_gain]
+    ax.bar(places + 0.2, exact, 0.4, color=[_COST, _GAIN], label=how)
+    ax.set_xticks(places, ["cost (clean loss)", "gain (adversarial loss)"])
+    ax.axhline(0.0, color="black", linewidth=0.8)
+    ax.grid(axis="y", alpha=0.3)
+    ax.set_axisbelow(True)
+    ax.set_ylabel("change of the objective")
+    ax.set_title(f"Robust training at ε = {verified.eps:g}", fontsize="medium")
+    ax.legend(fontsize="small")
+    return ax
+
+
 def _draw_costs(
     ax: Any, result: Reported, eps: Array, verifications: Sequence[Verified]
 ) -> None:

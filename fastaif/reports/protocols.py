@@ -31,6 +31,17 @@ class Verified(Protocol):
     def robust(self) -> Any: ...
 
 
+class Trained(Protocol):
+    """A robust optimum and where it came from; see `RobustFit`."""
+
+    @property
+    def params(self) -> Array: ...
+    @property
+    def natural_params(self) -> Array: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+
 class Reported(Protocol):
     """An influence and what came with it; see `InfluenceResult`."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
-from .protocols import Reported
+from .protocols import Reported, Trained
 
 Array = NDArray[Any]
 
@@ -30,6 +30,36 @@ def frame(
     if level is not None:
         columns |= result.interval_columns(level, **options)
     return pd.DataFrame(columns, index=pd.Index(result.names, name="name"))
+
+
+def robust_frame(fit: Trained) -> pd.DataFrame:
+    """A row per parameter: θ̂, θ_ε and the change."""
+    import pandas as pd
+
+    columns = {
+        "natural": fit.natural_params, "robust": fit.params,
+        "change": fit.params - fit.natural_params,
+    }  # fmt: skip
+    return pd.DataFrame(columns, index=pd.Index(fit.names, name="name"))
+
+
+def robust_summary(fit: Trained, most: int = 10) -> str:
+    """What `str` says of the fit, and the parameters of the largest changes, in order."""
+    change = fit.params - fit.natural_params
+    chosen = np.argsort(-np.abs(change), kind="stable")[:most]
+    lines = [
+        str(fit), "-" * _WIDTH,
+        f"{'':>20} {'natural':>16} {'robust':>16} {'change':>16}",
+    ]  # fmt: skip
+    lines += [
+        f"{fit.names[k][:20]:>20} {fit.natural_params[k]:>16.6g} {fit.params[k]:>16.6g} "
+        f"{change[k]:>16.6g}"
+        for k in chosen
+    ]
+    hidden = len(change) - len(chosen)
+    if hidden:
+        lines.append(f"{'':>20} ({hidden} more parameters move less)")
+    return "\n".join(lines)
 
 
 def largest_moves(result: Reported, count: int = 10) -> list[int]:

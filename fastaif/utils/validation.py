@@ -247,6 +247,16 @@ def radii(eps: Any) -> Array:
     return array
 
 
+def sizes(eps: Any, *, strict: bool = False) -> list[float]:
+    """ε: a number or a list of them, of at least (or, if strict, above) 0, as a list."""
+    if np.ndim(eps) == 0:
+        return [number(eps, "eps", low=0.0, strict=strict)]
+    array = radii(eps)
+    if array.ndim != 1:
+        raise ValueError(f"eps must be a number or a list of numbers, but has shape {array.shape}")
+    return [number(e, "eps", low=0.0, strict=strict) for e in array]
+
+
 def radius(value: Any) -> float | None:
     """None for the mean norm, or a positive number."""
     if isinstance(value, str):

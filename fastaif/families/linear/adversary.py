@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ class LinearAdversary(Adversary[LinearProblem]):
     """Each sample has a budget of its own: the worst prediction is f ± ε s ‖Dβ‖_q."""
 
     supports_checkpoint: ClassVar[bool] = True
+    start: Array | None = None  # of exact fits; None: θ̂
 
     @property
     def has_exact(self) -> bool:
@@ -54,13 +56,18 @@ class LinearAdversary(Adversary[LinearProblem]):
     def _gain(self, theta: Array) -> float:
         return self.problem.ball.gain(theta[: self.problem.model.n_features])
 
+    def starting_at(self, theta: Array) -> Self:
+        """The same adversary, whose exact fits start at θ."""
+        return dataclasses.replace(self, start=theta)
+
     def train(
         self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
     ) -> RobustSolution:
         """The closed inner maximum and a convex outer problem, or ascent inside."""
         problem = self.problem.with_hessian()
         if settings is None:
-            return _solve(problem, eps, tol, max_iter).at(eps, exact=True)
+            start = problem.params if self.start is None else self.start
+            return _solve(problem, start, eps, tol, max_iter).at(eps, exact=True)
 
         def attack(theta: Array, out: Array) -> None:
             projected_ascent(problem, theta, eps, settings, out)
@@ -83,7 +90,9 @@ class LinearAdversary(Adversary[LinearProblem]):
         return departure(self.problem, influence, eps)
 
 
-def _solve(problem: LinearProblem, eps: float, tol: float, max_iter: int | None) -> Optimum:
+def _solve(
+    problem: LinearProblem, start: Array, eps: float, tol: float, max_iter: int | None
+) -> Optimum:
     work, penalized = problem.coordinates, problem.penalized
     if work is not None:
         penalized = work.penalized(penalized)
@@ -93,7 +102,7 @@ def _solve(problem: LinearProblem, eps: float, tol: float, max_iter: int | None)
         1000 if max_iter is None else max_iter,
     )  # fmt: skip
     with single_threaded_blas():
-        found = own_budgets.solve(inner, problem.enter(problem.params), tol)
+        found = own_budgets.solve(inner, problem.enter(start), tol)
     theta = found.theta if work is None else work.leave(found.theta)
     return Optimum(
         theta, found.objective, found.residual, found.gap, found.n_passes, found.converged,
