@@ -1,0 +1,68 @@
+"""What every basis promises: names, sizes, and derivatives of its features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastaif import bases
+
+EXAMPLES = {
+    "Linear": lambda: bases.Linear(np.array([0.5, -1.0, 0.0]), np.array([2.0, 0.7, 1.0])),
+    "Quadratic": bases.Quadratic,
+    "Powers": lambda: bases.Powers(3),
+    "Fourier": lambda: bases.Fourier(6, 0.4, random_state=3),
+    "Custom": lambda: bases.Custom(
+        lambda X: np.column_stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2]]),
+        lambda X, P: np.column_stack(
+            [np.cos(X[:, 0]) * P[:, 0], X[:, 1] * P[:, 2] + X[:, 2] * P[:, 1]]
+        ),
+        lambda X, t: np.column_stack([t[0] * np.cos(X[:, 0]), t[1] * X[:, 2], t[1] * X[:, 1]]),
+    ),
+}
+
+
+def test_every_basis_has_an_example():
+    assert set(EXAMPLES) == set(bases.__all__)
+
+
+@pytest.fixture(params=bases.__all__)
+def basis(request, X):
+    return EXAMPLES[request.param]().bind(3, X)
+
+
+@pytest.fixture
+def X(rng):
+    return rng.normal(size=(9, 3))
+
+
+def test_sizes_and_names(engine, basis, X):
+    d = basis.n_outputs(3)
+    assert basis.features(X).shape == (9, d)
+    assert len(set(basis.names(("a", "b", "c")))) == d
+    penalized = basis.penalized(3)
+    assert penalized.shape == (d,)
+    assert set(penalized) <= {0.0, 1.0}
+    assert basis.bind(3, X).n_outputs(3) == d
+
+
+def test_derivatives(engine, basis, X):
+    h, P = 1e-5, np.cos(np.arange(X.size)).reshape(X.shape)
+    wanted = (basis.features(X + h * P) - basis.features(X - h * P)) / (2.0 * h)
+    np.testing.assert_allclose(basis.jac_vec(X, P), wanted, rtol=1e-6, atol=1e-8)
+    theta = np.linspace(-1.0, 1.5, basis.n_outputs(3))
+    along = np.einsum("ik,ik->i", basis.jac_t_vec(X, theta), P)
+    np.testing.assert_allclose(along, basis.jac_vec(X, P) @ theta, rtol=1e-11, atol=1e-12)
+
+
+def test_a_row_does_not_depend_on_its_neighbours(engine, basis, X):
+    np.testing.assert_allclose(basis.features(X)[4:6], basis.features(X[4:6]), rtol=1e-13)
+
+
+def test_inputs_are_not_written_to(engine, basis, X):
+    before = X.copy()
+    X.setflags(write=False)
+    basis.features(X)
+    basis.jac_vec(X, X)
+    basis.jac_t_vec(X, np.ones(basis.n_outputs(3)))
+    np.testing.assert_array_equal(X, before)
