@@ -83,14 +83,14 @@ class Checkpoint:
     def _begin(self, first: bytes) -> None:
         """A new file, which is there whole or not at all, and never in another's place."""
         beside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
-        with beside.open("xb") as file:
-            try:
+        try:
+            with beside.open("xb") as file:
                 file.write(first)
                 file.flush()
                 os.fsync(file.fileno())
-                _publish(beside, self.path)
-            finally:
-                beside.unlink(missing_ok=True)
+            _publish(beside, self.path)
+        finally:
+            beside.unlink(missing_ok=True)
 
     def _open(self, first: bytes) -> None:
         """Read what an earlier solve left."""
