@@ -171,3 +171,18 @@ def test_flips_are_what_the_robust_fit_sees():
     kinks = [curvature(e) for e in np.linspace(0.7, 1.4, 36) * radius]
     smooth = [curvature(e) for e in np.linspace(0.1, 0.5, 9) * radius]
     assert max(kinks) > 10 * max(smooth)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_order_1_ends_where_another_sample_gains_as_much(weighted):
+    """The squared error's gains of all of the budget, from the definition, at θ̂ + εI."""
+    X, y, w = make("linear", n=40, m=3, seed=2, weighted=weighted)
+    model = fa.LinearRegression(alpha=0.05).fit(X, y, w)
+    result = fa.aif(model, X, y, order=1, sample_weight=w)
+    eps = result.validity_radius
+    theta, omega = result.params + eps * result.influence, np.ones(40) if w is None else w
+    kept, omega = omega > 0.0, omega / omega.sum()
+    size = np.abs(X @ theta[:-1] + theta[-1] - y)[kept]
+    move = eps * result.radius * np.linalg.norm(result.params[:-1]) / omega[kept]
+    gains = np.sort(omega[kept] * ((size + move) ** 2 - size**2))
+    assert gains[-2] == about(gains[-1], 1e-12)

@@ -1,0 +1,214 @@
+"""Break formulas one by one, and see whether the quick suite notices.
+
+    python -m tests.mutants [--list] [--workers N] [NAME ...]
+
+Each mutant is a wrong sign, factor, term or index in one line of Python, Numba or C. It is made in
+a copy of the checkout; there the tests run that its path says cover it, with the contracts, and
+stop at the first that fails. NAMEs are regular expressions over the mutants' names. Ends with
+status 1 if a mutant was not found. C mutants build the extension; Numba's compile anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = ["fastaif", "csrc", "tests", "setup.py", "pyproject.toml", "README.md"]
+
+
+class Mutant(NamedTuple):
+    """A file, what stands in it exactly once, and what takes its place."""
+
+    path: str
+    before: str
+    after: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.path}: {self.before.strip()} -> {self.after.strip()}"
+
+    @property
+    def folders(self) -> list[str]:
+        """The tests that cover the file: its own folder's, or the nearest above, and contracts."""
+        parts = Path(self.path).parts
+        if parts[0] == "csrc" or parts[1] == "_compute":
+            return ["tests/contracts", "tests/_compute"]
+        folder = Path("tests", *parts[1:-1])
+        if len(parts) == 2:  # a module by itself, as its tests are
+            alone = (ROOT / "tests").glob(f"test_{Path(parts[1]).stem}*.py")
+            return [*(str(path.relative_to(ROOT)) for path in alone), "tests/contracts"]
+        while not (ROOT / folder).exists():
+            folder = folder.parent
+        return [str(folder), "tests/contracts"]
+
+
+MUTANTS = [
+    # Losses and norms.
+    Mutant("fastaif/losses/logistic.py", "return -y * _expit(-y * f)", "return y * _expit(-y * f)"),
+    Mutant("fastaif/losses/poisson.py", "kappa**2 / 6.0", "kappa**2 / 3.0"),
+    Mutant("fastaif/losses/huber.py", "self.delta) ** -3.0", "self.delta) ** -2.0"),
+    Mutant("fastaif/losses/squared_error.py", "y + 0.25 * slope", "y + 0.5 * slope"),
+    Mutant("fastaif/norms.py", "p / (p - 1.0)", "p / (p + 1.0)"),
+    Mutant("fastaif/norms.py", "(width / h) ** 2", "(width / h)"),
+    # What an attacker may do.
+    Mutant("fastaif/threat/ball.py", "np.outer(own.weights, own.weights) * inner", "inner"),
+    Mutant(
+        "fastaif/threat/ball.py",
+        "return np.asarray(self.weights * dual_direction(self.weights * beta, self.p))",
+        "return np.asarray(dual_direction(self.weights * beta, self.p))",
+    ),
+    Mutant("fastaif/threat/budget.py", "1.0 / (self.order - 1.0)", "1.0 / self.order"),
+    Mutant("fastaif/threat/budget.py", "float(power ** (-1.0 / self.order))", "float(power**-1.0)"),
+    # Linear predictors.
+    Mutant("fastaif/families/linear/problem.py", "return self.radius * phi", "return phi"),
+    Mutant("fastaif/families/linear/problem.py", "np.sign(slope) + spent", "np.sign(slope)"),
+    Mutant("fastaif/families/linear/problem.py", "raw[m] -= shift", "raw[m] += shift"),
+    Mutant(
+        "fastaif/families/linear/shared_attack.py",
+        "following = kappa *",
+        "following = 0.5 * kappa *",
+    ),
+    Mutant(
+        "fastaif/families/linear/bootstrap.py", "-radius[:, None] * phi", "radius[:, None] * phi"
+    ),
+    Mutant("fastaif/families/linear/bootstrap.py", "2.0 * problem.alpha", "problem.alpha"),
+    # Every sum over samples.
+    Mutant(
+        "fastaif/families/finite_sum/problem.py",
+        "b = np.stack([-self.mixed(), self.gradient], axis=1)",
+        "b = np.stack([self.mixed(), self.gradient], axis=1)",
+    ),
+    Mutant(
+        "fastaif/families/finite_sum/natural_fit.py",
+        "local.gradient + 2.0 * alpha * shrunk",
+        "local.gradient + alpha * shrunk",
+    ),
+    Mutant("fastaif/passes/sums.py", "c.S_MIXED if self.exponent", "c.S_K if self.exponent"),
+    # Bases, kernels, networks, frameworks.
+    Mutant(
+        "fastaif/families/basis/problem.py",
+        "np.abs(slope)[:, None] * self.basis.moves_at(U, P)",
+        "slope[:, None] * self.basis.moves_at(U, P)",
+    ),
+    Mutant(
+        "fastaif/families/kernel/problem.py",
+        "turned = rows[:, 0] + columns[0]",
+        "turned = rows[:, 0] - columns[0]",
+    ),
+    Mutant(
+        "fastaif/families/kernel/core.py",
+        "return 2.0 * self.multiply(slope + self.alpha",
+        "return 2.0 * self.multiply(slope - self.alpha",
+    ),
+    Mutant("fastaif/families/network/problem.py", "speed * speed + slope * bend", "speed * speed"),
+    Mutant(
+        "fastaif/families/autodiff/problem.py",
+        "batch.shares * budgets[batch.rows]",
+        "budgets[batch.rows]",
+    ),
+    # Solvers.
+    Mutant("fastaif/solvers/cg.py", "r -= step * Ap", "r -= 0.5 * step * Ap"),
+    Mutant(
+        "fastaif/solvers/nystrom.py",
+        "self.vectors @ (self.shares",
+        "-self.vectors @ (self.shares",
+    ),
+    Mutant("fastaif/solvers/woodbury.py", "first - self.inverse", "first + self.inverse"),
+    # Numba.
+    Mutant("fastaif/_compute/numba_ops/losses.py", "weight = c / root", "weight = -c / root"),
+    Mutant("fastaif/_compute/numba_ops/basis_features.py", "2.0 * beta[place]", "beta[place]"),
+    Mutant("fastaif/_compute/numba_ops/kernel_tiles.py", "3.0 * gamma * gamma", "gamma * gamma"),
+    # C.
+    Mutant("csrc/core/losses.h", "end.second = small * inverse;", "end.second = small;"),
+    Mutant("csrc/kernel/kernel_tiles.h", "s * s * (1.0 / 3.0)", "s * s * (1.0 / 2.0)"),
+    Mutant("csrc/core/row_geometry.h", "norm = pow(total, 1.0 / q)", "norm = pow(total, 1.0 / p)"),
+    Mutant("csrc/linear/linear_batch.h", "s->radius * gain * s->mixed[j]", "gain * s->mixed[j]"),
+]
+
+
+def copy_of_checkout(folder: Path) -> None:
+    """The sources, the built extension and the tests."""
+    junk = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=junk)
+        else:
+            shutil.copy2(source, folder / name)
+
+
+def built(folder: Path) -> None:
+    """Build the extension of a copy."""
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=folder, check=True,
+        env={**os.environ, "FASTAIF_REQUIRE_NATIVE": "1"}, capture_output=True,
+    )  # fmt: skip
+
+
+def verdict(mutant: Mutant, folder: Path, workers: int) -> str:
+    """What the tests say of a mutant in a copy, which is whole again afterwards."""
+    path = folder / mutant.path
+    original = path.read_text(encoding="utf-8")
+    if original.count(mutant.before) != 1:
+        return f"STALE: found {original.count(mutant.before)} times in its file"
+    path.write_text(original.replace(mutant.before, mutant.after), encoding="utf-8")
+    compiled = mutant.path.startswith("csrc")
+    try:
+        if compiled:
+            built(folder)
+        start = time.perf_counter()
+        run = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-n", str(workers), "-p",
+             "no:cacheprovider", *mutant.folders],
+            cwd=folder, capture_output=True, text=True, check=False,
+            env={**os.environ, "TMPDIR": str(folder)} if "_compute" in mutant.path else None,
+        )  # fmt: skip
+        took = time.perf_counter() - start
+    finally:
+        path.write_text(original, encoding="utf-8")
+        if compiled:
+            built(folder)
+    failed = re.search(r"^FAILED (\S+)", run.stdout, re.MULTILINE)
+    if run.returncode == 1 and failed:
+        return f"found by {failed[1]} ({took:.0f} s)"
+    if run.returncode == 0:
+        return f"NOT FOUND ({took:.0f} s)"
+    return "BROKEN: " + (run.stdout + run.stderr)[-300:]
+
+
+def main() -> int:
+    """Run the mutants that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--list", action="store_true", help="only name the mutants")
+    parser.add_argument("--workers", type=int, default=0, help="of pytest-xdist")
+    options = parser.parse_args()
+    chosen = [
+        mutant
+        for mutant in MUTANTS
+        if not options.names or any(re.search(name, mutant.name) for name in options.names)
+    ]
+    missed = 0
+    with tempfile.TemporaryDirectory() as name:
+        if not options.list:
+            copy_of_checkout(Path(name))
+        for mutant in chosen:
+            said = "" if options.list else verdict(mutant, Path(name), options.workers)
+            missed += bool(said) and not said.startswith("found")
+            print(mutant.name, *[f"    {said}"] * bool(said), sep="\n", flush=True)
+    if not options.list:
+        print(f"{len(chosen) - missed} of {len(chosen)} mutants found")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
