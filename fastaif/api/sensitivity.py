@@ -37,7 +37,7 @@ def sensitivity(
     attackable: Any = None,
     attack_space: str = "scaled",
     sample_weight: Any = None,
-    expansion: str = "quadratic",
+    expansion: str = "auto",
     progress: bool = True,
 ) -> Any:
     """The ε-sensitivity (Definition 3.1): ``S_ε = E_e ℓ(θ_ε) − E_e ℓ(θ̂)``.
@@ -52,14 +52,17 @@ def sensitivity(
     X_eval, y_eval : arrays, optional
         Where the clean loss is measured, unweighted; the training data by default.
     method : {"aif", "quadratic", "exact"}, default "aif"
-        "aif": eq. 4, ``½ε² IᵀH_eI``, without a robust fit. "quadratic": eq. 3,
+        "aif": from the influence, without a robust fit (eq. 4, or better: see `expansion`).
+        "quadratic": eq. 3,
         ``½ ΔᵀH_eΔ`` with the robust optimum's Δ = θ_ε − θ̂. "exact": the mean of the
         per-sample differences of the loss.
     p, order, radius, feature_scale, attackable, attack_space, sample_weight
         As in `aif`.
-    expansion : {"quadratic", "taylor"}, default "quadratic"
-        For "aif" and "quadratic": "taylor" adds the gradient's term ``g_eᵀΔ``, without
-        which they do not approximate S on held-out data or with alpha > 0.
+    expansion : {"auto", "norm", "quadratic", "taylor"}, default "auto"
+        For "aif" as in `InfluenceResult.sensitivity`: "auto" keeps the bend of the norm where
+        that can be had, "quadratic" is eq. 4. For "quadratic", whose "auto" is "quadratic",
+        "taylor" adds the gradient's term ``g_eᵀΔ``, without which it does not approximate S on
+        held-out data or with alpha > 0.
     progress : bool, default True
         A progress bar over eps where that takes more than a second on a terminal.
 
@@ -69,7 +72,10 @@ def sensitivity(
         Shaped like `eps`, in units of the loss.
     """
     validation.option(method, "method", ["aif", "quadratic", "exact"])
-    validation.option(expansion, "expansion", ["quadratic", "taylor"])
+    if method == "aif":
+        validation.option(expansion, "expansion", ["auto", "norm", "quadratic", "taylor"])
+    else:
+        validation.option(expansion, "expansion", ["auto", "quadratic", "taylor"])
     radii = validation.radii(eps)
     threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
     if method == "aif":

@@ -248,7 +248,7 @@ def analyze(
         notes.extend(notes_on(options["model"], table.y))
         verifications = _verify(result, eps)
         notes.extend(far_off(verifications, result.validity_radius))
-        result.sensitivity(max(eps))  # for its warning
+        result.sensitivity(max(eps), expansion="quadratic")  # for its warning
         if out is not None:
             text = report_json(result, verifications) + "\n"
             write_whole(out, lambda file: file.write(text.encode()))

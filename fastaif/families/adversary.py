@@ -258,8 +258,8 @@ class Adversary(ABC, Generic[P]):
             f"{self.problem.model.kind} model"
         )
 
-    def prediction_error(self, influence: Array, eps: float) -> float | None:
-        """About the relative error of θ̂ + εI as a prediction of θ_ε; None where that costs much."""
+    def prediction_error(self, step: Array, eps: float) -> float | None:
+        """About the relative error of a predicted step to θ_ε; None where that costs much."""
         return None
 
     # --- refusals -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,29 @@ class SolverReport(NamedTuple):
     name: str
     iterations: int = 0
     residual: float | None = None
+
+
+class RadiusModel(Protocol):
+    """What is predicted of the robust optimum at any ε, beyond the tangent at ε = 0."""
+
+    def step(self, eps: float) -> Array:
+        """The predicted θ_ε − θ̂ (d,)."""
+
+    def ceiling(self, eps: float) -> float:
+        """What θ_ε costs at most, in mean loss on the data of the fit; inf where unknown."""
+
+    def bend(self, eps: float, influence: Array) -> float:
+        """How far θ̂ + εI is from the prediction, relative to how far that is from θ̂."""
+
+    @property
+    def measures(self) -> bool:
+        """Whether `departure` and `turned` can be had: rows are there."""
+
+    def departure(self, eps: float) -> float:
+        """About the relative error of the predicted step."""
+
+    def turned(self, eps: float) -> float:
+        """The share of the weight whose attack turns round on the way to the prediction."""
 
 
 class Replicates(NamedTuple):
@@ -181,6 +204,11 @@ class InfluenceProblem(Objective):
     @abstractmethod
     def influence_raw(self, influence: Array) -> Array:
         """The influence on slopes in raw units, (d,)."""
+
+    @property
+    def norm_expansion(self) -> RadiusModel | None:
+        """What is known of the robust optimum at every ε, where there is such an expansion."""
+        return None
 
     # --- refusals ---------------------------------------------------------------------------
 

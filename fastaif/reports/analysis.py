@@ -173,7 +173,7 @@ def _verified(result: Reported, v: Verified) -> dict[str, Any]:
         "predicted_cost": v.predicted_cost,
         "sensitivity": v.eps**2 * result.sensitivity_coefficient,
         "flip_fraction": result.flip_fraction(v.eps),
-        "rough": result.rough_at(v.eps),
+        "rough": result.rough_at(v.eps, expansion="quadratic"),
         "method": report.method_name(v.method),
         "converged": v.robust.converged,
         "params": v.robust.params,

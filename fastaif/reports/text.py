@@ -111,7 +111,7 @@ def summary(result: Reported, eps: Array) -> str:
     for e in map(float, eps):
         cost = e**2 * result.sensitivity_coefficient
         flipped = f" {result.flip_fraction(e):>14.1%}" if problem.keeps_rows else ""
-        why = result.rough_at(e)
+        why = result.rough_at(e, expansion="quadratic")
         rough = rough or why
         lines.append(f"{e:>20g} {cost:>14.6g}{flipped}{' *' if why else ''}")
     if rough:

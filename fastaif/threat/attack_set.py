@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
+from ..norms import lp_norm
 from ..utils.arrays import columns_of
+from .faces import Face, face_at
 from .own_units import OwnUnits
 
 Array = NDArray[Any]
@@ -58,6 +60,23 @@ class DualNorm(NamedTuple):
     weights: Array
     p: float
     q: float
+
+    @property
+    def free(self) -> Array:
+        """Which entries count, booleans (m,)."""
+        return self.weights > 0.0
+
+    def value(self, beta: Array) -> float:
+        """‖D β‖_q."""
+        return float(lp_norm(self.weights * beta, self.q))
+
+    def face(self, beta: Array) -> Face:
+        """The face of the norm on which β is."""
+        return face_at(self.weights, self.p, beta)
+
+    def gauge(self, gradient: Array) -> float:
+        """The least t ≥ 0 for which a gradient (m,) is, in the entries that count, in t ∂N(0)."""
+        return float(lp_norm(gradient[self.free] / self.weights[self.free], self.p))
 
 
 class AttackSet(ABC):
@@ -215,6 +234,11 @@ class AttackSet(ABC):
     def widest(self) -> float:
         """How far a unit attack can move one raw input."""
         self._refuse("an attack of finite size")
+
+    @property
+    def has_dual_norm(self) -> bool:
+        """Whether there is a `dual_norm`."""
+        return False
 
     def dual_norm(self, units: Array | None = None) -> DualNorm:
         """The gain as the convex solvers take it, for β in given units (m,)."""

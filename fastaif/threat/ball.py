@@ -236,6 +236,11 @@ class Ball(AttackSet):
             return c.NormOf(float(self.p), c.EMPTY, c.EMPTY)
         return c.NormOf(float(self.p), read_only(self.norm_shift), read_only(self.inverse_scale))
 
+    @property
+    def has_dual_norm(self) -> bool:
+        """Whether there is a `dual_norm`."""
+        return True
+
     def dual_norm(self, units: Array | None = None) -> DualNorm:
         """D, p and q, for β in given units."""
         return DualNorm(self.weights if units is None else self.weights / units, self.p, self.q)

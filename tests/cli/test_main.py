@@ -63,7 +63,7 @@ def assert_is(found: dict[str, Any], result: fa.InfluenceResult, eps: list[float
         assert row["predicted_cost"] == check.predicted_cost
         assert row["sensitivity"] == row["eps"] ** 2 * result.sensitivity_coefficient
         assert row["flip_fraction"] == result.flip_fraction(row["eps"])
-        assert row["rough"] == result.rough_at(row["eps"])
+        assert row["rough"] == result.rough_at(row["eps"], expansion="quadratic")
         assert row["params"] == check.robust.params.tolist()
     assert found["diagnostics"]["condition_number"] == result.diagnostics["condition_number"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -131,6 +132,14 @@ def test_chunks_cover_every_row_once(n, m):
 
 
 @pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
+def costs(result, X, y):
+    """On the rows of the fit, and on others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fa.InfluenceWarning)
+        own = result.sensitivity(0.01, expansion="quadratic")
+        return own, result.sensitivity(0.01, X, y, expansion="taylor")
+
+
 def test_means_over_pieces_of_the_rows(monkeypatch, rng):
     """Vectors of numbers exist for a piece of the rows; the result is that of the whole."""
     X, y = rng.normal(size=(1000, 3)), rng.normal(size=1000)
@@ -140,9 +149,9 @@ def test_means_over_pieces_of_the_rows(monkeypatch, rng):
     net = fa.MLPRegression(2, alpha=0.1, random_state=0, max_iter=300).fit(X, y, w)
     for fitted in (model, net):
         wanted = fa.aif(fitted, X, y, sample_weight=w, damping="auto")
-        values = (wanted.sensitivity(0.01), wanted.sensitivity(0.01, X, y, expansion="taylor"))
+        values = costs(wanted, X, y)
         monkeypatch.setattr(streaming, "_PIECE", 100)
         found = fa.aif(fitted, X, y, sample_weight=w, damping="auto")
-        again = (found.sensitivity(0.01), found.sensitivity(0.01, X, y, expansion="taylor"))
+        again = costs(found, X, y)
         monkeypatch.undo()
         np.testing.assert_allclose(again, values, rtol=1e-12)

@@ -129,10 +129,10 @@ def test_flips(data):
     X, y = data
     result = fa.aif(fa.LinearRegression().fit(X, y), X, y)
     with pytest.warns(FlipWarning, match="passed a kink"):
-        result.sensitivity(1.0)
+        result.sensitivity(1.0, expansion="quadratic")
     again = fa.aif(fa.LinearRegression().fit(X, y), X, y)
     with pytest.warns(FlipWarning):
-        again.predict_params(1.0)
+        again.predict_params(1.0, expansion="linear")
 
 
 def test_once_a_result_whatever_the_digits(data):
@@ -141,8 +141,8 @@ def test_once_a_result_whatever_the_digits(data):
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
         for eps in (1.0, 1.5, [0.5, 2.0]):
-            result.sensitivity(eps)
-        result.predict_params(3.0)
+            result.sensitivity(eps, expansion="quadratic")
+        result.predict_params(3.0, expansion="linear")
     assert [w.category for w in record] == [FlipWarning]
     assert "eps=1 " in str(record[0].message)
 
@@ -154,7 +154,7 @@ def test_a_warning_that_was_raised_is_raised_again(data):
         warnings.simplefilter("error")
         for _ in range(2):
             with pytest.raises(FlipWarning):
-                result.sensitivity(1.0)
+                result.sensitivity(1.0, expansion="quadratic")
 
 
 def test_a_solver_that_stopped_early(data):

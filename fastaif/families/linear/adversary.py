@@ -85,9 +85,9 @@ class LinearAdversary(Adversary[LinearProblem]):
             change = loss.change(f + side * kappa, step + new_side * after - side * kappa, y)
         return -problem.source.mean(change) - problem.penalty_change(theta)
 
-    def prediction_error(self, influence: Array, eps: float) -> float | None:
-        """A Newton step from θ̂ + εI, relative to εI; None where H is not factored."""
-        return departure(self.problem, influence, eps)
+    def prediction_error(self, step: Array, eps: float) -> float | None:
+        """A Newton step from θ̂ + Δ, relative to Δ; None where H is not factored."""
+        return departure(self.problem, step, eps)
 
 
 def _solve(
@@ -144,6 +144,6 @@ class SharedLinearAdversary(Adversary[LinearProblem]):
         won = shared_robust.gain(self.problem, theta, eps)
         return won - self.problem.penalty_change(theta)
 
-    def prediction_error(self, influence: Array, eps: float) -> float | None:
-        """A Newton step from θ̂ + εI, relative to εI; None where H is not factored."""
-        return departure(self.problem, influence, eps)
+    def prediction_error(self, step: Array, eps: float) -> float | None:
+        """A Newton step from θ̂ + Δ, relative to Δ; None where H is not factored."""
+        return departure(self.problem, step, eps)

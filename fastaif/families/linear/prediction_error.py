@@ -1,4 +1,4 @@
-"""How far the prediction θ̂ + εI is from the robust optimum: a Newton step from there.
+"""How far a prediction θ̂ + Δ is from the robust optimum: a Newton step from there.
 
 What an expansion leaves out does not show in it, but in the robust objective's gradient at the
 prediction, which takes a pass over the data. A Newton step with H, relative to the step that was
@@ -17,8 +17,8 @@ from .shared_attack import attacked_slopes
 Array = NDArray[np.float64]
 
 
-def departure(problem: LinearProblem, influence: Array, eps: float) -> float | None:
-    """√(gᵀH⁻¹g / ε²IᵀHI) of g = ∇R_ε(θ̂ + εI), the robust objective's gradient.
+def departure(problem: LinearProblem, step: Array, eps: float) -> float | None:
+    """√(gᵀH⁻¹g / ΔᵀHΔ) of g = ∇R_ε(θ̂ + Δ), the robust objective's gradient after a step.
 
     None where the solve would take passes of its own, and where numbers of every row would have
     to come from other machines.
@@ -28,9 +28,9 @@ def departure(problem: LinearProblem, influence: Array, eps: float) -> float | N
     shared = problem.sharing.is_shared
     if shared and problem.executor.is_remote(problem.source):
         return None
-    theta = problem.params + eps * influence
+    theta = problem.params + step
     with np.errstate(over="ignore", invalid="ignore"):
-        predicted = eps**2 * float(influence @ problem.hess_vec(influence))
+        predicted = float(step @ problem.hess_vec(step))
         if not predicted > 0.0:
             return None
         gradient = (_shared_gradient if shared else _own_gradient)(problem, theta, eps)

@@ -17,6 +17,7 @@ from ..finite_sum.problem import SumProblem, chosen_solver
 from ..finite_sum.totals import Accumulated
 from ..problem import Counts
 from .model import LinearModel
+from .norm_expansion import NormExpansion
 
 Array = NDArray[Any]
 
@@ -121,6 +122,15 @@ class LinearProblem(SumProblem):
             speeds = bend * (speed[kept] * np.sign(slope) + spent)
             when = path_kinks.overtaken(np.abs(slope), speeds)
         return path_kinks.Event(when, "another sample's loss becomes the steepest")
+
+    @cached_property
+    def norm_expansion(self) -> NormExpansion | None:
+        """What is known at every ε; None of shared budgets, and where H is not formed."""
+        if not self.ball.has_dual_norm or self.sharing.is_shared:
+            return None
+        if self.is_iterative or self.model.whitening is not None:
+            return None
+        return NormExpansion(self, self.sums.mixed_direction)
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence on slopes in raw units, (d,): β/σ behind a scaler."""

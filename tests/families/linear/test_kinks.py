@@ -143,10 +143,11 @@ def test_warning_past_one_flip_in_twenty():
     result, _ = result_of("linear", 2.0, data)
     eps = eps_of_fraction(result, 0.05)
     calls = [
-        lambda e: result.predict_params(e), lambda e: result.sensitivity(e),
-        lambda e: result.sensitivity([0.0, e]),
+        lambda e: result.predict_params(e, expansion="linear"),
+        lambda e: result.sensitivity(e, expansion="quadratic"),
+        lambda e: result.sensitivity([0.0, e], expansion="quadratic"),
         lambda e: result.sensitivity(e, data.X, data.y, expansion="taylor"),
-    ]  # fmt: skip
+    ]
     for call in calls:
         result, _ = result_of("linear", 2.0, data)  # a result warns once
         with warnings.catch_warnings():

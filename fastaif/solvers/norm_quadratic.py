@@ -1,0 +1,353 @@
+"""The least of a quadratic in v and a norm of θ + v: by Newton's method on the norm's faces.
+
+    m(v) = gᵀv + ½vᵀHv + (k + hᵀv)(κ − κ₀) + ½c(κ − κ₀)²,    κ = ρ N(β + v_β)
+
+[[H, h], [hᵀ, c]] is positive semi-definite, so that m is convex wherever its derivative in κ is
+not negative. H comes as a factor, and is factored no more where N is piecewise linear; else once
+a step, with the norm's own curvature on its diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cholesky import Factor
+
+Array = NDArray[Any]
+
+_STEPS = 1000
+_SMALL = 1e-13  # a step over what has been gone
+_DECREASE, _FALL = 1e-3, 1e-4
+_ROUNDING = 1e-14
+_SHRINK = 0.5  # of the norm is left by a step: near its kink at zero directions have to settle
+_SHORTEST = 1e-8
+
+
+class Piece(Protocol):
+    """What a face says of the norm about a point (see `threat.faces`)."""
+
+    value: float
+    gradient: Array
+    bend: Array | None
+    curl: float
+
+
+class NormFace(Protocol):
+    """A part of space on which the norm is smooth (see `threat.faces`)."""
+
+    weights: Array
+
+    @property
+    def conditions(self) -> list[tuple[Array, Array]]: ...
+    def local(self, beta: Array) -> Any: ...
+    def reach(self, beta: Array, step: Array) -> float: ...
+    def advance(self, beta: Array) -> Array: ...
+    def project(self, beta: Array) -> Array | None: ...
+    def release(self, multipliers: Array, weight: float) -> bool: ...
+    def copy(self) -> Any: ...
+
+
+class Minimum(NamedTuple):
+    """The minimiser v, the derivative of m in κ there, and the face; None where β + v_β = 0."""
+
+    v: Array
+    slope: float
+    face: NormFace | None
+    n_steps: int
+
+
+@dataclass(frozen=True)
+class NormQuadratic:
+    """m, in any coordinates in which `factor` is that of H.
+
+    Attributes
+    ----------
+    factor : Factor
+        Of H, (d, d).
+    gradient, cross : arrays (d,)
+        g and h.
+    slope, curvature, kappa : float
+        k, c and κ₀.
+    beta : array (m,)
+        The first m ≤ d entries of θ.
+    counted : boolean array (m,)
+        Which of them N depends on.
+    """
+
+    factor: Factor
+    gradient: Array
+    cross: Array
+    slope: float
+    curvature: float
+    kappa: float
+    beta: Array
+    counted: Array
+
+    # v is scaled so that H has a unit diagonal: H = S L Lᵀ S, u = S v.
+
+    @cached_property
+    def _g(self) -> Array:
+        return self.gradient / self.factor.scale
+
+    @cached_property
+    def _h(self) -> Array:
+        return self.cross / self.factor.scale
+
+    @cached_property
+    def _lower(self) -> Array:
+        return np.tril(self.factor.lower)
+
+    @cached_property
+    def _matrix(self) -> Array:
+        return np.asarray(self._lower @ self._lower.T)
+
+    @cached_property
+    def _inverse(self) -> Array:
+        from scipy.linalg.lapack import dpotri
+
+        inverse, _ = dpotri(self._lower, lower=1)
+        return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
+
+    def _times(self, u: Array) -> Array:
+        return np.asarray(self._lower @ (self._lower.T @ u))
+
+    def _solve(self, b: Array) -> Array:
+        from scipy.linalg import cho_solve
+
+        return np.asarray(cho_solve((self.factor.lower, True), b, check_finite=False))
+
+    def _size(self, b: Array) -> float:
+        """√(bᵀH⁻¹b)."""
+        from scipy.linalg import solve_triangular
+
+        half = solve_triangular(self.factor.lower, b, lower=True, check_finite=False)
+        return float(np.linalg.norm(half))
+
+    # --- where nothing of β is left ---------------------------------------------------------
+
+    @cached_property
+    def zero(self) -> tuple[Array, Array, float]:
+        """The best v with β + v_β = 0, ∇ of the rest of m on those entries, ∂m/∂κ there.
+
+        N = 0 is the minimum from that ρ on at which the gradient is in ρ ∂m/∂κ ∂N(0).
+        """
+        d, m, scale = self._h.size, self.beta.size, self.factor.scale
+        held = np.zeros(d, dtype=bool)
+        held[:m] = self.counted
+        rest = ~held
+        u, start = np.zeros(d), self._g - self.kappa * self._h
+        u[held] = -(self.beta[self.counted] * scale[held])
+        if rest.any():
+            rows = self._lower[rest]
+            right = start[rest] + rows @ (self._lower.T @ u)
+            u[rest] = -np.linalg.lstsq(rows @ rows.T, right, rcond=None)[0]
+        inner = scale * (self._times(u) + start)
+        slope = self.slope + float(self._h @ u) - self.curvature * self.kappa
+        return u / scale, inner[:m], slope
+
+    # --- elsewhere --------------------------------------------------------------------------
+
+    def minimise(
+        self, rho: float, make_face: Callable[[], NormFace], start: Minimum | None = None
+    ) -> Minimum:
+        """The minimum at ρ, from v = 0 on a new face, or from another minimum on.
+
+        The caller has made sure that β + v_β = 0 is not the minimum.
+        """
+        search = _Search(self, rho, make_face() if start is None else None, start)
+        for _ in range(_STEPS):
+            if search.step():
+                break
+        return search.found()
+
+
+class _Search:
+    """Newton's method on faces from a point on."""
+
+    def __init__(
+        self, model: NormQuadratic, rho: float, face: NormFace | None, start: Minimum | None
+    ) -> None:
+        self.model, self.rho, self.n_steps = model, rho, 0
+        self.scale = model.factor.scale
+        m = model.beta.size
+        self.units = self.scale[:m]
+        if start is not None and start.face is not None:
+            self.face: NormFace = start.face.copy()
+            self.u = start.v * self.scale
+            self.beta = model.beta + start.v[:m]
+        else:
+            assert face is not None
+            self.face, self.u, self.beta = face, np.zeros(self.scale.size), model.beta.copy()
+
+    def found(self) -> Minimum:
+        """What the search has led to."""
+        kappa = self.rho * self.face.local(self.beta).value - self.model.kappa
+        return Minimum(self.u / self.scale, self._slope(self.u, kappa), self.face, self.n_steps)
+
+    def _slope(self, u: Array, kappa: float) -> float:
+        """∂m/∂κ, for κ less κ₀."""
+        model = self.model
+        return model.slope + float(model._h @ u) + model.curvature * kappa
+
+    def _at(self, u: Array, beta: Array) -> tuple[Any, Array, float, Array]:
+        """The face's piece, n = ∇N in u, ∂m/∂κ and ∇m."""
+        piece, model = self.face.local(beta), self.model
+        n = np.zeros(u.size)
+        n[: self.units.size] = piece.gradient / self.units
+        kappa = self.rho * piece.value - model.kappa
+        slope = self._slope(u, kappa)
+        gradient = model._times(u) + model._g + kappa * model._h + slope * self.rho * n
+        return piece, n, slope, gradient
+
+    def step(self) -> bool:
+        """One Newton step; True at the minimum."""
+        self.n_steps += 1
+        piece, n, slope, gradient = self._at(self.u, self.beta)
+        move, multipliers = self._newton(piece, n, slope, gradient)
+        if piece.bend is not None:
+            return self._damped(move, gradient)
+        shift = move[: self.units.size] / self.units
+        reach = self.face.reach(self.beta, shift)
+        if reach < 1.0:
+            self._stop(move, shift, reach)
+            return False
+        self.u, self.beta = self.u + move, self.beta + shift
+        kappa = self.rho * self.face.local(self.beta).value - self.model.kappa
+        weight = self.rho * self._slope(self.u, kappa)
+        return not (weight > 0.0 and self.face.release(multipliers, weight))
+
+    def _stop(self, move: Array, shift: Array, reach: float) -> None:
+        """Go to the end of the face, or past it where that is lower at once."""
+        keep, beta = self.face.copy(), self.face.project(self.beta + shift)
+        if beta is not None:
+            u = self.u + move
+            u[: self.units.size] = (beta - self.model.beta) * self.units
+            if self._change(u, beta) < self._change(self.u, self.beta):
+                self.u, self.beta = u, beta
+                return
+            self.face = keep
+        beta = self.face.advance(self.beta + reach * shift)
+        self.u = self.u + reach * move
+        self.u[: self.units.size] = (beta - self.model.beta) * self.units
+        self.beta = beta
+
+    def _change(self, u: Array, beta: Array) -> float:
+        """m, up to a constant."""
+        model = self.model
+        kappa = self.rho * self.face.local(beta).value - model.kappa
+        quadratic = float(u @ (0.5 * model._times(u) + model._g))
+        return quadratic + kappa * (
+            model.slope + float(model._h @ u) + 0.5 * model.curvature * kappa
+        )
+
+    def _newton(
+        self, piece: Any, n: Array, slope: float, gradient: Array
+    ) -> tuple[Array, Array]:
+        """The Newton step on the face and the multipliers of its conditions.
+
+        ∇²m = B + ρ(h nᵀ + n hᵀ) + e n nᵀ with B = H + ρ ∂m/∂κ diag(bend) and
+        e = cρ² − ρ ∂m/∂κ curl: a solve with B, and a small system for the rest.
+        """
+        model, rho = self.model, self.rho
+        weight = rho * max(slope, 0.0)
+        pins = self._pins()
+        columns = np.column_stack([model._h, n])
+        bent = piece.bend is not None
+        solve = self._bent(weight * piece.bend) if bent else model._solve
+        inner = solve(np.column_stack([gradient, columns]))
+        e = model.curvature * rho**2 - weight * piece.curl
+        small = columns.T @ inner[:, 1:]
+        small += np.array([[-e / rho**2, 1.0 / rho], [1.0 / rho, 0.0]])
+        if not pins:
+            y = _solve_small(small, columns.T @ inner[:, 0])
+            return inner[:, 1:] @ y - inner[:, 0], np.empty(0)
+        solved, gram, rows = self._solved_pins(pins)
+        cross = rows(inner)
+        full = np.block([[small, cross[:, 1:].T], [cross[:, 1:], gram]])
+        right = np.concatenate([columns.T @ inner[:, 0], cross[:, 0]])
+        y = _solve_small(full, right)
+        move = inner[:, 1:] @ y[:2] + solved @ y[2:] - inner[:, 0]
+        return move, -y[2:]
+
+    def _pins(self) -> list[tuple[Array, Array]]:
+        """The face's conditions in u."""
+        return [
+            (places, factors / self.units[places]) for places, factors in self.face.conditions
+        ]
+
+    def _solved_pins(
+        self, pins: list[tuple[Array, Array]]
+    ) -> tuple[Array, Array, Callable[[Array], Array]]:
+        """H⁻¹G, GᵀH⁻¹G and Gᵀ· of the conditions' columns G, from H⁻¹ itself."""
+        inverse = self.model._inverse
+        width = max(len(places) for places, _ in pins)
+        places = np.array([np.resize(p, width) for p, _ in pins])
+        factors = np.array([np.pad(f, (0, width - len(f))) for _, f in pins])
+
+        def rows(matrix: Array) -> Array:
+            return np.asarray(np.einsum("ij,ijk->ik", factors, matrix[places]))
+
+        solved = rows(inverse).T
+        return solved, rows(solved), rows
+
+    def _bent(self, bend: Array) -> Callable[[Array], Array]:
+        """Solves with H + diag(bend)."""
+        from scipy.linalg import cho_solve
+        from scipy.linalg.lapack import dpotrf
+
+        matrix = self.model._matrix.copy()
+        matrix[np.arange(bend.size), np.arange(bend.size)] += bend / self.units**2
+        lower, _ = dpotrf(matrix, lower=1, overwrite_a=1)
+        return lambda b: np.asarray(cho_solve((lower, True), b, check_finite=False))
+
+    def _damped(self, move: Array, gradient: Array) -> bool:
+        """Go along a Newton step so far that m falls, or does not rise and its gradient shrinks.
+
+        Along it gradients shrink in any fixed norm, which says more than values where these have
+        lost their digits; far from the minimum the gradient alone would lead to β + v_β = 0.
+        """
+        model, m, t = self.model, self.units.size, 1.0
+        length = np.linalg.norm(model._lower.T @ move)
+        gone = np.linalg.norm(model._lower.T @ self.u)
+        if not length > _SMALL * gone:
+            return True
+        size, before = model._size(gradient), self._change(self.u, self.beta)
+        least = _SHRINK * self.face.local(self.beta).value
+        while t > _SHORTEST:
+            u = self.u + t * move
+            beta = model.beta + u[:m] / self.units
+            if (self.face.weights * beta).any() and self.face.local(beta).value >= least:
+                _, _, slope, new = self._at(u, beta)
+                after = self._change(u, beta)
+                if slope > 0.0 and (
+                    after < before - _FALL * t * size**2
+                    or (after <= before + _ROUNDING * self._scale(u, beta)
+                    and model._size(new) <= (1.0 - _DECREASE * t) * size)
+                ):
+                    self.u, self.beta = u, beta
+                    return False
+            t *= 0.5
+        return True
+
+    def _scale(self, u: Array, beta: Array) -> float:
+        """How large the parts of m are whose sum `_change` is."""
+        kappa = self.rho * self.face.local(beta).value
+        length = float(np.linalg.norm(self.model._lower.T @ u))
+        return float(length**2 + kappa * (abs(self.model.slope) + self.model.curvature * kappa))
+
+
+def _solve_small(matrix: Array, right: Array) -> Array:
+    """A symmetric system, consistent where it is singular."""
+    try:
+        found = np.linalg.solve(matrix, right)
+        if np.isfinite(found).all():
+            return found
+    except np.linalg.LinAlgError:
+        pass
+    return np.asarray(np.linalg.lstsq(matrix, right, rcond=None)[0])

@@ -1,0 +1,209 @@
+"""The expansion that keeps the norm: its tangent, where it is exact, and how far it holds."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from support.makers import assert_close, estimator, make
+from support.real_data import LOADERS, load
+
+import fastaif as fa
+
+RADII = (0.001, 0.003, 0.01, 0.03, 0.1)
+WANTED = {0.001: 0.95, 0.01: 0.9, 0.03: 0.8, 0.1: 0.6}  # of the cases, within a quarter
+QUICK = [
+    "diabetes", "linnerud weight", "linnerud pulse", "iris petals", "stackloss", "statecrime",
+    "scotland", "ccard", "engel", "autompg", "diabetes, Poisson", "statecrime, Poisson",
+    "breast cancer", "iris", "wine", "spector",
+]  # fmt: skip
+KINDS = ["linear", "logistic", "poisson", "huber"]
+NORMS = [1.0, 1.5, 2.0, 3.0, np.inf]
+
+
+def quiet(call, *arguments, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fa.InfluenceWarning)
+        return call(*arguments, **options)
+
+
+def fitted(kind, alpha=0.0, seed=0, n=150):
+    data = make(kind, n=n, seed=seed, weighted=True)
+    return estimator(kind, alpha).fit(*data), data
+
+
+def case(kind, p, alpha=0.0, **options):
+    model, data = fitted(kind, alpha)
+    return fa.aif(model, data.X, data.y, p=p, sample_weight=data.w, **options), model, data
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_tangent_at_zero_is_the_influence(kind, p):
+    result, _, _ = case(kind, p, alpha=0.02)
+    eps = 1e-6
+    step = quiet(result.predict_params, eps) - result.params
+    np.testing.assert_allclose(step / eps, result.influence, rtol=0, atol=2e-3 * size(result))
+
+
+def size(result):
+    return np.linalg.norm(result.influence)
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("options", [{}, {"radius": 1.0, "feature_scale": [1, 0, 2, 1, 3]}])
+def test_exact_for_squares_until_a_sample_turns_round(p, options):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(60, 5)) + 3.0
+    signs = rng.choice([-1.0, 1.0], size=60)
+    y = X @ [1.0, -0.7, 0.4, 0.2, -0.1] + signs * rng.uniform(2.0, 3.0, size=60)
+    model = fa.LinearRegression(alpha=0.01).fit(X, y)
+    result = fa.aif(model, X, y, p=p, **options)
+    eps = 0.02 if options else 0.03
+    robust = fa.robust_fit(model, X, y, eps, p=p, **options)
+    side = np.sign(model.predict(X) - y)
+    assert np.array_equal(np.sign(robust.estimator.predict(X) - y), side)
+    found = quiet(result.predict_params, eps)
+    tolerance = 1e-6 if p == 3.0 else 1e-9
+    np.testing.assert_allclose(found, robust.params, rtol=0, atol=tolerance * np.abs(found).max())
+    exact = fa.sensitivity(model, X, y, eps, method="exact", p=p, **options)
+    assert_close(quiet(result.sensitivity, eps), exact, 1e-5 if p == 3.0 else 1e-8)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+@pytest.mark.parametrize("kind", ["logistic", "poisson", "huber"])
+def test_the_second_expansion_has_an_order_more(kind, p):
+    """Its step misses by a twentieth of what the tangent misses by."""
+    model, data = fitted(kind, 0.05, n=60)
+    result = fa.aif(model, data.X, data.y, p=p, sample_weight=data.w)
+    eps = 0.01
+    robust = fa.robust_fit(model, data.X, data.y, eps, p=p, sample_weight=data.w)
+    moved = np.linalg.norm(robust.params - result.params)
+    error = np.linalg.norm(quiet(result.predict_params, eps) - robust.params) / moved
+    straight = eps * result.influence + result.params - robust.params
+    assert error < 0.05 * max(np.linalg.norm(straight) / moved, 0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+def test_at_the_zero_radius(kind, p):
+    """From there on the prediction is the robust optimum, and no cost is above its own."""
+    result, model, data = case(kind, p, alpha=0.02)
+    zero = result.problem.norm_expansion.zero
+    for share, expected in ((0.999, False), (1.001, True)):
+        robust = fa.robust_fit(
+            model, data.X, data.y, share * zero.radius, p=p, sample_weight=data.w
+        )
+        assert (np.abs(robust.params[:-1]).max() < 1e-9) == expected
+    found = quiet(result.predict_params, 1.001 * zero.radius)
+    np.testing.assert_allclose(found, zero.theta, rtol=0, atol=1e-12)
+    costs = quiet(result.sensitivity, zero.radius * np.array([0.2, 0.5, 0.9, 1.0, 3.0, 100.0]))
+    top = quiet(fa.sensitivity, model, data.X, data.y, 2.0 * zero.radius, method="exact", p=p,
+                sample_weight=data.w)  # fmt: skip
+    assert np.all(costs <= top * (1 + 1e-9))
+    assert_close(costs[-1], top, 1e-8)
+
+
+def test_far_from_zero_columns_and_unlike_scales():
+    """What shifting and rescaling the columns leaves alone is left alone."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(80, 4))
+    y = X @ [1.0, 0.5, -1.0, 0.1] + rng.normal(size=80)
+    units, means = np.array([1e5, 1e-4, 1.0, 30.0]), np.array([1e8, 1.0, 1e6, 0.0])
+    plain = fa.aif(fa.LinearRegression().fit(X, y), X, y, radius=1.0)
+    Z = X * units + means
+    moved = fa.aif(fa.LinearRegression().fit(Z, y), Z, y, radius=1.0, feature_scale=units)
+    for eps in (1e-3, 0.05):
+        cost = quiet(plain.sensitivity, eps)
+        assert quiet(moved.sensitivity, eps) == pytest.approx(cost, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sums_alone_give_the_first_expansion(kind):
+    model, data = fitted(kind, 0.02)
+    total = fa.InfluenceAccumulator(model, p=2)
+    total.update(data.X[:70], data.y[:70], data.w[:70])
+    total.update(data.X[70:], data.y[70:], data.w[70:])
+    result = fa.aif(model, data.X, data.y, sample_weight=data.w)
+    eps = 0.01
+    found, wanted = quiet(total.result().sensitivity, eps), quiet(result.sensitivity, eps)
+    assert found == pytest.approx(wanted, rel=1e-8 if kind == "linear" else 0.1)
+
+
+def test_elsewhere_the_tangent_is_taken():
+    X, y, _ = make("linear")
+    result = fa.aif(fa.QuadraticRegression(alpha=0.1).fit(X, y), X, y)
+    assert result.sensitivity(1e-4) == result.sensitivity(1e-4, expansion="taylor")
+    step = 1e-4 * result.influence
+    np.testing.assert_array_equal(result.predict_params(1e-4), result.params + step)
+    with pytest.raises(ValueError, match="use expansion='taylor'"):
+        result.sensitivity(1e-4, expansion="norm")
+    with pytest.raises(ValueError, match="use expansion='linear'"):
+        result.predict_params(1e-4, expansion="norm")
+
+
+def test_reasons_for_rough_predictions():
+    _, X, y = load("diabetes")
+    result = fa.aif(fa.LinearRegression().fit(X, y), X, y)
+    assert result.rough_at(0.01) == ""
+    assert "steepness" in result.rough_at(3e-3, expansion="quadratic")
+    _, X, y = load("longley")
+    result = fa.aif(fa.LinearRegression().fit(X, y), X, y)
+    assert "have turned round" in result.rough_at(0.003)
+    with pytest.warns(fa.InfluenceWarning, match="have turned round"):
+        result.sensitivity(0.003)
+
+
+# --- the costs of robust training on real data -------------------------------------------
+
+
+MODELS = {
+    "linear": lambda: fa.LinearRegression(), "poisson": lambda: fa.PoissonRegression(),
+    "logistic": lambda: fa.LogisticRegression(alpha=1e-3),
+}  # fmt: skip
+
+
+def errors_of_costs(name):
+    """Relative errors of the default prediction, and of eq. 4, by (p, ε)."""
+    kind, X, y = load(name)
+    model = MODELS[kind]().fit(X, y)
+    found = {}
+    for p in (1.0, 2.0, np.inf):
+        result = quiet(fa.aif, model, X, y, p=p)
+        for eps in RADII:
+            robust = quiet(fa.robust_fit, model, X, y, eps, p=p)
+            exact = result.problem.loss_change(robust.params)
+            ways = ("auto", "quadratic")
+            costs = [quiet(result.sensitivity, eps, expansion=way) for way in ways]
+            found[p, eps] = tuple(abs(cost / exact - 1.0) for cost in costs)
+    return found
+
+
+def shares(names):
+    """The shares of cases within a quarter of the exact cost: by default and by eq. 4."""
+    found = [errors_of_costs(name) for name in names]
+    return {
+        eps: tuple(
+            float(np.mean([errors[p, eps][way] <= 0.25 for errors in found for p, _ in errors]))
+            for way in (0, 1)
+        )
+        for eps in RADII
+    }
+
+
+def check_shares(table):
+    print("eps      default   eq. 4")
+    for eps, (new, old) in table.items():
+        print(f"{eps:<8g} {new:>6.0%} {old:>8.0%}")
+        assert new >= WANTED.get(eps, 0.9)
+    assert table[0.1][0] > table[0.1][1]
+
+
+def test_costs_on_real_data():
+    check_shares(shares(QUICK))
+
+
+@pytest.mark.long
+def test_costs_on_all_real_data():
+    check_shares(shares(LOADERS))
