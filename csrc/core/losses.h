@@ -16,6 +16,8 @@
 #define FA_COMMA(loss) loss,
 enum { FA_LOSSES(FA_COMMA) N_LOSSES };
 
+#define NEAR_FLAT 1e-9 /* as in _compute/types.py */
+
 typedef struct {
     vd value, first, side, second;
 } fa_end;
@@ -128,7 +130,8 @@ INLINE void add_end(
     t->fk += mixed;
     t->kk += second;
     t->f2 += keep(counts, first * end.first);
-    t->zero += keep(counts & (end.side * end.first == 0.0), splat(1.0));
+    vl flat = magnitude(end.first) <= NEAR_FLAT * end.second * (magnitude(f) + magnitude(y));
+    t->zero += keep(counts & flat, splat(1.0));
     t->wrong += keep(counts & ~(y * f > 0.0), splat(1.0));
     if (with_value) { /* compensated: solvers compare values that differ by little */
         vd term = keep(counts, w * end.value) - t->carry;
@@ -258,7 +261,7 @@ static void mixed_ends(
         scalars[S_FK] += w * psi.fk;
         scalars[S_KK] += w * psi.kk;
         scalars[S_F2] += w * psi.f * psi.f;
-        scalars[S_ZERO] += psi.k == 0.0;
+        scalars[S_ZERO] += fabs(psi.k) <= NEAR_FLAT * psi.ff * (fabs(b->f[i]) + fabs(b->y[i]));
     }
     scalars[S_LOSS] += total;
 }

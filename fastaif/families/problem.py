@@ -37,12 +37,17 @@ class Counts(NamedTuple):
         Pairs of samples (or of a sample and a centre) at which the model itself has a kink.
     idle_units : int
         Units of a network that its penalty has switched off.
+    pinned_samples, pinned_coefficients : int
+        Samples with ℓ' = 0, and coefficients at a kink of the dual norm, for which the right
+        derivative is solved.
     """
 
     zero_gradients: int
     ties: int
     kinked_pairs: int = 0
     idle_units: int = 0
+    pinned_samples: int = 0
+    pinned_coefficients: int = 0
 
 
 class SolverReport(NamedTuple):

@@ -70,9 +70,9 @@ class DualNorm(NamedTuple):
         """‖D β‖_q."""
         return float(lp_norm(self.weights * beta, self.q))
 
-    def face(self, beta: Array) -> Face:
-        """The face of the norm on which β is."""
-        return face_at(self.weights, self.p, beta)
+    def face(self, beta: Array, doubt: Array | None = None) -> Face:
+        """The face of the norm on which β is, or may be where its entries are off by `doubt`."""
+        return face_at(self.weights, self.p, beta, doubt)
 
     def gauge(self, gradient: Array) -> float:
         """The least t ≥ 0 for which a gradient (m,) is, in the entries that count, in t ∂N(0)."""

@@ -48,10 +48,24 @@ class Face(ABC):
         D; 0 where an entry does not count.
     beta : array (m,)
         Where it starts.
+    doubt : array (m,), optional
+        By how much entries of β may be off; of p = 1 and ∞ those count as on a kink that may be.
     """
 
-    def __init__(self, weights: Array, beta: Array) -> None:
+    def __init__(self, weights: Array, beta: Array, doubt: Array | None = None) -> None:
         self.weights, self.m = weights, weights.size
+
+    @property
+    def n_held(self) -> int:
+        """How many entries are held at a kink."""
+        return len(self.conditions)
+
+    @abstractmethod
+    def generators(self) -> tuple[Array, Array, bool]:
+        """∂N at a point of the face: a gradient (m,) plus columns (m, k) times λ (k,).
+
+        λ is in [−1, 1], or in the unit simplex where the last number says so.
+        """
 
     @property
     def conditions(self) -> list[tuple[Array, Array]]:
@@ -96,7 +110,11 @@ class Smooth(Face):
 
     def __init__(self, weights: Array, beta: Array, q: float) -> None:
         super().__init__(weights, beta)
-        self.q = q
+        self.q, self._start = q, beta
+
+    def generators(self) -> tuple[Array, Array, bool]:
+        """The gradient alone."""
+        return self.local(self._start).gradient, np.empty((self.m, 0)), False
 
     def local(self, beta: Array) -> Local:
         """N about β, which must not be zero."""
@@ -115,9 +133,12 @@ class Smooth(Face):
 class Signs(Face):
     """q = 1: entries keep their signs, or stay at zero."""
 
-    def __init__(self, weights: Array, beta: Array) -> None:
+    def __init__(self, weights: Array, beta: Array, doubt: Array | None = None) -> None:
         super().__init__(weights, beta)
-        small = np.abs(weights * beta) <= PINNED * np.abs(weights * beta).max(initial=0.0)
+        size = np.abs(weights * beta)
+        small = size <= PINNED * size.max(initial=0.0)
+        if doubt is not None:
+            small |= size <= weights * doubt
         self.pinned = (weights > 0) & small
         self.side = np.where((weights > 0) & ~self.pinned, np.sign(beta), 0.0)
         self._stop = 0
@@ -127,6 +148,13 @@ class Signs(Face):
         """e_j for every entry at zero."""
         one = np.ones(1)
         return [(np.array([j]), one) for j in np.flatnonzero(self.pinned)]
+
+    def generators(self) -> tuple[Array, Array, bool]:
+        """D_j e_j for every entry at zero, with λ in [−1, 1]."""
+        places = np.flatnonzero(self.pinned)
+        columns = np.zeros((self.m, places.size))
+        columns[places, np.arange(places.size)] = self.weights[places]
+        return self.weights * self.side, columns, False
 
     def local(self, beta: Array) -> Local:
         """N about β."""
@@ -171,10 +199,13 @@ class Signs(Face):
 class Largest(Face):
     """q = ∞: the same entries are the largest, and equal."""
 
-    def __init__(self, weights: Array, beta: Array) -> None:
+    def __init__(self, weights: Array, beta: Array, doubt: Array | None = None) -> None:
         super().__init__(weights, beta)
         size = np.abs(weights * beta)
-        self.tied = [int(j) for j in np.flatnonzero(size >= (1.0 - PINNED) * size.max())]
+        first = int(np.argmax(size))
+        least = (1.0 - PINNED) * size[first]
+        spare = np.zeros(self.m) if doubt is None else weights * doubt + (weights * doubt)[first]
+        self.tied = [int(j) for j in np.flatnonzero((size + spare >= least) & (weights > 0.0))]
         self.side = np.where(beta < 0.0, -1.0, 1.0)
         self._stop = (0, 1.0)
 
@@ -185,6 +216,14 @@ class Largest(Face):
         return [
             (np.array([j, first]), np.array([signed[j], -signed[first]])) for j in self.tied[1:]
         ]
+
+    def generators(self) -> tuple[Array, Array, bool]:
+        """D_j σ_j e_j for every tied entry, with λ in the simplex."""
+        columns = np.zeros((self.m, len(self.tied)))
+        columns[self.tied, np.arange(len(self.tied))] = (self.weights * self.side)[self.tied]
+        if len(self.tied) == 1:
+            return columns[:, 0], np.empty((self.m, 0)), False
+        return np.zeros(self.m), columns, True
 
     def local(self, beta: Array) -> Local:
         """N about β; along the face every subgradient is as good as the first entry's."""
@@ -228,10 +267,10 @@ class Largest(Face):
         return True
 
 
-def face_at(weights: Array, p: float, beta: Array) -> Face:
-    """The face of ‖Dβ‖_q, 1/p + 1/q = 1, on which β is."""
+def face_at(weights: Array, p: float, beta: Array, doubt: Array | None = None) -> Face:
+    """The face of ‖Dβ‖_q, 1/p + 1/q = 1, on which β is, or may be, if in doubt."""
     if np.isinf(p):
-        return Signs(weights, beta)
+        return Signs(weights, beta, doubt)
     if p == 1:
-        return Largest(weights, beta)
+        return Largest(weights, beta, doubt)
     return Smooth(weights, beta, p / (p - 1.0))

@@ -16,7 +16,19 @@ import math
 
 import numpy as np
 
-from ..types import NEED_LOSS, S_F, S_F2, S_FF, S_FK, S_K, S_KK, S_LOSS, S_WRONG, S_ZERO
+from ..types import (
+    NEAR_FLAT,
+    NEED_LOSS,
+    S_F,
+    S_F2,
+    S_FF,
+    S_FK,
+    S_K,
+    S_KK,
+    S_LOSS,
+    S_WRONG,
+    S_ZERO,
+)
 from .elementary import exp_of_negative
 from .jit import FAST, STRICT, operation
 
@@ -146,7 +158,7 @@ def _logistic_slopes(f, y, kappa, w, derivatives, scalars):
         sum_fk += d12[i]
         sum_f2 += ws * s
         if w[i] > 0.0:
-            scalars[S_ZERO] += s == 0.0
+            scalars[S_ZERO] += s <= NEAR_FLAT * (small * inverse) * (abs(f[i]) + 1.0)
             scalars[S_WRONG] += not t > 0.0
     _add_sums(scalars, sum_f, sum_k, sum_ff, sum_fk, sum_ff, sum_f2)
 
@@ -173,7 +185,8 @@ def _squared_slopes(f, y, kappa, w, derivatives, scalars):
         sum_ff += 2.0 * wi
         sum_fk += 2.0 * wi * side
         sum_f2 += 2.0 * weighted * reach * abs(side)
-        zeros += 1 if side == 0.0 and wi > 0.0 else 0
+        flat = reach <= NEAR_FLAT * (abs(f[i]) + abs(y[i]))
+        zeros += 1 if flat and wi > 0.0 else 0
     scalars[S_LOSS] += total
     _add_sums(scalars, sum_f, sum_k, sum_ff, sum_fk, sum_ff, sum_f2)
     scalars[S_ZERO] += zeros
@@ -212,7 +225,7 @@ def _general_slopes(f, y, inner, first_row, w, derivatives, scalars):
         sum_fk += d12[i]
         sum_kk += wi * bb
         sum_f2 += d1[i] * a
-        if b == 0.0:
+        if abs(b) <= NEAR_FLAT * aa * (abs(f[i]) + abs(y[i])):
             scalars[S_ZERO] += 1.0
     scalars[S_LOSS] += total
     _add_sums(scalars, sum_f, sum_k, sum_ff, sum_fk, sum_kk, sum_f2)

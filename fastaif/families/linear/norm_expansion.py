@@ -164,7 +164,7 @@ class NormExpansion:
         return self._best_share(theta, move, rho) * move
 
     def _about(self, theta: Array, rho: float, need: int) -> NormQuadratic | None:
-        """m about θ and its κ, from a pass there; without NEED_HESSIAN H is that of θ̂.
+        """m about θ and its κ, from a pass there; without NEED_HESSIAN H and h are those of θ̂.
 
         None where numbers overflow, or H is singular.
         """
@@ -175,13 +175,14 @@ class NormExpansion:
         if not sums.is_finite:
             return None
         factor: Factor | None = self._origin.factor
+        cross = self._origin.cross
         if need & c.NEED_HESSIAN:
-            factor = factorize(sums.hessian + self._ridge)
+            factor, cross = factorize(sums.hessian + self._ridge), sums.mixed_direction
         if factor is None:
             return None
         gradient = sums.gradient + 2.0 * problem.alpha * self._penalized * inner
         numbers = (sums.gain, sums.scalar(c.S_KK), kappa)
-        return self._quadratic(factor, gradient, sums.mixed_direction, numbers, inner)
+        return self._quadratic(factor, gradient, cross, numbers, inner)
 
     def turned(self, eps: float) -> float:
         """The share of the weight whose attack turns round on the way to the prediction."""

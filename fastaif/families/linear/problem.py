@@ -18,6 +18,7 @@ from ..finite_sum.totals import Accumulated
 from ..problem import Counts
 from .model import LinearModel
 from .norm_expansion import NormExpansion
+from .one_sided import OneSided, one_sided
 
 Array = NDArray[Any]
 
@@ -36,13 +37,28 @@ class LinearProblem(SumProblem):
     @property
     def value_derivative(self) -> float:
         """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
-        return self.radius * self.gain * self._shared_slope
+        return self.radius * self.gain * self.shared_slope
 
     @property
-    def _shared_slope(self) -> float:
+    def shared_slope(self) -> float:
         """E t|ℓ'|, t the shares of the budget."""
         sums = self.sums
         return self.sharing.value(sums.gain, sums)
+
+    @property
+    def shared_direction(self) -> Array:
+        """E[t ℓ'' sgn(ℓ') (v, 1)], (d,)."""
+        return self.sharing.scale(self.sums.power) * self.sums.mixed_direction
+
+    @property
+    def row_weights(self) -> Array:
+        """Sample weights (n,)."""
+        return self._base_weights()
+
+    @cached_property
+    def one_sided(self) -> OneSided | None:
+        """Where the path has a kink at ε = 0: what its right derivative is made of."""
+        return one_sided(self) if self.ball.has_dual_norm else None
 
     def input_gains(self) -> Array:
         """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
@@ -51,14 +67,35 @@ class LinearProblem(SumProblem):
 
     @property
     def counts(self) -> Counts:
-        """Ties of the direction of attack that all samples share; samples with ℓ' = 0."""
-        return Counts(self.sums.zero_gradients, self.ball.ties(self.beta))
+        """Ties of the direction of attack that all samples share; samples with ℓ' = 0.
+
+        Those that the right derivative accounts for are counted apart, as pinned.
+        """
+        zero = 0 if self._tells_flat_rows else self.sums.zero_gradients
+        ties = 0 if self.ball.has_dual_norm else self.ball.ties(self.beta)
+        found = self.one_sided
+        if found is None:
+            return Counts(zero, ties)
+        return Counts(
+            zero, ties, pinned_samples=len(found.rows), pinned_coefficients=found.n_coefs
+        )
+
+    @property
+    def _tells_flat_rows(self) -> bool:
+        """Whether rows with ℓ' = 0, where there are any, are known one by one."""
+        known = self.ball.has_dual_norm and self.keeps_rows and not self.sharing.is_shared
+        remote = self.executor.is_remote(self.source)
+        return known and not remote and self.model.loss.name != "logistic"
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s (‖Dβ‖_q E[t ℓ'' sgn ℓ' (v, 1)] + E t|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
+        if weights is None and self.one_sided is not None:
+            found = self.one_sided
+            phi = self.gain * found.direction
+            phi[: self.model.n_features] += self.shared_slope * found.slope
+            return self.radius * phi
         if weights is None:
-            slope, direction = self._shared_slope, self.sums.mixed_direction
-            direction *= self.sharing.scale(self.sums.power)
+            slope, direction = self.shared_slope, self.shared_direction
         else:
             # Per-sample budgets multiply the numerators only: E stays the data's mean.
             sums = self._weighted_sums(weights)
@@ -79,14 +116,19 @@ class LinearProblem(SumProblem):
         m, d = self.model.n_features, len(self.params)
         gain, direction = self.gain, self.ball.gain_gradient(self.beta)
         out = np.empty((self.source.n_rows, d))
-        loss, basis = self.model.loss, self.model.basis
+        loss, basis, found = self.model.loss, self.model.basis, self.one_sided
+        direction = direction if found is None else found.slope
         f, budgets = self.sweep.predictions(self.params), self.budgets
 
         def work(start: int, stop: int) -> None:
             y, fi = self.source.targets(start, stop), f[start:stop]
             slope, curvature = loss.slope(fi, y), loss.curvature(fi, y)
             z = out[start:stop]
-            signed = gain * curvature * np.sign(slope)
+            side = np.sign(slope)
+            if found is not None:
+                inside = (found.rows >= start) & (found.rows < stop)
+                side[found.rows[inside] - start] = found.sides[inside]
+            signed = gain * curvature * side
             z[:, :m] = basis.transform(self.source.inputs(start, stop)) * signed[:, None]
             z[:, :m] += np.abs(slope)[:, None] * direction
             if d > m:
@@ -99,8 +141,10 @@ class LinearProblem(SumProblem):
         return out
 
     def kinks(self, influence: Array) -> path_kinks.Kinks:
-        """Where along θ̂ + εI the expansion stops being smooth."""
+        """Where along θ̂ + εI the expansion stops being smooth, kinks at ε = 0 apart."""
         f, speed, y = self.moves(influence)
+        if self.one_sided is not None:
+            f[self.one_sided.rows] = np.nan
         shared = self._overtaking(f, speed, y) if self.sharing.is_shared else None
         return path_kinks.linear_kinks(
             self.sweep, self.params, influence, (f, speed), self.names, shared
@@ -130,7 +174,8 @@ class LinearProblem(SumProblem):
             return None
         if self.is_iterative or self.model.whitening is not None:
             return None
-        return NormExpansion(self, self.sums.mixed_direction)
+        found = self.one_sided
+        return NormExpansion(self, self.shared_direction if found is None else found.direction)
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence on slopes in raw units, (d,): β/σ behind a scaler."""
