@@ -23,6 +23,7 @@ _WHERE = {
     "fit_batch": "api.batch",
     "robust_fit": "api.robust_fit",
     "sensitivity": "api.sensitivity",
+    "zero_radius": "api.zero_radius",
     "ComplexityCurve": "api.complexity",
     "complexity_curve": "api.complexity",
     "InfluenceAccumulator": "api.accumulator",

@@ -21,7 +21,8 @@ TANH, SOFTPLUS, GELU = range(3)
 RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK = range(5)
 
 # Places in the vector of scalar sums; each is Σ w(·), except Σ w² and two counts of rows
-# of positive weight: those with ψ_κ = 0, and (logistic loss) those not classified rightly.
+# of positive weight: those with ψ_κ = 0, or nearly so, and (logistic loss) those not classified
+# rightly.
 # S_SLOPE, S_MIXED and S_TIES are filled for NEED_MIXED: Σ w |ℓ'| g and Σ w ℓ'' sgn(ℓ') g, where
 # g = ‖c ∘ ∇_x f‖_q of the row, and the number of ties in the directions of attack. Where
 # budgets are shared (`shared_budgets`) S_MIXED is multiplied by the shares, S_PEAK is the

@@ -258,6 +258,20 @@ class Adversary(ABC, Generic[P]):
             f"{self.problem.model.kind} model"
         )
 
+    def zero_radius(self) -> float:
+        """The ε from which the robust optimum has no attackable coefficient left.
+
+        Raises
+        ------
+        ValueError
+            It is not known of this family.
+        """
+        raise ValueError(
+            "the zero radius is known of linear predictors alone, at order inf and for attacks by "
+            f"p, feature_scale and attackable: not of this {self.problem.model.kind} model and "
+            "attack"
+        )
+
     def prediction_error(self, step: Array, eps: float) -> float | None:
         """About the relative error of a predicted step to θ_ε; None where that costs much."""
         return None

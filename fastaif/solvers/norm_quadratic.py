@@ -44,7 +44,7 @@ class NormFace(Protocol):
     weights: Array
 
     @property
-    def conditions(self) -> list[tuple[Array, Array]]: ...
+    def conditions(self) -> tuple[Array, Array]: ...
     def local(self, beta: Array) -> Any: ...
     def reach(self, beta: Array, step: Array) -> float: ...
     def advance(self, beta: Array) -> Array: ...
@@ -63,12 +63,68 @@ class Minimum(NamedTuple):
 
 
 @dataclass(frozen=True)
+class UnitHessian:
+    """H scaled to a unit diagonal, L Lᵀ, and what is made of it once."""
+
+    factor: Factor
+
+    @cached_property
+    def lower(self) -> Array:
+        """L (d, d)."""
+        return np.tril(self.factor.lower)
+
+    @cached_property
+    def matrix(self) -> Array:
+        """L Lᵀ (d, d), by columns as LAPACK has it."""
+        return np.asfortranarray(self.lower @ self.lower.T)
+
+    @cached_property
+    def inverse(self) -> Array:
+        """(L Lᵀ)⁻¹ (d, d)."""
+        from scipy.linalg.lapack import dpotri
+
+        inverse, _ = dpotri(self.lower, lower=1)
+        return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
+
+    def times(self, u: Array) -> Array:
+        """L Lᵀ u."""
+        return np.asarray(self.lower @ (self.lower.T @ u))
+
+    def solve(self, b: Array) -> Array:
+        """(L Lᵀ)⁻¹ b, for (d,) or (d, k)."""
+        from scipy.linalg import cho_solve
+
+        return np.asarray(cho_solve((self.factor.lower, True), b, check_finite=False))
+
+    def bent(self, bend: Array) -> Callable[[Array], Array]:
+        """Solves with L Lᵀ + diag(bend) on the first entries."""
+        from scipy.linalg import cho_solve
+        from scipy.linalg.lapack import dpotrf
+
+        matrix = self.matrix.copy(order="F")
+        matrix[np.arange(bend.size), np.arange(bend.size)] += bend
+        lower, _ = dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
+        return lambda b: np.asarray(cho_solve((lower, True), b, check_finite=False))
+
+    def length(self, u: Array) -> float:
+        """√(uᵀ L Lᵀ u)."""
+        return float(np.linalg.norm(self.lower.T @ u))
+
+    def dual_length(self, b: Array) -> float:
+        """√(bᵀ (L Lᵀ)⁻¹ b)."""
+        from scipy.linalg import solve_triangular
+
+        half = solve_triangular(self.factor.lower, b, lower=True, check_finite=False)
+        return float(np.linalg.norm(half))
+
+
+@dataclass(frozen=True)
 class NormQuadratic:
-    """m, in any coordinates in which `factor` is that of H.
+    """m, in any coordinates in which `unit` is made of the factor of H.
 
     Attributes
     ----------
-    factor : Factor
+    unit : UnitHessian
         Of H, (d, d).
     gradient, cross : arrays (d,)
         g and h.
@@ -80,7 +136,7 @@ class NormQuadratic:
         Which of them N depends on.
     """
 
-    factor: Factor
+    unit: UnitHessian
     gradient: Array
     cross: Array
     slope: float
@@ -93,41 +149,11 @@ class NormQuadratic:
 
     @cached_property
     def _g(self) -> Array:
-        return self.gradient / self.factor.scale
+        return self.gradient / self.unit.factor.scale
 
     @cached_property
     def _h(self) -> Array:
-        return self.cross / self.factor.scale
-
-    @cached_property
-    def _lower(self) -> Array:
-        return np.tril(self.factor.lower)
-
-    @cached_property
-    def _matrix(self) -> Array:
-        return np.asarray(self._lower @ self._lower.T)
-
-    @cached_property
-    def _inverse(self) -> Array:
-        from scipy.linalg.lapack import dpotri
-
-        inverse, _ = dpotri(self._lower, lower=1)
-        return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
-
-    def _times(self, u: Array) -> Array:
-        return np.asarray(self._lower @ (self._lower.T @ u))
-
-    def _solve(self, b: Array) -> Array:
-        from scipy.linalg import cho_solve
-
-        return np.asarray(cho_solve((self.factor.lower, True), b, check_finite=False))
-
-    def _size(self, b: Array) -> float:
-        """√(bᵀH⁻¹b)."""
-        from scipy.linalg import solve_triangular
-
-        half = solve_triangular(self.factor.lower, b, lower=True, check_finite=False)
-        return float(np.linalg.norm(half))
+        return self.cross / self.unit.factor.scale
 
     # --- where nothing of β is left ---------------------------------------------------------
 
@@ -137,21 +163,27 @@ class NormQuadratic:
 
         N = 0 is the minimum from that ρ on at which the gradient is in ρ ∂m/∂κ ∂N(0).
         """
-        d, m, scale = self._h.size, self.beta.size, self.factor.scale
+        d, m, scale = self._h.size, self.beta.size, self.unit.factor.scale
         held = np.zeros(d, dtype=bool)
         held[:m] = self.counted
         rest = ~held
         u, start = np.zeros(d), self._g - self.kappa * self._h
         u[held] = -(self.beta[self.counted] * scale[held])
         if rest.any():
-            rows = self._lower[rest]
-            right = start[rest] + rows @ (self._lower.T @ u)
+            rows = self.unit.lower[rest]
+            right = start[rest] + rows @ (self.unit.lower.T @ u)
             u[rest] = -np.linalg.lstsq(rows @ rows.T, right, rcond=None)[0]
-        inner = scale * (self._times(u) + start)
+        inner = scale * (self.unit.times(u) + start)
         slope = self.slope + float(self._h @ u) - self.curvature * self.kappa
         return u / scale, inner[:m], slope
 
     # --- elsewhere --------------------------------------------------------------------------
+
+    def newton_step(self, rho: float, face: NormFace) -> Array:
+        """One Newton step for v from zero, on a face."""
+        search = _Search(self, rho, face, None)
+        piece, n, slope, gradient = search._at(search.u, search.beta)
+        return search._newton(piece, n, slope, gradient)[0] / search.scale
 
     def minimise(
         self, rho: float, make_face: Callable[[], NormFace], start: Minimum | None = None
@@ -174,7 +206,7 @@ class _Search:
         self, model: NormQuadratic, rho: float, face: NormFace | None, start: Minimum | None
     ) -> None:
         self.model, self.rho, self.n_steps = model, rho, 0
-        self.scale = model.factor.scale
+        self.scale = model.unit.factor.scale
         m = model.beta.size
         self.units = self.scale[:m]
         if start is not None and start.face is not None:
@@ -202,7 +234,7 @@ class _Search:
         n[: self.units.size] = piece.gradient / self.units
         kappa = self.rho * piece.value - model.kappa
         slope = self._slope(u, kappa)
-        gradient = model._times(u) + model._g + kappa * model._h + slope * self.rho * n
+        gradient = model.unit.times(u) + model._g + kappa * model._h + slope * self.rho * n
         return piece, n, slope, gradient
 
     def step(self) -> bool:
@@ -241,7 +273,7 @@ class _Search:
         """m, up to a constant."""
         model = self.model
         kappa = self.rho * self.face.local(beta).value - model.kappa
-        quadratic = float(u @ (0.5 * model._times(u) + model._g))
+        quadratic = float(u @ (0.5 * model.unit.times(u) + model._g))
         return quadratic + kappa * (
             model.slope + float(model._h @ u) + 0.5 * model.curvature * kappa
         )
@@ -259,12 +291,12 @@ class _Search:
         pins = self._pins()
         columns = np.column_stack([model._h, n])
         bent = piece.bend is not None
-        solve = self._bent(weight * piece.bend) if bent else model._solve
+        solve = model.unit.bent(weight * piece.bend / self.units**2) if bent else model.unit.solve
         inner = solve(np.column_stack([gradient, columns]))
         e = model.curvature * rho**2 - weight * piece.curl
         small = columns.T @ inner[:, 1:]
         small += np.array([[-e / rho**2, 1.0 / rho], [1.0 / rho, 0.0]])
-        if not pins:
+        if not len(pins[0]):
             y = _solve_small(small, columns.T @ inner[:, 0])
             return inner[:, 1:] @ y - inner[:, 0], np.empty(0)
         solved, gram, rows = self._solved_pins(pins)
@@ -275,36 +307,23 @@ class _Search:
         move = inner[:, 1:] @ y[:2] + solved @ y[2:] - inner[:, 0]
         return move, -y[2:]
 
-    def _pins(self) -> list[tuple[Array, Array]]:
+    def _pins(self) -> tuple[Array, Array]:
         """The face's conditions in u."""
-        return [
-            (places, factors / self.units[places]) for places, factors in self.face.conditions
-        ]
+        places, factors = self.face.conditions
+        return places, factors / self.units[places]
 
     def _solved_pins(
-        self, pins: list[tuple[Array, Array]]
+        self, pins: tuple[Array, Array]
     ) -> tuple[Array, Array, Callable[[Array], Array]]:
         """H⁻¹G, GᵀH⁻¹G and Gᵀ· of the conditions' columns G, from H⁻¹ itself."""
-        inverse = self.model._inverse
-        width = max(len(places) for places, _ in pins)
-        places = np.array([np.resize(p, width) for p, _ in pins])
-        factors = np.array([np.pad(f, (0, width - len(f))) for _, f in pins])
+        inverse = self.model.unit.inverse
+        places, factors = pins
 
         def rows(matrix: Array) -> Array:
             return np.asarray(np.einsum("ij,ijk->ik", factors, matrix[places]))
 
         solved = rows(inverse).T
         return solved, rows(solved), rows
-
-    def _bent(self, bend: Array) -> Callable[[Array], Array]:
-        """Solves with H + diag(bend)."""
-        from scipy.linalg import cho_solve
-        from scipy.linalg.lapack import dpotrf
-
-        matrix = self.model._matrix.copy()
-        matrix[np.arange(bend.size), np.arange(bend.size)] += bend / self.units**2
-        lower, _ = dpotrf(matrix, lower=1, overwrite_a=1)
-        return lambda b: np.asarray(cho_solve((lower, True), b, check_finite=False))
 
     def _damped(self, move: Array, gradient: Array) -> bool:
         """Go along a Newton step so far that m falls, or does not rise and its gradient shrinks.
@@ -313,11 +332,10 @@ class _Search:
         lost their digits; far from the minimum the gradient alone would lead to β + v_β = 0.
         """
         model, m, t = self.model, self.units.size, 1.0
-        length = np.linalg.norm(model._lower.T @ move)
-        gone = np.linalg.norm(model._lower.T @ self.u)
+        length, gone = model.unit.length(move), model.unit.length(self.u)
         if not length > _SMALL * gone:
             return True
-        size, before = model._size(gradient), self._change(self.u, self.beta)
+        size, before = model.unit.dual_length(gradient), self._change(self.u, self.beta)
         least = _SHRINK * self.face.local(self.beta).value
         while t > _SHORTEST:
             u = self.u + t * move
@@ -328,7 +346,7 @@ class _Search:
                 if slope > 0.0 and (
                     after < before - _FALL * t * size**2
                     or (after <= before + _ROUNDING * self._scale(u, beta)
-                    and model._size(new) <= (1.0 - _DECREASE * t) * size)
+                    and model.unit.dual_length(new) <= (1.0 - _DECREASE * t) * size)
                 ):
                     self.u, self.beta = u, beta
                     return False
@@ -338,7 +356,7 @@ class _Search:
     def _scale(self, u: Array, beta: Array) -> float:
         """How large the parts of m are whose sum `_change` is."""
         kappa = self.rho * self.face.local(beta).value
-        length = float(np.linalg.norm(self.model._lower.T @ u))
+        length = self.model.unit.length(u)
         return float(length**2 + kappa * (abs(self.model.slope) + self.model.curvature * kappa))
 
 

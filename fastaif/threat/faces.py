@@ -58,7 +58,7 @@ class Face(ABC):
     @property
     def n_held(self) -> int:
         """How many entries are held at a kink."""
-        return len(self.conditions)
+        return len(self.conditions[0])
 
     @abstractmethod
     def generators(self) -> tuple[Array, Array, bool]:
@@ -68,9 +68,9 @@ class Face(ABC):
         """
 
     @property
-    def conditions(self) -> list[tuple[Array, Array]]:
-        """Each of the linear conditions that keep β on the face: places and coefficients."""
-        return []
+    def conditions(self) -> tuple[Array, Array]:
+        """The linear conditions that keep β on the face, one a row: places and coefficients."""
+        return np.empty((0, 1), dtype=int), np.empty((0, 1))
 
     @abstractmethod
     def local(self, beta: Array) -> Local:
@@ -144,10 +144,10 @@ class Signs(Face):
         self._stop = 0
 
     @property
-    def conditions(self) -> list[tuple[Array, Array]]:
+    def conditions(self) -> tuple[Array, Array]:
         """e_j for every entry at zero."""
-        one = np.ones(1)
-        return [(np.array([j]), one) for j in np.flatnonzero(self.pinned)]
+        places = np.flatnonzero(self.pinned)[:, None]
+        return places, np.ones(places.shape)
 
     def generators(self) -> tuple[Array, Array, bool]:
         """D_j e_j for every entry at zero, with λ in [−1, 1]."""
@@ -210,12 +210,12 @@ class Largest(Face):
         self._stop = (0, 1.0)
 
     @property
-    def conditions(self) -> list[tuple[Array, Array]]:
+    def conditions(self) -> tuple[Array, Array]:
         """D_j σ_j e_j − D_k σ_k e_k for every entry j that is tied with the first, k."""
-        signed, first = self.weights * self.side, self.tied[0]
-        return [
-            (np.array([j, first]), np.array([signed[j], -signed[first]])) for j in self.tied[1:]
-        ]
+        signed, first, others = self.weights * self.side, self.tied[0], np.array(self.tied[1:], int)
+        firsts = np.full(others.size, first)
+        coefficients = np.column_stack([signed[others], -signed[firsts]])
+        return np.column_stack([others, firsts]), coefficients
 
     def generators(self) -> tuple[Array, Array, bool]:
         """D_j σ_j e_j for every tied entry, with λ in the simplex."""

@@ -694,9 +694,8 @@ def test_what_needs_none_is_given(name):
             mine = quietly(found.sensitivity, eps, *given, expansion=expansion)
             theirs = quietly(wanted.sensitivity, eps, *given, expansion=expansion)
             np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-24)
-    np.testing.assert_allclose(
-        quietly(found.predict_params, 0.5), quietly(wanted.predict_params, 0.5), rtol=1e-9
-    )
+    mine, theirs = (quietly(r.predict_params, 0.5, expansion="linear") for r in (found, wanted))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-9)
     np.testing.assert_allclose(found.influence_raw, wanted.influence_raw, rtol=1e-8)
     text = found.summary()
     assert "150" in text
@@ -770,10 +769,7 @@ def test_warnings_and_refusals_of_the_whole():
         half.result()
     tied = copy.deepcopy(model)
     tied.coef_[1] = 0.0
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        accumulated(tied, X, y, p=np.inf).result()
-    assert any("1 tied entries" in str(each.message) for each in seen)
+    assert quietly(accumulated(tied, X, y, p=np.inf).result).diagnostics["pinned_coefficients"] == 1
     nothing = fa.InfluenceAccumulator(model).update(0.0 * X, y)
     with pytest.raises(ValueError, match="every row of X is zero"):
         nothing.result()

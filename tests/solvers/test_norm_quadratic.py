@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastaif.solvers.cholesky import factorize
-from fastaif.solvers.norm_quadratic import NormQuadratic
+from fastaif.solvers.norm_quadratic import NormQuadratic, UnitHessian
 from fastaif.threat.faces import face_at
 
 NORMS = [1.0, 1.5, 2.0, 3.0, np.inf]
@@ -26,7 +26,8 @@ def model(seed, m=6, extra=1, first_order=0.0):
     gradient = first_order * rng.normal(size=d)
     factor = factorize(full[:d, :d])
     numbers = (1.0 + rng.random(), full[d, d], 0.1 if first_order else 0.0)
-    quadratic = NormQuadratic(factor, gradient, full[:d, d], *numbers, beta, weights > 0)
+    cross, free = full[:d, d], weights > 0
+    quadratic = NormQuadratic(UnitHessian(factor), gradient, cross, *numbers, beta, free)
     return quadratic, full, weights
 
 

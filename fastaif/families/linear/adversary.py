@@ -21,6 +21,7 @@ from .prediction_error import departure
 from .problem import LinearProblem
 from .robust import solve as own_budgets
 from .robust.objective import RobustProblem
+from .zero import zero_model
 
 Array = NDArray[Any]
 
@@ -84,6 +85,12 @@ class LinearAdversary(Adversary[LinearProblem]):
         with np.errstate(over="ignore", invalid="ignore"):  # ∞ where the loss at θ̂ overflows
             change = loss.change(f + side * kappa, step + new_side * after - side * kappa, y)
         return -problem.source.mean(change) - problem.penalty_change(theta)
+
+    def zero_radius(self) -> float:
+        """The ε from which the robust optimum has no attackable coefficient left."""
+        if not self.problem.ball.has_dual_norm:
+            return super().zero_radius()
+        return zero_model(self.problem).radius
 
     def prediction_error(self, step: Array, eps: float) -> float | None:
         """A Newton step from θ̂ + Δ, relative to Δ; None where H is not factored."""

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...solvers.cholesky import Factor, factorize
-from ...solvers.norm_quadratic import Minimum, NormQuadratic
+from ...solvers.cholesky import factorize
+from ...solvers.norm_quadratic import Minimum, NormQuadratic, UnitHessian
 from ...solvers.root import rising_root
 from ...threat.attack_set import DualNorm
 from ...utils.caching import cached_property
@@ -127,12 +127,12 @@ class NormExpansion:
         return v if self._work is None else self._work.leave(v)
 
     def _quadratic(
-        self, factor: Factor, gradient: Array, cross: Array, numbers: tuple[float, float, float],
+        self, unit: UnitHessian, gradient: Array, cross: Array, numbers: tuple[float, float, float],
         theta: Array,
     ) -> NormQuadratic:  # fmt: skip
         """m of numbers k, c and κ₀; everything in working coordinates."""
         free = self._norm.free
-        return NormQuadratic(factor, gradient, cross, *numbers, theta[: free.size], free)
+        return NormQuadratic(unit, gradient, cross, *numbers, theta[: free.size], free)
 
     @cached_property
     def _origin(self) -> NormQuadratic:
@@ -144,7 +144,7 @@ class NormExpansion:
             factor, cross = factor.inner, self._work.gradient(cross)
         numbers = (sums.gain, sums.scalar(c.S_FF), 0.0)
         theta = problem.enter(problem.params)
-        return self._quadratic(factor, np.zeros(len(theta)), cross, numbers, theta)
+        return self._quadratic(UnitHessian(factor), np.zeros(len(theta)), cross, numbers, theta)
 
     def _minimum(self, model: NormQuadratic, rho: float) -> Minimum:
         v, gradient, slope = model.zero
@@ -174,15 +174,15 @@ class NormExpansion:
             sums = problem.working_sweep().run(inner, need, kappa=kappa)
         if not sums.is_finite:
             return None
-        factor: Factor | None = self._origin.factor
-        cross = self._origin.cross
+        unit, cross = self._origin.unit, self._origin.cross
         if need & c.NEED_HESSIAN:
             factor, cross = factorize(sums.hessian + self._ridge), sums.mixed_direction
-        if factor is None:
-            return None
+            if factor is None:
+                return None
+            unit = UnitHessian(factor)
         gradient = sums.gradient + 2.0 * problem.alpha * self._penalized * inner
         numbers = (sums.gain, sums.scalar(c.S_KK), kappa)
-        return self._quadratic(factor, gradient, cross, numbers, inner)
+        return self._quadratic(unit, gradient, cross, numbers, inner)
 
     def turned(self, eps: float) -> float:
         """The share of the weight whose attack turns round on the way to the prediction."""
@@ -212,15 +212,15 @@ class NormExpansion:
     def departure(self, eps: float) -> float:
         """How far the prediction is from θ_ε, relative to how far it is from θ̂.
 
-        By a step from the prediction to the minimum of m about it with θ̂'s H, which takes a pass.
+        By a Newton step from the prediction for m about it with θ̂'s H, which takes a pass.
         """
         step, rho = self.step(eps), eps * self.problem.radius
         if not step.any() or (self._is_near_zero(eps) and eps >= self.zero.radius):
             return 0.0
         model = self._about(self.problem.params + step, rho, c.NEED_GRADIENT)
-        if model is None:
+        if model is None or not self._norm.value(model.beta) > 0.0:
             return np.inf
-        move = self._leave(self._minimum(model, rho).v)
+        move = self._leave(model.newton_step(rho, self._norm.face(model.beta)))
         lengths = [float(v @ self.problem.hess_vec(v)) for v in (move, step)]
         return float(np.sqrt(max(lengths[0], 0.0) / lengths[1]))
 

@@ -32,7 +32,9 @@ Array = NDArray[Any]
 _ROUNDING = 1e-11  # of ℓ'' (|y| + |z|ᵀ|θ̂|): a slope as small is zero
 _NEWTON = 10.0  # times what a Newton step changes: where θ̂ is less exact than that
 _PINNED = 1.0 - 1e-6  # the leverage from which a row has its target whatever the others are
-_EXACT = 1e-9  # of targets: a Newton step that moves predictions by less moves no row off a kink
+# Of targets: a Newton step that moves predictions by less moves no row off a kink, and a θ̂ that it
+# moves by more is not stationary at all.
+_EXACT, _OFF = 1e-9, 1e-4
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,15 @@ def one_sided(problem: LinearProblem) -> OneSided | None:
 
 
 def _newton_step(problem: LinearProblem) -> Array | None:
-    """H⁻¹∇L(θ̂), unless predictions do not notice it."""
+    """H⁻¹∇L(θ̂), where predictions notice it, if only just."""
     if problem.is_iterative:
         return None
     gradient = problem.gradient
     step = problem.solve(gradient)
     curvature = problem.sums.scalar(c.S_FF)
     moved = np.sqrt(max(float(gradient @ step), 0.0) / max(curvature, 1e-300))
-    return step if moved > _EXACT * problem.target_size() else None
+    size = problem.target_size()
+    return step if _EXACT * size < moved < _OFF * size else None
 
 
 def _flat_rows(problem: LinearProblem, step: Array | None) -> tuple[Array, Array]:
