@@ -63,7 +63,7 @@ def norm_cost(problem: InfluenceProblem, eps: float, source: RowSource | None) -
     model = problem.norm_expansion
     assert model is not None
     step = model.step(eps)
-    if problem.model.loss.name == "squared_error" or not model.measures:
+    if problem.model.loss.is_quadratic or not model.measures:
         slope, curvature = problem.along(step, source or problem.evaluation)
         cost = slope + 0.5 * curvature
     else:

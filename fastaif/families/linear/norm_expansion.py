@@ -69,7 +69,7 @@ class NormExpansion:
             return first
         if self._is_near_zero(eps) and eps >= self.zero.radius:
             return np.asarray(self.zero.theta - problem.params)
-        if problem.model.loss.name == "squared_error" or least.face is None:
+        if problem.model.loss.is_quadratic or least.face is None:
             return first
         return first + self._second(first, rho)
 

@@ -90,7 +90,7 @@ def _flat_rows(problem: LinearProblem, step: Array | None) -> tuple[Array, Array
     counted = problem.sums.zero_gradients > 0
     own = problem.keeps_rows and not problem.sharing.is_shared
     loss, theta = problem.model.loss, problem.params
-    if not own or not (counted or step is not None) or loss.name == "logistic":
+    if not own or not (counted or step is not None) or not loss.has_kinks:
         return nothing
     if problem.executor.is_remote(problem.source):
         return nothing

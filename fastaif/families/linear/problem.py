@@ -85,7 +85,7 @@ class LinearProblem(SumProblem):
         """Whether rows with ℓ' = 0, where there are any, are known one by one."""
         known = self.ball.has_dual_norm and self.keeps_rows and not self.sharing.is_shared
         remote = self.executor.is_remote(self.source)
-        return known and not remote and self.model.loss.name != "logistic"
+        return known and not remote and self.model.loss.has_kinks
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ = s (‖Dβ‖_q E[t ℓ'' sgn ℓ' (v, 1)] + E t|ℓ'| (D φ(Dβ), 0)) (Theorem 4.1)."""
