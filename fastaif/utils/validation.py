@@ -281,11 +281,6 @@ def feature_scale(value: Any, m: int) -> Array | None:
         raise ValueError(f"feature_scale must have shape ({m},), but has {scale.shape}")
     if not np.isfinite(scale).all() or (scale < 0).any():
         raise ValueError("feature_scale must be finite and non-negative")
-    if scale.max() > _LARGEST:
-        raise ValueError(
-            f"feature_scale must be at most {_LARGEST:g}, but has {scale.max():g}: rescale the "
-            "features"
-        )
     if not scale.any():
         raise ValueError("feature_scale is zero for every feature: nothing can be attacked")
     return scale
