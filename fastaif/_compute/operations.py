@@ -176,8 +176,8 @@ BASIS = Group(
     {
         "kind": INT,
         "degree": INT,
-        "frequencies": reads("d", "m", when="kind != QUADRATIC and kind != POWERS"),
-        "phases": reads("d", when="kind != QUADRATIC and kind != POWERS"),
+        "frequencies": reads("d", "m", when="kind == FOURIER"),
+        "phases": reads("d", when="kind == FOURIER"),
         **UNITS,
         "out_shift": reads("d", beside="out_inverse_scale"),
         "out_inverse_scale": reads("d", beside="out_shift"),

@@ -103,8 +103,12 @@ class Linear:
         return np.tile(theta / self.arrays(theta.size)[1], (len(X), 1))
 
 
-class _BuiltIn:
+class BuiltIn:
     """What the bases with compiled operations share."""
+
+    def names(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """A name for each entry of v."""
+        raise NotImplementedError
 
     def compiled(self, m: int) -> c.Basis:
         """The description that operations take."""
@@ -158,7 +162,7 @@ class _BuiltIn:
 
 
 @dataclass(frozen=True)
-class Quadratic(_BuiltIn):
+class Quadratic(BuiltIn):
     """v = (x_1 … x_m, x_j x_k for j ≤ k by rows of the upper triangle), d = m + m(m+1)/2.
 
     A penalty shrinks the coefficients of the products only.
@@ -203,7 +207,7 @@ class Quadratic(_BuiltIn):
 
 
 @dataclass(frozen=True)
-class Powers(_BuiltIn):
+class Powers(BuiltIn):
     """v = (x, x², …, x^degree), entry by entry, in blocks of m.
 
     Parameters
@@ -231,7 +235,7 @@ class Powers(_BuiltIn):
 
 
 @dataclass(frozen=True)
-class Fourier(_BuiltIn):
+class Fourier(BuiltIn):
     """v_h = √(2/d) cos(ω_h·x + b_h), random features of the kernel exp(−γ‖x − z‖²).
 
     Parameters

@@ -20,11 +20,11 @@ from .._compute import get
 from .._compute import types as c
 from ..threat.attack_set import AttackSet
 from ..utils.arrays import read_only, shaped
-from .builtin import Custom, Fourier, Linear, Powers, Quadratic
+from .builtin import BuiltIn, Custom, Fourier, Linear, Powers, Quadratic
 from .kernel_functions import KernelBasis
 
 Array = NDArray[Any]
-Basis = Quadratic | Powers | Fourier | Custom | KernelBasis
+Basis = BuiltIn | Custom | KernelBasis
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Expansion:
     @property
     def is_compiled(self) -> bool:
         """Whether operations form the features; others hand them over."""
-        return isinstance(self.basis, (Quadratic, Powers, Fourier))
+        return isinstance(self.basis, BuiltIn)
 
     @property
     def is_identity(self) -> bool:
@@ -83,7 +83,7 @@ class Expansion:
 
     def compiled(self) -> c.Basis:
         """The description that operations take, where the basis has one."""
-        assert isinstance(self.basis, (Quadratic, Powers, Fourier))
+        assert isinstance(self.basis, BuiltIn)
         description = self.basis.compiled(self.m)
         if self.is_scaled:
             description = description._replace(

@@ -1,5 +1,4 @@
 """Kernels: RBF, Matérn, polynomial, linear and the tangent kernel of wide ReLU networks."""
 
-from .functions import NTK, RBF, Linear, Matern, Polynomial
-
-__all__ = ["NTK", "RBF", "Linear", "Matern", "Polynomial"]
+from .functions import *  # noqa: F403
+from .functions import __all__ as __all__

@@ -70,7 +70,7 @@ class Pairs:
     @property
     def is_stationary(self) -> bool:
         """Whether K depends on x − z alone."""
-        return self.kernel.kind in (c.RBF, c.MATERN_3_2, c.MATERN_5_2)
+        return self.kernel.kind not in (c.POLYNOMIAL, c.NTK)
 
     def tile(self, rows: slice, columns: slice, derivatives: bool) -> Tile:
         """K, and its derivatives if wanted, of a tile of pairs."""

@@ -10,8 +10,8 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .. import losses
-from ..bases.builtin import Custom, Fourier, Linear, Powers, Quadratic
+from .. import bases, losses
+from ..bases.builtin import Quadratic
 from ..bases.expansion import make_expansion
 from ..data.rows import RowSource
 from ..losses import Loss, SquaredError
@@ -21,7 +21,7 @@ from .base import LinearPredictor
 from .inputs import by_blocks, dense_inputs
 
 Array = NDArray[Any]
-_BASES = (Linear, Quadratic, Powers, Fourier, Custom)
+_BASES = tuple(getattr(bases, name) for name in bases.__all__)
 _BLOCK_DOUBLES = 1 << 17
 
 

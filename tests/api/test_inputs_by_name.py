@@ -108,7 +108,7 @@ def test_numbers_whose_squares_overflow(case):
     model, X, y = case
     with pytest.raises(ValueError, match=r"radius must be at most 1e\+100"):
         fa.aif(model, X, y, radius=1e300)
-    # A scale is a unit: the influence is right in any, and where a square has no number NumPy says so.
+    # A scale is a unit: the influence is right in any; NumPy says where a square has no number.
     large, huge = (fa.aif(model, X, y, feature_scale=[1.0, c, 1.0]) for c in (1e100, 1e300))
     np.testing.assert_allclose(huge.influence / 1e200, large.influence, rtol=1e-12)
     with pytest.warns(RuntimeWarning, match="overflow"):
