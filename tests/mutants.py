@@ -154,6 +154,18 @@ def built(folder: Path) -> None:
     )  # fmt: skip
 
 
+def run_pytest(
+    folder: Path, what: list[str], workers: int, alone: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run tests of a copy; `alone` with compiled code that nobody else finds."""
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", str(workers)]
+    return subprocess.run(
+        [*command, "-p", "no:cacheprovider", *what], cwd=folder, capture_output=True, text=True,
+        check=False, env=env | {"TMPDIR": str(folder)} if alone else env,
+    )  # fmt: skip
+
+
 def verdict(mutant: Mutant, folder: Path, workers: int) -> str:
     """What the tests say of a mutant in a copy, which is whole again afterwards."""
     path = folder / mutant.path
@@ -166,12 +178,7 @@ def verdict(mutant: Mutant, folder: Path, workers: int) -> str:
         if compiled:
             built(folder)
         start = time.perf_counter()
-        run = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-n", str(workers), "-p",
-             "no:cacheprovider", *mutant.folders],
-            cwd=folder, capture_output=True, text=True, check=False,
-            env={**os.environ, "TMPDIR": str(folder)} if "_compute" in mutant.path else None,
-        )  # fmt: skip
+        run = run_pytest(folder, mutant.folders, workers, alone="_compute" in mutant.path)
         took = time.perf_counter() - start
     finally:
         path.write_text(original, encoding="utf-8")
@@ -179,6 +186,8 @@ def verdict(mutant: Mutant, folder: Path, workers: int) -> str:
             built(folder)
     failed = re.search(r"^FAILED (\S+)", run.stdout, re.MULTILINE)
     if run.returncode == 1 and failed:
+        if run_pytest(folder, ["-m", "", failed[1]], 0).returncode != 0:
+            return f"RED WITHOUT IT: {failed[1]}"
         return f"found by {failed[1]} ({took:.0f} s)"
     if run.returncode == 0:
         return f"NOT FOUND ({took:.0f} s)"
