@@ -87,12 +87,11 @@ def test_the_same_bits_on_one_worker(client):
     np.testing.assert_array_equal(one, both)
 
 
-def slowly(block):
-    time.sleep(0.2)
-    return block
-
-
 def test_a_worker_that_is_killed_costs_time_alone(client):
+    def slowly(block):  # inside: what lies in a module of tests, workers would have to import
+        time.sleep(0.2)
+        return block
+
     X, y, w = data()
     model = fa.LinearRegression().fit(X, y, w)
     theirs = fa.aif(model, X, y, sample_weight=w)
@@ -163,11 +162,10 @@ def test_a_worker_of_another_version_is_refused(client, monkeypatch):
         fa.aif(model, remote, target, sample_weight=weight)
 
 
-def shortened(block, block_info=None):
-    return block[:50] if block_info[0]["chunk-location"][0] == 1 else block
-
-
 def test_chunks_of_another_shape_are_refused_on_workers(client):
+    def shortened(block, block_info=None):
+        return block[:50] if block_info[0]["chunk-location"][0] == 1 else block
+
     X, y, w = data()
     model = fa.LinearRegression().fit(X, y, w)
     remote, target, weight = rows(X, y, w)
