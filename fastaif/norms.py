@@ -40,11 +40,11 @@ def lp_norm(v: Array, p: float, axis: int = -1) -> Array:
 
 def _vector_norm(magnitude: Array, p: float) -> Array:
     """`lp_norm` of one vector, in as few steps: small problems ask for little else."""
-    largest = magnitude.max()
+    largest = np.maximum.reduce(magnitude)
     if math.isinf(p):
         return np.asarray(largest)
     unit = largest if largest > 0 else 1.0
-    return np.asarray(unit * ((magnitude / unit) ** p).sum() ** (1.0 / p))
+    return np.asarray(unit * np.add.reduce((magnitude / unit) ** p) ** (1.0 / p))
 
 
 def dual_direction(g: Array, p: float) -> Array:
@@ -72,8 +72,8 @@ def dual_direction(g: Array, p: float) -> Array:
         return np.where(hit, np.sign(g), 0.0)
     q = conjugate(p)
     if g.ndim == 1 and g.size:
-        unit = magnitude / (magnitude.max() or 1.0)
-        norm = (unit**q).sum() ** (1.0 / q) or 1.0
+        unit = magnitude / (np.maximum.reduce(magnitude) or 1.0)
+        norm = np.add.reduce(unit**q) ** (1.0 / q) or 1.0
         return np.asarray(np.sign(g) * (unit / norm) ** (q - 1.0))
     largest = np.max(magnitude, axis=-1, keepdims=True, initial=0.0)
     unit = magnitude / np.where(largest > 0, largest, 1.0)

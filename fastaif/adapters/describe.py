@@ -164,7 +164,7 @@ def describe_fitted(
         kind=kind, loss=loss, basis=basis, theta=layout.theta(step), alpha=alpha,
         names=(*(basis.basis.names(inputs) if expands else inputs), *["intercept"] * tail),
         encode=encode, rebuild=_Rebuild(estimator, layout), n_features=m,
-        penalized=np.append(penalized, np.zeros(tail)), fit_intercept=layout.has_intercept,
+        penalized=np.concatenate((penalized, np.zeros(tail))), fit_intercept=layout.has_intercept,
         columns=columns,
     )  # fmt: skip
 
@@ -190,12 +190,15 @@ class _Layout:
 
     def theta(self, step: Any) -> Array:
         """The coefficients, then the intercept if there is one."""
-        coef = step.theta_coefficients() if isinstance(step, BasisModel) else np.ravel(step.coef_)
-        coef = np.array(coef, dtype=float)
-        intercept = float(np.ravel(step.intercept_)[0]) if self.fit_intercept else 0.0
+        found = step.theta_coefficients() if isinstance(step, BasisModel) else step.coef_
+        coef = np.asarray(found, dtype=float).ravel()
+        intercept = float(np.asarray(step.intercept_).flat[0]) if self.fit_intercept else 0.0
         if self.bias is not None:
             intercept, coef = intercept + self.bias * coef[0], coef[1:]
-        return np.append(coef, intercept) if self.has_intercept else coef
+        theta = np.empty(coef.size + self.has_intercept)
+        theta[: coef.size] = coef
+        theta[coef.size :] = intercept
+        return theta
 
     def put(self, step: Any, theta: Array) -> None:
         """Set a step's attributes."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -69,29 +69,37 @@ _blas_libraries: list[Any] = []
 _blas_threads: list[int] = []  # what each library had before
 
 
-@contextmanager
-def single_threaded_blas() -> Iterator[None]:
+class _SingleThreadedBlas:
+    """What `single_threaded_blas` enters; a class, for small problems notice a generator."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        global _blas_users, _blas_threads
+        with _blas_lock:
+            if _blas_users == 0:
+                libraries = _blas_libraries or _loaded_blas()
+                _blas_threads = [library.get_num_threads() for library in libraries]
+                for library, threads in zip(libraries, _blas_threads, strict=True):
+                    if threads != 1:
+                        library.set_num_threads(1)
+            _blas_users += 1
+
+    def __exit__(self, *_: object) -> None:
+        global _blas_users
+        with _blas_lock:
+            _blas_users -= 1
+            if _blas_users == 0:
+                _restore_blas()
+
+
+def single_threaded_blas() -> AbstractContextManager[None]:
     """BLAS on one thread: our own threads call it, and its bits must not depend on theirs.
 
     Counted, because Python threads may nest and overlap; the libraries are looked for once
     (that costs milliseconds).
     """
-    global _blas_users, _blas_threads
-    with _blas_lock:
-        if _blas_users == 0:
-            libraries = _blas_libraries or _loaded_blas()
-            _blas_threads = [library.get_num_threads() for library in libraries]
-            for library, threads in zip(libraries, _blas_threads, strict=True):
-                if threads != 1:
-                    library.set_num_threads(1)
-        _blas_users += 1
-    try:
-        yield
-    finally:
-        with _blas_lock:
-            _blas_users -= 1
-            if _blas_users == 0:
-                _restore_blas()
+    return _SingleThreadedBlas()
 
 
 def _restore_blas() -> None:

@@ -118,9 +118,10 @@ class InfluenceProblem(Objective):
         """The rows on which sensitivities are evaluated by default."""
         return self.source if self.clean is None else self.clean
 
+    @cached_property
     def target_size(self) -> float:
         """How large targets are, from the first of them."""
-        return float(np.abs(self.source.targets(0, 4096)).max())
+        return float(np.maximum.reduce(np.abs(self.source.targets(0, 4096))))
 
     @abstractmethod
     def begin(self) -> None:

@@ -52,7 +52,7 @@ def _rounding(problem: InfluenceProblem) -> float:
     """How large |ℓ'| is where a regression fits its targets to the last digits."""
     if not problem.model.loss.is_symmetric:
         return 0.0
-    return 1e-13 * problem.target_size()
+    return 1e-13 * problem.target_size
 
 
 def _warn(problem: InfluenceProblem) -> None:

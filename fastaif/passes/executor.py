@@ -8,7 +8,7 @@ bar that counts them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -127,22 +127,14 @@ class Executor:
             self._prepared = client
         return distributed.run(client, sweep, Executor(1), theta, need, options)
 
-    @contextmanager
-    def _reading(self, source: RowSource) -> Iterator[tuple[Any, Any]]:
+    def _reading(self, source: RowSource) -> AbstractContextManager[tuple[Any, Any]]:
         """How the chunks of a pass are read, and a wrapper of the work on one.
 
         Rows that come in an order are read on the calling thread alone, which then also runs the
         user's generator, and held for the thread that works on them.
         """
         self._stamps.refuse_changed(source)
-        x: Any = source.x
-        if not _in_order(source):
-            yield None, _as_it_is
-            return
-        try:
-            yield x.hold, x.released_after
-        finally:
-            x.release_all()
+        return _held(source.x) if _in_order(source) else nullcontext((None, _as_it_is))
 
     def reduce(
         self,
@@ -177,6 +169,14 @@ class Executor:
     def threads_for(self, source: RowSource, entries: int) -> int:
         """How many threads may read the rows for themselves: one, if they come in an order."""
         return 1 if _in_order(source) else parallel.resolve_threads(self.n_threads, entries)
+
+
+@contextmanager
+def _held(x: Any) -> Iterator[tuple[Any, Any]]:
+    try:
+        yield x.hold, x.released_after
+    finally:
+        x.release_all()
 
 
 def _as_it_is(work: Callable[[int, int], T]) -> Callable[[int, int], T]:

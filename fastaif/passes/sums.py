@@ -48,8 +48,12 @@ class InfluenceSums:
 
     def _with_intercept(self, vector: int, scalar: int) -> Array:
         head = self.raw.vectors[vector]
-        tail = self.raw.scalars[[scalar]] if self.fit_intercept else self.raw.scalars[:0]
-        return np.concatenate([head, tail]) / self.weight
+        out = np.empty(head.size + self.fit_intercept)
+        out[: head.size] = head
+        if self.fit_intercept:
+            out[-1] = self.raw.scalars[scalar]
+        out /= self.weight
+        return out
 
     def scalar(self, place: int) -> float:
         """The weighted mean of one of the scalar sums."""
@@ -180,4 +184,4 @@ class InfluenceSums:
     @property
     def is_finite(self) -> bool:
         """Whether every total is finite: NaN or infinity anywhere in the rows shows here."""
-        return all(bool(np.isfinite(part).all()) for part in self.raw)
+        return all(np.logical_and.reduce(np.isfinite(part), axis=None) for part in self.raw)

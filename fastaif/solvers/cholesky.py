@@ -42,16 +42,16 @@ def factorize(H: Array) -> Factor | None:
     "Numerically": the reciprocal condition number of the unit-diagonal scaled matrix
     exceeds 8 d times the rounding unit.
     """
-    from scipy.linalg.lapack import dpocon, dpotrf
+    from scipy.linalg.lapack import dlange, dpocon, dpotrf
 
     diagonal = H.diagonal()
-    if not (diagonal > 0).all() or diagonal.max() == np.inf:
+    if not np.minimum.reduce(diagonal) > 0.0 or np.maximum.reduce(diagonal) == np.inf:
         return None
     scale = np.sqrt(diagonal)
     scaled = np.empty(H.shape, order="F")  # LAPACK's own, which it then need not copy
     np.divide(H, scale, out=scaled)
     scaled /= scale[:, None]
-    norm = np.abs(scaled).sum(axis=0).max()
+    norm = dlange("1", scaled)
     if not math.isfinite(norm):
         return None
     lower, info = dpotrf(scaled, lower=1, overwrite_a=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 _DELAY = 2.0  # seconds before it shows
@@ -16,12 +16,14 @@ class Progress:
     def __init__(self) -> None:
         self._bar: Any = None
 
-    @contextmanager
-    def passes(self, what: str) -> Iterator[None]:
+    def passes(self, what: str) -> AbstractContextManager[None]:
         """Count the passes that are made within; what is within another one counts there."""
         if self._bar is not None or not getattr(sys.stderr, "isatty", bool)():
-            yield
-            return
+            return nullcontext()
+        return self._shown(what)
+
+    @contextmanager
+    def _shown(self, what: str) -> Iterator[None]:
         from tqdm import tqdm
 
         with tqdm(desc=what, unit=" passes", delay=_DELAY, leave=False) as self._bar:

@@ -190,6 +190,8 @@ def number(
     value: Any, name: str, *, low: float = -math.inf, infinite: bool = False, strict: bool = False
 ) -> float:
     """A real number of at least (or, if strict, above) `low`; finite unless allowed."""
+    if type(value) is float and low < value < math.inf:  # the usual case, without ceremony
+        return value
     bound = f"a number {'above' if strict else 'of at least'} {low:g}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(
         value, (numbers.Real, np.integer, np.floating)

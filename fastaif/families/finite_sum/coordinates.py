@@ -195,12 +195,15 @@ def are_needed(hessian: Array, m: int) -> bool:
     """Whether a Hessian shows columns far from zero (`_FAR`) or of extreme scale."""
     squares = hessian.diagonal()[:m]
     has_intercept = hessian.shape[0] > m  # without one only unlike scales can be seen
-    total = float(hessian[m, m] if has_intercept else squares.max())
+    largest = float(np.maximum.reduce(squares))
+    total = float(hessian[m, m]) if has_intercept else largest
     small, large = total / _EXTREME**2, total * _EXTREME**2
-    if bool(((squares > large) | ((squares > 0) & (squares < small))).any()):
+    if largest > large:
+        return True
+    if np.minimum.reduce(squares) < small and np.any((squares > 0) & (squares < small)):
         return True
     if not has_intercept:
         return False
     # The cosine of a column and the constant, by roots: squares might overflow.
     shares = math.sqrt(total * (1.0 - 1.0 / _FAR**2)) * np.sqrt(squares)
-    return bool((np.abs(hessian[m, :m]) > shares).any())
+    return bool(np.logical_or.reduce(np.abs(hessian[m, :m]) > shares))

@@ -418,13 +418,18 @@ class SumProblem(InfluenceProblem):
     def _dispersion(self) -> float:
         return self.sums.scalar(c.S_F2) / max(self.sums.scalar(c.S_FF), 1e-300)
 
+    @cached_property
+    def step_to_optimum(self) -> Array:
+        """H⁻¹∇L(θ̂), by the factor (d,)."""
+        return self.solve(self.gradient)
+
     def newton_step(self, below: float = 0.0) -> float:
         """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors.
 
         First a bound by the Newton decrement, which needs no standard errors:
         |step_j| ≤ √(gᵀH⁻¹g · (H⁻¹)_jj).
         """
-        step = self._solved.x[:, 1] if self.solver == "cg" else self.solve(self.gradient)
+        step = self._solved.x[:, 1] if self.solver == "cg" else self.step_to_optimum
         decrement = max(float(self.gradient @ step), 0.0)
         dispersion = max(self._dispersion, sys.float_info.min)
         bound = math.sqrt(decrement * self.sums.effective_size / dispersion)

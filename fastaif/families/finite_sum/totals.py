@@ -251,6 +251,7 @@ class Accumulated(SumProblem):
         """n."""
         return self.totals.n_rows
 
+    @property
     def target_size(self) -> float:
         """The largest |y|."""
         return self.totals.target_size

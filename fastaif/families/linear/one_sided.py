@@ -14,6 +14,7 @@ that share a budget have none of it where they are flat, and are no kinks.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,10 @@ def _newton_step(problem: LinearProblem) -> Array | None:
     if problem.is_iterative:
         return None
     gradient = problem.gradient
-    step = problem.solve(gradient)
+    step = problem.step_to_optimum
     curvature = problem.sums.scalar(c.S_FF)
-    moved = np.sqrt(max(float(gradient @ step), 0.0) / max(curvature, 1e-300))
-    size = problem.target_size()
+    moved = math.sqrt(max(float(gradient @ step), 0.0) / max(curvature, 1e-300))
+    size = problem.target_size
     return step if _EXACT * size < moved < _OFF * size else None
 
 
