@@ -42,7 +42,7 @@ def factorize(H: Array) -> Factor | None:
     "Numerically": the reciprocal condition number of the unit-diagonal scaled matrix
     exceeds 8 d times the rounding unit.
     """
-    from scipy.linalg.lapack import dlange, dpocon, dpotrf
+    from scipy.linalg.lapack import dpocon, dpotrf
 
     diagonal = H.diagonal()
     if not np.minimum.reduce(diagonal) > 0.0 or np.maximum.reduce(diagonal) == np.inf:
@@ -51,7 +51,7 @@ def factorize(H: Array) -> Factor | None:
     scaled = np.empty(H.shape, order="F")  # LAPACK's own, which it then need not copy
     np.divide(H, scale, out=scaled)
     scaled /= scale[:, None]
-    norm = dlange("1", scaled)
+    norm = np.maximum.reduce(np.add.reduce(np.abs(scaled), axis=0))
     if not math.isfinite(norm):
         return None
     lower, info = dpotrf(scaled, lower=1, overwrite_a=1)
