@@ -82,7 +82,7 @@ class _SingleThreadedBlas:
                 _blas_threads = [library.get_num_threads() for library in libraries]
                 for library, threads in zip(libraries, _blas_threads, strict=True):
                     if threads != 1:
-                        library.set_num_threads(1)
+                        _set_threads(library, 1)
             _blas_users += 1
 
     def __exit__(self, *_: object) -> None:
@@ -105,7 +105,21 @@ def single_threaded_blas() -> AbstractContextManager[None]:
 def _restore_blas() -> None:
     for library, threads in zip(_blas_libraries, _blas_threads, strict=True):
         if threads != 1:
-            library.set_num_threads(threads)
+            _set_threads(library, threads)
+
+
+def _set_threads(library: Any, n_threads: int) -> None:
+    """Have it on so many threads, whichever thread of ours asks.
+
+    threadpoolctl 3.8 heeds only the thread that set OpenBLAS's number first, as long as it lives;
+    ours come in first and go out last in any order, and keep count themselves.
+    """
+    forget = getattr(library, "clear_controlling_thread", None)
+    if forget is not None:
+        forget(force=True)
+    library.set_num_threads(n_threads)
+    if forget is not None:  # nor should we keep others from setting it
+        forget(force=True)
 
 
 def _loaded_blas() -> list[Any]:

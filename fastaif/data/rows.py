@@ -116,6 +116,8 @@ class RowSource(NamedTuple):
         natural = getattr(self.x, "edges", None)
         if natural is not None:
             return _whole_blocks(natural, max(entries // m, 1024))
+        if n * cost <= 1024:
+            return [(0, n)]
         size = max(entries // m, 8 * m, 1024) // cost
         size = max(size, 1, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from fastaif.data import parallel
 from fastaif.data.parallel import for_each, for_each_in_order, reduce_chunks, stop_if_asked
 
 
@@ -131,3 +132,34 @@ def test_an_error_while_reading_or_working(where):
     parts = {"read": lambda task: None, "work": lambda task: None} | {where: fail}
     with pytest.raises(KeyError, match="twenty"):
         for_each_in_order(200, parts["read"], parts["work"], 3)
+
+
+def test_blas_has_its_threads_back_whoever_leaves_last():
+    """The thread that came first is still alive when the other one leaves."""
+    with parallel.single_threaded_blas():
+        libraries = list(parallel._blas_libraries)
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        parallel._set_threads(library, 2)
+    first_in, second_in, first_out, may_end = (threading.Event() for _ in range(4))
+
+    def first():
+        with parallel.single_threaded_blas():
+            first_in.set()
+            second_in.wait(10)
+        first_out.set()
+        may_end.wait(10)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    first_in.wait(10)
+    with parallel.single_threaded_blas():
+        assert [library.get_num_threads() for library in libraries] == [1] * len(libraries)
+        second_in.set()
+        first_out.wait(10)
+    after = [library.get_num_threads() for library in libraries]
+    may_end.set()
+    thread.join()
+    for library, threads in zip(libraries, before, strict=True):
+        parallel._set_threads(library, threads)
+    assert after == [2] * len(libraries)
