@@ -13,7 +13,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..bases.builtin import Linear
 from ..data.rows import Encoder, RowSource
-from ..data.sources import LazyRows
 from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss
 from ..losses.targets import as_float, check_two_classes, sign_encoder
@@ -23,6 +22,7 @@ from .initial_points import starting_point
 from .inputs import by_blocks, data_of_fit, dense_inputs
 
 Array = NDArray[Any]
+_NOTHING = 1e-250  # a mean square that may have lost digits by underflow
 
 
 class LinearPredictor(BaseEstimator):
@@ -98,9 +98,15 @@ class LinearPredictor(BaseEstimator):
         self.n_iter_ = found.n_iter
         self.set_coefficients(found.x[:d])
         self.intercept_ = float(found.x[d]) if self.fit_intercept else 0.0
-        if isinstance(source.x, LazyRows) and not np.isfinite(found.local.value):
-            validation.locate_nonfinite(source.x, source.y)
+        self._refuse_extremes(source, found.local.value)
         self._report(found.converged, found.singular, found.local.residual)
+
+    def _refuse_extremes(self, source: RowSource, value: float) -> None:
+        """Refuse data that made of the objective no number, or nothing."""
+        if not np.isfinite(value):
+            validation.locate_nonfinite(source.x, source.y)
+        if abs(value) < _NOTHING and self.loss_description().is_symmetric:
+            validation.refuse_tiny_targets(float(np.abs(source.targets()).max()))
 
     def _sweep(self, source: RowSource, loss: Loss) -> Sweep:
         return Sweep(source, loss, Linear(), bool(self.fit_intercept))

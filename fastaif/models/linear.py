@@ -154,6 +154,11 @@ class LogisticRegression(BinaryClassifier, LinearPredictor):
         self.fit_intercept = fit_intercept
 
     def _why_not(self) -> str:
+        if self.alpha > 0.0:
+            return (
+                ": there is one class only, or features are so large that this alpha hardly holds "
+                "their coefficients; divide them by a power of ten"
+            )
         return (
             ": the classes look linearly separable, so that there is no finite optimum; "
             "use alpha > 0"

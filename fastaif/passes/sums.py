@@ -148,6 +148,11 @@ class InfluenceSums:
         return raw.hessian
 
     @property
+    def squares(self) -> Array:
+        """E ψ_ff v², the Hessian's diagonal without the intercept's, shape (d,)."""
+        return np.asarray(self._products.diagonal() / self.weight)
+
+    @property
     def hessian(self) -> Array:
         """E ψ_ff (v, 1)(v, 1)ᵀ, shape (d, d), symmetric; made anew at each call."""
         m = self.raw.vectors.shape[1]

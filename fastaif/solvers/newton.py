@@ -83,10 +83,10 @@ def minimize(
     here = evaluate(x)
     singular, met = False, False
     for iteration in range(max_iter + 1):
-        met = met or here.residual <= tol
         if not (np.isfinite(here.value) and np.isfinite(here.hessian).all()):
             met = False
             break
+        met = met or here.residual <= tol
         if here.residual == 0.0 or here.value < floor or iteration == max_iter:
             break
         step, flat = _newton_step(here, units, memory) if solve is None else solve(x, here)

@@ -12,6 +12,7 @@ it knows by what it overrides: the rest is refused.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
@@ -65,6 +66,15 @@ class DualNorm(NamedTuple):
     def free(self) -> Array:
         """Which entries count, booleans (m,)."""
         return self.weights > 0.0
+
+    def spending(self, rho: float) -> tuple[DualNorm, float]:
+        """The same ρ‖D β‖_q with the largest entry of D about 1, by powers of two.
+
+        Solvers take squares of D, which those of very large or small inputs would not survive.
+        """
+        _, exponent = np.frexp(self.weights.max(initial=0.0))
+        weights = np.ldexp(self.weights, -exponent)
+        return self._replace(weights=weights), math.ldexp(rho, int(exponent))
 
     def value(self, beta: Array) -> float:
         """‖D β‖_q."""

@@ -23,6 +23,7 @@ Array = NDArray[Any]
 _NUMERIC = "buif"
 _INDEX = r"Unnamed: \d+|__index_level_\d+__"
 _LARGEST = 1e100  # of what is squared on the way
+_HUGE, _TINY = 1e150, 1e-140  # numbers whose squares overflow, or leave few digits
 
 
 def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
@@ -323,18 +324,45 @@ def threads(value: Any) -> int | None:
     return count(value, "n_threads")
 
 
+def refuse_tiny_targets(size: float) -> None:
+    """Refuse targets of a regression whose squares underflow, of which `size` is the largest."""
+    if 0.0 < size < _TINY:
+        raise ValueError(
+            f"the entries of y are so small (at most {size:.0e}) that their squares underflow: "
+            "multiply y, and the delta of a Huber loss, by a power of ten; coefficients and "
+            "influences are then multiplied by it as well"
+        )
+
+
 def locate_nonfinite(X: Array, y: Array, block: int = 65536) -> None:
     """Raise a ValueError that says where the first NaN or infinity of the data is."""
+    size, place = 0.0, 0
     for start in range(0, X.shape[0], block):
-        bad = ~np.isfinite(np.asarray(X[start : start + block], dtype=float))
+        rows = np.asarray(X[start : start + block], dtype=float)
+        bad = ~np.isfinite(rows)
         if bad.any():
             row, place = (int(v) for v in np.argwhere(bad)[0])
             raise ValueError(
                 f"X contains NaN or infinity (first at row {start + row}, column {place})"
             )
+        largest = np.abs(rows).max(axis=0, initial=0.0)
+        if largest.max(initial=0.0) > size:
+            size, place = float(largest.max()), int(largest.argmax())
     if y.dtype.kind in "f" and not np.isfinite(y).all():
         raise ValueError(
             f"y contains NaN or infinity (first at row {int(np.argmin(np.isfinite(y)))})"
+        )
+    if size > _HUGE:
+        raise FloatingPointError(
+            f"column {place} of X has entries of {size:.0e}, whose squares overflow: divide X by a "
+            "power of ten, and feature_scale and radius, if they are given, as well; coefficients "
+            "and influences are then multiplied by it"
+        )
+    if y.dtype.kind in "f" and np.abs(y).max(initial=0.0) > _HUGE:
+        raise FloatingPointError(
+            f"y has entries of {np.abs(y).max():.0e}, whose squares overflow: divide y, and the "
+            "delta of a Huber loss, by a power of ten; coefficients and influences are then "
+            "divided by it as well"
         )
     raise FloatingPointError(
         "the loss overflows on these data although X and y are finite; "

@@ -188,21 +188,21 @@ def _units(spread: Array) -> Array:
     """The power of two nearest each extreme spread; 1 for ordinary and constant columns."""
     extreme = (spread > 0) & ((spread > _EXTREME) | (spread < 1.0 / _EXTREME))
     exponents = np.round(np.log2(np.where(extreme, spread, 1.0)))
-    return np.asarray(np.exp2(np.clip(exponents, -500, 500)))
+    return np.asarray(np.exp2(np.clip(exponents, -1020, 1020)))
 
 
-def are_needed(hessian: Array, m: int) -> bool:
-    """Whether a Hessian shows columns far from zero (`_FAR`) or of extreme scale."""
+def are_needed(hessian: Array, m: int, total: float) -> bool:
+    """Whether a Hessian shows columns far from zero (`_FAR`) or of extreme scale.
+
+    `total` is E ℓ'', the entry that a column of ones has.
+    """
     squares = hessian.diagonal()[:m]
-    has_intercept = hessian.shape[0] > m  # without one only unlike scales can be seen
-    largest = float(np.maximum.reduce(squares))
-    total = float(hessian[m, m]) if has_intercept else largest
     small, large = total / _EXTREME**2, total * _EXTREME**2
-    if largest > large:
+    if np.maximum.reduce(squares) > large:
         return True
     if np.minimum.reduce(squares) < small and np.any((squares > 0) & (squares < small)):
         return True
-    if not has_intercept:
+    if hessian.shape[0] == m:  # no intercept
         return False
     # The cosine of a column and the constant, by roots: squares might overflow.
     shares = math.sqrt(total * (1.0 - 1.0 / _FAR**2)) * np.sqrt(squares)

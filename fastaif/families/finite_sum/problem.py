@@ -25,6 +25,7 @@ from ...solvers.lanczos import lanczos
 from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local, NewtonResult
 from ...utils.caching import cached_property
+from ...utils.validation import refuse_tiny_targets
 from ..iterative import CG_TOL, ENOUGH, Solution
 from ..objective import Evaluation
 from ..problem import (
@@ -48,6 +49,7 @@ _MANY = 32  # so many times fewer columns than parameters are few
 _STEP_TOL = 1e-4  # relative residual of the Newton step left at θ̂
 _NOISE = 1e-13  # of the largest eigenvalue: what eigenvalues are computed to
 _FAR = 1e5  # standard deviations
+_TINY, _NORMAL = 1e-290, 1e-15  # squares that underflow; curvatures that say nothing of columns
 _ROUNDING = 1e-5  # of E |ℓ'|: what rounding of predictions may do to it
 
 
@@ -84,11 +86,20 @@ class SumProblem(InfluenceProblem):
         ------
         FloatingPointError
             Some sum is not finite; the caller looks for the culprit in the data.
+        ValueError
+            A column or the targets are so small that their squares underflow.
         """
         need = self._needs
         if self._measures_norms:
             need |= c.NEED_NORM
-        return finite(self.sweep.run(self.params, need, exponent=self.sharing.exponent))
+        found = finite(self.sweep.run(self.params, need, exponent=self.sharing.exponent))
+        if found.weight == 0.0:
+            return found
+        if self.has_coordinates and not self.is_iterative:
+            refuse_tiny(found, self.model.names)
+        if found.scalar(c.S_F2) < _TINY and self.model.loss.is_symmetric:
+            refuse_tiny_targets(float(np.abs(self.source.targets()).max()))
+        return found
 
     @cached_property
     def budgets(self) -> Array:
@@ -166,8 +177,10 @@ class SumProblem(InfluenceProblem):
         if self.model.whitening is not None:
             return self.model.whitening
         d, fit_intercept = self.model.n_coefs, self.model.fit_intercept
-        if not self.is_iterative and not are_needed(self._natural_hessian, d):
-            return None
+        if not self.is_iterative:
+            total = self.sums.scalar(c.S_FF)
+            if not are_needed(self._natural_hessian, d, total):
+                return None
         return measure(self.source, self.model.basis, fit_intercept, self.executor)
 
     def working_sweep(self, source: RowSource | None = None) -> Sweep:
@@ -294,14 +307,20 @@ class SumProblem(InfluenceProblem):
 
     def _factorized(self, damping: float) -> Factor | WorkingFactor | None:
         """The factor, or None where H + damping is not numerically positive definite."""
-        work = self.coordinates
+        work, H = self.coordinates, self.working_hessian()
         if work is None:
-            H = self._local.hessian
             return factorize(H + damping * np.eye(len(H)) if damping else H)
-        H = self.working_sums().hessian
-        H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
         factor = factorize(H + damping * work.damping(len(H)))
         return None if factor is None else WorkingFactor(factor, work)
+
+    def working_hessian(self) -> Array:
+        """H at θ̂, penalty included, in working coordinates."""
+        work = self.coordinates
+        if work is None:
+            return self._local.hessian
+        H = self.working_sums().hessian
+        H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
+        return H
 
     def working_sums(self) -> InfluenceSums:
         """The natural loss's gradient and Hessian at θ̂ in working coordinates."""
@@ -480,6 +499,22 @@ class SumProblem(InfluenceProblem):
         scale = float(np.linalg.norm(mixed)) or 1.0
         steps = self._solved.iterations if self.is_iterative else 0
         return SolverReport(self.solver, steps, float(np.linalg.norm(residual)) / scale)
+
+
+def refuse_tiny(sums: InfluenceSums, names: tuple[str, ...]) -> None:
+    """Refuse columns of v whose squares underflow; where they overflow sums are not finite."""
+    squares, bend = sums.squares, sums.scalar(c.S_FF)
+    if bend < _NORMAL or squares.min() >= _TINY * bend:
+        return
+    seen = sums.raw.vectors[[c.V_F, c.V_FF]].any(axis=0)
+    tiny = np.flatnonzero((squares < _TINY * bend) & seen)
+    if tiny.size:
+        raise ValueError(
+            f"the entries of {names[tiny[0]]} are so small (their squares' mean is about "
+            f"{squares[tiny[0]] / bend:.0g}) that products of them underflow: multiply X by a "
+            "power of ten, and feature_scale and radius, if they are given, as well; coefficients "
+            "and influences are then divided by it"
+        )
 
 
 def _are_far(work: Coordinates) -> bool:

@@ -125,7 +125,9 @@ class Totals:
     def asks_for_coordinates(self) -> bool:
         """Whether columns, as they are summed, are far from zero or of extreme scales."""
         sums = self.sums if self.working is None else self.working
-        return sums.weight > 0.0 and are_needed(sums.hessian, sums.raw.vectors.shape[1])
+        if sums.weight == 0.0:
+            return False
+        return are_needed(sums.hessian, sums.raw.vectors.shape[1], sums.scalar(c.S_FF))
 
     def natural(self, work: Coordinates | Whitening) -> InfluenceSums:
         """The natural loss's sums in these working coordinates."""

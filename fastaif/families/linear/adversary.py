@@ -103,9 +103,10 @@ def _solve(
     work, penalized = problem.coordinates, problem.penalized
     if work is not None:
         penalized = work.penalized(penalized)
-    norm = problem.ball.dual_norm(None if work is None else work.units)
+    gain = problem.ball.dual_norm(None if work is None else work.units)
+    norm, rho = gain.spending(eps * problem.radius)
     inner = RobustProblem(
-        problem.working_sweep(), problem.alpha, penalized, *norm, eps * problem.radius,
+        problem.working_sweep(), problem.alpha, penalized, *norm, rho,
         1000 if max_iter is None else max_iter,
     )  # fmt: skip
     with single_threaded_blas():

@@ -35,12 +35,13 @@ def solve(
         return _by_root(problem, eps, tol, max_iter)
 
 
-def _working(problem: LinearProblem) -> tuple[Array, DualNorm]:
-    """The diagonal of the penalty, and the attack's gain, in working coordinates."""
-    work = problem.coordinates
-    if work is None:
-        return problem.penalized, problem.ball.dual_norm()
-    return work.penalized(problem.penalized), problem.ball.dual_norm(work.units)
+def _working(problem: LinearProblem, eps: float) -> tuple[Array, DualNorm, float]:
+    """The diagonal of the penalty, the attack's gain and ρ, in working coordinates."""
+    work, penalized = problem.coordinates, problem.penalized
+    if work is not None:
+        penalized = work.penalized(penalized)
+    gain = problem.ball.dual_norm(None if work is None else work.units)
+    return penalized, *gain.spending(eps * problem.radius)
 
 
 def _leave(problem: LinearProblem, theta: Array) -> Array:
@@ -51,9 +52,9 @@ def _leave(problem: LinearProblem, theta: Array) -> Array:
 def _by_root(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
 ) -> Optimum:
-    penalized, norm = _working(problem)
+    penalized, norm, rho = _working(problem, eps)
     inner = RootProblem(
-        problem.working_sweep(), problem.alpha, penalized, *norm, eps * problem.radius,
+        problem.working_sweep(), problem.alpha, penalized, *norm, rho,
         1000 if max_iter is None else max_iter,
     )  # fmt: skip
     found = own_budgets.solve(inner, problem.enter(problem.params), tol)
@@ -67,14 +68,14 @@ def _by_root(
 def _by_vertices(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
 ) -> Optimum:
-    penalized, norm = _working(problem)
+    penalized, norm, rho = _working(problem, eps)
     source, sweep = problem.source, problem.working_sweep()
     V = sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
     if problem.model.fit_intercept:
         V = np.column_stack([V, np.ones(len(V))])
     inner = order_1.VertexProblem(
         V, source.targets(), problem.shares, problem.model.loss, problem.alpha, penalized,
-        norm.weights, norm.q, eps * problem.radius,
+        norm.weights, norm.q, rho,
     )  # fmt: skip
     found = order_1_kinks.solve(inner, problem.enter(problem.params), tol, max_iter)
     return Optimum(_leave(problem, found.theta), *_fields(found))
@@ -89,31 +90,36 @@ def _by_ascent(
 ) -> Optimum:
     """Danskin's theorem: the gradient at the worst κ_i, in proportion to κ = ε s ‖Dβ‖_q."""
     loss, source, omega = problem.model.loss, problem.source, problem.shares
-    y, m = source.targets(), problem.model.n_features
-    V = problem.sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
+    y, m, work = source.targets(), problem.model.n_features, problem.coordinates
+    basis = problem.working_sweep().basis
+    V = basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
     yardstick = 1.0
 
-    def evaluate(theta: Array) -> tuple[float, Array]:
+    def evaluate(inner: Array) -> tuple[float, Array]:
         nonlocal yardstick
+        theta = _leave(problem, inner)
         there, slopes, push = attacked_slopes(problem, theta, eps)
         shrunk = problem.shrinkage(theta)
         gradient = 2.0 * shrunk
-        gradient[:m] += V.T @ slopes + push
+        gradient[:m] += push
+        gradient = gradient if work is None else work.gradient(gradient)
+        gradient[:m] += V.T @ slopes
         gradient[m:] += slopes.sum()
         yardstick = float(np.abs(slopes) @ np.sqrt(1.0 + np.einsum("ij,ij->i", V, V)))
         with np.errstate(over="ignore"):
             value = float(omega @ loss.value(there, y)) + float(shrunk @ theta)
         return value, gradient
 
-    H = np.asarray(problem.hessian)  # a little more than H, so that a singular one scales as well
+    H = problem.working_hessian()  # a little more than H, so that a singular one scales as well
     metric = np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))
-    found = minimize_adversarial(evaluate, problem.params, metric, max_iter)
+    found = minimize_adversarial(evaluate, problem.enter(problem.params), metric, max_iter)
     decrement = np.linalg.solve(metric, found.gradient)
     gap = 0.5 * float(decrement @ decrement) / (abs(found.objective) or 1.0)
     # At a kink descent ends as well, wherever on it that is: then nothing is known.
     return Optimum(
-        found.theta, found.objective, float(np.linalg.norm(found.gradient)) / (yardstick or 1.0),
-        gap, found.n_iter, found.converged and gap <= _SMALL_GAP,
+        _leave(problem, found.theta), found.objective,
+        float(np.linalg.norm(found.gradient)) / (yardstick or 1.0), gap, found.n_iter,
+        found.converged and gap <= _SMALL_GAP,
     )  # fmt: skip
 
 
