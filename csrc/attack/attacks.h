@@ -152,19 +152,19 @@ static void start_of_climb(const fa_steps *s, ptrdiff_t draw, ptrdiff_t row, dou
                      s->free);
 }
 
-static void climb(const fa_steps *s, const fa_inner *inner, double prediction, double y, fa_climb *c)
+static void climb(
+    const fa_steps *s, const fa_inner *inner, double prediction, double y, ptrdiff_t row, fa_climb *c)
 {
     size_t bytes = (size_t)s->free * sizeof(double);
     for (ptrdiff_t step = 0; step <= s->n_steps; step++) {
-        double move = dot_of(s->slopes, c->u, s->free), change = 0.0;
-        fa_point at = point_loss(inner->loss, inner->delta, prediction + move, y);
-        if (at.value > c->value) {
-            c->value = at.value;
+        double move = dot_of(s->slopes, c->u, s->free), change = 0.0, side;
+        double value = worth(inner, prediction + move, y, row, &side);
+        if (value > c->value) {
+            c->value = value;
             memcpy(c->best, c->u, bytes);
         }
-        double side = at.first >= 0.0 ? s->step : -s->step;
         for (ptrdiff_t k = 0; k < s->free; k++)
-            c->trial[k] = c->u[k] + side * c->direction[k];
+            c->trial[k] = c->u[k] + side * s->step * c->direction[k];
         project_row(c->trial, s->free, s->radius, s->p, c->scratch, c->moved);
         for (ptrdiff_t k = 0; k < s->free; k++)
             change = fmax(change, fabs(c->moved[k] - c->u[k]));
@@ -186,11 +186,12 @@ int FA_NAME(fa_linear_pgd)(
     direction_of_row(steps->slopes, m, steps->p, c.direction);
     for (ptrdiff_t i = 0; i < n; i++) {
         c.best = out + i * m;
-        c.value = point_loss(inner->loss, inner->delta, prediction[i], y[i]).value;
+        double side;
+        c.value = worth(inner, prediction[i], y[i], i, &side);
         memset(c.best, 0, (size_t)m * sizeof *out);
         for (ptrdiff_t draw = 0; draw < steps->draws; draw++) {
             start_of_climb(steps, draw, i, c.u);
-            climb(steps, inner, prediction[i], y[i], &c);
+            climb(steps, inner, prediction[i], y[i], i, &c);
         }
     }
     free(memory);

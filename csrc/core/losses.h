@@ -179,6 +179,19 @@ static fa_point point_loss(int loss, double delta, double f, double y)
         r * inverse * (r / (1.0 + inverse)), r * inverse, inverse * inverse * inverse};
 }
 
+/* What an ascent on a row's loss raises, at one prediction; *side is where it points to. Where the
+   multiplier gives +-1 for each row, +-f takes the loss's place. */
+static double worth(const fa_inner *inner, double f, double y, ptrdiff_t row, double *side)
+{
+    if (inner->multiplier) {
+        *side = inner->multiplier[row];
+        return *side * f;
+    }
+    fa_point at = point_loss(inner->loss, inner->delta, f, y);
+    *side = at.first < 0.0 ? -1.0 : 1.0;
+    return at.value;
+}
+
 static double end_gap(int loss, double delta, double f, double y, double kappa)
 {
     if (loss == LOGISTIC)

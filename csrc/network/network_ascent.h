@@ -277,18 +277,6 @@ static void climb_block(fa_climbers *c, const fa_ascent_block *b, double first_s
 
 /* --- blocks ------------------------------------------------------------------------------- */
 
-/* What the ascent raises, at one prediction; *side is where it points to. */
-static double worth(const fa_inner *inner, double f, double y, ptrdiff_t row, double *side)
-{
-    if (inner->multiplier) {
-        *side = inner->multiplier[row];
-        return *side * f;
-    }
-    fa_point at = point_loss(inner->loss, inner->delta, f, y);
-    *side = at.first < 0.0 ? -1.0 : 1.0;
-    return at.value;
-}
-
 /* The samples, then the antipodes of where that led, then random points; sides alternate. */
 static void start_block(
     const fa_steps *s, ptrdiff_t draw, ptrdiff_t start, double *point, fa_ascent_block *b)

@@ -326,7 +326,7 @@ LINEAR = {
     ),
     "linear_pgd": Operation(
         "linear_ascent",
-        {"prediction": reads("n"), "y": reads("n"), "inner": INNER.without("multiplier"),
+        {"prediction": reads("n"), "y": reads("n"), "inner": INNER,
          "steps": STEPS, "out": writes("n", "free")},
         {"n": "prediction[0]", "free": "steps.slopes[0]"},
         c="prediction, y, n, inner, steps, out",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..data.checked_rows import locating
 from ..data.sources import LazyRows
 from ..threat.ascent_settings import PgdSettings
+from ..threat.rounding import keep_inside, round_towards
 from .problem import InfluenceProblem
 
 Array = NDArray[Any]
@@ -134,9 +135,18 @@ class Adversary(ABC, Generic[P]):
 
     def attacked(self, theta: Array, eps: float, settings: PgdSettings | None) -> Array:
         """The worst inputs (n, m), in the type of the inputs (float64 for integers)."""
-        x = self.problem.source.x
-        dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-        out = np.empty(x.shape, dtype=dtype)
+        x, own = self.problem.source.x, self.problem.ball.own
+        out = self._attacked(theta, eps, settings)
+        samples = x if x.dtype.kind == "f" else x.astype(np.float64)
+        if samples.dtype != out.dtype:
+            out = round_towards(samples, out)
+        if not self.problem.sharing.is_shared:
+            keep_inside(samples, out, own, eps * self.problem.radius)
+        return out
+
+    def _attacked(self, theta: Array, eps: float, settings: PgdSettings | None) -> Array:
+        """The same in float64."""
+        out = np.empty(self.problem.source.x.shape)
         with locating(self.problem.source):
             self.attack(theta, eps, settings, out)
             if not np.isfinite(out).all():
@@ -170,7 +180,7 @@ class Adversary(ABC, Generic[P]):
 
     def loss_of_rows(self, theta: Array, eps: float, settings: PgdSettings | None) -> float:
         """The same of rows that are all there: the mean loss of the attacked inputs."""
-        attacked = self.problem.source._replace(x=self.attacked(theta, eps, settings))
+        attacked = self.problem.source._replace(x=self._attacked(theta, eps, settings))
         return self.problem.mean_loss(theta, attacked)
 
     def ground(self, theta: Array, eps: float) -> Ground:

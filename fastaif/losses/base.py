@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import types as c
+from ..utils.arrays import read_only
 from .targets import as_float
 
 Array = NDArray[Any]
@@ -90,6 +91,19 @@ class Loss(ABC):
     def worse_end(self, f: Array, y: Array, kappa: float) -> Array:
         """±1: at which end of [f − κ, f + κ] the loss is larger; +1 where they tie."""
         return np.where(self.end_gap(f, y, kappa) < 0, -1.0, 1.0)
+
+    def rise(self, f: Array, step: Array, y: Array) -> Array:
+        """What ascents on the loss of each sample by itself climb on, from f to f + step.
+
+        That is ℓ's change; for a monotone ℓ −y · step, which orders predictions as ℓ does and is
+        not lost where ℓ underflows: a sample that the model is sure of is attacked like the others.
+        """
+        return -y * step if self.is_monotone else self.change(f, step, y)
+
+    def ascent(self, y: Array) -> c.Inner:
+        """The same for compiled ascents."""
+        sides = self.worse_end(y, y, 0.0) if self.is_monotone else c.EMPTY
+        return self.inner(multiplier=read_only(sides))
 
     def worst(self, f: Array, y: Array, kappa: float) -> Array:
         """max ℓ(f ± κ), elementwise."""

@@ -77,6 +77,10 @@ class OwnUnits:
         """What unit attacks gain along slopes ∇_t (..., k)."""
         return lp_norm(slopes, conjugate(self.p))
 
+    def lengths(self, t: Array) -> Array:
+        """‖t‖_p of attacks (..., k)."""
+        return lp_norm(t, self.p)
+
     def directions(self, slopes: Array) -> Array:
         """The unit attacks (..., k) that gain it."""
         return dual_direction(slopes, self.p)

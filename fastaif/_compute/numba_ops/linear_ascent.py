@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import STRICT, operation
-from .losses import point_loss
+from .losses import worth
 from .pointwise import project_ball, row_direction
 from .row_geometry import random_points
 
@@ -41,7 +41,7 @@ def linear_pgd(prediction, y, inner, steps, out):
     prediction, y : array (k,)
         f at the clean inputs, and targets.
     inner : Inner
-        The loss (κ, smoothing and multiplier are not used).
+        The loss; where `multiplier` gives ±1 for each row, ± f takes its place.
     steps : Steps
     out : array (k, m_free)
         u = δ / c, written.
@@ -51,7 +51,7 @@ def linear_pgd(prediction, y, inner, steps, out):
     trial, moved = np.empty(free), np.empty(free)
     row_direction(steps.slopes, steps.p, direction)
     for i in range(prediction.size):
-        best, slope, _ = point_loss(inner.loss, inner.delta, prediction[i], y[i])
+        best, side = worth(inner, prediction[i], y[i], i)
         out[i] = 0.0
         for draw in range(steps.draws):
             _start(steps, draw, i, u)
@@ -59,13 +59,12 @@ def linear_pgd(prediction, y, inner, steps, out):
                 move = 0.0
                 for k in range(free):
                     move += steps.slopes[k] * u[k]
-                value, slope, _ = point_loss(inner.loss, inner.delta, prediction[i] + move, y[i])
+                value, side = worth(inner, prediction[i] + move, y[i], i)
                 if value > best:
                     best = value
                     out[i] = u
-                side = steps.step if slope >= 0.0 else -steps.step
                 for k in range(free):
-                    trial[k] = u[k] + side * direction[k]
+                    trial[k] = u[k] + side * steps.step * direction[k]
                 project_ball(trial, steps.radius, steps.p, moved)
                 change = 0.0
                 for k in range(free):

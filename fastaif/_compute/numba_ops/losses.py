@@ -61,6 +61,19 @@ def point_loss(loss, delta, f, y):
     return r * inverse * (r / (1.0 + inverse)), r * inverse, inverse * inverse * inverse
 
 
+@operation(fastmath=STRICT)
+def worth(inner, f, y, row):
+    """What an ascent on a row's loss raises, and the side (±1) to which it points.
+
+    Where `multiplier` gives ±1 for each row, ± f takes the loss's place.
+    """
+    if inner.multiplier.size > 0:
+        side = inner.multiplier[row]
+        return side * f, side
+    value, slope, _ = point_loss(inner.loss, inner.delta, f, y)
+    return value, -1.0 if slope < 0.0 else 1.0
+
+
 @operation(fastmath=STRICT, inline=True)
 def end_gap(loss, delta, f, y, kappa):
     """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0.

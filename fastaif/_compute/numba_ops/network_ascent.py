@@ -23,7 +23,7 @@ import numpy as np
 from ..types import TANH
 from .blas import add_product
 from .jit import FAST, STRICT, operation
-from .losses import point_loss
+from .losses import worth
 from .network_units import activation_at, tanh_units
 from .pointwise import project_ball, row_direction
 from .row_geometry import random_points
@@ -191,16 +191,6 @@ def _start(steps, draw, row, side, t):
 
 
 @operation(fastmath=STRICT)
-def _worth(inner, f, y, row):
-    """What the ascent raises, and the side to which it points."""
-    if inner.multiplier.size > 0:
-        side = inner.multiplier[row]
-        return side * f, side
-    value, slope, _ = point_loss(inner.loss, inner.delta, f, y)
-    return value, -1.0 if slope < 0.0 else 1.0
-
-
-@operation(fastmath=STRICT)
 def _first_step(steps, draw):
     """Leaps from random points would forget where they started."""
     if steps.step > 0.0:
@@ -220,13 +210,13 @@ def _attack_block(rows, start, network, moves, inner, steps, out, f):
     _evaluate(network, moves, base, np.arange(k), t, np.empty((k, h)), here, np.empty(k))
     out[:] = 0.0
     for r in range(k):
-        best[r], side[r] = _worth(inner, here[r], rows.y[start + r], start + r)
+        best[r], side[r] = worth(inner, here[r], rows.y[start + r], start + r)
         f[r] = here[r]
     for draw in range(steps.draws):
         _start(steps, draw, steps.first_row + start, side, t)
         _climb(network, moves, base, side, steps, _first_step(steps, draw), t, here)
         for r in range(k):
-            value, _ = _worth(inner, here[r], rows.y[start + r], start + r)
+            value, _ = worth(inner, here[r], rows.y[start + r], start + r)
             # NaN must not be hidden: it is found in the result.
             if not value <= best[r]:
                 best[r] = value

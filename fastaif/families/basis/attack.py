@@ -22,7 +22,7 @@ def attack_exactly(problem: BasisProblem, theta: Array, eps: float, out: Array) 
         U, y = problem.basis.inner(X), problem.source.targets(start, stop)
         up, down = extremes.end(U, 1.0), extremes.end(U, -1.0)
         low = f[start:stop] + down.change
-        worse = loss.change(low, up.change - down.change, y) >= 0.0
+        worse = loss.rise(low, up.change - down.change, y) >= 0.0
         _write(problem, X, np.where(worse[:, None], up.t, down.t), extremes, out[start:stop])
 
     problem.executor.map_rows(problem.source, problem.in_blocks(work))
@@ -48,7 +48,7 @@ def attack_by_ascent(
         U, y = problem.basis.inner(X), problem.source.targets(start, stop)
 
         def objective(change: Array) -> tuple[Array, Array]:
-            return loss.change(base, change, y), np.where(loss.slope(base + change, y) < 0, -1.0, 1)
+            return loss.rise(base, change, y), loss.worse_end(base + change, y, 0.0)
 
         best = np.zeros((stop - start, extremes.own.n_free))
         value = np.zeros(stop - start)

@@ -43,14 +43,13 @@ def projected_ascent(
     radius = eps * problem.radius
     step = radius * (2.5 / settings.n_steps if settings.step is None else settings.step)
     f = problem.sweep.predictions(theta)
-    inner = model.loss.inner()
     operation = get("linear_pgd")
 
     def work(start: int, stop: int) -> None:
         steps = own.steps(settings, radius, step, start, slopes)
         u = np.empty((stop - start, own.n_free))
         y = np.array(source.targets(start, stop), dtype=np.float64)
-        operation(f[start:stop], y, inner, steps, u)
+        operation(f[start:stop], y, model.loss.ascent(y), steps, u)
         block = np.array(source.inputs(start, stop), dtype=np.float64)
         own.move(block, u)
         out[start:stop] = block

@@ -66,8 +66,9 @@ def _ascend(
         y = np.array(source.targets(start, stop), dtype=np.float64)
         t, rows = np.empty((stop - start, own.n_free)), c.Rows(x, y, c.EMPTY)
         for side, (X, f) in zip(sides, found, strict=True):
-            given = c.EMPTY if side is None else read_only(np.full(stop - start, side))
-            inner = sweep.inner()._replace(multiplier=given)
+            inner = problem.model.loss.ascent(y)
+            if side is not None:
+                inner = inner._replace(multiplier=read_only(np.full(stop - start, side)))
             operation(rows, network, moves, inner, steps, t, f[start:stop])
             X[start:stop] = x
             own.move(X[start:stop], t)

@@ -1,0 +1,39 @@
+"""Attacked inputs in short types: as near the worst as the type allows, and never outside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastaif as fa
+from fastaif.threat.rounding import round_towards
+
+
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3, np.inf])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e4])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_no_attack_leaves_the_ball(rng, dtype, offset, p):
+    X = (rng.normal(size=(400, 4)) * 10.0 + offset).astype(dtype)
+    y = X.astype(float) @ [1.0, -2.0, 0.5, 3.0] + rng.normal(size=400)
+    model = fa.LinearRegression().fit(X.astype(float), y)
+    scale = np.array([1.0, 0.5, 2.0, 1.0])
+    for method in ("exact", "pgd"):
+        found = fa.attack(
+            model, X, y, 1.0, p=p, radius=0.3, feature_scale=scale, method=method, n_steps=5
+        )
+        assert found.dtype == dtype
+        delta = (found.astype(float) - X.astype(float)) / scale
+        assert np.linalg.norm(delta, ord=p, axis=1).max() <= 0.3 * (1.0 + 2e-15)
+
+
+def test_rounding_goes_towards_the_samples(rng):
+    X = (rng.normal(size=(1000, 3)) * 10.0 ** rng.integers(-3, 4, size=3)).astype(np.float32)
+    exact = X.astype(float) + rng.normal(size=X.shape)
+    found = round_towards(X, exact).astype(float)
+    assert np.all(np.abs(found - X) <= np.abs(exact - X))
+    assert np.all(np.abs(found - exact) <= np.spacing(np.abs(exact).astype(np.float32)))
+
+
+def test_rounding_does_not_overflow():
+    X = np.array([[6.55e4]], dtype=np.float16)
+    assert round_towards(X, np.array([[7e4]])) == np.float16(65504.0)
