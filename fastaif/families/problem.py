@@ -221,8 +221,9 @@ class InfluenceProblem(Objective):
     def refuse_kinks(self) -> None:
         """Refuse data on which the model's own kinks make the influence wrong."""
 
-    def refuse_rounding(self) -> None:
-        """Refuse data so far from the origin that predictions have too few digits."""
+    def rounding(self) -> float:
+        """About by what share of itself the influence is off, for predictions' rounding."""
+        return 0.0
 
     def refuse_without_population(self) -> None:
         """Refuse intervals of an influence that is not about a population."""

@@ -8,6 +8,7 @@ from ..adapters.stopping import early_stop
 from ..data.parallel import blas_for_solves
 from ..families.problem import InfluenceProblem
 from ..utils.warnings import (
+    InfluenceWarning,
     SolverWarning,
     StationarityWarning,
     TieWarning,
@@ -16,6 +17,7 @@ from ..utils.warnings import (
 )
 from .result import InfluenceResult
 
+_ROUNDED, _LOST = 1e-8, 1e-5  # of the influence, for rounding: from where on to warn, and refuse
 _STATIONARITY = 0.05  # of a standard error: nothing that the data could tell from the optimum
 
 Result = TypeVar("Result", bound=InfluenceResult)
@@ -28,7 +30,7 @@ def conclude(problem: InfluenceProblem, kind: type[Result], estimator: Any) -> R
     """
     _refuse_zero_gradients(problem)
     problem.refuse_kinks()
-    problem.refuse_rounding()
+    _refuse_rounding(problem)
     with problem.executor.watching("influence"), blas_for_solves(len(problem.params)):
         influence = problem.influence()
         _warn(problem)
@@ -46,6 +48,24 @@ def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
             "every sample's input gradient is zero (the attackable coefficients are all zero, or "
             f"the model fits every target exactly): no first-order attack exists{hint}"
         )
+
+
+def _refuse_rounding(problem: InfluenceProblem) -> None:
+    """Predictions whose terms cancel to the last digits; where few are left, a warning."""
+    share = problem.rounding()
+    if share <= _ROUNDED:
+        return
+    far = "X is so far from the origin that the terms of the model's predictions cancel"
+    way_out = "centre the columns (a StandardScaler before the model) and fit again"
+    if share > _LOST:
+        raise ValueError(
+            f"{far} to the last digits: the influence would be wrong by about {share:.1g} of "
+            f"itself; {way_out}"
+        )
+    warn(
+        f"{far}, and rounding leaves the influence wrong by about {share:.1g} of itself; {way_out}",
+        InfluenceWarning,
+    )
 
 
 def _rounding(problem: InfluenceProblem) -> float:

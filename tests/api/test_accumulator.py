@@ -850,6 +850,28 @@ def test_quadratic_models_far_from_the_origin(offset, tolerance):
         assert found.diagnostics["condition_number"] > 1e16
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("offset", [0.0, 1e2, 1e3, 3e3, 1e4, 3e4, 1e5, 1e6])
+def test_where_quadratic_models_are_rounded_it_is_said(offset, alpha):
+    """What is off by more than 1e-8 is warned about or refused, and what is not is not."""
+    model, X, y = far_quadratic(offset, alpha)
+    near, Z, _ = far_quadratic(0.0, alpha)
+    wanted = fa.aif(near, Z, y, radius=1.0).sensitivity_coefficient
+    total = accumulated(model, X, y, edges=[0, 90, 400], radius=1.0)
+    for call in (lambda: fa.aif(model, X, y, radius=1.0), total.result):
+        off, words = 0.0, ""
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                off = abs(call().sensitivity_coefficient / wanted - 1.0)
+            except ValueError as error:
+                words = str(error)
+        words += " ".join(str(each.message) for each in told)
+        said = "far from the origin" in words
+        assert said or off <= 1e-8
+        assert not said or offset >= 1e3
+
+
 @pytest.mark.parametrize("alpha", [0.0, 1e-3, 1.0])
 def test_quadratic_models_too_far_from_the_origin_are_refused(alpha):
     model, X, y = far_quadratic(1e6, alpha)

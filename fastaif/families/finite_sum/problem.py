@@ -49,8 +49,8 @@ _MANY = 32  # so many times fewer columns than parameters are few
 _STEP_TOL = 1e-4  # relative residual of the Newton step left at θ̂
 _NOISE = 1e-13  # of the largest eigenvalue: what eigenvalues are computed to
 _FAR = 1e5  # standard deviations
+_CANCELS, _HOPELESS = 1e-10, 1e-5  # of E |ℓ'|: rounding of f that matters, that is too much
 _TINY, _NORMAL = 1e-290, 1e-15  # squares that underflow; curvatures that say nothing of columns
-_ROUNDING = 1e-5  # of E |ℓ'|: what rounding of predictions may do to it
 
 
 @dataclass(frozen=True)
@@ -457,19 +457,20 @@ class SumProblem(InfluenceProblem):
         errors = self.standard_errors()
         return float(np.max(np.abs(step) / np.maximum(errors, np.finfo(float).tiny)))
 
-    def refuse_rounding(self) -> None:
-        """Columns far from zero, whose terms cancel in f and leave their rounding."""
-        work = self.coordinates
-        if not (isinstance(work, Coordinates) and _are_far(work)):
-            return
-        size = np.finfo(float).eps * float(np.abs(self.params[: work.m]) @ np.abs(work.means))
+    def rounding(self) -> float:
+        """What columns far from zero, whose terms cancel in f, leave of E |ℓ'| in rounding.
+
+        Where that is much, solving with H makes more of the same rounding in its entries.
+        """
+        work, eps = self.coordinates, np.finfo(float).eps
+        if not isinstance(work, Coordinates):
+            return 0.0
+        size = eps * float(np.abs(self.params[: work.m]) @ np.abs(work.means))
         share = size * self._mean_curvature() / self.loss_slope
-        if share > _ROUNDING:
-            raise ValueError(
-                "X is so far from the origin that the terms of the model's predictions cancel to "
-                f"the last digits: the influence would be wrong by about {share:.1g} of itself; "
-                "centre the columns (a StandardScaler before the model) and fit again"
-            )
+        if self.is_iterative or not _CANCELS < share < _HOPELESS:
+            return share
+        factor = self.factor
+        return max(share, eps / factor.inner.rcond) if isinstance(factor, WorkingFactor) else share
 
     def _mean_curvature(self) -> float:
         """E ℓ''."""
