@@ -6,6 +6,7 @@ binary tree: the result does not depend on the number of threads.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections import deque
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -63,9 +64,16 @@ def resolve_threads(n_threads: int | None, entries: int) -> int:
     return default_threads() if n_threads is None else n_threads
 
 
+class _Blas(NamedTuple):
+    """How a library's number of threads is read and set."""
+
+    get: Callable[[], int]
+    set: Callable[[int], Any]
+
+
 _blas_lock = threading.Lock()
 _blas_users = 0
-_blas_libraries: list[Any] = []
+_blas_libraries: list[_Blas] = []
 _blas_threads: list[int] = []  # what each library had before
 
 
@@ -79,10 +87,10 @@ class _SingleThreadedBlas:
         with _blas_lock:
             if _blas_users == 0:
                 libraries = _blas_libraries or _loaded_blas()
-                _blas_threads = [library.get_num_threads() for library in libraries]
+                _blas_threads = [library.get() for library in libraries]
                 for library, threads in zip(libraries, _blas_threads, strict=True):
                     if threads != 1:
-                        _set_threads(library, 1)
+                        library.set(1)
             _blas_users += 1
 
     def __exit__(self, *_: object) -> None:
@@ -105,29 +113,31 @@ def single_threaded_blas() -> AbstractContextManager[None]:
 def _restore_blas() -> None:
     for library, threads in zip(_blas_libraries, _blas_threads, strict=True):
         if threads != 1:
-            _set_threads(library, threads)
+            library.set(threads)
 
 
-def _set_threads(library: Any, n_threads: int) -> None:
-    """Have it on so many threads, whichever thread of ours asks.
+def _blas_of(library: Any) -> _Blas:
+    """OpenBLAS's own functions where it has threads of its own, else threadpoolctl's.
 
-    threadpoolctl 3.8 heeds only the thread that set OpenBLAS's number first, as long as it lives;
-    ours come in first and go out last in any order, and keep count themselves.
+    These cost a tenth, which small problems notice, and heed whoever calls: since 3.8 threadpoolctl
+    heeds only the thread that set the number first, as long as that lives, but ours come in first
+    and go out last in any order, and keep count themselves.
     """
-    forget = getattr(library, "clear_controlling_thread", None)
-    if forget is not None:
-        forget(force=True)
-    library.set_num_threads(n_threads)
-    if forget is not None:  # nor should we keep others from setting it
-        forget(force=True)
+    if library.internal_api == "openblas" and library.threading_layer == "pthreads":
+        for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
+            names = [f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set")]
+            if hasattr(library.dynlib, names[1]):
+                return _Blas(*(getattr(library.dynlib, name) for name in names))
+    return _Blas(library.get_num_threads, library.set_num_threads)
 
 
-def _loaded_blas() -> list[Any]:
+def _loaded_blas() -> list[_Blas]:
     """The BLAS libraries of this process, NumPy's and SciPy's."""
     import scipy.linalg.cython_blas  # noqa: F401  (so that its BLAS is loaded)
     from threadpoolctl import ThreadpoolController
 
-    _blas_libraries.extend(ThreadpoolController().select(user_api="blas").lib_controllers)
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    _blas_libraries.extend(map(_blas_of, found))
     return _blas_libraries
 
 

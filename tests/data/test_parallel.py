@@ -138,9 +138,9 @@ def test_blas_has_its_threads_back_whoever_leaves_last():
     """The thread that came first is still alive when the other one leaves."""
     with parallel.single_threaded_blas():
         libraries = list(parallel._blas_libraries)
-    before = [library.get_num_threads() for library in libraries]
+    before = [library.get() for library in libraries]
     for library in libraries:
-        parallel._set_threads(library, 2)
+        library.set(2)
     first_in, second_in, first_out, may_end = (threading.Event() for _ in range(4))
 
     def first():
@@ -154,12 +154,12 @@ def test_blas_has_its_threads_back_whoever_leaves_last():
     thread.start()
     first_in.wait(10)
     with parallel.single_threaded_blas():
-        assert [library.get_num_threads() for library in libraries] == [1] * len(libraries)
+        assert [library.get() for library in libraries] == [1] * len(libraries)
         second_in.set()
         first_out.wait(10)
-    after = [library.get_num_threads() for library in libraries]
+    after = [library.get() for library in libraries]
     may_end.set()
     thread.join()
     for library, threads in zip(libraries, before, strict=True):
-        parallel._set_threads(library, threads)
+        library.set(threads)
     assert after == [2] * len(libraries)
