@@ -58,10 +58,21 @@ def rows_of(
     """
     m = model.n_features
     if X.shape[1] != m:
-        raise ValueError(f"X has {X.shape[1]} features, but the model was fitted to {m}")
+        raise ValueError(
+            f"X has {X.shape[1]} features, but the model was fitted to {m}{_named_columns(X)}"
+        )
     targets = validation.column(y, X.shape[0], name)
     weight = validation.weights(sample_weight, X.shape[0], weightless=weightless)
     return RowSource(X, targets, weight, model.encode)
+
+
+def _named_columns(X: Any) -> str:
+    """Of a file all columns are features that nobody says are something else."""
+    columns = getattr(X, "columns", None)
+    if not getattr(X, "is_lazy", False) or columns is None:
+        return ""
+    names = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
+    return f": of the columns {names} name the target's, y=, and the weights', sample_weight="
 
 
 def refuse_other_columns(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
 from ..data.rows import RowSource
-from ..data.sources import Given, LazyRows, lazily, opened
+from ..data.sources import Given, LazyRows, is_blocks, lazily, opened
 from ..losses.targets import as_float
 from ..utils import validation
 
@@ -64,6 +64,7 @@ def by_blocks(decide: Callable[[Any, Any], Array]) -> Callable[[Any, Any], Array
     """Let a method of X take rows that are read block by block."""
 
     def decided(estimator: Any, X: Any) -> Array:
+        _refuse_blocks(X)
         rows = lazily(X, columns_of_fit(estimator))
         if not isinstance(rows, LazyRows):
             return decide(estimator, X)
@@ -73,6 +74,15 @@ def by_blocks(decide: Callable[[Any, Any], Array]) -> Callable[[Any, Any], Array
         )
 
     return decided
+
+
+def _refuse_blocks(X: Any) -> None:
+    """Predictions are of inputs alone, which blocks of a fit are not."""
+    if is_blocks(X):
+        raise TypeError(
+            "predictions are of inputs, but X is an iterable of blocks: ask for each by itself, "
+            "[model.predict(X) for X, y in blocks]"
+        )
 
 
 def columns_of_fit(estimator: Any) -> tuple[str, ...] | None:

@@ -14,7 +14,7 @@ from .lazy import LazyRows
 from .parquet import ParquetTable, is_parquet
 from .sparse import SparseRows
 
-__all__ = ["Given", "LazyRows", "lazily", "opened"]
+__all__ = ["Given", "LazyRows", "is_blocks", "lazily", "opened"]
 
 
 class Given(NamedTuple):

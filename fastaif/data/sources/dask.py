@@ -47,8 +47,11 @@ class DaskRows(LazyRows):
             raise ValueError(
                 f"X must be two-dimensional (rows are samples), but has {array.ndim} dimensions"
             )
+        counted = columns is not None
         if any(np.isnan(size) for size in array.chunks[0]):
-            array = array.compute_chunk_sizes()
+            array, counted = array.compute_chunk_sizes(), True
+        if not counted:
+            _refuse_filled(array)
         self.array = array.rechunk({1: -1}) if len(array.chunks[1]) > 1 else array
         sizes = [size for size in self.array.chunks[0] if size > 0]
         self._places = np.flatnonzero(np.asarray(self.array.chunks[0]) > 0)
@@ -81,10 +84,26 @@ class DaskRows(LazyRows):
         out = np.empty((stop - start, self.shape[1]), self.dtype)
         for number, chunk in zip(numbers, chunks, strict=True):
             low, high = int(self.edges[number]), int(self.edges[number + 1])
-            refuse_other_shape(chunk, (high - low, self.shape[1]), number)
+            place = int(self._places[number])
+            refuse_other_shape(chunk, (high - low, self.shape[1]), place)
             begin, end = max(start, low), min(stop, high)
             out[begin - start : end - start] = np.asarray(chunk)[begin - low : end - low]
         return out
+
+
+def _refuse_filled(array: Any) -> None:
+    """Refuse chunks that were declared to be empty, and are not: no pass would read them."""
+    import dask
+
+    empty = [place for place, size in enumerate(array.chunks[0]) if size == 0]
+    if not empty:
+        return
+    lazy: Any = dask
+    shapes = [lazy.delayed(np.shape)(array.blocks[place, 0]) for place in empty]
+    for place, shape in zip(empty, lazy.compute(*shapes), strict=True):
+        if shape[0] > 0:
+            declared = (0, array.chunks[1][0])
+            raise ValueError(_other_shape(place, tuple(map(int, shape)), declared))
 
 
 def refuse_other_shape(chunk: Any, declared: tuple[int, int], number: int) -> None:
@@ -96,8 +115,11 @@ def refuse_other_shape(chunk: Any, declared: tuple[int, int], number: int) -> No
         It is not; the message has its number.
     """
     if np.shape(chunk) != declared:
-        raise ValueError(
-            f"chunk {number} of X has shape {np.shape(chunk)}, but was declared to have "
-            f"{declared}: tell Dask the true shapes (map_blocks(..., chunks=...)), or call "
-            "X.compute_chunk_sizes()"
-        )
+        raise ValueError(_other_shape(number, np.shape(chunk), declared))
+
+
+def _other_shape(number: int, found: tuple[int, ...], declared: tuple[int, ...]) -> str:
+    return (
+        f"chunk {number} of X has shape {found}, but was declared to have {declared}: tell Dask "
+        "the true shapes (map_blocks(..., chunks=...)), or call X.compute_chunk_sizes()"
+    )

@@ -56,6 +56,28 @@ def test_chunks_of_another_shape(lie, case):
             call()
 
 
+def test_chunks_declared_empty_that_have_rows(case):
+    """No pass would come to them."""
+    model, X, y, w = case
+    rows = da.from_array(X, chunks=((1500, 0, len(X) - 1500), (4,)))
+    honest = fa.aif(model, rows, y, sample_weight=w)
+    np.testing.assert_allclose(
+        honest.influence, fa.aif(model, X, y, sample_weight=w).influence, rtol=1e-12
+    )
+
+    def fill(block, block_info=None):
+        return X[:7] if block_info[0]["chunk-location"][0] == 1 else block
+
+    lying = rows.map_blocks(fill, dtype=float, meta=X[:0])
+    for call in (
+        lambda: fa.aif(model, lying, y, sample_weight=w),
+        lambda: fa.LinearRegression().fit(lying, y),
+        lambda: model.predict(lying),
+    ):
+        with pytest.raises(ValueError, match=r"chunk 1 of X has shape \(7, 4\), .* \(0, 4\)"):
+            call()
+
+
 def test_honest_chunks_of_any_sizes(case):
     model, X, y, w = case
     expected = fa.aif(model, X, y, sample_weight=w).influence
@@ -304,3 +326,31 @@ def test_generators_run_in_the_callers_thread(case):
     once = fa.aif(model, iter(blocks), None).influence
     np.testing.assert_allclose(once, fa.aif(model, X, y).influence, rtol=1e-10)
     assert blocks.threads == {threading.current_thread()}
+
+
+# --- what is asked of the wrong thing ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [list, iter, Again])
+def test_predictions_of_blocks(case, make):
+    model, X, y, w = case
+    for ask in (model.predict, lambda blocks: model.score(blocks, y)):
+        with pytest.raises(TypeError, match="X is an iterable of blocks"):
+            ask(make(blocks_of(X, y, w)))
+
+
+def test_a_column_of_weights_that_nobody_names(case, tmp_path):
+    """It is left out where the fit knows its columns, and else counted and named."""
+    model, X, y, w = case
+    path = as_parquet(X, y, w, tmp_path)
+    for ask in (fa.adversarial_loss, fa.robust_fit):
+        with pytest.raises(ValueError, match=r"X has 5 features, .* to 4: of the columns .*weight"):
+            ask(model, path, "target", 0.1)
+    with pytest.raises(ValueError, match=r"X has 5 features, .* to 4: of the columns .*weight"):
+        fa.aif(model, path, "target")
+    named = fa.HuberRegression(delta=0.5).fit(pd.DataFrame(X, columns=NAMES), y)
+    expected = fa.adversarial_loss(named, pd.DataFrame(X, columns=NAMES), y, 0.1)
+    assert fa.adversarial_loss(named, path, "target", 0.1) == pytest.approx(expected, rel=1e-12)
+    found = fa.aif(named, path, "target").influence
+    wanted = fa.aif(named, pd.DataFrame(X, columns=NAMES), y).influence
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
