@@ -28,15 +28,19 @@ from .kernel import describe_kernel, is_kernel_model
 from .linear import reader_of
 from .network import describe_network
 from .pipelines import Preprocessing, require_fitted, split
+from .refusals import refused
 
 Array = NDArray[Any]
 
 ACCEPTED = (
     "fastaif's LinearRegression, LogisticRegression, PoissonRegression, HuberRegression, "
     "QuadraticRegression, BasisRegression, KernelRegression, MLPRegression and MLPClassification; "
-    "scikit-learn's LinearRegression, Ridge, LogisticRegression (binary), PoissonRegressor and "
-    "KernelRidge; and a Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of "
-    "these; RandomizedSmoothing around one (and a DifferentiableModel, with torch or JAX)"
+    "scikit-learn's LinearRegression, Ridge, RidgeCV, RidgeClassifier, BayesianRidge, "
+    "LogisticRegression and LogisticRegressionCV (binary), PoissonRegressor, TweedieRegressor "
+    "(power 0 and 1), SGDRegressor and SGDClassifier (squared_error and log_loss), and "
+    "KernelRidge; and a Pipeline of scalers (Standard, MinMax, MaxAbs, Robust) and/or "
+    "PolynomialFeatures(2) before one of these; RandomizedSmoothing around one (and a "
+    "DifferentiableModel, with torch or JAX)"
 )
 
 
@@ -78,6 +82,16 @@ def describe(
         )
     around = dataclasses.replace(model, rebuild=rebuild_around(estimator, model.rebuild))
     return Described(around, estimator)
+
+
+def judge(estimator: Any) -> None:
+    """Refuse what is wrong with an estimator whatever its data: the errors of `describe`."""
+    inner = estimator
+    if isinstance(estimator, RandomizedSmoothing):
+        check_is_fitted(estimator, "estimator_")
+        inner = estimator.estimator_
+    if not isinstance(inner, DifferentiableModel):
+        describe_fitted(inner)
 
 
 def describe_for_sums(
@@ -137,7 +151,7 @@ def describe_fitted(
         return describe_network(estimator, before, step, columns)
     reader = reader_of(step)
     if reader is None:
-        raise TypeError(f"{type(step).__name__} is not supported: fastaif takes {ACCEPTED}")
+        raise refused(step, ACCEPTED)
     require_fitted(step, "coef_")
     kind, loss, alpha, encode = reader(step)
     if isinstance(step, BasisModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
 
 from ..bases.builtin import Linear, Quadratic
 from ..bases.expansion import Expansion
@@ -59,7 +66,7 @@ def split(estimator: Any, accepted: str) -> tuple[Preprocessing, Any]:
     Raises
     ------
     TypeError
-        A step is neither a StandardScaler nor PolynomialFeatures; `accepted` says what is.
+        A step is neither a scaler nor PolynomialFeatures; `accepted` says what is.
     """
     if not isinstance(estimator, Pipeline):
         return Preprocessing(), estimator
@@ -70,7 +77,7 @@ def split(estimator: Any, accepted: str) -> tuple[Preprocessing, Any]:
             "as in RandomizedSmoothing(make_pipeline(...), sigma)"
         )
     for step in steps[:-1]:
-        if type(step) not in (StandardScaler, PolynomialFeatures):
+        if type(step) not in (*_SCALERS, PolynomialFeatures):
             raise TypeError(
                 f"a Pipeline with a {type(step).__name__} before the model is not supported: "
                 f"fastaif takes {accepted}"
@@ -111,13 +118,48 @@ def _require_quadratic(poly: PolynomialFeatures, m: int) -> None:
         )
 
 
-def _scaling(scalers: list[StandardScaler]) -> Scaling | None:
+def _standard(scaler: StandardScaler) -> Scaling:
+    m = scaler.n_features_in_
+    mean = np.zeros(m) if scaler.mean_ is None or not scaler.with_mean else scaler.mean_
+    return mean, np.ones(m) if scaler.scale_ is None else scaler.scale_
+
+
+def _robust(scaler: RobustScaler) -> Scaling:
+    m = scaler.n_features_in_
+    center = scaler.center_ if scaler.with_centering else np.zeros(m)
+    return center, scaler.scale_ if scaler.with_scaling else np.ones(m)
+
+
+def _min_max(scaler: MinMaxScaler) -> Scaling:
+    if scaler.clip:
+        raise ValueError(
+            "MinMaxScaler(clip=True) is not supported: what it cuts off has no gradient; fit it "
+            "with clip=False"
+        )
+    return -scaler.min_ / scaler.scale_, 1.0 / scaler.scale_
+
+
+def _max_abs(scaler: MaxAbsScaler) -> Scaling:
+    if getattr(scaler, "clip", False):
+        raise ValueError(
+            "MaxAbsScaler(clip=True) is not supported: what it cuts off has no gradient; fit it "
+            "with clip=False"
+        )
+    return np.zeros(scaler.n_features_in_), scaler.scale_
+
+
+# (x − shift) / scale of each; all of them are held fixed.
+_SCALERS: dict[type, Callable[[Any], Scaling]] = {
+    StandardScaler: _standard, RobustScaler: _robust, MinMaxScaler: _min_max,
+    MaxAbsScaler: _max_abs,
+}  # fmt: skip
+
+
+def _scaling(scalers: list[Any]) -> Scaling | None:
     """The composition of fitted scalers."""
     result: Scaling | None = None
     for scaler in scalers:
-        m = scaler.n_features_in_
-        mean = np.zeros(m) if scaler.mean_ is None or not scaler.with_mean else scaler.mean_
-        sd = np.ones(m) if scaler.scale_ is None else scaler.scale_
+        mean, sd = _SCALERS[type(scaler)](scaler)
         if result is None:
             result = np.array(mean, dtype=float), np.array(sd, dtype=float)
         else:

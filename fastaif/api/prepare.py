@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..adapters.describe import describe
+from ..adapters.describe import describe, judge
 from ..data.checked_rows import evened, locating, rows_of
 from ..data.rows import RowSource
 from ..data.sources import opened
@@ -37,8 +37,12 @@ def prepare(
     `only_radius` leaves the pass for H and Φ until something asks for it; with `begin` False the
     caller calls `start`, which makes it.
     """
-    given = opened(X, y, sample_weight, columns_of_fit(estimator))
-    array, columns = validation.matrix(given.X)
+    try:
+        given = opened(X, y, sample_weight, columns_of_fit(estimator))
+        array, columns = validation.matrix(given.X)
+    except (TypeError, ValueError):
+        judge(estimator)  # what no data would mend comes first
+        raise
     model, smoothing = describe(estimator, array.shape[1], columns)
     source, unit = evened(rows_of(model, array, given.y, given.sample_weight))
     clean = None

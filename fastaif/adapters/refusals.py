@@ -1,0 +1,60 @@
+"""Why an estimator is not taken, and what to give in its place: one reason, one way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NO_GRADIENT = (
+    "its predictions are constant between jumps and have no gradient in the inputs: fit a smooth "
+    "model, such as fastaif.KernelRegression or fastaif.MLPClassification"
+)
+_BEST = "it is a search, not a model: give its best_estimator_"
+_L1 = "its l1 penalty has a kink at every zero coefficient: fit a Ridge on the columns it selects"
+_HINGE = (
+    "the hinge loss has no second derivative: fit a LogisticRegression, whose loss bends about the "
+    "same margin"
+)
+_INNER = "it wraps another model: give the fitted model inside ({})"
+
+# By the names of classes and of their bases, so that nothing is imported to say no.
+_REASONS = {
+    "BaseDecisionTree": _NO_GRADIENT,
+    "BaseForest": _NO_GRADIENT,
+    "BaseGradientBoosting": _NO_GRADIENT,
+    "BaseHistGradientBoosting": _NO_GRADIENT,
+    "BaseWeightBoosting": _NO_GRADIENT,
+    "KNeighborsMixin": _NO_GRADIENT,
+    "RadiusNeighborsMixin": _NO_GRADIENT,
+    "XGBModel": _NO_GRADIENT,
+    "LGBMModel": _NO_GRADIENT,
+    "CatBoost": _NO_GRADIENT,
+    "BaseSearchCV": _BEST,
+    "Lasso": _L1,
+    "LassoCV": _L1,
+    "LassoLars": _L1,
+    "ElasticNet": _L1,
+    "ElasticNetCV": _L1,
+    "SVC": _HINGE,
+    "NuSVC": _HINGE,
+    "LinearSVC": _HINGE,
+    "CalibratedClassifierCV": _INNER.format("calibrated_classifiers_[0].estimator"),
+    "TransformedTargetRegressor": _INNER.format("regressor_, with the transformed targets"),
+    "BaggingRegressor": _INNER.format("one of estimators_"),
+    "BaggingClassifier": _INNER.format("one of estimators_"),
+    "OneVsRestClassifier": _INNER.format("one of estimators_, with the labels it was fitted to"),
+    "HuberRegressor": (
+        "it fits the scale of its residuals too, and its loss has kinks in the second derivative: "
+        "fit a fastaif.HuberRegression"
+    ),
+}
+
+
+def refused(step: Any, accepted: str) -> TypeError:
+    """The error for an estimator that is not taken; `accepted` says what is."""
+    name = type(step).__name__
+    for kind in type(step).__mro__:
+        if kind.__name__ in _REASONS:
+            return TypeError(f"{name} is not supported: {_REASONS[kind.__name__]}")
+    if not hasattr(step, "predict"):
+        return TypeError(f"{name} is not supported: it has no predict; fastaif takes {accepted}")
+    return TypeError(f"{name} is not supported: fastaif takes {accepted}")
