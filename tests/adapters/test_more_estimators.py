@@ -90,7 +90,7 @@ def test_scalers_are_held_fixed(scaler, p):
 REFUSED = {
     "gamma": (sk.TweedieRegressor(power=2), "linear", "power=0"),
     "epsilon": (sk.SGDRegressor("epsilon_insensitive"), "linear", "squared_error"),
-    "weights of classes": (sk.RidgeClassifier(class_weight="balanced"), "logistic", "sample_weight"),
+    "class weights": (sk.RidgeClassifier(class_weight="balanced"), "logistic", "sample_weight"),
 }
 
 
