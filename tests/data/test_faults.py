@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 import fastaif as fa
+from fastaif import _compute
 
 SOURCE = Path(fa.__file__).parent
 ANSWER = """
@@ -204,6 +206,65 @@ def test_calls_do_not_wait_for_one_another():
             np.testing.assert_array_equal(call.result().influence, expected)
 
 
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="there is one core")
+def test_compiled_passes_of_two_calls_overlap(problem, monkeypatch):
+    """However busy the machine: one begins before the other's is over, so that no lock is held."""
+    passes = {}
+
+    def timed(name):
+        operation = _compute.get(name)
+
+        def run(*arguments):
+            began = time.perf_counter()
+            operation(*arguments)
+            passes.setdefault(threading.get_ident(), []).append((began, time.perf_counter()))
+
+        return run
+
+    monkeypatch.setattr("fastaif.passes.linear.get", timed)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: fa.aif(*problem, n_threads=1), range(400)))
+    first, second = (np.array(each) for each in passes.values())
+    overlaps = (first[:, :1] < second[:, 1]) & (second[:, 0] < first[:, 1:])
+    assert overlaps.any(axis=1).mean() > 0.05
+
+
+def test_two_calls_at_once_take_the_time_of_one():
+    """On two cores at least as nearly as two hashes do, which wait for nobody.
+
+    What other processes leave of the cores is in both; they only add to a time, so that the least
+    of some attempts counts. Calls that wait for one another take twice as long where hashes do not.
+    """
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200_000, 10))
+    y = np.where(X.sum(axis=1) + rng.logistic(size=200_000) > 0, 1, 0)
+    model, some = fa.LogisticRegression().fit(X, y), bytes(10_000_000)
+
+    def calls():
+        for _ in range(3):
+            fa.aif(model, X, y, n_threads=1)
+
+    def took(*jobs):
+        began = time.perf_counter()
+        for job in [pool.submit(job) for job in jobs]:
+            job.result()
+        return time.perf_counter() - began
+
+    def hashed():
+        hashlib.sha256(some).digest()
+
+    with ThreadPoolExecutor(2) as pool:
+        took(calls, calls)  # threads are started
+        least = np.full(4, np.inf)
+        for attempt in range(30):
+            times = took(calls), took(calls, calls), took(hashed), took(hashed, hashed)
+            least = np.minimum(least, times)
+            slower, hashes = least[1] / least[0], least[3] / least[2]
+            if attempt >= 4 and slower < 1.4 * hashes:
+                break
+    assert slower < 1.4 * hashes
+
+
 def test_an_interrupt_ends_a_long_run(tmp_path):
     code = """
         import threading, time
@@ -232,7 +293,7 @@ def test_an_interrupt_ends_a_long_run(tmp_path):
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert said.strip() == "interrupted"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 2.0
     assert process.returncode == 0
 
 
@@ -308,7 +369,7 @@ def test_interrupts_are_answered_at_once(what):
         while (said := process.stdout.readline().strip()) == "ready":
             pass
         assert said == "interrupted"
-        assert time.monotonic() - began < 5.0  # one second, and what a busy machine adds
+        assert time.monotonic() - began < 2.0  # one second, and what a busy machine adds
         assert process.wait(60) == 0
 
 
