@@ -12,7 +12,7 @@ square a second expansion, about what the first one predicts, takes a pass more.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,8 @@ from ...solvers.root import rising_root
 from ...threat.attack_set import DualNorm
 from ...utils.caching import cached_property
 from ..finite_sum.coordinates import Coordinates, WorkingFactor
+from .sums import LinearSums
 from .zero import ZeroModel, zero_model
-
-if TYPE_CHECKING:
-    from .problem import LinearProblem
 
 Array = NDArray[Any]
 
@@ -42,13 +40,13 @@ class NormExpansion:
 
     Attributes
     ----------
-    problem : LinearProblem
+    problem : LinearSums
         Every sample with a budget of its own, and H formed.
     cross : array (d,)
         E[ℓ'' sgn(ℓ') (v, 1)], where ℓ' = 0 with the shares that the right derivative gives it.
     """
 
-    problem: LinearProblem
+    problem: LinearSums
     cross: Array
     _steps: dict[float, Array] = field(default_factory=dict, repr=False)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 from ..._compute import types as c
 from ...solvers import box_qp
 from ...threat.faces import Face
-
-if TYPE_CHECKING:
-    from .problem import LinearProblem
+from .sums import LinearSums
 
 Array = NDArray[Any]
 
@@ -61,7 +59,7 @@ class OneSided:
     n_coefs: int
 
 
-def one_sided(problem: LinearProblem) -> OneSided | None:
+def one_sided(problem: LinearSums) -> OneSided | None:
     """The right derivative's parts; None where the path has no kink at ε = 0."""
     norm = problem.ball.dual_norm()
     step = _newton_step(problem)
@@ -73,7 +71,7 @@ def one_sided(problem: LinearProblem) -> OneSided | None:
     return _solved(problem, face, rows, Z)
 
 
-def _newton_step(problem: LinearProblem) -> Array | None:
+def _newton_step(problem: LinearSums) -> Array | None:
     """H⁻¹∇L(θ̂), where predictions notice it, if only just."""
     if problem.is_iterative:
         return None
@@ -85,7 +83,7 @@ def _newton_step(problem: LinearProblem) -> Array | None:
     return step if _EXACT * size < moved < _OFF * size else None
 
 
-def _flat_rows(problem: LinearProblem, step: Array | None) -> tuple[Array, Array]:
+def _flat_rows(problem: LinearSums, step: Array | None) -> tuple[Array, Array]:
     """The rows of positive weight with ℓ' = 0 (k,), and their (v, 1), (k, d)."""
     nothing = np.empty(0, dtype=int), np.empty((0, len(problem.params)))
     counted = problem.sums.zero_gradients > 0
@@ -113,7 +111,7 @@ def _flat_rows(problem: LinearProblem, step: Array | None) -> tuple[Array, Array
     return places[flat], Z[flat]
 
 
-def _features(problem: LinearProblem, places: Array) -> Array:
+def _features(problem: LinearSums, places: Array) -> Array:
     """(v, 1) of some rows, (k, d)."""
     source, basis = problem.source, problem.model.basis
     rows = np.vstack([source.inputs(int(i), int(i) + 1) for i in places]).astype(float)
@@ -123,7 +121,7 @@ def _features(problem: LinearProblem, places: Array) -> Array:
     return np.asarray(Z)
 
 
-def _solved(problem: LinearProblem, face: Face, rows: Array, Z: Array) -> OneSided:
+def _solved(problem: LinearSums, face: Face, rows: Array, Z: Array) -> OneSided:
     """The dual problem, and what its solution makes of Φ."""
     s, norm, steep = problem.radius, problem.gain, problem.shared_slope
     m = problem.model.n_features
@@ -145,7 +143,7 @@ def _solved(problem: LinearProblem, face: Face, rows: Array, Z: Array) -> OneSid
     return OneSided(direction + pushes.T @ sides, slope + columns @ rest, rows, sides, face.n_held)
 
 
-def _direction_without(problem: LinearProblem, rows: Array) -> Array:
+def _direction_without(problem: LinearSums, rows: Array) -> Array:
     """E[t ℓ'' sgn(ℓ') (v, 1)] over the other rows."""
     if not rows.size:
         return problem.shared_direction

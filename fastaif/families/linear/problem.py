@@ -13,57 +13,25 @@ from ...passes.sums import InfluenceSums
 from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
 from .. import kinks as path_kinks
-from ..finite_sum.problem import SumProblem, chosen_solver
+from ..finite_sum.problem import chosen_solver
 from ..finite_sum.totals import Accumulated
 from ..problem import Counts
 from .model import LinearModel
 from .norm_expansion import NormExpansion
 from .one_sided import OneSided, one_sided
+from .sums import LinearSums
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class LinearProblem(SumProblem):
-    """A SumProblem with v = (x − μ)/σ."""
-
-    model: LinearModel
-
-    @cached_property
-    def gain(self) -> float:
-        """‖D β‖_q, the dual norm of every sample's ∇_x f."""
-        return self.ball.gain(self.beta)
-
-    @property
-    def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
-        return self.radius * self.gain * self.shared_slope
-
-    @property
-    def shared_slope(self) -> float:
-        """E t|ℓ'|, t the shares of the budget."""
-        sums = self.sums
-        return self.sharing.value(sums.gain, sums)
-
-    @property
-    def shared_direction(self) -> Array:
-        """E[t ℓ'' sgn(ℓ') (v, 1)], (d,)."""
-        return self.sharing.scale(self.sums.power) * self.sums.mixed_direction
-
-    @property
-    def row_weights(self) -> Array:
-        """Sample weights (n,)."""
-        return self._base_weights()
+class LinearProblem(LinearSums):
+    """The InfluenceProblem of a linear predictor: v = (x − μ)/σ."""
 
     @cached_property
     def one_sided(self) -> OneSided | None:
         """Where the path has a kink at ε = 0: what its right derivative is made of."""
         return one_sided(self) if self.ball.has_dual_norm else None
-
-    def input_gains(self) -> Array:
-        """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
-        f, y = self.sweep.predictions(self.params), self.source.targets()
-        return self.gain * np.abs(self.model.loss.slope(f, y))
 
     @property
     def counts(self) -> Counts:

@@ -11,16 +11,14 @@ on, ℓ' at that fit: there its gradient in β is in the norm's subdifferential 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
 from ...solvers.newton import Local, minimize
-
-if TYPE_CHECKING:
-    from .problem import LinearProblem
+from .sums import LinearSums
 
 Array = NDArray[Any]
 
@@ -40,7 +38,7 @@ class ZeroModel:
     radius: float
 
 
-def zero_model(problem: LinearProblem) -> ZeroModel:
+def zero_model(problem: LinearSums) -> ZeroModel:
     """The best model without attackable features, and the zero radius."""
     kept = np.ones(len(problem.params), dtype=bool)
     norm = problem.ball.dual_norm()
@@ -56,7 +54,7 @@ def zero_model(problem: LinearProblem) -> ZeroModel:
     return ZeroModel(theta, pull / steep if steep > 0.0 else 0.0)
 
 
-def _constant(problem: LinearProblem) -> float:
+def _constant(problem: LinearSums) -> float:
     """The best constant prediction: it reads targets alone."""
     loss, source, y = problem.model.loss, problem.source, problem.source.targets()
 
@@ -70,7 +68,7 @@ def _constant(problem: LinearProblem) -> float:
     return float(minimize(evaluate, np.array([start]), tol=1e-14).x[0])
 
 
-def _restricted(problem: LinearProblem, kept: Array) -> Array:
+def _restricted(problem: LinearSums, kept: Array) -> Array:
     """The natural fit with all other parameters at zero."""
     sweep, penalty = problem.sweep, 2.0 * problem.alpha * problem.penalized
     need = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK

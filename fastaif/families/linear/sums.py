@@ -1,0 +1,53 @@
+"""What one pass over the rows tells of a linear predictor, and all that its problem starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...utils.caching import cached_property
+from ..finite_sum.problem import SumProblem
+from .model import LinearModel
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LinearSums(SumProblem):
+    """A SumProblem with v = (x − μ)/σ."""
+
+    model: LinearModel
+
+    @cached_property
+    def gain(self) -> float:
+        """‖D β‖_q, the dual norm of every sample's ∇_x f."""
+        return self.ball.gain(self.beta)
+
+    @property
+    def value_derivative(self) -> float:
+        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
+        return self.radius * self.gain * self.shared_slope
+
+    @property
+    def shared_slope(self) -> float:
+        """E t|ℓ'|, t the shares of the budget."""
+        sums = self.sums
+        return self.sharing.value(sums.gain, sums)
+
+    @property
+    def shared_direction(self) -> Array:
+        """E[t ℓ'' sgn(ℓ') (v, 1)], (d,)."""
+        return self.sharing.scale(self.sums.power) * self.sums.mixed_direction
+
+    @property
+    def row_weights(self) -> Array:
+        """Sample weights (n,)."""
+        return self._base_weights()
+
+    def input_gains(self) -> Array:
+        """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
+        f, y = self.sweep.predictions(self.params), self.source.targets()
+        return self.gain * np.abs(self.model.loss.slope(f, y))
