@@ -9,15 +9,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
+from ..threat.attack_set import AttackSet
 from ..utils import validation
 from ..utils.arrays import columns_of, read_only
+from .basis import Basis
 from .custom import Custom
 
 Array = NDArray[Any]
@@ -103,27 +105,10 @@ class Linear:
         return np.tile(theta / self.arrays(theta.size)[1], (len(X), 1))
 
 
-class BuiltIn:
+class BuiltIn(Basis):
     """What the bases with compiled operations share."""
 
-    def names(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """A name for each entry of v."""
-        raise NotImplementedError
-
-    def compiled(self, m: int) -> c.Basis:
-        """The description that operations take."""
-        raise NotImplementedError
-
-    def n_outputs(self, m: int) -> int:
-        raise NotImplementedError
-
-    def bind(self, m: int, sample: Array | None = None) -> Any:
-        """The basis for m inputs."""
-        return self
-
-    def penalized(self, m: int) -> Array:
-        """1 for each coefficient that α shrinks, shape (d,)."""
-        return np.ones(self.n_outputs(m))
+    is_compiled: ClassVar[bool] = True
 
     def features(self, X: Any) -> Array:
         """v(X), shape (n, d)."""
@@ -168,6 +153,8 @@ class Quadratic(BuiltIn):
     A penalty shrinks the coefficients of the products only.
     """
 
+    is_quadratic: ClassVar[bool] = True
+
     def n_outputs(self, m: int) -> int:
         """The length d of v for m inputs."""
         return m + m * (m + 1) // 2
@@ -189,6 +176,20 @@ class Quadratic(BuiltIn):
     def compiled(self, m: int) -> c.Basis:
         """The description that operations take."""
         return _compiled(c.QUADRATIC)
+
+    def lipschitz(self, beta: Array, m: int, attack_set: AttackSet) -> float | None:
+        """‖2A‖, as the attacks measure it."""
+        return attack_set.operator_norm(2.0 * self.matrix(beta, m))
+
+    def unscaled(self, theta: Array, shift: Array, scale: Array) -> Array:
+        """θ = (β, b) of β₁ᵀu + uᵀAu + b, u = (x − shift) / scale, expanded in x."""
+        m, d = shift.size, self.n_outputs(shift.size)
+        raw = theta.copy()
+        A = self.matrix(raw[:d], m) / np.multiply.outer(scale, scale)
+        linear = raw[:m] / scale
+        raw[d:] += shift @ A @ shift - linear @ shift
+        raw[:d] = self.coefficients(linear - 2.0 * A @ shift, A)
+        return raw
 
     @staticmethod
     def matrix(beta: Array, m: int) -> Array:
@@ -232,6 +233,13 @@ class Powers(BuiltIn):
     def compiled(self, m: int) -> c.Basis:
         """The description that operations take."""
         return _compiled(c.POWERS, degree=int(self.degree))
+
+    def lipschitz(self, beta: Array, m: int, attack_set: AttackSet) -> float | None:
+        """‖2A‖ of the diagonal A of degree 2; higher powers bend without bound."""
+        if self.degree > 2:
+            return None
+        second = beta[m:] if self.degree == 2 else np.zeros(m)
+        return attack_set.operator_norm(np.diag(2.0 * second))
 
 
 @dataclass(frozen=True)
@@ -291,6 +299,13 @@ class Fourier(BuiltIn):
         if self.frequencies is None or self.phases is None:
             raise ValueError("Fourier features have no frequencies yet: use basis.bind(m)")
         return _compiled(c.FOURIER, frequencies=self.frequencies, phases=self.phases)
+
+    def lipschitz(self, beta: Array, m: int, attack_set: AttackSet) -> float | None:
+        """√(2/d) Σ |β_h| gain(ω_h)²."""
+        assert self.frequencies is not None
+        reach = attack_set.gains(self.frequencies)
+        height = np.sqrt(2.0 / beta.size)
+        return float(height * np.sum(np.abs(beta) * reach**2))
 
 
 def _compiled(kind: int, degree: int = 0, **arrays: Array) -> c.Basis:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..utils.arrays import shaped
+from .basis import Basis
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Custom:
+class Custom(Basis):
     """A basis of your own, as vectorised callables; they are handed blocks of rows.
 
     Parameters
@@ -37,6 +38,7 @@ class Custom:
     check: bool = False
     size: int | None = field(default=None, repr=False)
 
+    is_checked: ClassVar[bool] = False
     _CHECKED_ROWS: ClassVar[int] = 8
 
     def __post_init__(self) -> None:
@@ -73,10 +75,6 @@ class Custom:
     def names(self, columns: Sequence[str]) -> tuple[str, ...]:
         """A name for each entry of v."""
         return tuple(f"v{h}" for h in range(self.n_outputs(len(columns))))
-
-    def penalized(self, m: int) -> Array:
-        """1 for each coefficient that α shrinks, shape (d,)."""
-        return np.ones(self.n_outputs(m))
 
     def check_derivatives(self, X: Array) -> None:
         """Compare both Jacobian products with central differences of the features.

@@ -20,11 +20,10 @@ from .._compute import get
 from .._compute import types as c
 from ..threat.attack_set import AttackSet
 from ..utils.arrays import read_only, shaped
-from .builtin import BuiltIn, Custom, Fourier, Linear, Powers, Quadratic
-from .kernel_functions import KernelBasis
+from .basis import Basis
+from .builtin import Linear
 
 Array = NDArray[Any]
-Basis = BuiltIn | Custom | KernelBasis
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +48,7 @@ class Expansion:
     @property
     def is_compiled(self) -> bool:
         """Whether operations form the features; others hand them over."""
-        return isinstance(self.basis, BuiltIn)
+        return self.basis.is_compiled
 
     @property
     def is_identity(self) -> bool:
@@ -83,7 +82,6 @@ class Expansion:
 
     def compiled(self) -> c.Basis:
         """The description that operations take, where the basis has one."""
-        assert isinstance(self.basis, BuiltIn)
         description = self.basis.compiled(self.m)
         if self.is_scaled:
             description = description._replace(
@@ -126,7 +124,7 @@ class Expansion:
         return moves if self.out_scale is None else np.asarray(moves / self.out_scale)
 
     def _checked(self, values: Any, shape: tuple[int, ...], what: str) -> Array:
-        return shaped(values, shape, what) if isinstance(self.basis, Custom) else values
+        return values if self.basis.is_checked else shaped(values, shape, what)
 
     def moments(self, read: Callable[[], c.Rows], origin: Array) -> Array | None:
         """Moments of v about an origin (d,), as `coordinates.measure` merges them.
@@ -152,20 +150,7 @@ class Expansion:
         With it gains are at least g − ρ Lip within attacks of size ρ: no gradient of a sample
         with g > ρ Lip can vanish there.
         """
-        slope = self.slope(beta)
-        if isinstance(self.basis, Quadratic):
-            return attack_set.operator_norm(2.0 * Quadratic.matrix(slope, self.m))
-        if isinstance(self.basis, Fourier):
-            assert self.basis.frequencies is not None
-            reach = attack_set.gains(self.basis.frequencies)
-            height = np.sqrt(2.0 / slope.size)
-            return float(height * np.sum(np.abs(slope) * reach**2))
-        if isinstance(self.basis, KernelBasis):
-            return self.basis.lipschitz(slope, attack_set)
-        if isinstance(self.basis, Powers) and self.basis.degree <= 2:
-            second = slope[self.m :] if self.basis.degree == 2 else np.zeros(self.m)
-            return attack_set.operator_norm(np.diag(2.0 * second))
-        return None
+        return self.basis.lipschitz(self.slope(beta), self.m, attack_set)
 
     def raw_coefficients(self, theta: Array) -> Array:
         """θ, or a step in it, for the basis of the raw inputs x.
@@ -180,17 +165,7 @@ class Expansion:
         if self.out_shift is not None and self.out_scale is not None:
             raw[:d] /= self.out_scale
             raw[d:] -= self.out_shift @ raw[:d]
-        if not self.is_scaled or isinstance(self.basis, KernelBasis):
-            return raw
-        if not isinstance(self.basis, Quadratic):
-            name = type(self.basis).__name__
-            raise ValueError(f"behind a scaler, slopes in raw units of {name} are not defined")
-        # β₁ᵀu + uᵀAu with u = (x − μ)/σ, expanded in x
-        A = Quadratic.matrix(raw[:d], self.m) / np.multiply.outer(self.scale, self.scale)
-        linear = raw[: self.m] / self.scale
-        raw[d:] += self.shift @ A @ self.shift - linear @ self.shift
-        raw[:d] = Quadratic.coefficients(linear - 2.0 * A @ self.shift, A)
-        return raw
+        return self.basis.unscaled(raw, self.shift, self.scale) if self.is_scaled else raw
 
 
 def make_expansion(

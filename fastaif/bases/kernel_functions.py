@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from ..kernels.functions import Kernel
 from ..kernels.pairs import Pairs, Tile
 from ..threat.attack_set import AttackSet
 from ..utils.arrays import ordered
+from .basis import Basis
 
 Array = NDArray[Any]
 
@@ -26,7 +27,7 @@ _recent = threading.local()  # the pairs of a thread's last block: a pass asks f
 
 
 @dataclass(frozen=True, eq=False)
-class KernelBasis:
+class KernelBasis(Basis):
     """v(x) = Tᵀ (K(x, c_j))_j.
 
     Parameters
@@ -42,21 +43,15 @@ class KernelBasis:
     centers: Array
     transform: Array | None = None
 
+    is_dual: ClassVar[bool] = True
+
     def n_outputs(self, m: int) -> int:
         """The length of v."""
         return len(self.centers) if self.transform is None else self.transform.shape[1]
 
-    def bind(self, m: int, sample: Array | None = None) -> KernelBasis:
-        """The basis for m inputs."""
-        return self
-
     def names(self, columns: Sequence[str]) -> tuple[str, ...]:
         """A name for each entry of v."""
         return tuple(f"dual{k}" for k in range(self.n_outputs(len(columns))))
-
-    def penalized(self, m: int) -> Array:
-        """1 for each coefficient that α shrinks."""
-        return np.ones(self.n_outputs(m))
 
     def features(self, X: Array) -> Array:
         """v(X), shape (n, r)."""
@@ -76,10 +71,19 @@ class KernelBasis:
         scaled, sums = pairs.weighted(tile, left, np.stack([dual, np.zeros(len(dual))]))
         return pairs.finished(_ALL, scaled @ pairs.z, sums)
 
-    def lipschitz(self, theta: Array, attack_set: AttackSet) -> float | None:
+    def lipschitz(self, beta: Array, m: int, attack_set: AttackSet) -> float | None:
         """A Lipschitz constant of t ↦ D∇f(D t) from ℓp to ℓq, or None where none is known."""
-        dual = theta if self.transform is None else self.transform @ theta
+        dual = beta if self.transform is None else self.transform @ beta
         return curvature_bound(self.kernel, dual, attack_set)
+
+    def unscaled(self, theta: Array, shift: Array, scale: Array) -> Array:
+        """θ as it is: dual coefficients have no units of inputs."""
+        return theta
+
+    @property
+    def has_kinks(self) -> bool:
+        """Whether the kernel has kinks."""
+        return not self.kernel.is_smooth
 
     def count_kinks(self, X: Array) -> int:
         """Pairs of an input and a centre at which the kernel has a kink."""

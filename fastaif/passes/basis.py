@@ -8,7 +8,7 @@ import numpy as np
 
 from .._compute import get
 from .._compute import types as c
-from ..bases.builtin import Linear, Quadratic
+from ..bases.builtin import Linear
 from ..bases.expansion import Expansion
 from ..data.rows import RowSource
 from ..losses import Loss
@@ -80,7 +80,7 @@ class BasisSweep(Sweep):
 
     def _repeats_moments(self) -> bool:
         """Whether so many entries of H are equal that each of them is computed once."""
-        plain = isinstance(self.basis.basis, Quadratic) and self.basis.out_scale is None
+        plain = self.basis.basis.is_quadratic and self.basis.out_scale is None
         return plain and self.basis.m >= _FEWEST_INPUTS
 
     def _parameters(self, theta: Array) -> tuple[Array, float]:

@@ -210,7 +210,7 @@ def _influence_title(result: Reported, shown: int) -> str:
 def _unit(result: Reported) -> str:
     """What θ's entries are: behind a scaler they have its units, but for dual ones."""
     model = result.problem.model
-    if model.kind == "kernel":
+    if model.is_dual:
         return "dual coefficients"
     return "coefficients" if model.basis.is_identity else "scaled coefficients"
 

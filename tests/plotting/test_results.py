@@ -134,3 +134,12 @@ def test_intervals_are_drawn(diabetes: fa.InfluenceResult) -> None:
     assert "90 % confidence" in ax.get_legend().get_texts()[0].get_text()
     with pytest.raises(TypeError, match="eps"):
         diabetes.plot(eps="a")
+
+
+@pytest.mark.parametrize("summed", [False, True])
+def test_dual_coefficients_are_named_so(rng, summed):
+    X, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    model = fa.KernelRegression(fa.kernels.RBF(0.3), alpha=0.1, centers="fixed").fit(X, y)
+    result = fa.InfluenceAccumulator(model).update(X, y).result() if summed else fa.aif(model, X, y)
+    assert "dual coefficients" in plotting.plot_influence(result).get_xlabel()
+    assert result.problem.model.is_dual

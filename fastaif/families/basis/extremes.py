@@ -52,10 +52,9 @@ class End(NamedTuple):
     change: Array
 
 
-def is_exact(basis: Any, attack_set: AttackSet) -> bool:
+def is_exact(basis: Expansion, attack_set: AttackSet) -> bool:
     """Whether the extremes within the attacks of a sample are known exactly."""
-    quadratic = isinstance(basis, Expansion) and isinstance(basis.basis, Quadratic)
-    return quadratic and attack_set.is_ellipsoid
+    return basis.basis.is_quadratic and attack_set.is_ellipsoid
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ class Extremes:
         """f's change by the attack t, and ∇_t f there; `base` and `slopes` are at t = 0."""
         there = self.moved(U, t)
         slopes_there = self.slopes(there)
-        if isinstance(self.basis.basis, Quadratic):
+        if self.basis.basis.is_quadratic:
             # Exact for a quadratic, and free of cancellation.
             return 0.5 * np.einsum("ij,ij->i", slopes + slopes_there, t), slopes_there
         return self.basis.features_at(there) @ self.beta - base, slopes_there

@@ -24,6 +24,11 @@ class ExpansionModel(SumModel):
 
     basis: Expansion
 
+    @property
+    def is_dual(self) -> bool:
+        """Whether θ has an entry for every centre, and none for inputs."""
+        return self.basis.basis.is_dual
+
     def sweep(
         self, source: RowSource, ball: AttackSet | None, executor: Executor
     ) -> BasisSweep:

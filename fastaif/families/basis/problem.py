@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..._compute import types as c
 from ...bases.expansion import Expansion
-from ...bases.kernel_functions import KernelBasis
 from ...data.rows import RowSource
 from ...passes.basis import BasisSweep
 from ...threat.attack_set import AttackSet, Turn
@@ -64,7 +63,7 @@ class BasisProblem(SumProblem):
     def kinked_pairs(self) -> int:
         """Samples parallel to a centre of a kernel that has kinks there."""
         basis = self.basis.basis
-        if not isinstance(basis, KernelBasis) or basis.kernel.is_smooth:
+        if not basis.has_kinks:
             return 0
         counts: list[int] = []
 

@@ -70,7 +70,10 @@ class SumModel(ABC):
     whitening: Whitening | None = None
 
     details: ClassVar[str] = ""
-    is_dual: ClassVar[bool] = False
+    @property
+    def is_dual(self) -> bool:
+        """Whether θ has an entry for every centre, and none for inputs."""
+        return False
 
     @abstractmethod
     def sweep(self, source: RowSource, ball: AttackSet | None, executor: Executor) -> Sweep:
