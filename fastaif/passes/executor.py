@@ -98,6 +98,9 @@ class Executor:
 
     def run(self, sweep: Any, theta: Array, need: int, options: dict[str, Any]) -> Any:
         """The sums of a sweep: from the file where they are on it, else from where the rows are."""
+        if self._checkpoint is None:
+            self.tick()
+            return self._anywhere(sweep, theta, need, options)
         return self.kept(
             sweep.source,
             lambda: sweep.asked(theta, need, options),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,11 @@ from ..utils.arrays import fill_upper
 from .fourth_moments import expanded
 
 Array = NDArray[Any]
+
+
+def _all_finite(part: Array) -> bool:
+    """Whether all entries are; their squares tell, unless these overflow."""
+    return math.isfinite(np.vdot(part, part)) or bool(np.isfinite(part).all())
 
 
 @dataclass
@@ -189,4 +195,4 @@ class InfluenceSums:
     @property
     def is_finite(self) -> bool:
         """Whether every total is finite: NaN or infinity anywhere in the rows shows here."""
-        return all(np.logical_and.reduce(np.isfinite(part), axis=None) for part in self.raw)
+        return all(map(_all_finite, self.raw))

@@ -56,6 +56,11 @@ _BLOCK = 64  # rows of a block that is turned round within the first-level cache
 
 def fill_upper(matrix: Array) -> Array:
     """Copy a square matrix's lower triangle above its diagonal, in place."""
+    if len(matrix) <= _BLOCK and matrix.flags.c_contiguous:  # small problems notice
+        below, above = _mirrored(len(matrix))
+        flat = matrix.reshape(-1)
+        flat[above] = flat[below]
+        return matrix
     for start in range(0, len(matrix), _BLOCK):
         stop = min(start + _BLOCK, len(matrix))
         block = matrix[start:stop, start:stop]
@@ -63,6 +68,13 @@ def fill_upper(matrix: Array) -> Array:
         block[j, i] = block[i, j]
         matrix[:start, start:stop] = matrix[start:stop, :start].T
     return matrix
+
+
+@functools.lru_cache(maxsize=_BLOCK)
+def _mirrored(d: int) -> tuple[Array, Array]:
+    """Places in a flat d × d matrix below the diagonal, and of their mirror images."""
+    i, j = np.tril_indices(d, -1)
+    return i * d + j, j * d + i
 
 
 @functools.lru_cache(maxsize=_BLOCK)

@@ -40,6 +40,8 @@ class Stamps:
         """
         named = (("X", source.x), ("y", source.y), ("sample_weight", source.weight))
         for name, values in named:
+            if values is None or (type(values) is np.ndarray and values.base is None):
+                continue
             path = mapped_file(values)
             if path is None:
                 continue
