@@ -21,10 +21,12 @@ from .api.config import warmup as warmup
 from .api.model_selection import WithInfluence as WithInfluence
 from .api.model_selection import sensitivity_scorer as sensitivity_scorer
 from .api.robust_fit import robust_fit as robust_fit
+from .api.robust_path import robust_path as robust_path
 from .api.sensitivity import sensitivity as sensitivity
 from .api.training import AdversarialTraining as AdversarialTraining
 from .api.zero_radius import zero_radius as zero_radius
 from .influence.intervals import BootstrapDraws as BootstrapDraws
+from .influence.path import RobustPath as RobustPath
 from .influence.result import InfluenceResult as InfluenceResult
 from .influence.verification import RobustFit as RobustFit
 from .influence.verification import Verification as Verification

@@ -19,27 +19,14 @@ from ..data.checked_rows import locating
 from ..data.sources import LazyRows
 from ..threat.ascent_settings import PgdSettings
 from ..threat.rounding import keep_inside, round_towards
+from .path import Path, WarmPath
 from .problem import InfluenceProblem
+from .solution import RobustSolution
 
 Array = NDArray[Any]
 P = TypeVar("P", bound=InfluenceProblem)
 
 _STARTS = 3  # of seeded ascents: the sample, the antipode of where that led, a random point
-
-
-@dataclass(frozen=True)
-class RobustSolution:
-    """A robust optimum θ_ε and how well it is known."""
-
-    theta: Array
-    eps: float
-    objective: float
-    residual: float
-    gap: float
-    n_iter: int
-    converged: bool
-    method: str = "exact"
-    why: str = ""  # not, where that is known
 
 
 class Optimum(NamedTuple):
@@ -118,6 +105,7 @@ class Adversary(ABC, Generic[P]):
     problem: P
 
     supports_checkpoint: ClassVar[bool] = False  # whether fits see the rows through sums alone
+    is_convex: ClassVar[bool] = True  # whether the robust objective is, in θ
     training: ClassVar[PgdSettings] = PgdSettings()  # of ascents within a fit by "pgd"
 
     @property
@@ -219,6 +207,10 @@ class Adversary(ABC, Generic[P]):
             if found[k].converged:
                 adversary = adversary.starting_at(found[k].theta)
         return [found[k] for k in range(len(radii))]
+
+    def path(self, eps: float, tol: float) -> Path:
+        """The robust optima at every ε up to this one."""
+        return WarmPath(self, tol)
 
     def starting_at(self, theta: Array) -> Self:
         """The same adversary, whose exact fits start at θ where that may save passes."""

@@ -19,8 +19,9 @@ from ..data.sources import LazyRows
 from ..threat.ascent_settings import PgdSettings
 from ..threat.budget import Sharing
 from ..threat.own_units import OwnUnits
-from .adversary import Adversary, Ground, Place, RobustSolution
+from .adversary import Adversary, Ground, Place
 from .problem import InfluenceProblem
+from .solution import RobustSolution
 
 Array = NDArray[Any]
 
@@ -118,6 +119,11 @@ class SharedBudget(Adversary[InfluenceProblem]):
     """
 
     own: Adversary[Any]
+
+    @property
+    def is_convex(self) -> bool:  # type: ignore[override]
+        """Whether the objective is convex in θ, as that of the family."""
+        return self.own.is_convex
 
     @property
     def has_exact(self) -> bool:

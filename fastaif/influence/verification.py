@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..families.adversary import RobustSolution
 from ..families.problem import InfluenceProblem
 from ..families.registry import adversary_of
+from ..families.solution import RobustSolution
 from ..plotting import results as pictures
 from ..reports import text
 from ..utils.arrays import ReadOnlyArrays

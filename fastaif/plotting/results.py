@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from ..reports import text
 from ..reports.protocols import Reported, Verified
 from ..utils import validation
-from .style import EPS_LABEL, new_figure
+from .style import EPS_LABEL, new_figure, short_name
 
 Array = NDArray[Any]
 
 _MOST_BARS = 15
-_LONGEST_NAME = 24
 _RAISED, _LOWERED = "#c44e52", "#4c72b0"
 _PREDICTED, _COST, _GAIN = "0.35", "#dd8452", "#55a868"
 _HALF_SQUARE = r"$\frac{1}{2}\,\varepsilon^2\,I^\top\! H I$"
@@ -70,7 +69,7 @@ def plot_influence(
         reach = 0.5 * (ends[:, 1] - ends[:, 0])
         ax.errorbar(lengths, places, xerr=reach, fmt="none", ecolor="0.25", capsize=3)
     # Ticks by position: bars named by strings would be merged where two names are alike.
-    ax.set_yticks(places, [_short(result.names[k]) for k in chosen])
+    ax.set_yticks(places, [short_name(result.names[k]) for k in chosen])
     ax.invert_yaxis()
     ax.axvline(0.0, color="black", linewidth=0.8)
     ax.grid(axis="x", alpha=0.3)
@@ -213,9 +212,5 @@ def _unit(result: Reported) -> str:
     if model.is_dual:
         return "dual coefficients"
     return "coefficients" if model.basis.is_identity else "scaled coefficients"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 

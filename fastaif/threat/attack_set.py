@@ -25,6 +25,7 @@ from .._compute import types as c
 from ..norms import lp_norm
 from ..utils.arrays import columns_of
 from .faces import Face, face_at
+from .near_norm import NearNorm, near_norm, stepped
 from .own_units import OwnUnits
 
 Array = NDArray[Any]
@@ -83,6 +84,14 @@ class DualNorm(NamedTuple):
     def face(self, beta: Array, doubt: Array | None = None) -> Face:
         """The face of the norm on which β is, or may be where its entries are off by `doubt`."""
         return face_at(self.weights, self.p, beta, doubt)
+
+    def near(self, beta: Array, slope: Array | None = None) -> NearNorm:
+        """The norm about β ≠ 0, with what is near its kinks apart; `slope`: see `near_norm`."""
+        return near_norm(self.weights, self.p, beta, slope)
+
+    def stepped(self, beta: Array, step: Array) -> Array:
+        """β after a Newton step on a function with this norm in it."""
+        return stepped(self.weights, self.p, beta, step)
 
     def gauge(self, gradient: Array) -> float:
         """The least t ≥ 0 for which a gradient (m,) is, in the entries that count, in t ∂N(0)."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...threat.ascent_settings import PgdSettings
-from ..adversary import Adversary, Ground, Place, RobustSolution
+from ..adversary import Adversary, Ground, Place
+from ..solution import RobustSolution
 from . import robust
 from .attack import attack_by_steps
 from .problem import AutodiffProblem
@@ -20,6 +21,8 @@ Array = NDArray[Any]
 @dataclass(frozen=True)
 class AutodiffAdversary(Adversary[AutodiffProblem]):
     """Each sample is attacked by itself; robust fits are local optima near θ̂."""
+
+    is_convex: ClassVar[bool] = False
 
     @property
     def has_exact(self) -> bool:

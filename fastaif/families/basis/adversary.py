@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...threat.ascent_settings import PgdSettings
-from ..adversary import Adversary, Ground, Place, RobustSolution
+from ..adversary import Adversary, Ground, Place
 from ..finite_sum.robust_by_ascent import solve_by_ascent
+from ..solution import RobustSolution
 from . import robust
 from .attack import attack_by_ascent, attack_exactly
 from .extremes import Extremes, is_exact

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ...kernels.pairs import Gram, make_gram
 from ...threat.ascent_settings import PgdSettings
-from ..adversary import Adversary, Ground, Place, RobustSolution
+from ..adversary import Adversary, Ground, Place
 from ..basis.adversary import BasisAdversary
+from ..solution import RobustSolution
 from . import robust
 from .attack import attack_together, gain, gradient_at, loss_together, objective
 from .problem import FixedCentersProblem, MovingCentersProblem, by_rows, free_center
@@ -23,6 +24,7 @@ Array = NDArray[Any]
 class MovingCentersAdversary(Adversary[MovingCentersProblem]):
     """Ascent on the whole objective, penalty included where that moves with the inputs."""
 
+    is_convex: ClassVar[bool] = False
     training: ClassVar[PgdSettings] = robust.USUAL
 
     @property

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from ..._compute import types as c
 from ...data.parallel import single_threaded_blas
 from ...threat.ascent_settings import PgdSettings
-from ..adversary import Adversary, Optimum, RobustSolution
+from ..adversary import Adversary, Optimum
 from ..finite_sum.model import finite
 from ..finite_sum.robust_by_ascent import solve_by_ascent
+from ..path import Path
+from ..solution import RobustSolution
 from . import shared_attack, shared_robust
 from .attack import closed_form, projected_ascent
+from .path.path import LinearPath, is_traceable
 from .prediction_error import departure
 from .problem import LinearProblem
 from .robust import solve as own_budgets
@@ -56,6 +59,13 @@ class LinearAdversary(Adversary[LinearProblem]):
 
     def _gain(self, theta: Array) -> float:
         return self.problem.ball.gain(theta[: self.problem.model.n_features])
+
+    def path(self, eps: float, tol: float) -> Path:
+        """By the path's own derivatives, where H can be formed and rows are in this process."""
+        problem = self.problem
+        if not is_traceable(problem):
+            return super().path(eps, tol)
+        return LinearPath(problem.with_hessian(), eps, tol)
 
     def starting_at(self, theta: Array) -> Self:
         """The same adversary, whose exact fits start at θ."""

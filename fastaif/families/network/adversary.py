@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...threat.ascent_settings import PgdSettings
-from ..adversary import Adversary, Ground, Place, RobustSolution
+from ..adversary import Adversary, Ground, Place
 from ..objective import number
+from ..solution import RobustSolution
 from . import robust
 from .attack import ascend
 from .problem import NetworkProblem
@@ -22,6 +23,7 @@ Array = NDArray[Any]
 class NetworkAdversary(Adversary[NetworkProblem]):
     """Attacks by ascent from the samples and their antipodes; robust fits are local optima."""
 
+    is_convex: ClassVar[bool] = False
     training: ClassVar[PgdSettings] = robust.TIGHT
 
     @property

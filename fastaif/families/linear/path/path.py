@@ -1,0 +1,124 @@
+"""A linear predictor's robust optima at any ε, as callers of any family ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....data.parallel import single_threaded_blas
+from ....solvers.limits import cholesky_fits
+from ...path import NODES, Path
+from ...solution import RobustSolution
+from ..problem import LinearProblem
+from .corrector import Step, step_from
+from .local import refreshed
+from .tangent import tangent
+from .trace import Trace
+
+Array = NDArray[Any]
+
+_AT_ONCE = 1 << 23  # numbers of rows at all radii that are solved together
+_EXACT = 1e-4  # of the tolerance: convergence is quick in the end
+_TIGHT = 1e-16  # of J: from there derivatives are right
+
+
+class LinearPath(Path):
+    """The path of a problem whose H can be formed.
+
+    Parameters
+    ----------
+    problem : LinearProblem
+    eps : float
+        The end of the range.
+    tol : float
+        Of the objective, relative.
+    """
+
+    def __init__(self, problem: LinearProblem, eps: float, tol: float) -> None:
+        self._trace, self._tol = Trace.of(problem, tol), tol
+        with single_threaded_blas():
+            self._knots = self._trace.knots(eps)
+        self.zero_radius = self._trace.zero_radius
+
+    @property
+    def n_passes(self) -> int:  # type: ignore[override]
+        """Readings of the rows, products with them included."""
+        return self._trace.inner.readings.n_passes
+
+    @property
+    def n_hessians(self) -> int:
+        """Those which summed a Hessian."""
+        return self._trace.inner.readings.n_hessians
+
+    @property
+    def converged(self) -> bool:  # type: ignore[override]
+        """Whether all solves came within their tolerance."""
+        return self._trace.converged
+
+    def nodes(self, eps: float) -> Array:
+        """A grid, knots where the path bends most, and the zero radius."""
+        own = [knot.eps for knot in self._knots if knot.eps <= eps]
+        return np.union1d(np.linspace(0.0, eps, NODES + 1), own)
+
+    def solve(self, eps: Sequence[float]) -> list[RobustSolution]:
+        """The robust optima, all together."""
+        found: dict[float, RobustSolution] = {}
+        for knot in self._knots:
+            found[knot.eps] = self._solution(knot.eps, knot.theta, knot.objective, knot.gap)
+        last = self._knots[-1]
+        for e in eps:
+            if e > last.eps:
+                found[e] = self._solution(e, last.theta, last.objective, last.gap)
+        for step, e in self._steps([e for e in eps if e not in found], _EXACT * self._tol):
+            at = step.at
+            found[e] = self._solution(e, at.theta, at.value, step.relative)
+        return [found[e] for e in eps]
+
+    def slopes(self, eps: Sequence[float]) -> Array:
+        """dθ/dε to the right; takes a Hessian each where the loss is not a square."""
+        first, last, s = self._knots[0], self._knots[-1], self._trace.problem.radius
+        found: dict[float, Array] = {}
+        if first.tangent is not None:
+            found[first.eps] = first.tangent
+        inner = [e for e in eps if 0.0 < e < last.eps or (e == last.eps and not self._ends)]
+        for step, e in self._steps(inner, _TIGHT):
+            if not step.at.problem.loss.is_quadratic:
+                step = step_from(refreshed(step.at))
+            found[e] = tangent(step, s)
+        nothing = np.zeros_like(first.theta)
+        slopes = np.column_stack([found.get(e, nothing) for e in eps])
+        return np.asarray(self._trace.leave(slopes).T)
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the range reaches the zero radius."""
+        return self._knots[-1].tangent is None
+
+    def _steps(self, eps: Sequence[float], exact: float) -> list[tuple[Step, float]]:
+        radii = sorted(set(eps))
+        n = self._trace.inner.readings.targets.size
+        size = max(1, _AT_ONCE // max(n, 1))
+        found: list[tuple[Step, float]] = []
+        with single_threaded_blas():
+            for k in range(0, len(radii), size):
+                part = radii[k : k + size]
+                steps = self._trace.at(self._knots, np.array(part), exact)
+                found += zip(steps, part, strict=True)
+        return found
+
+    def _solution(self, eps: float, theta: Array, objective: float, gap: float) -> RobustSolution:
+        residual, done = float("nan"), self.converged
+        return RobustSolution(
+            self._trace.leave(theta), eps, objective, residual, gap, 0, done, "exact"
+        )
+
+
+def is_traceable(problem: LinearProblem) -> bool:
+    """Whether steps can be found: H is regular and formed, and rows are in this process."""
+    if not problem.ball.has_dual_norm or problem.executor.is_remote(problem.source):
+        return False
+    d = len(problem.params)
+    return cholesky_fits(d) and (problem.n_rows > d or problem.alpha > 0.0)

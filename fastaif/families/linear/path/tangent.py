@@ -1,0 +1,133 @@
+"""dθ_ε/dε at a robust optimum: the derivative on the manifold of its kinks.
+
+With H, k, h, c̄ = E ψ_κκ and P_κ = E ψ_κ of the local model and Φ = s (N h + P_κ n + c̄ N k),
+
+    [H Gᵀ; G 0] [θ'; ν] = −[Φ; ġ].
+
+The rows of G: ∇c_i of a row at its kink, ġ its derivative in ε; e_j of a coefficient held at zero;
+the difference of two entries that are tied for the largest. Where a multiplier is at its bound the
+condition is one-sided, and ν a small quadratic program's: the derivative is the right one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....solvers import box_qp
+from .corrector import _RIDGE, Step
+from .local import Place
+
+Array = NDArray[Any]
+
+_AT_KINK = 1e-9  # of a row's scale: c as small is zero
+_AT_BOUND = 1e-7  # a multiplier as near its bound may be at it
+
+
+class Conditions(NamedTuple):
+    """What holds along the path to first order: Gθ' = −ġ, or to one side of it.
+
+    Attributes
+    ----------
+    columns : array (d, k)
+        Gᵀ.
+    drift : array (k,)
+        ġ.
+    low, high : arrays (k,)
+        Bounds of ν: infinite, or 0 where the multiplier is at its bound.
+    """
+
+    columns: Array
+    drift: Array
+    low: Array
+    high: Array
+
+
+def tangent(step: Step, s: float) -> Array:
+    """The right derivative (d,) at the place that a step of about nothing starts from.
+
+    Parameters
+    ----------
+    step : Step
+        Of a place that is solved.
+    s : float
+        The attack's radius: ρ = εs.
+    """
+    at = step.at
+    size = at.problem.norm.value(at.theta[: at.problem.m])
+    rows, norm = _rows(step, s * size), _norm(step)
+    G = np.concatenate([rows.columns, norm.columns], axis=1)
+    n = at.slope / at.rho
+    phi = s * (
+        size * at.pulled[:, 1] + at.rows.along_kappa * n + at.rows.curvature * size * at.slope
+    )
+    solved = at.factor().solve(np.column_stack([G, phi]))
+    if not G.shape[1]:
+        return np.asarray(-solved[:, -1])
+    Q = G.T @ solved[:, :-1]
+    Q = 0.5 * (Q + Q.T)
+    Q[np.diag_indices_from(Q)] *= 1.0 + _RIDGE
+    right = G.T @ solved[:, -1] - np.concatenate([rows.drift, norm.drift])
+    bounds = np.concatenate([rows.low, norm.low]), np.concatenate([rows.high, norm.high])
+    nu = box_qp.minimise(Q, right, right.size, bounds=bounds).x
+    return np.asarray(-(solved[:, -1] + solved[:, :-1] @ nu))
+
+
+def _rows(step: Step, speed: float) -> Conditions:
+    """Of the rows at their kinks; κ changes at a `speed` where θ stays."""
+    at = step.at
+    which, sides = step.known.rows, step.known.sides
+    f, y = at.f[which], at.problem.readings.targets[which]
+    spread = at.rows.ends[0][which] / max(at.kappa, 1e-300)
+    small = np.abs(at.rows.gap[which]) <= _AT_KINK * spread * (np.abs(f) + np.abs(y) + at.kappa)
+    inner = np.abs(sides) < 1.0 - _AT_BOUND
+    kept = inner | small
+    which, sides, inner = which[kept], sides[kept], inner[kept]
+    weights = at.problem.readings.weights[which]
+    columns = (weights[:, None] * at.kink_slopes(which)).T
+    drift = weights * at.rows.ends[1][which] * speed
+    low = np.where(inner | (sides > 0.0), -np.inf, 0.0)
+    high = np.where(inner | (sides < 0.0), np.inf, 0.0)
+    return Conditions(columns, drift, low, high)
+
+
+def _norm(step: Step) -> Conditions:
+    """Of the coefficients at the norm's kinks."""
+    at = step.at
+    near, d = at.norm, at.theta.size
+    if not near.places.size:
+        return _no_conditions(d)
+    slope = step.known.slope
+    assert slope is not None
+    shares = (slope[near.places] - near.gradient[near.places]) / near.factors
+    if near.in_simplex:
+        return _ties(at, shares)
+    zero = at.theta[near.places] == 0.0
+    places, shares = near.places[zero], shares[zero]
+    columns = np.zeros((d, places.size))
+    columns[places, np.arange(places.size)] = near.factors[zero]
+    inner = np.abs(shares) < 1.0 - _AT_BOUND
+    low = np.where(inner | (shares > 0.0), -np.inf, 0.0)
+    high = np.where(inner | (shares < 0.0), np.inf, 0.0)
+    return Conditions(columns, np.zeros(places.size), low, high)
+
+
+def _ties(at: Place, shares: Array) -> Conditions:
+    near, d = at.norm, at.theta.size
+    size = near.factors * at.theta[near.places]
+    tied = (size >= (1.0 - 1e-9) * size.max()) | (shares > _AT_BOUND)
+    places, factors, shares = near.places[tied], near.factors[tied], shares[tied]
+    first = int(np.argmax(shares))
+    others = np.delete(np.arange(places.size), first)
+    columns = np.zeros((d, others.size))
+    columns[places[others], np.arange(others.size)] = factors[others]
+    columns[places[first]] -= factors[first]
+    low = np.where(shares[others] > _AT_BOUND, -np.inf, 0.0)
+    return Conditions(columns, np.zeros(others.size), low, np.full(others.size, np.inf))
+
+
+def _no_conditions(d: int) -> Conditions:
+    nothing = np.empty(0)
+    return Conditions(np.empty((d, 0)), nothing, nothing, nothing)

@@ -1,0 +1,202 @@
+"""The robust optima of a linear predictor at every ε.
+
+Both ends of a range are solved. Where the cubic between two knots foresees the middle of a stretch
+well, as the local model there tells, and the Hessian changes little along it, that stretch is left;
+else its middle is solved, and both halves are looked at. At any other ε a solve then starts close
+and needs no Hessian of its own: many are solved together, by products of all their steps with the
+rows. Kinks of the path need not be found for that: every solve finds those that hold at its ε.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..problem import LinearProblem
+from ..robust.design import Design
+from ..zero import zero_model
+from .corrector import Step, correct, step_from
+from .dense import Knot, Segment
+from .local import Multipliers, Problem, place, places
+from .readings import Readings
+from .tangent import tangent
+
+Array = NDArray[Any]
+
+_EXACT = 1e-14  # of J: the decrease at which a knot is solved
+_SLOW = 0.05  # of the last decrease: a knot's matrix is then made anew
+_HARDLY = 0.3  # the same at other ε, of which there are many
+_FORESEEN = 1e-3  # of J: so well the middle of a stretch has to be foreseen from its ends
+_BENDS = 0.7  # by this much the matrix's diagonal, in logarithms, may change along a stretch
+_MOST = 100  # knots
+
+
+@dataclass
+class Trace:
+    """A path as it is traced.
+
+    Attributes
+    ----------
+    problem : LinearProblem
+    inner : Problem
+    tol : float
+    """
+
+    problem: LinearProblem
+    inner: Problem
+    tol: float
+    converged: bool = True
+    zero_radius: float = np.inf
+
+    @classmethod
+    def of(cls, problem: LinearProblem, tol: float) -> Trace:
+        """Of a problem whose H can be formed."""
+        work, penalized = problem.coordinates, problem.penalized
+        if work is not None:
+            penalized = work.penalized(penalized)
+        norm = problem.ball.dual_norm(None if work is None else work.units)
+        readings = Readings(Design(problem.working_sweep()))
+        ridge = 2.0 * problem.alpha * np.asarray(penalized)
+        return cls(problem, Problem(readings, problem.model.loss, norm, ridge), tol)
+
+    # --- knots ------------------------------------------------------------------------------
+
+    def start(self) -> Knot:
+        """ε = 0: the natural optimum, and the influence there."""
+        inner = self.inner
+        theta = self.problem.enter(self.problem.params)
+        at = place(inner, theta, inner.readings.predict(theta), 0.0, Multipliers.none(), None)
+        (step,) = self._corrected([step_from(at)], _EXACT, _SLOW)
+        theta, problem = step.at.theta, self.problem
+        if theta is not at.theta:
+            problem = problem.at(self.leave(theta))
+            inner.readings.n_passes += 1
+            inner.readings.n_hessians += 1
+        slope = problem.enter(problem.influence())
+        return self._knot(step, 0.0, slope)
+
+    def zero(self) -> Knot:
+        """The zero radius, from which on nothing that can be attacked is left."""
+        problem, inner = self.problem, self.inner
+        model = zero_model(problem)
+        inner.readings.n_passes += 2
+        theta = problem.enter(model.theta)
+        f = inner.readings.predict(theta)
+        loss, y, w = inner.loss, inner.readings.targets, inner.readings.weights
+        slope = loss.slope(f, y)
+        pulled = inner.readings.pull((w * slope)[:, None])[: inner.m, 0]
+        steep = model.radius * problem.radius * float(w @ np.abs(slope))
+        n = np.where(inner.norm.free, -pulled / (steep or 1.0), 0.0)
+        known = Multipliers(np.empty(0, dtype=int), np.empty(0), n)
+        sides = np.where(slope < 0.0, -1, 1).astype(np.int8)
+        matrix = None
+        if not loss.is_quadratic:
+            bend = w * loss.curvature(f, y)
+            matrix = inner.readings.gram(bend, bend[:, None])[0].copy()
+            matrix[np.diag_indices_from(matrix)] += inner.ridge
+        value = inner.value(f, theta, 0.0)
+        return Knot(model.radius, theta, None, known, value, 0.0, sides, matrix)
+
+    def _solved(self, steps: list[Step], eps: list[float]) -> list[Knot]:
+        """The knots that first steps lead to."""
+        found = self._corrected(steps, _EXACT, _SLOW)
+        s = self.problem.radius
+        return [self._knot(step, e, tangent(step, s)) for step, e in zip(found, eps, strict=True)]
+
+    def _knot(self, step: Step, eps: float, slope: Array) -> Knot:
+        at, known = step.at, step.known
+        inside = np.abs(known.sides) < 1.0
+        pinned = Multipliers(known.rows[inside], known.sides[inside], known.slope)
+        sides = np.where(at.rows.gap < 0.0, -1, 1).astype(np.int8)
+        return Knot(eps, at.theta, slope, pinned, at.value, step.relative, sides, at.matrix)
+
+    def leave(self, theta: Array) -> Array:
+        """θ in the model's coordinates, (d,) or (d, k)."""
+        work = self.problem.coordinates
+        return theta if work is None else np.asarray(work.leave(theta))
+
+    # --- from the start to the end ------------------------------------------------------------
+
+    def knots(self, eps: float) -> list[Knot]:
+        """Knots from 0 to ε, or to the zero radius where that comes first.
+
+        As many as it takes for what is between to be foreseen, and the Hessians there.
+        """
+        first, last = self.start(), self.zero()
+        self.zero_radius = last.eps
+        if eps < last.eps:
+            (last,) = self._solved(self.steps([Segment(first, last)], [eps]), [eps])
+        found, open_ = [first, last], [Segment(first, last)]
+        while open_ and len(found) < _MOST:
+            middles = [0.5 * (segment.left.eps + segment.right.eps) for segment in open_]
+            steps = self.steps(open_, middles)
+            where = [
+                j for j, step in enumerate(steps)
+                if step.relative > _FORESEEN or open_[j].bends > _BENDS
+            ]  # fmt: skip
+            if not where:
+                break
+            new = self._solved([steps[j] for j in where], [middles[j] for j in where])
+            found += new
+            halves = [(open_[j], knot) for j, knot in zip(where, new, strict=True)]
+            open_ = [
+                half for segment, knot in halves
+                for half in (Segment(segment.left, knot), Segment(knot, segment.right))
+            ]  # fmt: skip
+        return sorted(found, key=lambda knot: knot.eps)
+
+    def steps(self, segments: list[Segment], eps: list[float]) -> list[Step]:
+        """First steps at several ε, from the best of what their segments say: two readings."""
+        inner, s = self.inner, self.problem.radius
+        ends = {id(k): k for segment in segments for k in (segment.left, segment.right)}
+        shares = [seg.share(e) for seg, e in zip(segments, eps, strict=True)]
+        cubic = [seg.at(np.array([t])) for seg, t in zip(segments, shares, strict=True)]
+        thetas = np.column_stack([*cubic, *(knot.theta for knot in ends.values())])
+        f = inner.readings.predict(thetas)
+        place_of = {key: len(eps) + j for j, key in enumerate(ends)}
+        chosen, known, matrices = [], [], []
+        for j, (segment, e, t) in enumerate(zip(segments, eps, shares, strict=True)):
+            which, theirs = self._best(segment, e * s, thetas, f, (j, place_of))
+            chosen.append(which)
+            known.append(segment.multipliers(t) if theirs is None else theirs)
+            matrices.append(self._matrix(segment, t))
+        rhos = np.array(eps) * s
+        found = places(inner, thetas[:, chosen], rhos, known, matrices, f[:, chosen])
+        return [step_from(at) for at in found]
+
+    def _best(
+        self, segment: Segment, rho: float, thetas: Array, f: Array, where: tuple[int, Any]
+    ) -> tuple[int, Multipliers | None]:
+        """The column at which J is least: the cubic's, or an end's, with the end's multipliers."""
+        inner, (own, place_of) = self.inner, where
+        best, known = own, None
+        least = inner.value(f[:, own], thetas[:, own], rho)
+        for knot in (segment.left, segment.right):
+            column = place_of[id(knot)]
+            value = inner.value(f[:, column], thetas[:, column], rho)
+            if value < least and inner.norm.value(thetas[: inner.m, column]) > 0.0:
+                best, known, least = column, knot.known, value
+        return best, known
+
+    def _matrix(self, segment: Segment, t: float) -> Array:
+        """Between those of both ends."""
+        left, right = segment.left.matrix, segment.right.matrix
+        assert left is not None
+        if right is None or right is left:
+            return left
+        return np.asarray((1.0 - t) * left + t * right)
+
+    def at(self, knots: list[Knot], eps: Array, exact: float) -> list[Step]:
+        """Solved places at any ε in the range of some knots, in its order."""
+        where = np.array([knot.eps for knot in knots])
+        places_ = np.clip(np.searchsorted(where, eps, side="right") - 1, 0, len(knots) - 2)
+        segments = [Segment(knots[j], knots[j + 1]) for j in places_]
+        return self._corrected(self.steps(segments, [float(e) for e in eps]), exact, _HARDLY)
+
+    def _corrected(self, steps: list[Step], exact: float, slow: float) -> list[Step]:
+        found = correct(steps, exact, slow)
+        self.converged &= all(step.relative <= self.tol for step in found)
+        return found

@@ -1,0 +1,117 @@
+"""A dual norm N(β) = ‖Dβ‖_q about a point, with the entries near its kinks apart.
+
+    N(β + v) ≈ N_s + gᵀv + ½ vᵀBv + max_λ Σ_j λ_j (o_j + a_jᵀv)
+
+λ is in [−1, 1]^k for p = ∞ (every |D_j β_j| is kept), in the unit simplex for p = 1 (the entries
+that may become the largest). Elsewhere N is smooth off zero, and there are none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .faces import Smooth
+
+Array = NDArray[Any]
+
+_SMALL = 0.1  # of N: entries as small take their steps in the dual variable
+_NEAR = 0.5  # of the largest |D_j β_j|: entries as large may become the largest in a step
+
+
+class NearNorm(NamedTuple):
+    """N about β.
+
+    Attributes
+    ----------
+    gradient : array (m,)
+        g.
+    bend : array (m,)
+        The diagonal part of B = diag(bend) − curl · g gᵀ.
+    curl : float
+    places : array (k,)
+        The entries near kinks.
+    factors, offsets : arrays (k,)
+        a_j = factor e_place, and o_j.
+    shares : array (k,)
+        λ at v = 0, or what is known of it.
+    in_simplex : bool
+    """
+
+    gradient: Array
+    bend: Array
+    curl: float
+    places: Array
+    factors: Array
+    offsets: Array
+    shares: Array
+    in_simplex: bool
+
+    def slope(self, shares: Array) -> Array:
+        """The subgradient of N that goes with λ, (m,)."""
+        out = self.gradient.copy()
+        out[self.places] += self.factors * shares
+        return out
+
+    @property
+    def settled(self) -> Array:
+        """Which λ are at the end that β itself asks for, whatever step comes; booleans (k,)."""
+        if self.in_simplex:
+            return np.zeros(self.places.size, dtype=bool)
+        return np.asarray(self.shares * self.offsets >= np.abs(self.offsets))
+
+
+def near_norm(weights: Array, p: float, beta: Array, slope: Array | None) -> NearNorm:
+    """N about β ≠ 0; `slope` (m,) is a subgradient of N from nearby, of which shares are taken."""
+    m, nothing = weights.size, np.empty(0)
+    none = np.empty(0, dtype=int)
+    if np.isinf(p):
+        places = np.flatnonzero(weights > 0.0)
+        D, b = weights[places], beta[places]
+        shares = np.sign(b) if slope is None else np.clip(slope[places] / D, -1.0, 1.0)
+        flat = np.zeros(m)
+        return NearNorm(flat, flat, 0.0, places, D, D * b, shares, False)
+    if p == 1:
+        return _largest(weights, beta, slope)
+    local = Smooth(weights, beta, p / (p - 1.0)).local(beta)
+    assert local.bend is not None
+    return NearNorm(local.gradient, local.bend, local.curl, none, nothing, nothing, nothing, False)
+
+
+def _largest(weights: Array, beta: Array, slope: Array | None) -> NearNorm:
+    size = np.abs(weights * beta)
+    near = size >= _NEAR * size.max()
+    if slope is not None:
+        near |= (slope != 0.0) & (weights > 0.0)
+    places = np.flatnonzero(near)
+    side = np.where(beta[places] < 0.0, -1.0, 1.0)
+    factors, offsets = weights[places] * side, size[places]
+    shares = np.zeros(places.size)
+    if slope is not None:
+        shares = np.maximum(slope[places] / factors, 0.0)
+    if not shares.sum() > 0.0:
+        shares[np.argmax(offsets)] = 1.0
+    flat = np.zeros(weights.size)
+    return NearNorm(flat, flat, 0.0, places, factors, offsets, shares / shares.sum(), True)
+
+
+def stepped(weights: Array, p: float, beta: Array, step: Array) -> Array:
+    """β after a Newton step; of p > 2 small entries take theirs in z = sgn(u) (|u|/N)^(q−1).
+
+    There N's second derivative is infinite at u = 0, and the condition for a minimum smooth in z.
+    """
+    out = beta + step
+    if not 2.0 < p < np.inf:
+        return out
+    q = p / (p - 1.0)
+    near = near_norm(weights, p, beta, None)
+    D = np.where(weights > 0.0, weights, 1.0)
+    size = float(near.gradient @ beta)
+    z = near.gradient / D
+    dz = near.bend * step / D
+    small = (weights > 0.0) & (np.abs(z) < _SMALL ** (q - 1.0))
+    moved = np.clip(z + dz, -1.0, 1.0)
+    out[small] = (size * np.sign(moved) * np.abs(moved) ** (p - 1.0) / D)[small]
+    return out
