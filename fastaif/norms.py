@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from ._compute import get
 
 Array = NDArray[Any]
-_SHORT = 4096  # entries of vectors whose dot products BLAS makes on one thread in any case
-_TINY, _HUGE = 1e-290, 1e290  # sums of squares that are exact to rounding
+_SHORT, _TINY = 64, 1e-290  # vectors that `math.hypot` takes faster; what may be divided by
 
 
 def conjugate(p: float) -> float:
@@ -43,9 +42,7 @@ def lp_norm(v: Array, p: float, axis: int = -1) -> Array:
 def _vector_norm(magnitude: Array, p: float) -> Array:
     """`lp_norm` of one vector, in as few steps: small problems ask for little else."""
     if p == 2 and magnitude.size <= _SHORT:
-        total = float(magnitude.dot(magnitude))
-        if _TINY < total < _HUGE:
-            return np.asarray(math.sqrt(total))
+        return np.asarray(math.hypot(*magnitude.tolist()))
     largest = np.maximum.reduce(magnitude)
     if math.isinf(p):
         return np.asarray(largest)
@@ -72,9 +69,9 @@ def dual_direction(g: Array, p: float) -> Array:
     if np.isinf(p):
         return np.sign(g)
     if p == 2 and g.ndim == 1 and g.size <= _SHORT:
-        total = float(g.dot(g))
-        if _TINY < total < _HUGE:
-            return np.asarray(g / math.sqrt(total))
+        norm = math.hypot(*g.tolist())
+        if _TINY < norm < math.inf:
+            return np.asarray(g / norm)
     magnitude = np.abs(g)
     if p == 1:
         first = np.argmax(magnitude, axis=-1)

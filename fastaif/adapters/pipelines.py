@@ -50,7 +50,7 @@ class Preprocessing:
 
     def linear_basis(self) -> Linear:
         """The basis without polynomial features."""
-        return Linear() if self.before is None else Linear(*self.before)
+        return _AS_IT_IS if self.before is None else Linear(*self.before)
 
     def basis(self) -> Linear | Expansion:
         """v of a linear model behind this preprocessing."""
@@ -58,6 +58,9 @@ class Preprocessing:
             return self.linear_basis()
         inner = self.before or (np.zeros(self.m), np.ones(self.m))
         return Expansion(Quadratic(), *inner, *(self.after or (None, None)))
+
+
+_AS_IT_IS, _NOTHING = Linear(), Preprocessing()
 
 
 def split(estimator: Any, accepted: str) -> tuple[Preprocessing, Any]:
@@ -69,7 +72,7 @@ def split(estimator: Any, accepted: str) -> tuple[Preprocessing, Any]:
         A step is neither a scaler nor PolynomialFeatures; `accepted` says what is.
     """
     if not isinstance(estimator, Pipeline):
-        return Preprocessing(), estimator
+        return _NOTHING, estimator
     steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
     if type(steps[-1]).__name__ == "RandomizedSmoothing":
         raise TypeError(

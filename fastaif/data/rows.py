@@ -91,10 +91,12 @@ class RowSource(NamedTuple):
     def inputs(self, start: int = 0, stop: int | None = None) -> Array:
         """Inputs of a range of rows: C-contiguous, float32 or float64, read-only."""
         block = np.asarray(self.x[start:stop])
-        dtype = block.dtype if block.dtype in (np.float32, np.float64) else np.float64
-        if not (block.flags.c_contiguous and block.flags.aligned and block.dtype.isnative):
-            block = ordered(block, dtype)
-        return frozen(block.astype(dtype, copy=False))
+        if block.dtype.char not in "fd":
+            block = block.astype(np.float64)
+        flags = block.flags
+        if not (flags.c_contiguous and flags.aligned and block.dtype.isnative):
+            block = ordered(block, block.dtype.newbyteorder("="))
+        return frozen(block)
 
     def rows(self, start: int, stop: int) -> Rows:
         """A range of rows as compiled operations take it."""

@@ -195,4 +195,5 @@ class InfluenceSums:
     @property
     def is_finite(self) -> bool:
         """Whether every total is finite: NaN or infinity anywhere in the rows shows here."""
-        return all(map(_all_finite, self.raw))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(map(_all_finite, self.raw))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..utils.caching import cached_property
+
 Array = NDArray[Any]
 _EPS = float(np.finfo(float).eps)
 
@@ -19,7 +21,27 @@ class Factor:
 
     lower: Array
     scale: Array
-    rcond: float
+    norm: float  # of the scaled matrix, the largest sum of magnitudes of a column
+
+    @cached_property
+    def rcond(self) -> float:
+        """The reciprocal condition number of the scaled matrix, estimated."""
+        from scipy.linalg.lapack import dpocon
+
+        return float(dpocon(self.lower, self.norm, uplo="L")[0])
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether the scaled matrix is regular beyond rounding: rcond is 8 d rounding units.
+
+        Its diagonal is 1, so that the other eigenvalues' product is at most (d/(d−1))^(d−1) < e,
+        and the least of all is at least det/e: where that is enough, nothing need be estimated.
+        """
+        d, pivots = len(self.lower), self.lower.diagonal()
+        least = 8.0 * d * _EPS
+        if float(np.multiply.reduce(pivots)) ** 2 > 3.0 * d * self.norm * least:
+            return True
+        return self.rcond >= least
 
     def solve(self, b: Array) -> Array:
         """H⁻¹ b for b (d,) or (d, k)."""
@@ -42,7 +64,7 @@ def factorize(H: Array) -> Factor | None:
     "Numerically": the reciprocal condition number of the unit-diagonal scaled matrix
     exceeds 8 d times the rounding unit.
     """
-    from scipy.linalg.lapack import dpocon, dpotrf
+    from scipy.linalg.lapack import dpotrf
 
     diagonal = H.diagonal()
     if not np.minimum.reduce(diagonal) > 0.0 or np.maximum.reduce(diagonal) == np.inf:
@@ -57,10 +79,8 @@ def factorize(H: Array) -> Factor | None:
     lower, info = dpotrf(scaled, lower=1, overwrite_a=1)
     if info != 0:
         return None
-    rcond, _ = dpocon(lower, norm, uplo="L")
-    if rcond < 8 * H.shape[0] * _EPS:
-        return None
-    return Factor(lower, scale, float(rcond))
+    factor = Factor(lower, scale, float(norm))
+    return factor if factor.is_regular else None
 
 
 def minimum_norm_solve(H: Array, b: Array) -> Array:

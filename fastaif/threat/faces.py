@@ -112,6 +112,11 @@ class Smooth(Face):
         super().__init__(weights, beta)
         self.q, self._start = q, beta
 
+    @property
+    def n_held(self) -> int:
+        """None: there is no kink."""
+        return 0
+
     def generators(self) -> tuple[Array, Array, bool]:
         """The gradient alone."""
         return self.local(self._start).gradient, np.empty((self.m, 0)), False

@@ -37,6 +37,8 @@ def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
             raise ValueError(f"{name} is empty: its shape is {X.shape}")
         rows: Any = X
         return rows, X.columns
+    if type(X) is np.ndarray and X.ndim == 2 and X.size and X.dtype.kind in _NUMERIC:
+        return X, None  # the usual case, without ceremony
     columns = getattr(X, "columns", None)
     names = tuple(columns) if columns is not None and hasattr(X, "to_numpy") else None
     _refuse_foreign(X, name)
@@ -146,6 +148,8 @@ def column(y: Any, n: int, name: str = "y") -> Array:
     """A one-dimensional array of n entries; (n, 1) is flattened."""
     if y is None:
         raise TypeError(f"{name} is None; give one target for each row of X")
+    if type(y) is np.ndarray and y.shape == (n,) and y.dtype.kind in _NUMERIC:
+        return y
     refuse_unreal(y, name)
     array = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -191,8 +195,8 @@ def number(
     value: Any, name: str, *, low: float = -math.inf, infinite: bool = False, strict: bool = False
 ) -> float:
     """A real number of at least (or, if strict, above) `low`; finite unless allowed."""
-    if type(value) is float and low < value < math.inf:  # the usual case, without ceremony
-        return value
+    if type(value) in (float, int) and (low < value < math.inf or (infinite and value == math.inf)):
+        return float(value)  # the usual case, without ceremony
     bound = f"a number {'above' if strict else 'of at least'} {low:g}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(
         value, (numbers.Real, np.integer, np.floating)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...utils.warnings import InfluenceWarning, warn
 from .blocks import BlockRows, is_blocks, is_one_shot, refuse_weights
 from .dask import DaskRows, computed, is_dask
@@ -48,6 +50,8 @@ def opened(
     TypeError, ValueError
         For what cannot be read, or not several times; the message names it.
     """
+    if type(X) is np.ndarray and type(y) is np.ndarray and sample_weight is None:
+        return Given(X, y, None)
     if is_parquet(X):
         return _from_parquet(X, y, sample_weight, columns)
     if y is None and is_blocks(X):

@@ -462,7 +462,7 @@ class SumProblem(InfluenceProblem):
 
         Where that is much, solving with H makes more of the same rounding in its entries.
         """
-        work, eps = self.coordinates, np.finfo(float).eps
+        work, eps = self.coordinates, sys.float_info.epsilon
         if not isinstance(work, Coordinates):
             return 0.0
         size = eps * float(np.abs(self.params[: work.m]) @ np.abs(work.means))
@@ -505,7 +505,7 @@ class SumProblem(InfluenceProblem):
 def refuse_tiny(sums: InfluenceSums, names: tuple[str, ...]) -> None:
     """Refuse columns of v whose squares underflow; where they overflow sums are not finite."""
     squares, bend = sums.squares, sums.scalar(c.S_FF)
-    if bend < _NORMAL or squares.min() >= _TINY * bend:
+    if bend < _NORMAL or np.minimum.reduce(squares) >= _TINY * bend:
         return
     seen = sums.raw.vectors[[c.V_F, c.V_FF]].any(axis=0)
     tiny = np.flatnonzero((squares < _TINY * bend) & seen)

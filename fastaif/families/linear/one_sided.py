@@ -85,21 +85,16 @@ def _newton_step(problem: LinearSums) -> Array | None:
 
 def _flat_rows(problem: LinearSums, step: Array | None) -> tuple[Array, Array]:
     """The rows of positive weight with ℓ' = 0 (k,), and their (v, 1), (k, d)."""
-    nothing = np.empty(0, dtype=int), np.empty((0, len(problem.params)))
-    counted = problem.sums.zero_gradients > 0
-    own = problem.keeps_rows and not problem.sharing.is_shared
     loss, theta = problem.model.loss, problem.params
-    if not own or not (counted or step is not None) or not loss.has_kinks:
-        return nothing
-    if problem.executor.is_remote(problem.source):
-        return nothing
+    if not _may_be_flat(problem, step):
+        return _no_rows(problem)
     w = problem.row_weights
     f, t, y = problem.moves(np.zeros(len(theta)) if step is None else step)
     slope, bend = np.abs(loss.slope(f, y)), loss.curvature(f, y)
     near = slope <= bend * (c.NEAR_FLAT * (np.abs(f) + np.abs(y)) + _NEWTON * np.abs(t))
     places = np.flatnonzero(near & (w > 0.0))
     if not places.size:
-        return nothing
+        return _no_rows(problem)
     Z = _features(problem, places)
     slope, bend, t, y = slope[places], bend[places], np.abs(t[places]), np.abs(y[places])
     flat = slope <= _ROUNDING * bend * (y + np.abs(Z) @ np.abs(theta))
@@ -109,6 +104,19 @@ def _flat_rows(problem: LinearSums, step: Array | None) -> tuple[Array, Array]:
         leverage /= problem.sums.weight
         flat |= unsure & (leverage >= _PINNED)
     return places[flat], Z[flat]
+
+
+def _may_be_flat(problem: LinearSums, step: Array | None) -> bool:
+    """Whether there can be flat rows, and rows at hand to look for them."""
+    if step is None and not problem.sums.zero_gradients:
+        return False
+    own = problem.keeps_rows and not problem.sharing.is_shared
+    at_hand = own and not problem.executor.is_remote(problem.source)
+    return at_hand and problem.model.loss.has_kinks
+
+
+def _no_rows(problem: LinearSums) -> tuple[Array, Array]:
+    return np.empty(0, dtype=int), np.empty((0, len(problem.params)))
 
 
 def _features(problem: LinearSums, places: Array) -> Array:
