@@ -53,6 +53,13 @@ class NormFace(Protocol):
     def copy(self) -> Any: ...
 
 
+class Norm(Protocol):
+    """N itself (see `threat.attack_set.DualNorm`)."""
+
+    def face(self, beta: Array) -> Any: ...
+    def steepest(self, gradient: Array) -> Array: ...
+
+
 class Minimum(NamedTuple):
     """The minimiser v, the derivative of m in κ there, and the face; None where β + v_β = 0."""
 
@@ -185,26 +192,48 @@ class NormQuadratic:
         piece, n, slope, gradient = search._at(search.u, search.beta)
         return search._newton(piece, n, slope, gradient)[0] / search.scale
 
-    def minimise(
-        self, rho: float, make_face: Callable[[], NormFace], start: Minimum | None = None
-    ) -> Minimum:
-        """The minimum at ρ, from v = 0 on a new face, or from another minimum on.
+    def minimise(self, rho: float, norm: Norm, start: Minimum | None = None) -> Minimum:
+        """The minimum at ρ, from v = 0 on, or from another minimum on.
 
-        The caller has made sure that β + v_β = 0 is not the minimum.
+        The caller has made sure that β + v_β = 0 is not the minimum. There m has a kink at which
+        steps may end nevertheless, unless they start below it.
         """
-        search = _Search(self, rho, make_face() if start is None else None, start)
+        search = _Search(self, rho, norm.face(self.beta) if start is None else None, start)
+        v, _, slope = self.zero
+        above = self._change(search.u, rho * search.size) >= self._change(v * search.scale)
+        if above and slope > 0.0:
+            search = self._from_zero(rho, norm)
         for _ in range(_STEPS):
             if search.step():
                 break
         return search.found()
+
+    def _from_zero(self, rho: float, norm: Norm) -> _Search:
+        """A search from the least m along the steepest way down from β + v_β = 0."""
+        v, gradient, slope = self.zero
+        along = np.zeros(v.size)
+        along[: self.beta.size] = norm.steepest(gradient)
+        u = along * self.unit.factor.scale
+        fall = float(gradient @ along[: self.beta.size]) + rho * slope
+        bend = self.unit.length(u) ** 2 + rho * (2.0 * float(self._h @ u) + rho * self.curvature)
+        step = -fall / bend * along
+        beta = step[: self.beta.size]
+        return _Search(self, rho, None, Minimum(v + step, slope, norm.face(beta), 0), beta)
+
+    def _change(self, u: Array, kappa: float = 0.0) -> float:
+        """m at u = Sv and κ, up to a constant."""
+        more = kappa - self.kappa
+        quadratic = float(u @ (0.5 * self.unit.times(u) + self._g))
+        return quadratic + more * (self.slope + float(self._h @ u) + 0.5 * self.curvature * more)
 
 
 class _Search:
     """Newton's method on faces from a point on."""
 
     def __init__(
-        self, model: NormQuadratic, rho: float, face: NormFace | None, start: Minimum | None
-    ) -> None:
+        self, model: NormQuadratic, rho: float, face: NormFace | None, start: Minimum | None,
+        beta: Array | None = None,
+    ) -> None:  # fmt: skip
         self.model, self.rho, self.n_steps = model, rho, 0
         self.scale = model.unit.factor.scale
         m = model.beta.size
@@ -212,14 +241,19 @@ class _Search:
         if start is not None and start.face is not None:
             self.face: NormFace = start.face.copy()
             self.u = start.v * self.scale
-            self.beta = model.beta + start.v[:m]
+            self.beta = model.beta + start.v[:m] if beta is None else beta
         else:
             assert face is not None
             self.face, self.u, self.beta = face, np.zeros(self.scale.size), model.beta.copy()
 
+    @property
+    def size(self) -> float:
+        """N."""
+        return float(self.face.local(self.beta).value)
+
     def found(self) -> Minimum:
         """What the search has led to."""
-        kappa = self.rho * self.face.local(self.beta).value - self.model.kappa
+        kappa = self.rho * self.size - self.model.kappa
         return Minimum(self.u / self.scale, self._slope(self.u, kappa), self.face, self.n_steps)
 
     def _slope(self, u: Array, kappa: float) -> float:
@@ -250,7 +284,7 @@ class _Search:
             self._stop(move, shift, reach)
             return False
         self.u, self.beta = self.u + move, self.beta + shift
-        kappa = self.rho * self.face.local(self.beta).value - self.model.kappa
+        kappa = self.rho * self.size - self.model.kappa
         weight = self.rho * self._slope(self.u, kappa)
         return not (weight > 0.0 and self.face.release(multipliers, weight))
 
@@ -271,12 +305,7 @@ class _Search:
 
     def _change(self, u: Array, beta: Array) -> float:
         """m, up to a constant."""
-        model = self.model
-        kappa = self.rho * self.face.local(beta).value - model.kappa
-        quadratic = float(u @ (0.5 * model.unit.times(u) + model._g))
-        return quadratic + kappa * (
-            model.slope + float(model._h @ u) + 0.5 * model.curvature * kappa
-        )
+        return self.model._change(u, self.rho * self.face.local(beta).value)
 
     def _newton(
         self, piece: Any, n: Array, slope: float, gradient: Array
@@ -336,7 +365,7 @@ class _Search:
         if not length > _SMALL * gone:
             return True
         size, before = model.unit.dual_length(gradient), self._change(self.u, self.beta)
-        least = _SHRINK * self.face.local(self.beta).value
+        least = _SHRINK * self.size
         while t > _SHORTEST:
             u = self.u + t * move
             beta = model.beta + u[:m] / self.units

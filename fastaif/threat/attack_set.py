@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
-from ..norms import lp_norm
+from ..norms import dual_direction, lp_norm
 from ..utils.arrays import columns_of
 from .faces import Face, face_at
 from .near_norm import NearNorm, near_norm, stepped
@@ -92,6 +92,13 @@ class DualNorm(NamedTuple):
     def stepped(self, beta: Array, step: Array) -> Array:
         """β after a Newton step on a function with this norm in it."""
         return stepped(self.weights, self.p, beta, step)
+
+    def steepest(self, gradient: Array) -> Array:
+        """The β (m,) with N(β) = 1 along which a gradient (m,) falls most."""
+        beta = np.zeros(gradient.size)
+        free, D = self.free, self.weights[self.free]
+        beta[free] = -dual_direction(gradient[free] / D, self.q) / D
+        return beta
 
     def gauge(self, gradient: Array) -> float:
         """The least t ≥ 0 for which a gradient (m,) is, in the entries that count, in t ∂N(0)."""

@@ -9,7 +9,7 @@ import pytest
 
 from fastaif.solvers.cholesky import factorize
 from fastaif.solvers.norm_quadratic import NormQuadratic, UnitHessian
-from fastaif.threat.faces import face_at
+from fastaif.threat.attack_set import DualNorm
 
 NORMS = [1.0, 1.5, 2.0, 3.0, np.inf]
 
@@ -29,6 +29,11 @@ def model(seed, m=6, extra=1, first_order=0.0):
     cross, free = full[:d, d], weights > 0
     quadratic = NormQuadratic(UnitHessian(factor), gradient, cross, *numbers, beta, free)
     return quadratic, full, weights
+
+
+def dual_norm(weights, p):
+    q = np.inf if p == 1 else 1.0 if np.isinf(p) else p / (p - 1.0)
+    return DualNorm(weights, p, q)
 
 
 def conic(quadratic, full, weights, rho, q):
@@ -54,25 +59,39 @@ def conic(quadratic, full, weights, rho, q):
 @pytest.mark.parametrize("seed", range(4))
 def test_against_a_conic_solver(seed, p, rho, first_order):
     quadratic, full, weights = model(seed, first_order=first_order)
-    q = np.inf if p == 1 else 1.0 if np.isinf(p) else p / (p - 1.0)
-    wanted = conic(quadratic, full, weights, rho, q)
+    norm = dual_norm(weights, p)
+    wanted = conic(quadratic, full, weights, rho, norm.q)
     v, gradient, slope = quadratic.zero
-    free = weights > 0
-    pull = np.linalg.norm(gradient[free] / weights[free], p)
-    if rho * slope >= pull:
+    if rho * slope >= norm.gauge(gradient):
         found = v
     else:
-        least = quadratic.minimise(rho, lambda: face_at(weights, p, quadratic.beta))
+        least = quadratic.minimise(rho, norm)
         found = least.v
         assert least.n_steps < 60
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
 
 
+@pytest.mark.every
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize(("seed", "m"), [(4, 1), (9, 3)])
+def test_near_where_nothing_is_left(seed, m, p):
+    """Ways down from v = 0 may lead to the kink at β + v_β = 0, beside which m is lower."""
+    quadratic, full, weights = model(seed, m, first_order=0.5)
+    norm = dual_norm(weights, p)
+    _, gradient, slope = quadratic.zero
+    rho = 0.97 * norm.gauge(gradient) / slope
+    found, wanted = quadratic.minimise(rho, norm), conic(quadratic, full, weights, rho, norm.q)
+    assert found.n_steps < 60
+    np.testing.assert_allclose(found.v, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
+    left = norm.value(quadratic.beta + found.v[:m])
+    assert left == pytest.approx(norm.value(quadratic.beta + wanted[:m]), rel=1e-3)
+
+
 @pytest.mark.parametrize("p", NORMS)
 def test_from_another_minimum(p):
     quadratic, _, weights = model(1, m=30)
-    start = None
+    start, norm = None, dual_norm(weights, p)
     for rho in (0.01, 0.03, 0.1):
-        alone = quadratic.minimise(rho, lambda: face_at(weights, p, quadratic.beta))
-        start = quadratic.minimise(rho, lambda: face_at(weights, p, quadratic.beta), start)
+        alone = quadratic.minimise(rho, norm)
+        start = quadratic.minimise(rho, norm, start)
         np.testing.assert_allclose(start.v, alone.v, rtol=0, atol=1e-9 * np.abs(alone.v).max())

@@ -148,7 +148,7 @@ class NormExpansion:
         v, gradient, slope = model.zero
         if rho >= self._budget(gradient, slope):
             return Minimum(v, slope, None, 0)
-        return model.minimise(rho, lambda: self._norm.face(model.beta))
+        return model.minimise(rho, self._norm)
 
     def _second(self, first: Array, rho: float) -> Array:
         """By how much the expansion about the first one's prediction changes it."""
