@@ -21,6 +21,8 @@ _WHERE = {
     "aif_batch": "api.batch",
     "attack": "api.attack",
     "fit_batch": "api.batch",
+    "adversarial_accuracy": "api.robustness",
+    "robustness_radius": "api.robustness",
     "robust_fit": "api.robust_fit",
     "robust_path": "api.robust_path",
     "sensitivity": "api.sensitivity",

@@ -22,6 +22,8 @@ from .api.model_selection import WithInfluence as WithInfluence
 from .api.model_selection import sensitivity_scorer as sensitivity_scorer
 from .api.robust_fit import robust_fit as robust_fit
 from .api.robust_path import robust_path as robust_path
+from .api.robustness import adversarial_accuracy as adversarial_accuracy
+from .api.robustness import robustness_radius as robustness_radius
 from .api.sensitivity import sensitivity as sensitivity
 from .api.training import AdversarialTraining as AdversarialTraining
 from .api.zero_radius import zero_radius as zero_radius

@@ -80,7 +80,7 @@ def attack(
             "X is read block by block, but attacked inputs are an array of its whole shape: attack "
             "it block by block, with radius set to that of the whole (aif(...).radius)"
         )
-    return _like(X, adversary.attacked(adversary.problem.params, eps, settings))
+    return like(X, adversary.attacked(adversary.problem.params, eps, settings))
 
 
 def adversarial_loss(
@@ -143,7 +143,7 @@ def _prepare_attack(
     return adversary, eps, settings
 
 
-def _like(X: Any, out: Any) -> Any:
+def like(X: Any, out: Any) -> Any:
     """A pandas frame for a pandas frame."""
     if type(X).__module__.split(".")[0] == "pandas":
         return type(X)(out, columns=X.columns, index=X.index)

@@ -175,6 +175,16 @@ class Adversary(ABC, Generic[P]):
         """What an ascent with a budget that samples share climbs on, at θ and ε."""
         raise NotImplementedError
 
+    # --- what predictions withstand ---------------------------------------------------------
+
+    def radii_of_labels(self) -> Array | None:
+        """The least ε that turns each sample's label (n,), 0 where it is wrong; None: not known."""
+        return None
+
+    def radii_of_change(self, change: float) -> Array | None:
+        """The least ε that moves each expected target by so much (n,); None: not known."""
+        return None
+
     # --- training against them --------------------------------------------------------------
 
     def robust_fit(

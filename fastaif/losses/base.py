@@ -143,6 +143,10 @@ class Loss(ABC):
         """The expected target at a prediction f, elementwise."""
         return f
 
+    def reach(self, f: Array, change: float) -> Array:
+        """The least move of f, up or down, that moves `response` by so much, elementwise."""
+        return np.full(np.shape(f), change)
+
     def score(self, y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
         """How good predictions of raw targets are, 1 for perfect ones: R²."""
         from sklearn.metrics import r2_score

@@ -85,6 +85,10 @@ class Poisson(Loss):
         """The expected count exp(f)."""
         return np.exp(f)
 
+    def reach(self, f: Array, change: float) -> Array:
+        """log(1 + change/exp(f)): upwards, for downwards is further."""
+        return np.asarray(np.logaddexp(0.0, np.log(change) - f))
+
     def score(self, y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
         """D²: the fraction of the Poisson deviance explained."""
         from sklearn.metrics import d2_tweedie_score

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.caching import cached_property
-
 Array = NDArray[Any]
 _EPS = float(np.finfo(float).eps)
 
@@ -23,7 +21,7 @@ class Factor:
     scale: Array
     norm: float  # of the scaled matrix, the largest sum of magnitudes of a column
 
-    @cached_property
+    @property
     def rcond(self) -> float:
         """The reciprocal condition number of the scaled matrix, estimated."""
         from scipy.linalg.lapack import dpocon

@@ -57,6 +57,21 @@ class LinearAdversary(Adversary[LinearProblem]):
         kappa = eps * self.problem.radius * self._gain(theta)
         return finite(self.problem.sweep.run(theta, c.NEED_LOSS, kappa=kappa)).loss
 
+    def radii_of_labels(self) -> Array:
+        """y f / (s ‖Dβ‖_q), 0 where that is negative; inf where nothing moves f."""
+        f = self.problem.sweep.predictions(self.problem.params)
+        return self._radii(np.maximum(self.problem.source.targets() * f, 0.0))
+
+    def radii_of_change(self, change: float) -> Array:
+        """By how much f has to rise for that, or to fall where that is less; over s ‖Dβ‖_q."""
+        loss = self.problem.model.loss
+        return self._radii(loss.reach(self.problem.sweep.predictions(self.problem.params), change))
+
+    def _radii(self, moves: Array) -> Array:
+        speed = self.problem.radius * self.problem.gain
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return np.where(moves > 0.0, moves / speed, 0.0)
+
     def _gain(self, theta: Array) -> float:
         return self.problem.ball.gain(theta[: self.problem.model.n_features])
 

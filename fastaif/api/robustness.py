@@ -1,0 +1,235 @@
+"""`robustness_radius` and `adversarial_accuracy`: how much attack each prediction withstands."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.sources import LazyRows
+from ..families.adversary import Adversary
+from ..families.registry import adversary_of
+from ..threat.ascent_settings import PgdSettings
+from ..threat.threat import Threat
+from ..utils import validation
+from .attack import like
+from .prepare import prepare
+
+Array = NDArray[Any]
+
+_FIRST = 2.0**-7  # ε of the search, in units of the radius s, which doubles
+_DOUBLINGS = 20
+_HALVINGS = 7  # of the interval in which a prediction turns: to 1 %
+_SETTINGS = PgdSettings(n_restarts=2)
+
+
+def robustness_radius(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    p: float = 2,
+    change: float | None = None,
+    radius: str | float = "mean_norm",
+    feature_scale: Any = None,
+    attackable: Any = None,
+    attack_space: str = "scaled",
+    sample_weight: Any = None,
+    return_exact: bool = False,
+    n_threads: int | None = None,
+) -> Any:
+    """The least ε that turns each prediction, or that moves it by `change`.
+
+    Of a linear predictor that is exact: an attack of size ε moves every f by at most
+    ``ε s ‖Dβ‖_q`` (section 4.1 of the paper), so that a label turns at ``|f| / (s ‖Dβ‖_q)``. Of
+    other classifiers it is an upper bound, the least ε at which an ascent was seen to turn the
+    label, to 1 %.
+
+    Parameters
+    ----------
+    estimator
+        A fitted model (see `aif`): a classifier, or, with `change`, a linear predictor.
+    X : array (n, m)
+        s = E‖x/c‖_p is computed on these rows.
+    y : array (n,), optional
+        Labels: samples that are classified wrongly have radius 0. None: what counts is that the
+        predicted label stays.
+    p, radius, feature_scale, attackable, attack_space, sample_weight
+        As in `aif`; weights enter s alone.
+    change : float, optional
+        By how much the prediction of a regression has to move, in units of the target (of a
+        Poisson regression the expected count).
+    return_exact : bool, default False
+    n_threads : int, optional
+
+    Returns
+    -------
+    radii : array (n,)
+        In units of the radius s; inf where no attack was found.
+    exact : bool
+        Whether they are exact, not upper bounds; if `return_exact`.
+
+    Raises
+    ------
+    ValueError
+        A regression without `change`, or one whose predictions are not linear.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastaif as fa
+    >>> X = np.array([[-3.0], [-1.0], [1.0], [3.0]])
+    >>> model = fa.LogisticRegression().fit(X, [0, 0, 1, 1])
+    >>> np.round(fa.robustness_radius(model, X, radius=1.0), 6) + 0.0
+    array([3., 1., 1., 3.])
+    """
+    threat = Threat(p, np.inf, radius, feature_scale, attackable, attack_space)
+    given = _predicted(estimator, X) if y is None else y
+    adversary = _adversary(estimator, X, given, threat, sample_weight, n_threads)
+    labels = adversary.problem.model.loss.has_labels
+    if change is not None:
+        size = validation.number(change, "change", low=0.0, strict=True)
+        radii = None if labels else adversary.radii_of_change(size)
+    elif labels:
+        radii = adversary.radii_of_labels()
+    else:
+        raise ValueError(
+            "robustness_radius of a regression needs change=..., how far a prediction may move"
+        )
+    if radii is None and not labels:
+        raise ValueError(
+            f"the robustness radius of a {adversary.problem.model.kind} model is not known: only "
+            "of classifiers, and of linear predictors with change=..."
+        )
+    exact = radii is not None
+    if radii is None:
+        radii = _searched(adversary, _turned(estimator, X, given))
+    return (radii, exact) if return_exact else radii
+
+
+def adversarial_accuracy(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    eps: float,
+    *,
+    p: float = 2,
+    radius: str | float = "mean_norm",
+    feature_scale: Any = None,
+    attackable: Any = None,
+    attack_space: str = "scaled",
+    sample_weight: Any = None,
+    n_threads: int | None = None,
+) -> float:
+    """The share of samples that are classified rightly whatever an attack of size ε does.
+
+    Exact of linear predictors; of other classifiers an upper bound, by the attacks of `attack`.
+
+    Parameters
+    ----------
+    estimator
+        A fitted classifier (see `aif`).
+    X : array (n, m)
+    y : array (n,)
+    eps : float
+    p, radius, feature_scale, attackable, attack_space, sample_weight
+        As in `aif`; weights enter s and the share.
+    n_threads : int, optional
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        The model is no classifier.
+    """
+    threat = Threat(p, np.inf, radius, feature_scale, attackable, attack_space)
+    eps = validation.number(eps, "eps", low=0.0)
+    adversary = _adversary(estimator, X, y, threat, sample_weight, n_threads)
+    problem = adversary.problem
+    if not problem.model.loss.has_labels:
+        raise ValueError(f"accuracy is of classifiers, not of a {problem.model.kind} model")
+    radii = adversary.radii_of_labels()
+    if radii is not None:
+        return problem.source.mean((radii > eps).astype(float))
+    turned, rows = _turned(estimator, X, y), np.arange(problem.n_rows)
+    settings = None if adversary.has_exact else _SETTINGS
+    wrong = turned(np.asarray(problem.source.x), rows)
+    wrong |= turned(adversary.attacked(problem.params, eps, settings), rows)
+    return problem.source.mean(1.0 - wrong)
+
+
+def _adversary(
+    estimator: Any, X: Any, y: Any, threat: Threat, sample_weight: Any, n_threads: int | None
+) -> Adversary[Any]:
+    problem = prepare(
+        estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads, only_radius=True
+    )
+    if isinstance(problem.source.x, LazyRows):
+        raise TypeError(
+            "X is read block by block, but radii are of samples: ask block by block, with radius "
+            "set to that of the whole (aif(...).radius)"
+        )
+    return adversary_of(problem)
+
+
+def _predicted(estimator: Any, X: Any) -> Array:
+    if not hasattr(estimator, "predict"):
+        raise TypeError(f"a {type(estimator).__name__} predicts no labels: give y")
+    return np.asarray(estimator.predict(X))
+
+
+def _turned(estimator: Any, X: Any, y: Any) -> Callable[[Array, Array], Array]:
+    """Whether predictions at inputs of some rows are not their labels."""
+    labels = np.asarray(y).ravel()
+
+    def turned(inputs: Array, rows: Array) -> Array:
+        given = like(X.iloc[rows], inputs) if hasattr(X, "iloc") else inputs
+        return np.asarray(_predicted(estimator, given) != labels[rows])
+
+    return turned
+
+
+def _searched(adversary: Adversary[Any], turned: Callable[[Array, Array], Array]) -> Array:
+    """The least ε at which attacks turn each label: doubled until they do, then halved between."""
+    x = np.asarray(adversary.problem.source.x)
+    n = len(x)
+    low, high = np.zeros(n), np.full(n, np.inf)
+    high[turned(x, np.arange(n))] = 0.0
+    eps = _FIRST
+    for _ in range(_DOUBLINGS):
+        rows = np.flatnonzero(np.isinf(high))
+        if not rows.size:
+            break
+        _attack(adversary, turned, rows, eps, low, high)
+        eps *= 2.0
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        for eps in np.unique(middle[np.isfinite(high) & (high > 0.0)]):
+            _attack(adversary, turned, np.flatnonzero(middle == eps), float(eps), low, high)
+    return high
+
+
+def _attack(
+    adversary: Adversary[Any], turned: Callable[[Array, Array], Array], rows: Array, eps: float,
+    low: Array, high: Array,
+) -> None:  # fmt: skip
+    """Attack some rows, and narrow the interval in which each of them turns."""
+    problem = adversary.problem
+    source = problem.source
+    part = source._replace(
+        x=np.asarray(source.x)[rows], y=np.asarray(source.y)[rows], weight=None
+    )  # fmt: skip
+    ball = problem.ball.with_radius(problem.radius)
+    some = dataclasses.replace(
+        adversary, problem=dataclasses.replace(problem, source=part, ball=ball)
+    )
+    settings = None if adversary.has_exact else _SETTINGS
+    gone = turned(some.attacked(problem.params, eps, settings), rows)
+    high[rows[gone]], low[rows[~gone]] = eps, eps
