@@ -58,7 +58,8 @@ def chosen(problem: InfluenceProblem, expansion: str, known: list[str]) -> str:
 def norm_cost(problem: InfluenceProblem, eps: float, source: RowSource | None) -> float:
     """The change of the clean loss that the expansion with the norm predicts.
 
-    On the data of the fit no more than what the model without attackable features costs.
+    On the data of the fit no more than what the model without attackable features costs, with
+    its penalty.
     """
     model = problem.norm_expansion
     assert model is not None

@@ -125,7 +125,8 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
             robust path long before samples' attacks turn round; it exists for linear predictors
             with a budget a sample (order inf) and H formed. Where the loss is not a square it
             takes a pass an ε. On the training data its answer is never more than what the model
-            without attackable features costs. "auto" is "norm" where it exists, else "taylor".
+            without attackable features costs, its penalty included. "auto" is "norm" where it
+            exists, else "taylor".
 
         Returns
         -------

@@ -119,6 +119,35 @@ def test_far_from_zero_columns_and_unlike_scales():
         assert quiet(moved.sensitivity, eps) == pytest.approx(cost, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["linear", "poisson"])
+def test_past_the_zero_radius_of_a_close_fit(kind, rng):
+    """Residuals at θ̂ say nothing of the steepness where no coefficient is left."""
+    X = rng.normal(size=(300, 3))
+    f = X @ [1.0, -0.5, 0.3]
+    y = f + 0.01 * rng.normal(size=300) if kind == "linear" else rng.poisson(np.exp(f + 8.0))
+    result = fa.aif(estimator(kind).fit(X, y), X, y)
+    mean = y.mean() if kind == "linear" else np.log(y.mean())
+    zero = fa.zero_radius(estimator(kind).fit(X, y), X, y)
+    for share in (1.001, 1.5, 5.0):
+        step = quiet(result.predict_params, share * zero)
+        np.testing.assert_allclose(step, [0.0, 0.0, 0.0, mean], rtol=0, atol=1e-9 * abs(mean))
+
+
+def test_the_cap_counts_the_penalty(rng):
+    """What is not attacked takes over from what is, and its penalty grows: E ℓ may fall by more
+    at the model without attackable features than on the way there."""
+    x = rng.normal(size=(400, 2))
+    X = np.column_stack([x[:, 1] + 0.5 * x[:, 0], x[:, 1]])
+    y = X @ [-0.5, 1.0]
+    model = fa.LinearRegression(fit_intercept=False, alpha=0.5).fit(X, y)
+    attack = {"attackable": [True, False]}
+    result, zero = fa.aif(model, X, y, **attack), fa.zero_radius(model, X, y, **attack)
+    for share in (0.2, 0.5, 0.7):
+        cost = fa.sensitivity(model, X, y, share * zero, method="exact", **attack)
+        found = quiet(result.sensitivity, share * zero)
+        assert found == pytest.approx(cost, rel=0.02)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_sums_alone_give_the_first_expansion(kind):
     model, data = fitted(kind, 0.02)

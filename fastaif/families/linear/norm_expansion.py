@@ -72,14 +72,20 @@ class NormExpansion:
         return first + self._second(first, rho)
 
     def ceiling(self, eps: float) -> float:
-        """What θ_ε costs at most: no more than the model without attackable features."""
-        if not self._reads_rows or not self._is_near_zero(eps):
+        """What θ_ε costs at most: no more than the model without attackable features.
+
+        E ℓ(θ_ε) + α‖θ_ε‖² ≤ E max ℓ(θ_ε) + α‖θ_ε‖² ≤ E ℓ(θ₀) + α‖θ₀‖², on the data of the fit.
+        """
+        own = self.problem.evaluation is self.problem.source
+        if not (own and self._reads_rows and self._is_near_zero(eps)):
             return np.inf
         return self._zero_cost
 
     @cached_property
     def _zero_cost(self) -> float:
-        return self.problem.loss_change(self.zero.theta, self.problem.evaluation)
+        theta = self.zero.theta
+        penalty = float(theta @ self.problem.shrinkage(theta))
+        return self.problem.loss_change(theta, self.problem.source) + penalty
 
     def _is_near_zero(self, eps: float) -> bool:
         """Whether ε may be so large that nothing is left; else a fit is saved."""
@@ -98,9 +104,17 @@ class NormExpansion:
 
     @cached_property
     def _zero_budget(self) -> float:
-        """ρ from which the expansion about θ̂ has no coefficients left."""
-        _, gradient, slope = self._origin.zero
-        return self._budget(gradient, slope)
+        """About the ρ from which nothing is left: for squares never more than that.
+
+        E|ℓ'| is at most the root of Eℓ'², and that is known from the change of the loss. The sides
+        of the attacks at θ̂, which have turned round by then, would not do.
+        """
+        problem = self.problem
+        v, gradient, _ = self._origin.zero
+        step, sums = self._leave(v), problem.sums
+        curvature = float(step @ (problem.hess_vec(step) - 2.0 * problem.shrinkage(step)))
+        rise = sums.scalar(c.S_FF) * (2.0 * float(sums.gradient @ step) + curvature)
+        return self._budget(gradient, float(np.sqrt(sums.scalar(c.S_F2) + max(rise, 0.0))))
 
     def _budget(self, gradient: Array, slope: float) -> float:
         """The least ρ at which the gradient at Dβ = 0 is in ρ slope ∂N(0)."""
