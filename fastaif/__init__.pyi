@@ -13,6 +13,7 @@ from .api.batch import BatchFit as BatchFit
 from .api.batch import BatchInfluence as BatchInfluence
 from .api.batch import aif_batch as aif_batch
 from .api.batch import fit_batch as fit_batch
+from .api.choose_eps import choose_eps as choose_eps
 from .api.complexity import ComplexityCurve as ComplexityCurve
 from .api.complexity import complexity_curve as complexity_curve
 from .api.config import set_backend as set_backend
@@ -26,6 +27,7 @@ from .api.robustness import adversarial_accuracy as adversarial_accuracy
 from .api.robustness import robustness_radius as robustness_radius
 from .api.sensitivity import sensitivity as sensitivity
 from .api.training import AdversarialTraining as AdversarialTraining
+from .api.training_cv import AdversarialTrainingCV as AdversarialTrainingCV
 from .api.zero_radius import zero_radius as zero_radius
 from .influence.intervals import BootstrapDraws as BootstrapDraws
 from .influence.path import RobustPath as RobustPath

@@ -1,0 +1,214 @@
+"""`AdversarialTrainingCV`: the size of the attack that is trained against, by cross-validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+
+from ..influence.path import RobustPath
+from ..models.meta import Delegating, weights_for
+from ..utils import validation
+from .robust_path import robust_path
+from .training import AdversarialTraining
+
+Array = NDArray[Any]
+
+_GRID = np.append(0.0, np.geomspace(1e-3, 0.3, 24))
+_LOSSES = ("adversarial", "clean")
+
+
+class AdversarialTrainingCV(Delegating):
+    """`AdversarialTraining` with the ε that does best on rows that were held out.
+
+    A robust path a fold (`robust_path`) gives the models at every ε of the grid, where a grid
+    search would fit each; the best ε is then trained against on all of the data.
+
+    Parameters
+    ----------
+    estimator
+        Not fitted, as for `AdversarialTraining`.
+    eps : array (k,), optional
+        The grid, in units of the radius s of a fold's training data. By default 0 and 24 radii
+        from 0.001 to 0.3, evenly spaced in their logarithm.
+    cv : int, splitter or iterable, default 5
+        As in scikit-learn.
+    scoring : {"adversarial", "clean"}, name, callable or None, default "adversarial"
+        "adversarial": the negative mean loss of the held-out rows under attacks of `attack_eps`
+        times s; "clean": that without attack. Else what scikit-learn takes: a scorer's name, a
+        callable (estimator, X, y), or None for the estimator's own `score`.
+    attack_eps : float, optional
+        Of "adversarial"; the largest of `eps` by default.
+    p, order, radius, feature_scale, attackable, attack_space
+        The attack, as in `aif`.
+    tol : float, default 1e-8
+    n_threads : int, optional
+
+    Attributes
+    ----------
+    eps_ : float
+        The ε chosen: of those that score best the first of the grid, as a grid search has it.
+    cv_results_ : dict
+        "eps" (k,), "split0_test_score" and so on, "mean_test_score", "std_test_score" and
+        "rank_test_score".
+    best_score_ : float
+    estimator_, natural_estimator_, robust_
+        As of `AdversarialTraining` at `eps_`, on all of the data.
+
+    Examples
+    --------
+    >>> import fastaif as fa
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), Ridge())
+    >>> fa.AdversarialTrainingCV(model, [0.0, 0.01, 0.05]).fit(X, y).eps_
+    0.05
+    >>> fa.AdversarialTrainingCV(model, [0.0, 0.01, 0.05], scoring="clean").fit(X, y).eps_
+    0.0
+    """
+
+    instead: ClassVar[str] = AdversarialTraining.instead
+
+    def __init__(
+        self,
+        estimator: Any,
+        eps: Any = None,
+        *,
+        cv: Any = 5,
+        scoring: Any = "adversarial",
+        attack_eps: float | None = None,
+        p: float = 2,
+        order: float = math.inf,
+        radius: str | float = "mean_norm",
+        feature_scale: Any = None,
+        attackable: Any = None,
+        attack_space: str = "scaled",
+        tol: float = 1e-8,
+        n_threads: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.eps = eps
+        self.cv = cv
+        self.scoring = scoring
+        self.attack_eps = attack_eps
+        self.p = p
+        self.order = order
+        self.radius = radius
+        self.feature_scale = feature_scale
+        self.attackable = attackable
+        self.attack_space = attack_space
+        self.tol = tol
+        self.n_threads = n_threads
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> AdversarialTrainingCV:
+        """Choose ε on the folds, and train against it on all of the data.
+
+        Parameters
+        ----------
+        X, y : arrays (n, m), (n,)
+        sample_weight : array (n,), optional
+            Of the fits; scores of held-out rows are unweighted.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            What the estimator and `robust_path` raise.
+
+        Warns
+        -----
+        SolverWarning
+            The tolerance was not reached.
+        """
+        radii = np.array(validation.sizes(_GRID if self.eps is None else self.eps))
+        score = self._score(radii)
+        folds = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        scores = np.array([
+            self._scores(X, y, sample_weight, split, radii, score) for split in folds.split(X, y)
+        ])  # fmt: skip
+        mean = scores.mean(axis=0)
+        best = int(np.argmax(mean))
+        self.cv_results_ = {
+            "eps": radii,
+            **{f"split{k}_test_score": row for k, row in enumerate(scores)},
+            "mean_test_score": mean, "std_test_score": scores.std(axis=0),
+            "rank_test_score": rankdata(-mean, method="min").astype(int),
+        }  # fmt: skip
+        self.eps_, self.best_score_ = float(radii[best]), float(mean[best])
+        attack = {**self._attack, "tol": self.tol, "n_threads": self.n_threads}
+        final = AdversarialTraining(self.estimator, self.eps_, **attack)
+        final.fit(X, y, sample_weight)
+        self.estimator_, self.natural_estimator_ = final.estimator_, final.natural_estimator_
+        self.robust_, self.n_iter_ = final.robust_, final.n_iter_
+        return self
+
+    @property
+    def _attack(self) -> dict[str, Any]:
+        names = ("p", "order", "radius", "feature_scale", "attackable", "attack_space")
+        return {name: getattr(self, name) for name in names}
+
+    def _scores(
+        self, X: Any, y: Any, w: Any, split: tuple[Array, Array], radii: Array,
+        score: Callable[[RobustPath, Any, Any], Array],
+    ) -> Array:  # fmt: skip
+        """Of one fold, (k,)."""
+        train, test = split
+        rows, targets = _safe_indexing(X, train), _safe_indexing(y, train)
+        weights = None if w is None else np.asarray(w)[train]
+        fitted = clone(self.estimator)
+        fitted.fit(rows, targets, **weights_for(fitted, weights))
+        path = robust_path(
+            fitted, rows, targets, radii, **self._attack, sample_weight=weights, tol=self.tol,
+            n_threads=self.n_threads,
+        )  # fmt: skip
+        return score(path, _safe_indexing(X, test), _safe_indexing(y, test))
+
+    def _score(self, radii: Array) -> Callable[[RobustPath, Any, Any], Array]:
+        """From a path and held-out rows to a score a radius."""
+        how = self.scoring
+        if how == "adversarial":
+            size = float(radii.max()) if self.attack_eps is None else self.attack_eps
+            size = validation.number(size, "attack_eps", low=0.0)
+            return lambda path, X, y: -path.adversarial_loss(radii, size, X, y)
+        if how == "clean":
+            return lambda path, X, y: -path.clean_loss(radii, X, y)
+        if isinstance(how, str):
+            how = _named(how)
+
+        def each(path: RobustPath, X: Any, y: Any) -> Array:
+            models = [path.estimator(float(e)) for e in radii]
+            return np.array([model.score(X, y) if how is None else how(model, X, y)
+                             for model in models])  # fmt: skip
+
+        return each
+
+
+def _named(scoring: str) -> Any:
+    """One of scikit-learn's scorers.
+
+    Raises
+    ------
+    ValueError
+        There is none of that name.
+    """
+    try:
+        return get_scorer(scoring)
+    except ValueError as error:
+        raise ValueError(
+            f"scoring={scoring!r} is unknown: give one of {', '.join(map(repr, _LOSSES))}, or what "
+            "scikit-learn takes"
+        ) from error

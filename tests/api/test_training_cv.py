@@ -1,0 +1,85 @@
+"""ε by cross-validation: the choice of a grid search over robust fits."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fastaif as fa
+
+GRID = np.array([0.1, 0.0, 0.01, 0.03])
+
+
+def data(kind):
+    load, model = {
+        "linear": (load_diabetes, Ridge()), "logistic": (load_breast_cancer, LogisticRegression()),
+    }[kind]  # fmt: skip
+    X, y = load(return_X_y=True)
+    return X[:150, :8], y[:150], make_pipeline(StandardScaler(), model)
+
+
+@pytest.mark.parametrize("scoring", ["adversarial", None])
+@pytest.mark.parametrize("p", [2, np.inf])
+@pytest.mark.parametrize("kind", ["linear", "logistic"])
+def test_chooses_as_a_grid_search(kind, p, scoring):
+    X, y, model = data(kind)
+
+    def attacked(fitted, X, y):
+        s = fitted.robust_.radius
+        return -fa.adversarial_loss(fitted.estimator_, X, y, 0.05, p=p, radius=s)
+
+    search = GridSearchCV(
+        fa.AdversarialTraining(model, p=p), {"eps": GRID}, cv=3,
+        scoring=attacked if scoring else None,
+    ).fit(X, y)  # fmt: skip
+    found = fa.AdversarialTrainingCV(
+        model, GRID, p=p, cv=3, scoring=scoring, attack_eps=0.05
+    ).fit(X, y)  # fmt: skip
+    assert found.eps_ == search.best_params_["eps"]
+    np.testing.assert_allclose(
+        found.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"], rtol=1e-5
+    )
+    assert found.best_score_ == pytest.approx(search.best_score_, rel=1e-5)
+    np.testing.assert_array_equal(found.predict(X), search.best_estimator_.predict(X))
+
+
+def test_folds_weights_frames_and_scorers():
+    X, y, model = data("linear")
+    frame, w = pd.DataFrame(X).add_prefix("x"), np.random.default_rng(0).uniform(0.5, 2.0, 150)
+    search = fa.AdversarialTrainingCV(
+        model, GRID, cv=KFold(2), scoring="neg_mean_squared_error", attackable=["x1", "x2"]
+    )
+    found = search.fit(frame, pd.Series(y), sample_weight=w)
+    assert list(found.feature_names_in_) == list(frame.columns)
+    clean = clone(found).set_params(scoring="clean").fit(frame, pd.Series(y), sample_weight=w)
+    for key in ("eps", "split0_test_score", "split1_test_score", "mean_test_score"):
+        np.testing.assert_allclose(clean.cv_results_[key], found.cv_results_[key], rtol=1e-10)
+    assert sorted(found.cv_results_["rank_test_score"])[0] == 1
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(again.predict(frame), found.predict(frame))
+
+
+def test_refusals():
+    X, y, model = data("linear")
+    with pytest.raises(ValueError, match="scoring='worst' is unknown"):
+        fa.AdversarialTrainingCV(model, scoring="worst").fit(X, y)
+    with pytest.raises(ValueError, match="eps must be"):
+        fa.AdversarialTrainingCV(model, [-0.1]).fit(X, y)
+
+
+def test_the_default_grid_and_the_price():
+    X, y, model = data("linear")
+    found = fa.AdversarialTrainingCV(model, cv=2).fit(X, y)
+    assert found.cv_results_["eps"].size == 25
+    fitted = model.fit(X, y)
+    eps = fa.choose_eps(fitted, X, y, max_cost=100.0)
+    assert fa.robust_path(fitted, X, y, [eps]).cost(eps) == pytest.approx(100.0, rel=1e-4)
