@@ -25,7 +25,7 @@ from ..models.meta import Delegating
 from ..models.network import Network
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
 from .kernel import describe_kernel, is_kernel_model
-from .linear import reader_of
+from .linear import Parts, reader_of
 from .network import describe_network
 from .pipelines import Preprocessing, require_fitted, split
 from .refusals import refused
@@ -153,24 +153,23 @@ def describe_fitted(
     if reader is None:
         raise refused(step, ACCEPTED)
     require_fitted(step, "coef_")
-    kind, loss, alpha, encode = reader(step)
+    return _describe_sum(estimator, before, step, reader(step), column_names)
+
+
+def _describe_sum(
+    estimator: Any, before: Preprocessing, step: Any, read: Parts, names: tuple[str, ...] | None
+) -> SumModel:
+    """The description of a model f = βᵀv(x) + b, given what its reader says of it."""
+    kind, loss, alpha, encode = read
     if isinstance(step, BasisModel):
-        if before.polynomial:
-            raise TypeError(
-                f"PolynomialFeatures before a {type(step).__name__} is not supported: its basis "
-                "forms the features"
-            )
-        layout = _Layout(bool(step.fit_intercept))
-        shift, scale = before.before or (None, None)
-        basis: Any = make_expansion(step.basis_, shift, scale, step.n_features_in_)
-        penalized = step.basis_.penalized(step.n_features_in_)
+        layout, basis, penalized = _on_basis(before, step)
     else:
         layout = _layout(step, before, penalty=alpha(1.0) > 0.0)
         basis = before.basis()
         penalized = np.ones(np.size(step.coef_) - layout.has_bias)
     expands = isinstance(basis, Expansion)
     m = basis.m if expands else penalized.size
-    columns = _columns(estimator, column_names, m)
+    columns = _columns(estimator, names, m)
     inputs = names_of_inputs(columns, m)
     tail = int(layout.has_intercept)
     family: type[SumModel] = ExpansionModel if expands else LinearModel
@@ -181,6 +180,19 @@ def describe_fitted(
         penalized=np.concatenate((penalized, np.zeros(tail))), fit_intercept=layout.has_intercept,
         columns=columns,
     )  # fmt: skip
+
+
+def _on_basis(before: Preprocessing, step: BasisModel) -> tuple[_Layout, Any, Array]:
+    """Where θ sits, v, and which of its coefficients α shrinks, of one of our basis models."""
+    if before.polynomial:
+        raise TypeError(
+            f"PolynomialFeatures before a {type(step).__name__} is not supported: its basis "
+            "forms the features"
+        )
+    m = step.n_features_in_
+    shift, scale = before.before or (None, None)
+    basis = make_expansion(step.basis_, shift, scale, m)
+    return _Layout(bool(step.fit_intercept)), basis, step.basis_.penalized(m)
 
 
 @dataclass(frozen=True)

@@ -234,17 +234,7 @@ def plot_wasserstein(result: WassersteinResult, figure: Any = None) -> Any:
     )  # fmt: skip
     first.set(ylabel=f"{_RELATIVE} at ε = {result.eps[smallest]:g}")
     first.set_title("Theorem 6.1, corrected and as printed", fontsize="medium")
-    for order, mark in zip(_SHOWN, "os^", strict=True):
-        for k in np.flatnonzero(result.orders == order):
-            label = f"u = {text.norm_name(order)}"
-            second.loglog(result.eps, result.error[k], f"{mark}-", color=BLUE, label=label)
-            if np.isfinite(order):
-                second.loglog(
-                    result.eps, result.error_paper[k], f"{mark}--", color=ORANGE,
-                    label=f"{label}, as printed", markerfacecolor="none",
-                )  # fmt: skip
-    second.set(xlabel=EPS_LABEL, ylabel=_RELATIVE)
-    second.set_title("Against ε (theory: slope 1)", fontsize="medium")
+    _draw_errors(second, result)
     third.plot(places, result.influence_norm, "o-", color=BLUE, label=r"$\|I\,\|_2$")
     third.set(ylabel=r"$\|I\,\|_2$   (units of θ)", ylim=(0.0, None))
     other = third.twinx()
@@ -261,3 +251,18 @@ def plot_wasserstein(result: WassersteinResult, figure: Any = None) -> Any:
         f"p = {text.norm_name(result.p)}"
     )
     return figure
+
+
+def _draw_errors(ax: Any, result: WassersteinResult) -> None:
+    """Both formulas' errors of some orders against ε."""
+    for order, mark in zip(_SHOWN, "os^", strict=True):
+        for k in np.flatnonzero(result.orders == order):
+            label = f"u = {text.norm_name(order)}"
+            ax.loglog(result.eps, result.error[k], f"{mark}-", color=BLUE, label=label)
+            if np.isfinite(order):
+                ax.loglog(
+                    result.eps, result.error_paper[k], f"{mark}--", color=ORANGE,
+                    label=f"{label}, as printed", markerfacecolor="none",
+                )  # fmt: skip
+    ax.set(xlabel=EPS_LABEL, ylabel=_RELATIVE)
+    ax.set_title("Against ε (theory: slope 1)", fontsize="medium")

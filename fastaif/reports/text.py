@@ -105,17 +105,7 @@ def summary(result: Reported, eps: Array) -> str:
     hidden = len(result.params) - len(rows)
     if hidden:
         lines.append(f"{'':>20} ({hidden} more coefficients move less)")
-    flips = f" {'flipped':>14}" if problem.keeps_rows else ""
-    lines += ["-" * _WIDTH, f"{'eps':>20} {'S (eq. 4)':>14}{flips}"]
-    rough = ""
-    for e in map(float, eps):
-        cost = e**2 * result.sensitivity_coefficient
-        flipped = f" {result.flip_fraction(e):>14.1%}" if problem.keeps_rows else ""
-        why = result.rough_at(e, expansion="quadratic")
-        rough = rough or why
-        lines.append(f"{e:>20g} {cost:>14.6g}{flipped}{' *' if why else ''}")
-    if rough:
-        lines.append(textwrap.fill(f"* Rough ({rough}): verify(eps) tells how rough.", _WIDTH))
+    lines += ["-" * _WIDTH, *_sensitivity_lines(result, eps)]
     if problem.alpha > 0:
         lines.append(
             "With alpha > 0, S leaves out a term of first order: see expansion='taylor'."
@@ -126,6 +116,22 @@ def summary(result: Reported, eps: Array) -> str:
         lines.append(textwrap.fill(radius, _WIDTH))
     lines.append(diagnostics_line(result.diagnostics))
     return "\n".join(lines)
+
+
+def _sensitivity_lines(result: Reported, eps: Array) -> list[str]:
+    """A row per ε, with a mark where its S is rough."""
+    keeps_rows, rough = result.problem.keeps_rows, ""
+    flips = f" {'flipped':>14}" if keeps_rows else ""
+    lines = [f"{'eps':>20} {'S (eq. 4)':>14}{flips}"]
+    for e in map(float, eps):
+        cost = e**2 * result.sensitivity_coefficient
+        flipped = f" {result.flip_fraction(e):>14.1%}" if keeps_rows else ""
+        why = result.rough_at(e, expansion="quadratic")
+        rough = rough or why
+        lines.append(f"{e:>20g} {cost:>14.6g}{flipped}{' *' if why else ''}")
+    if rough:
+        lines.append(textwrap.fill(f"* Rough ({rough}): verify(eps) tells how rough.", _WIDTH))
+    return lines
 
 
 def diagnostics_line(diagnostics: Mapping[str, Any]) -> str:

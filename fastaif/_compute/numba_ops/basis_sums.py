@@ -196,6 +196,16 @@ def block_sums(block, directions, y, w, inner, need, rates, sums):
 
 
 @operation(fastmath=STRICT)
+def _load_block(rows, start, basis, predictor, u, v, f):
+    """The inputs u (m, k), features v (d, k) and predictions f (k,) of rows from `start` on."""
+    load_columns(rows.x, start, basis.shift, basis.inverse_scale, u)
+    basis_features(u, basis, v)
+    if basis.out_inverse_scale.size > 0:
+        scale_features(v, basis.out_shift, basis.out_inverse_scale)
+    _predict(v, predictor.beta, predictor.intercept, f)
+
+
+@operation(fastmath=STRICT)
 def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     """Add the sums over a range of rows to `sums` (see `types.Sums`).
 
@@ -216,8 +226,7 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     sums : Sums
     """
     n, m = rows.x.shape
-    beta = predictor.beta
-    d = beta.size
+    d = predictor.beta.size
     scaled = basis.out_inverse_scale.size > 0
     fewest = _FEWEST_ROWS if need & NEED_HESSIAN else _FEWEST_WITHOUT_HESSIAN
     size = min(n, max(fewest, min(_MOST_ROWS, _BLOCK_DOUBLES // max(d, 1))))
@@ -229,17 +238,13 @@ def basis_sums(rows, basis, predictor, norm_of, attack, inner, need, sums):
     space_g, space_p = np.empty(m * few), np.empty(m * few)
     f, norms, ones, rates = np.empty(size), np.empty(size), np.ones(size), np.empty((2, size))
     gains, ties, moved = np.empty(few), np.empty(few), np.zeros(d)
-    slope = beta * basis.out_inverse_scale if scaled else beta
+    slope = predictor.beta * basis.out_inverse_scale if scaled else predictor.beta
     for start in range(0, n, size):
         k = min(size, n - start)
         kept = min(k, few)
         u, v = space_u[: m * k].reshape(m, k), space_v[: d * k].reshape(d, k)
         g, p = space_g[: m * kept].reshape(m, kept), space_p[: m * kept].reshape(m, kept)
-        load_columns(rows.x, start, basis.shift, basis.inverse_scale, u)
-        basis_features(u, basis, v)
-        if scaled:
-            scale_features(v, basis.out_shift, basis.out_inverse_scale)
-        _predict(v, beta, predictor.intercept, f[:k])
+        _load_block(rows, start, basis, predictor, u, v, f[:k])
         if need & NEED_YARDSTICK:
             _lengths(v, norms[:k])
         elif need & NEED_NORM:

@@ -59,15 +59,6 @@ class Derivatives:
         def pull_of_row(theta: Any, x: Any, y: Any, b: Any) -> Any:
             return (b * grad(of_row, 1)(theta, x, y)).sum()
 
-        def along(eps: Any, theta: Any, step: Any, x: Any, y: Any, b: Any) -> Any:
-            return pull_of_row(theta + eps * step, x, y, b)
-
-        def on_path(eps: Any, theta: Any, step: Any, x: Any, y: Any) -> Any:
-            return of_row(theta + eps * step, x, y)
-
-        def row_slope(eps: Any, theta: Any, step: Any, x: Any, y: Any) -> Any:
-            return grad(of_row, 1)(theta + eps * step, x, y)
-
         def hess_vecs(theta: Any, X: Any, y: Any, w: Any, V: Any) -> Any:
             _, pulled = vjp(lambda t: grad(total)(t, X, y, w), theta)
             return vmap(lambda v: pulled(v)[0])(V)
@@ -86,6 +77,22 @@ class Derivatives:
             "row_gradients": vmap(grad(of_row), (None, 0, 0)),
             "row_mixed": vmap(grad(pull_of_row), (None, 0, 0, 0)),
             "input_moves": grad(push),
+        } | self._along_path(of_row, pull_of_row)
+
+    def _along_path(self, of_row: Function, pull_of_row: Function) -> dict[str, Function]:
+        """What becomes of a row on the way θ + ε step, every row at an ε of its own."""
+        grad, vmap = self._framework.grad, self._framework.vmap
+
+        def along(eps: Any, theta: Any, step: Any, x: Any, y: Any, b: Any) -> Any:
+            return pull_of_row(theta + eps * step, x, y, b)
+
+        def on_path(eps: Any, theta: Any, step: Any, x: Any, y: Any) -> Any:
+            return of_row(theta + eps * step, x, y)
+
+        def row_slope(eps: Any, theta: Any, step: Any, x: Any, y: Any) -> Any:
+            return grad(of_row, 1)(theta + eps * step, x, y)
+
+        return {
             "row_slopes": vmap(row_slope, (0, None, None, 0, 0)),
             "overlaps": vmap(along, (0, None, None, 0, 0, 0)),
             "overlaps_in_eps": vmap(grad(along), (0, None, None, 0, 0, 0)),
@@ -141,7 +148,7 @@ class Derivatives:
     def hess_vecs(self, theta: Array, X: Array, y: Array, w: Array, V: Array) -> Array:
         """Σ w_i ∇²ℓ_i(θ) v for each row v of V (k, d)."""
         k = len(V)
-        if self._framework.name == "jax":  # which compiles anew for every k: let there be few
+        if self._framework.knows_shapes:  # compiled anew for every k: let there be few
             rest = (1 << (k - 1).bit_length()) - k
             V = np.concatenate([V, np.zeros((rest, V.shape[1]))])
         return self("hess_vecs", theta, X, y, w, V)[:k]

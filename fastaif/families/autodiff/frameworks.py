@@ -34,6 +34,8 @@ class Framework:
         From NumPy to the framework.
     session : callable
         A context in which JAX computes in float64.
+    knows_shapes : bool
+        Whether what is compiled is so for given shapes, and anew for every other.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Framework:
     compiled: Function
     array: Callable[[Array], Any]
     session: Callable[[], AbstractContextManager[Any]]
+    knows_shapes: bool
 
 
 def load(name: str) -> Framework:
@@ -66,7 +69,7 @@ def _torch() -> Framework:
 
     return Framework(
         "torch", func.grad, func.vjp, func.vmap, lambda f: f,
-        lambda values: torch.from_numpy(np.array(values)), nullcontext,
+        lambda values: torch.from_numpy(np.array(values)), nullcontext, False,
     )  # fmt: skip
 
 
@@ -81,7 +84,7 @@ def _jax() -> Framework:
         return enable_x64()
 
     return Framework(
-        "jax", jax.grad, jax.vjp, jax.vmap, jax.jit, jax.numpy.asarray, session,
+        "jax", jax.grad, jax.vjp, jax.vmap, jax.jit, jax.numpy.asarray, session, True,
     )  # fmt: skip
 
 

@@ -132,25 +132,6 @@ def measure(
     if sparse is not None:
         origin = np.zeros_like(origin)
     d = max(origin.size, 1)
-    size = max(64, _SUB_BLOCK // d)
-
-    def moments(start: int, stop: int) -> Array:
-        block = basis.transform(source.inputs(start, stop).astype(np.float64, copy=False)) - origin
-        w = source.weights(start, stop)
-        w = w if w.size else np.ones(stop - start)
-        # Divided by its largest entry, so that squares cannot overflow.
-        largest = np.maximum(np.abs(block).max(axis=0), np.finfo(float).tiny)
-        total = w @ block
-        block /= largest
-        with np.errstate(under="ignore"):
-            squares = w @ np.square(block, out=block)
-        return np.vstack([total, largest, squares, np.full(largest.size, w.sum())])
-
-    def merge(a: Array, b: Array) -> Array:
-        largest = np.maximum(a[1], b[1])
-        with np.errstate(under="ignore"):
-            squares = a[2] * (a[1] / largest) ** 2 + b[2] * (b[1] / largest) ** 2
-        return np.vstack([a[0] + b[0], largest, squares, a[3] + b[3]])
 
     def work(start: int, stop: int) -> Array:
         if sparse is not None:
@@ -158,11 +139,10 @@ def measure(
         quick = basis.moments(functools.partial(source.rows, start, stop), origin)
         if quick is not None:
             return quick
-        parts = [moments(k, min(k + size, stop)) for k in range(start, stop, size)]
-        return functools.reduce(merge, parts)
+        return _moments(source, basis, origin, start, stop)
 
     total, largest, squares, weight = executor.reduce(
-        source, source.chunks(columns=d), work, merge, source.n_rows * d
+        source, source.chunks(columns=d), work, _merged, source.n_rows * d
     )
     mean, ratio = total / weight, squares / weight
     if centre:
@@ -174,8 +154,36 @@ def measure(
     return Coordinates(np.zeros(mean.size), _units(size_of))
 
 
+def _moments(source: RowSource, basis: Any, origin: Array, start: int, stop: int) -> Array:
+    """Of v − origin in a range of rows: totals, largest sizes, squares in their units, weights."""
+
+    def part(start: int, stop: int) -> Array:
+        block = basis.transform(source.inputs(start, stop).astype(np.float64, copy=False)) - origin
+        w = source.weights(start, stop)
+        w = w if w.size else np.ones(stop - start)
+        # Divided by its largest entry, so that squares cannot overflow.
+        largest = np.maximum(np.abs(block).max(axis=0), np.finfo(float).tiny)
+        total = w @ block
+        block /= largest
+        with np.errstate(under="ignore"):
+            squares = w @ np.square(block, out=block)
+        return np.vstack([total, largest, squares, np.full(largest.size, w.sum())])
+
+    size = max(64, _SUB_BLOCK // max(origin.size, 1))
+    parts = [part(k, min(k + size, stop)) for k in range(start, stop, size)]
+    return functools.reduce(_merged, parts)
+
+
+def _merged(a: Array, b: Array) -> Array:
+    """The moments of both sets of rows."""
+    largest = np.maximum(a[1], b[1])
+    with np.errstate(under="ignore"):
+        squares = a[2] * (a[1] / largest) ** 2 + b[2] * (b[1] / largest) ** 2
+    return np.vstack([a[0] + b[0], largest, squares, a[3] + b[3]])
+
+
 def _sparse_moments(X: Any, w: Array) -> Array:
-    """Of sparse rows, about zero: totals, largest sizes, squares in units of these, weights."""
+    """`_moments` of sparse rows, about zero."""
     w = w if w.size else np.ones(X.shape[0])
     largest = np.maximum(abs(X).max(axis=0).toarray().ravel(), np.finfo(float).tiny)
     unit = X.copy()
