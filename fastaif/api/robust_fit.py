@@ -99,9 +99,9 @@ def robust_fit(
         other methods draw nothing.
     n_threads : int, optional
     checkpoint : path, optional
-        A file of your own, in which the sums of each pass are kept (with pickle), for models with
-        a linear predictor. A fit that was interrupted, called again with the same arguments,
-        takes them from there and goes on; the file is deleted at the end.
+        A file of your own, in which the sums of each pass are kept, for models with a linear
+        predictor; reading it runs no code. A fit that was interrupted, called again with the same
+        arguments, takes them from there and goes on; the file is deleted at the end.
 
     Returns
     -------

@@ -43,14 +43,20 @@ _VERSION = (
 def refuse_unprepared_workers(client: Any) -> None:
     """Refuse workers that could not run what they are sent, rather than wait for them.
 
+    One that is lost before it answers is no longer there to be sent anything.
+
     Raises
     ------
     RuntimeError
         A worker has no fastaif, or another version of it.
     """
+    from distributed.comm.core import CommClosedError
+
     from .. import __version__
 
     for worker, found in client.run(eval, _VERSION, on_error="return").items():
+        if isinstance(found, CommClosedError):
+            continue
         if found is None or isinstance(found, BaseException):
             why = "" if found is None else f" ({type(found).__name__}: {found})"
             raise RuntimeError(

@@ -14,6 +14,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from distributed.comm.core import CommClosedError
 from support.source_makers import data
 
 import fastaif as fa
@@ -151,6 +152,22 @@ def test_a_worker_without_fastaif_is_refused(tmp_path):
                 fa.aif(model, remote, target, sample_weight=weight)
         finally:
             bare.kill()
+
+
+def test_a_worker_that_is_lost_while_it_is_asked_is_not_refused(client, monkeypatch):
+    X, y, w = data()
+    model = fa.LinearRegression().fit(X, y, w)
+    remote, target, weight = rows(X, y, w)
+    asked = client.run
+
+    def run(*arguments, **options):
+        lost, *others = asked(*arguments, **options).items()
+        return {lost[0]: CommClosedError("reset by peer"), **dict(others)}
+
+    monkeypatch.setattr(client, "run", run)
+    found = fa.aif(model, remote, target, sample_weight=weight).influence
+    monkeypatch.undo()
+    close(found, fa.aif(model, X, y, sample_weight=w).influence)
 
 
 def test_a_worker_of_another_version_is_refused(client, monkeypatch):

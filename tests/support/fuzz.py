@@ -22,7 +22,7 @@ from support.makers import LOSS, targets
 Array = npt.NDArray[Any]
 Given = tuple[Any, Any, Any]
 
-DELTA = 1.3
+DELTA, EPS = 1.3, 0.05
 ORDERS = [1.0, 1.5, 2.0, 3.0, np.inf]
 
 
@@ -65,6 +65,13 @@ class Case:
         )  # fmt: skip
         return np.asarray(found["influence"])
 
+    def objective(self, theta: Array) -> float:
+        """The robust objective at θ, by plain NumPy."""
+        return twin.robust_objective(
+            self.X, self.y, theta, EPS, loss=LOSS[self.kind], alpha=self.alpha, delta=DELTA,
+            sample_weight=self.w, **self.attack,
+        )  # fmt: skip
+
 
 def random_case(seed: int) -> Case:
     """A case of a seed: few or many rows, dense or sparse, single or double, near or far."""
@@ -93,7 +100,10 @@ def random_case(seed: int) -> Case:
         attack["attackable"] = mask
     if rng.random() < 0.3:
         attack["radius"] = float(np.exp(rng.normal()))
-    return Case(rng, kind, X, y, w, float(rng.choice([1e-3, 0.1, 1.0])), attack)
+    alpha = float(rng.choice([1e-3, 0.1, 1.0]))
+    if rng.random() < 0.3:
+        attack["feature_scale"] = np.exp(rng.normal(size=m))
+    return Case(rng, kind, X, y, w, alpha, attack)
 
 
 # --- the forms that rows come in -----------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 import fastaif as fa
-from support.fuzz import FAULTS, FORMS, random_case
+from support.fuzz import EPS, FAULTS, FORMS, Case, random_case
 
 # So that a case of some hundred rows is cut into chunks, and these run on threads.
 SMALL = {
@@ -41,10 +41,27 @@ def check_form(form: str, seed: int, folder: Path) -> None:
     close(found.influence, case.expected(), rtol)
     close(found.influence, in_memory.influence, rtol)
     close(found.per_sample(), in_memory.per_sample(), rtol)
+    check_training(case, X, y, w)
     fitted = case.unfitted().fit(X, y, w)
     assert fitted.score(case.X, case.y) == pytest.approx(
         case.model.score(case.X, case.y), rel=1e-7, abs=1e-7
     )
+
+
+def check_training(case: Case, X: Any, y: Any, w: Any) -> None:
+    """Losses under attack and robust optima: by plain NumPy, and no point near is better."""
+    given = {"sample_weight": w, **case.attack}
+    theta = np.append(case.model.coef_, case.model.intercept_)
+    found = fa.adversarial_loss(case.model, X, y, EPS, **given)
+    penalty = case.alpha * float(theta[:-1] @ theta[:-1])
+    assert found + penalty == pytest.approx(case.objective(theta), rel=1e-9)
+    robust = fa.robust_fit(case.model, X, y, EPS, **given)
+    assert robust.objective == pytest.approx(case.objective(robust.params), rel=1e-9)
+    spread = np.abs(robust.params - theta).max() + 1e-3 * np.abs(theta).max()
+    for size in (1.0, 1e-2, 1e-4):
+        near = robust.params + size * spread * case.rng.normal(size=theta.size)
+        assert robust.objective <= case.objective(near) + 1e-9 * abs(robust.objective)
+    assert robust.objective <= case.objective(theta) + 1e-12 * abs(robust.objective)
 
 
 def check_fault(fault: str, seed: int, folder: Path) -> None:
