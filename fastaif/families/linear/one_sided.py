@@ -31,9 +31,7 @@ Array = NDArray[Any]
 _ROUNDING = 1e-11  # of ℓ'' (|y| + |z|ᵀ|θ̂|): a slope as small is zero
 _NEWTON = 10.0  # times what a Newton step changes: where θ̂ is less exact than that
 _PINNED = 1.0 - 1e-6  # the leverage from which a row has its target whatever the others are
-# Of targets: a Newton step that moves predictions by less moves no row off a kink, and a θ̂ that it
-# moves by more is not stationary at all.
-_EXACT, _OFF = 1e-9, 1e-4
+_OFF = 1e-4  # of targets: a θ̂ that a Newton step moves by more is not stationary at all
 
 
 @dataclass(frozen=True)
@@ -62,31 +60,38 @@ class OneSided:
 def one_sided(problem: LinearSums) -> OneSided | None:
     """The right derivative's parts; None where the path has no kink at ε = 0."""
     norm = problem.ball.dual_norm()
-    step = _newton_step(problem)
+    step, moved = _newton_step(problem)
     doubt = None if step is None else _NEWTON * np.abs(step[: problem.model.n_features])
     face = norm.face(problem.beta, doubt)
-    rows, Z = _flat_rows(problem, step)
+    rows, Z = _flat_rows(problem, step, moved)
     if not face.n_held and not rows.size:
         return None
     return _solved(problem, face, rows, Z)
 
 
-def _newton_step(problem: LinearSums) -> Array | None:
-    """H⁻¹∇L(θ̂), where predictions notice it, if only just."""
+def _newton_step(problem: LinearSums) -> tuple[Array | None, float]:
+    """H⁻¹∇L(θ̂), unless that is far, and a bound on what it moves predictions by.
+
+    The mean square of ℓ''-weighted moves is the step's, so that a row of mean weight moves by no
+    more than √n times its root.
+    """
     if problem.is_iterative:
-        return None
+        return None, 0.0
     gradient = problem.gradient
     step = problem.step_to_optimum
     curvature = problem.sums.scalar(c.S_FF)
     moved = math.sqrt(max(float(gradient @ step), 0.0) / max(curvature, 1e-300))
-    size = problem.target_size
-    return step if _EXACT * size < moved < _OFF * size else None
+    if not moved < _OFF * problem.target_size:
+        return None, 0.0
+    return step, moved * math.sqrt(problem.n_rows)
 
 
-def _flat_rows(problem: LinearSums, step: Array | None) -> tuple[Array, Array]:
+def _flat_rows(
+    problem: LinearSums, step: Array | None, moved: float
+) -> tuple[Array, Array]:
     """The rows of positive weight with ℓ' = 0 (k,), and their (v, 1), (k, d)."""
     loss, theta = problem.model.loss, problem.params
-    if not _may_be_flat(problem, step):
+    if not _may_be_flat(problem, moved):
         return _no_rows(problem)
     w = problem.row_weights
     f, t, y = problem.moves(np.zeros(len(theta)) if step is None else step)
@@ -96,19 +101,25 @@ def _flat_rows(problem: LinearSums, step: Array | None) -> tuple[Array, Array]:
     if not places.size:
         return _no_rows(problem)
     Z = _features(problem, places)
-    slope, bend, t, y = slope[places], bend[places], np.abs(t[places]), np.abs(y[places])
+    f, y, t = np.abs(f[places]), np.abs(y[places]), np.abs(t[places])
+    slope, bend = slope[places], bend[places]
     flat = slope <= _ROUNDING * bend * (y + np.abs(Z) @ np.abs(theta))
     unsure = ~flat & (slope <= _NEWTON * bend * t)
     if unsure.any():
         leverage = w[places] * bend * np.einsum("ij,ji->i", Z, problem.solve(Z.T))
         leverage /= problem.sums.weight
-        flat |= unsure & (leverage >= _PINNED)
+        # Of rows that others hold few are as near as this by chance.
+        flat |= unsure & ((leverage >= _PINNED) | (_NEWTON * t <= c.NEAR_FLAT * (f + y)))
     return places[flat], Z[flat]
 
 
-def _may_be_flat(problem: LinearSums, step: Array | None) -> bool:
-    """Whether there can be flat rows, and rows at hand to look for them."""
-    if step is None and not problem.sums.zero_gradients:
+def _may_be_flat(problem: LinearSums, moved: float) -> bool:
+    """Whether there can be flat rows, and rows at hand to look for them.
+
+    The pass has counted those that are as near as this, and a step as short moves no others.
+    """
+    size = problem.target_size if problem.model.loss.is_symmetric else 1.0
+    if not (problem.sums.zero_gradients or moved > c.NEAR_FLAT * size):
         return False
     own = problem.keeps_rows and not problem.sharing.is_shared
     at_hand = own and not problem.executor.is_remote(problem.source)

@@ -68,14 +68,32 @@ def test_categories_that_occur_once(kind, p, weighted):
     np.testing.assert_allclose(step, result.influence, rtol=0, atol=1e-3 * np.abs(mean).max())
 
 
-def test_a_sloppy_fit_pins_the_same_rows():
-    X, y, _ = with_singletons("linear", 5, False)
-    model = fa.LinearRegression().fit(X, y)
+@pytest.mark.every
+@pytest.mark.parametrize("off", [1e-6, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12])
+@pytest.mark.parametrize("kind", ["linear", "poisson"])
+def test_a_sloppy_fit_pins_the_same_rows(kind, off):
+    X, y, _ = with_singletons(kind, 5, False)
+    if kind == "poisson":  # f is not in the units of the largest counts
+        y[20:40] += 100.0
+    model = MODELS[kind]().fit(X, y)
     exact = fa.aif(model, X, y, radius=1.0)
-    model.coef_ = model.coef_ + 1e-6 * np.random.default_rng(0).normal(size=X.shape[1])
+    model.coef_ = model.coef_ + off * np.random.default_rng(0).normal(size=X.shape[1])
     found = fa.aif(model, X, y, radius=1.0)
     assert found.diagnostics["pinned_samples"] == 4
-    np.testing.assert_allclose(found.influence, exact.influence, rtol=0, atol=1e-4)
+    scale = np.abs(exact.influence).max()
+    np.testing.assert_allclose(found.influence, exact.influence, rtol=0, atol=100.0 * off * scale)
+
+
+def test_coefficients_at_zero_of_a_sloppy_fit(rng):
+    x, z = rng.normal(size=(40, 2)), rng.normal(size=40)
+    X, y = np.column_stack([np.vstack([x, x]), np.r_[z, -z]]), np.tile(x[:, 0] + z**2, 2)
+    model = fa.LinearRegression().fit(X, y)
+    exact = fa.aif(model, X, y, p=np.inf, radius=1.0)
+    for off in (1e-7, 1e-9, 1e-11, 1e-13):
+        model.coef_ = exact.params[:-1] + off * np.array([0.5, 0.5, 1.0])
+        found = fa.aif(model, X, y, p=np.inf, radius=1.0)
+        assert found.diagnostics["pinned_coefficients"] == 1
+        np.testing.assert_allclose(found.influence, exact.influence, rtol=0, atol=100.0 * off)
 
 
 def test_scales_penalties_and_what_cannot_be_attacked():
