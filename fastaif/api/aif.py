@@ -10,6 +10,7 @@ import numpy as np
 from ..data.parallel import blas_for_solves, overlapped
 from ..data.sources.blocks import as_block, is_one_shot, refuse_weights
 from ..families.problem import InfluenceProblem
+from ..influence.along_path import along_path
 from ..influence.compute import conclude
 from ..influence.result import InfluenceResult
 from ..threat.threat import Threat
@@ -37,6 +38,7 @@ def aif(
     refine: bool = False,
     random_state: Any = None,
     n_threads: int | None = None,
+    at: float = 0.0,
 ) -> InfluenceResult:
     """How adversarial training would move a fitted model: ``I = dθ_ε/dε`` at ε = 0+.
 
@@ -103,6 +105,10 @@ def aif(
         The seed of solver="lissa"; the others draw nothing.
     n_threads : int, optional
         All cores by default; the result is the same to the bit on any number.
+    at : float, default 0.0
+        The ε at which the derivative is taken, to the right. Above 0 for linear predictors at order
+        inf: θ_at is found from θ̂, `params` is θ_at, `predict_params` and `sensitivity` go on from
+        there, and `validity_radius` is the ε of the next kink.
 
     Returns
     -------
@@ -135,10 +141,28 @@ def aif(
     (11,)
     """
     threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
+    size = validation.number(at, "at", low=0.0)
+    if size > 0.0:
+        options = {"damping": damping != 0.0, "solver": solver not in ("auto", "cholesky"),
+                   "refine": refine}  # fmt: skip
+        _refuse_beside_at(size, options)
+        problem = prepare(
+            estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads
+        )  # fmt: skip
+        return along_path(problem, size)
     return influence_of(
         estimator, X, y, threat, sample_weight, damping, solver, hessian, refine, random_state,
         n_threads,
     )  # fmt: skip
+
+
+def _refuse_beside_at(at: float, options: dict[str, bool]) -> None:
+    for name, given in options.items():
+        if given:
+            raise ValueError(
+                f"{name} is of the influence at ε = 0: it has no meaning beside at={at:g}, where "
+                "the robust optimum itself is solved"
+            )
 
 
 def influence_of(

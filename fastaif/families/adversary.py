@@ -19,7 +19,7 @@ from ..data.checked_rows import locating
 from ..data.sources import LazyRows
 from ..threat.ascent_settings import PgdSettings
 from ..threat.rounding import keep_inside, round_towards
-from .path import Path, WarmPath
+from .path import Path, PathTangent, WarmPath
 from .problem import InfluenceProblem
 from .solution import RobustSolution
 
@@ -257,17 +257,18 @@ class Adversary(ABC, Generic[P]):
 
     # --- how far a prediction goes ------------------------------------------------------------
 
-    def derivative(self, theta: Array, eps: float) -> Array:
-        """dθ_ε/dε at the robust optimum θ of ε, (d,).
+    def tangent_at(self, eps: float) -> PathTangent:
+        """The robust path about an ε > 0.
 
         Raises
         ------
-        NotImplementedError
-            It is not known of this family.
+        ValueError
+            Its derivative is not known of this family.
         """
-        raise NotImplementedError(
-            f"the derivative of the robust optimum at eps={eps:g} is not known of a "
-            f"{self.problem.model.kind} model"
+        raise ValueError(
+            f"at={eps:g} is for linear predictors at order inf, with attacks by p, feature_scale "
+            f"and attackable, and H formed: of this {self.problem.model.kind} model and attack the "
+            "derivative of the robust optimum is known at ε = 0 alone"
         )
 
     def zero_radius(self) -> float:

@@ -9,17 +9,54 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .kinks import Event
 from .problem import InfluenceProblem
 from .solution import RobustSolution
 
 Array = NDArray[Any]
 
 NODES = 32  # intervals of a range of ε, where a number is given for it
+
+
+@dataclass(frozen=True)
+class PathTangent:
+    """A robust path about one ε > 0.
+
+    Attributes
+    ----------
+    eps : float
+    theta, slope : arrays (d,)
+        θ_ε, and dθ/dε to the right.
+    mixed : array (d,)
+        Φ there.
+    hessian : array (d, d)
+        Of the robust objective on the manifold of its kinks.
+    value_derivative : float
+        d/dε of the robust optimal objective.
+    gap : float
+        About how far that objective is above its minimum, relative to it.
+    first : Event
+        The ε of the path's next kink, and what happens there, along the tangent.
+    pinned_samples, pinned_coefficients : int
+        How many are at kinks.
+    """
+
+    eps: float
+    theta: Array
+    slope: Array
+    mixed: Array
+    hessian: Array
+    value_derivative: float
+    gap: float
+    first: Event
+    pinned_samples: int
+    pinned_coefficients: int
 
 
 class Path(ABC):

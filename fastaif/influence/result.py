@@ -53,6 +53,11 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
     # --- what the one pass gave ---------------------------------------------------------
 
     @property
+    def at(self) -> float:
+        """The ε at which the derivative is taken."""
+        return 0.0
+
+    @property
     def params(self) -> Array:
         """θ̂, shape (d,)."""
         return unwritable(self.problem.params)

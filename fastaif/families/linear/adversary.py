@@ -15,11 +15,11 @@ from ...threat.ascent_settings import PgdSettings
 from ..adversary import Adversary, Optimum
 from ..finite_sum.model import finite
 from ..finite_sum.robust_by_ascent import solve_by_ascent
-from ..path import Path
+from ..path import Path, PathTangent
 from ..solution import RobustSolution
 from . import shared_attack, shared_robust
 from .attack import closed_form, projected_ascent
-from .path.path import LinearPath, is_traceable
+from .path.path import LinearPath, is_traceable, tangent_at
 from .prediction_error import departure
 from .problem import LinearProblem
 from .robust import solve as own_budgets
@@ -81,6 +81,12 @@ class LinearAdversary(Adversary[LinearProblem]):
         if not is_traceable(problem):
             return super().path(eps, tol)
         return LinearPath(problem.with_hessian(), eps, tol)
+
+    def tangent_at(self, eps: float) -> PathTangent:
+        """The robust path about an ε > 0: solved from θ̂, and its derivative."""
+        if not is_traceable(self.problem):
+            return super().tangent_at(eps)
+        return tangent_at(self.problem.with_hessian(), eps)
 
     def starting_at(self, theta: Array) -> Self:
         """The same adversary, whose exact fits start at θ."""

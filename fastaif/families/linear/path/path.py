@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from ....data.parallel import single_threaded_blas
 from ....solvers.limits import cholesky_fits
-from ...path import NODES, Path
+from ...kinks import Event
+from ...path import NODES, Path, PathTangent
 from ...solution import RobustSolution
 from ..problem import LinearProblem
 from .corrector import Step, step_from
+from .dense import Knot
+from .events import next_event
 from .local import refreshed
-from .tangent import tangent
+from .tangent import motion, phi, tangent
 from .trace import Trace
 
 Array = NDArray[Any]
@@ -122,3 +125,35 @@ def is_traceable(problem: LinearProblem) -> bool:
         return False
     d = len(problem.params)
     return cholesky_fits(d) and (problem.n_rows > d or problem.alpha > 0.0)
+
+
+def tangent_at(problem: LinearProblem, eps: float) -> PathTangent:
+    """The path about one ε > 0, without the rest of it."""
+    trace, s = Trace.of(problem, _TIGHT), problem.radius
+    with single_threaded_blas():
+        zero = trace.zero()
+        if eps >= zero.eps:
+            return _beyond(trace, zero, eps)
+        step = step_from(refreshed(trace.cold(eps).at))
+        moves = motion(step, s)
+        event = next_event(step, moves, s, problem.names)
+    at = step.at
+    size = trace.inner.norm.value(at.theta[: trace.inner.m])
+    coefs = moves.coefs.what.size + bool(at.norm.in_simplex and moves.coefs.what.size)
+    return PathTangent(
+        eps, trace.leave(at.theta), trace.leave(moves.slope), trace.raw(phi(at, s)),
+        trace.raw_matrix(at.hessian()), s * size * at.rows.along_kappa, step.relative,
+        event._replace(eps=eps + event.eps), moves.rows.what.size, coefs,
+    )  # fmt: skip
+
+
+def _beyond(trace: Trace, zero: Knot, eps: float) -> PathTangent:
+    """From the zero radius on nothing moves."""
+    d = zero.theta.size
+    event = Event(np.inf, "nothing is left to attack")
+    matrix = zero.matrix if zero.matrix is not None else trace.start().matrix
+    assert matrix is not None
+    return PathTangent(
+        eps, trace.leave(zero.theta), np.zeros(d), np.zeros(d), trace.raw_matrix(matrix), 0.0,
+        0.0, event, 0, int(trace.inner.norm.free.sum()),
+    )  # fmt: skip

@@ -37,16 +37,42 @@ class Conditions(NamedTuple):
         ġ.
     low, high : arrays (k,)
         Bounds of ν: infinite, or 0 where the multiplier is at its bound.
+    what : array (k,)
+        The numbers of the rows, or the places of the coefficients.
+    multipliers : array (k,)
+        λ of these, and of coefficients their shares of the norm's subgradient.
     """
 
     columns: Array
     drift: Array
     low: Array
     high: Array
+    what: Array
+    multipliers: Array
 
 
-def tangent(step: Step, s: float) -> Array:
-    """The right derivative (d,) at the place that a step of about nothing starts from.
+class Motion(NamedTuple):
+    """How the path leaves a place.
+
+    Attributes
+    ----------
+    slope : array (d,)
+        dθ/dε to the right.
+    rows, coefs : Conditions
+        What is at its kink.
+    row_rates, coef_rates : arrays
+        The derivatives of their multipliers.
+    """
+
+    slope: Array
+    rows: Conditions
+    coefs: Conditions
+    row_rates: Array
+    coef_rates: Array
+
+
+def motion(step: Step, s: float) -> Motion:
+    """How the path leaves the place that a step of about nothing starts from, to the right.
 
     Parameters
     ----------
@@ -59,20 +85,31 @@ def tangent(step: Step, s: float) -> Array:
     size = at.problem.norm.value(at.theta[: at.problem.m])
     rows, norm = _rows(step, s * size), _norm(step)
     G = np.concatenate([rows.columns, norm.columns], axis=1)
+    solved = at.factor().solve(np.column_stack([G, phi(at, s)]))
+    nu = np.empty(0)
+    if G.shape[1]:
+        Q = G.T @ solved[:, :-1]
+        Q = 0.5 * (Q + Q.T)
+        Q[np.diag_indices_from(Q)] *= 1.0 + _RIDGE
+        right = G.T @ solved[:, -1] - np.concatenate([rows.drift, norm.drift])
+        bounds = np.concatenate([rows.low, norm.low]), np.concatenate([rows.high, norm.high])
+        nu = box_qp.minimise(Q, right, right.size, bounds=bounds).x
+    slope = -(solved[:, -1] + solved[:, :-1] @ nu)
+    k, steep = rows.what.size, at.rho * at.rows.along_kappa
+    return Motion(slope, rows, norm, nu[:k], nu[k:] / steep)
+
+
+def phi(at: Place, s: float) -> Array:
+    """Φ (d,)."""
+    size = at.problem.norm.value(at.theta[: at.problem.m])
     n = at.slope / at.rho
-    phi = s * (
-        size * at.pulled[:, 1] + at.rows.along_kappa * n + at.rows.curvature * size * at.slope
-    )
-    solved = at.factor().solve(np.column_stack([G, phi]))
-    if not G.shape[1]:
-        return np.asarray(-solved[:, -1])
-    Q = G.T @ solved[:, :-1]
-    Q = 0.5 * (Q + Q.T)
-    Q[np.diag_indices_from(Q)] *= 1.0 + _RIDGE
-    right = G.T @ solved[:, -1] - np.concatenate([rows.drift, norm.drift])
-    bounds = np.concatenate([rows.low, norm.low]), np.concatenate([rows.high, norm.high])
-    nu = box_qp.minimise(Q, right, right.size, bounds=bounds).x
-    return np.asarray(-(solved[:, -1] + solved[:, :-1] @ nu))
+    parts = size * at.pulled[:, 1] + at.rows.along_kappa * n + at.rows.curvature * size * at.slope
+    return np.asarray(s * parts)
+
+
+def tangent(step: Step, s: float) -> Array:
+    """dθ/dε to the right (d,)."""
+    return motion(step, s).slope
 
 
 def _rows(step: Step, speed: float) -> Conditions:
@@ -90,7 +127,7 @@ def _rows(step: Step, speed: float) -> Conditions:
     drift = weights * at.rows.ends[1][which] * speed
     low = np.where(inner | (sides > 0.0), -np.inf, 0.0)
     high = np.where(inner | (sides < 0.0), np.inf, 0.0)
-    return Conditions(columns, drift, low, high)
+    return Conditions(columns, drift, low, high, which, sides)
 
 
 def _norm(step: Step) -> Conditions:
@@ -111,7 +148,7 @@ def _norm(step: Step) -> Conditions:
     inner = np.abs(shares) < 1.0 - _AT_BOUND
     low = np.where(inner | (shares > 0.0), -np.inf, 0.0)
     high = np.where(inner | (shares < 0.0), np.inf, 0.0)
-    return Conditions(columns, np.zeros(places.size), low, high)
+    return Conditions(columns, np.zeros(places.size), low, high, places, shares)
 
 
 def _ties(at: Place, shares: Array) -> Conditions:
@@ -125,9 +162,12 @@ def _ties(at: Place, shares: Array) -> Conditions:
     columns[places[others], np.arange(others.size)] = factors[others]
     columns[places[first]] -= factors[first]
     low = np.where(shares[others] > _AT_BOUND, -np.inf, 0.0)
-    return Conditions(columns, np.zeros(others.size), low, np.full(others.size, np.inf))
+    high = np.full(others.size, np.inf)
+    what = places[others]
+    return Conditions(columns, np.zeros(others.size), low, high, what, shares[others])
 
 
 def _no_conditions(d: int) -> Conditions:
     nothing = np.empty(0)
-    return Conditions(np.empty((d, 0)), nothing, nothing, nothing)
+    none = np.empty(0, dtype=int)
+    return Conditions(np.empty((d, 0)), nothing, nothing, nothing, none, nothing)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....utils.caching import cached_property
 from ..problem import LinearProblem
 from ..robust.design import Design
 from ..zero import zero_model
@@ -117,6 +118,28 @@ class Trace:
         """θ in the model's coordinates, (d,) or (d, k)."""
         work = self.problem.coordinates
         return theta if work is None else np.asarray(work.leave(theta))
+
+    def raw(self, gradient: Array) -> Array:
+        """A gradient in working coordinates as one in the model's: the transpose of `enter`."""
+        return self._enters.T @ gradient
+
+    def raw_matrix(self, matrix: Array) -> Array:
+        """The same of a Hessian."""
+        return np.asarray(self._enters.T @ matrix @ self._enters)
+
+    @cached_property
+    def _enters(self) -> Array:
+        """θ in working coordinates, as a matrix (d, d)."""
+        d = len(self.problem.params)
+        return np.column_stack([self.problem.enter(unit) for unit in np.eye(d)])
+
+    def cold(self, eps: float) -> Step:
+        """A place solved from θ̂, without the rest of the path."""
+        inner = self.inner
+        theta = self.problem.enter(self.problem.params)
+        f, rho = inner.readings.predict(theta), eps * self.problem.radius
+        at = place(inner, theta, f, rho, Multipliers.none(), None)
+        return self._corrected([step_from(at)], _EXACT * 1e-4, _SLOW)[0]
 
     # --- from the start to the end ------------------------------------------------------------
 
