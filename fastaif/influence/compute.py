@@ -91,7 +91,7 @@ def _warn(problem: InfluenceProblem) -> None:
         )
     if counts.ties:
         warn(
-            f"the attack direction is not unique ({counts.ties} tied entries at "
+            f"the attack direction is not unique ({counts.ties} tied entries or samples at "
             f"{problem.ball}): the robust optimum has a kink at eps=0 and the influence "
             "is one of its one-sided candidates",
             TieWarning,

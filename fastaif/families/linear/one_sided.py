@@ -100,7 +100,7 @@ def _flat_rows(
     places = np.flatnonzero(near & (w > 0.0))
     if not places.size:
         return _no_rows(problem)
-    Z = _features(problem, places)
+    Z = features(problem, places)
     f, y, t = np.abs(f[places]), np.abs(y[places]), np.abs(t[places])
     slope, bend = slope[places], bend[places]
     flat = slope <= _ROUNDING * bend * (y + np.abs(Z) @ np.abs(theta))
@@ -130,7 +130,7 @@ def _no_rows(problem: LinearSums) -> tuple[Array, Array]:
     return np.empty(0, dtype=int), np.empty((0, len(problem.params)))
 
 
-def _features(problem: LinearSums, places: Array) -> Array:
+def features(problem: LinearSums, places: Array) -> Array:
     """(v, 1) of some rows, (k, d)."""
     source, basis = problem.source, problem.model.basis
     rows = np.vstack([source.inputs(int(i), int(i) + 1) for i in places]).astype(float)

@@ -18,11 +18,13 @@ from ..finite_sum.totals import Accumulated
 from ..problem import Counts
 from .model import LinearModel
 from .norm_expansion import NormExpansion
-from .one_sided import OneSided, one_sided
+from .one_sided import OneSided, features, one_sided
 from .sums import LinearSums
 
 Array = NDArray[Any]
 
+_TIED = 1e-11  # of the steepest sample's slope
+_ALIKE = 1e-9  # of the largest pull on θ
 
 @dataclass(frozen=True)
 class LinearProblem(LinearSums):
@@ -41,12 +43,27 @@ class LinearProblem(LinearSums):
         """
         zero = 0 if self._tells_flat_rows else self.sums.zero_gradients
         ties = 0 if self.ball.has_dual_norm else self.ball.ties(self.beta)
+        ties += self._tied_steepest()
         found = self.one_sided
         if found is None:
             return Counts(zero, ties)
         return Counts(
             zero, ties, pinned_samples=len(found.rows), pinned_coefficients=found.n_coefs
         )
+
+    def _tied_steepest(self) -> int:
+        """Of order 1: samples as steep as the steepest, whose attack would pull θ another way."""
+        if self.sharing.order != 1.0 or not self.keeps_rows or self.executor.is_remote(self.source):
+            return 0
+        gains = np.where(self.row_weights > 0.0, self.input_gains(), 0.0)
+        places = np.flatnonzero(gains >= (1.0 - _TIED) * gains.max())
+        if places.size < 2:
+            return 0
+        Z, y = features(self, places), self.source.targets()[places]
+        f, loss = Z @ self.params, self.model.loss
+        pulls = Z * (loss.curvature(f, y) * np.sign(loss.slope(f, y)))[:, None]
+        apart = np.abs(pulls - pulls[0]).max(axis=1) > _ALIKE * np.abs(pulls).max()
+        return int(np.count_nonzero(apart))
 
     @property
     def _tells_flat_rows(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from oracles import basis as basis_twin
@@ -316,3 +318,22 @@ def test_far_from_the_paper_above_order_one():
     assert relative_error(paper.influence, exact.influence) > 0.5
     exact, paper = (both("linear", 2.0, 1.0, f)[0] for f in FORMULAS)
     assert_close(paper.influence, exact.influence, 1e-14)
+
+
+def test_order_1_says_that_samples_tie(rng):
+    """Which of the steepest samples the budget goes to moves along the robust path."""
+    X = rng.normal(size=(20, 3))
+    y = X @ [1.0, 0.5, -0.3] + 0.3 * rng.normal(size=20)
+    y[0] += 4.0
+    Z = np.column_stack([X, np.ones(20)])
+    left = np.eye(20) - Z @ np.linalg.pinv(Z)
+    r = left @ y
+    y[1] += (r[0] - r[1]) / (left[1, 1] - left[0, 1])  # r is linear in y
+    with pytest.warns(fa.TieWarning):
+        result = fa.aif(fa.LinearRegression().fit(X, y), X, y, order=1)
+    assert result.diagnostics["ties"] == 1
+    with warnings.catch_warnings():  # a sample that is there twice pulls one way
+        warnings.simplefilter("error", fa.TieWarning)
+        twice, y = np.vstack([X[[0]], X[[0]], X[2:]]), np.r_[y[0], y[0], y[2:]]
+        result = fa.aif(fa.LinearRegression().fit(twice, y), twice, y, order=1)
+    assert result.diagnostics["ties"] == 0
