@@ -30,6 +30,7 @@ from .own_units import OwnUnits
 
 Array = NDArray[Any]
 
+_LARGEST = 333  # of the logarithm to base 2 of what is squared
 _ROWS = 128  # of gradients, turned in the cache
 
 
@@ -72,9 +73,21 @@ class DualNorm(NamedTuple):
         """The same ρ‖D β‖_q with the largest entry of D about 1, by powers of two.
 
         Solvers take squares of D, which those of very large or small inputs would not survive.
+
+        Raises
+        ------
+        ValueError
+            ρ is then so large that it has no square either.
         """
-        _, exponent = np.frexp(self.weights.max(initial=0.0))
+        place = int(np.argmax(self.weights))
+        _, exponent = np.frexp(self.weights[place])
         weights = np.ldexp(self.weights, -exponent)
+        if math.log2(rho or 1.0) + exponent > _LARGEST:
+            raise ValueError(
+                f"the attack may move column {place} of X by over 1e100 times what it varies by: "
+                "columns are of too unlike scales for one radius. Give feature_scale, a scale for "
+                "each, or leave such columns out by attackable"
+            )
         return self._replace(weights=weights), math.ldexp(rho, int(exponent))
 
     def value(self, beta: Array) -> float:

@@ -82,6 +82,19 @@ def test_columns_of_unlike_units(kind, p, k):
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+@pytest.mark.parametrize("order", [1.0, 2.0, np.inf])
+def test_one_radius_for_columns_of_unlike_units(order, p):
+    """It is far beyond what a column varies by: a word of it, and a way out."""
+    X, y, _ = make("linear", n=70, m=3)
+    X = np.ldexp(X, [300, 0, -300])
+    model = fa.LinearRegression().fit(X, y)
+    with pytest.raises(ValueError, match=r"column 2 of X by over 1e100 times.*feature_scale"):
+        fa.robust_fit(model, X, y, 0.01, p=p, order=order)
+    scales = {"feature_scale": np.exp2([300.0, 0.0, -300.0])}
+    assert fa.robust_fit(model, X, y, 0.01, p=p, order=order, **scales).gap < 1e-9
+
+
 @pytest.mark.parametrize("k", WITHIN)
 def test_without_an_intercept(kind, k):
     how = {"attack": {"p": 2.0}, "fit_intercept": False}
