@@ -354,10 +354,10 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         Keys: condition_number and least_eigenvalue (of H + damping), damping, newton_step (the
         largest entry of H⁻¹∇L(θ̂) in standard errors of θ̂), zero_gradients (samples), ties
         (entries of the attack direction; at order 1 samples), kinked_pairs (of a sample and a
-        centre where an NTK has a kink), idle_units (of a network, switched off by its penalty, whose biases move
-        nothing), pinned_samples and pinned_coefficients (that the model fits exactly, or that are
-        at a kink of the attack's norm: there the influence is the right derivative, which is
-        solved for), solver ("cholesky", "cg" or "lissa"), solver_iterations,
+        centre where an NTK has a kink), idle_units (of a network, switched off by its penalty,
+        whose biases move nothing), pinned_samples and pinned_coefficients (that the model fits
+        exactly, or that are at a kink of the attack's norm: there the influence is the right
+        derivative, which is solved for), solver ("cholesky", "cg" or "lissa"), solver_iterations,
         solver_residual. Where H is not formed its eigenvalues and standard errors are estimates.
         """
         problem = self.problem
