@@ -45,11 +45,10 @@ class Kernel:
 
     def diagonal(self, X: Any) -> Array:
         """K(x_i, x_i), shape (n,)."""
-        squares, kernel = _squares(self._rows(X, "X")), self.compiled()
-        if kernel.kind == c.POLYNOMIAL:
-            return np.asarray((kernel.gamma * squares + kernel.coef0) ** kernel.degree)
-        if kernel.kind == c.NTK:
-            return 0.5 * (kernel.degree + kernel.output_layer) * squares
+        return self._of_squares(_squares(self._rows(X, "X")))
+
+    def _of_squares(self, squares: Array) -> Array:
+        """K(x, x) from ‖x‖², shape (n,): 1 of kernels of the distance."""
         return np.ones(squares.shape)
 
     def __call__(self, X: Any, Z: Any = None) -> Array:
@@ -203,6 +202,9 @@ class Polynomial(Kernel):
     def compiled(self) -> c.Kernel:
         return c.Kernel(c.POLYNOMIAL, self.degree, self.gamma, self.coef0, 0)
 
+    def _of_squares(self, squares: Array) -> Array:
+        return np.asarray((self.gamma * squares + self.coef0) ** self.degree)
+
     @property
     def lipschitz_gradient(self) -> float | None:
         """0 for degree 1; none above."""
@@ -215,6 +217,9 @@ class Linear(Kernel):
 
     def compiled(self) -> c.Kernel:
         return c.Kernel(c.POLYNOMIAL, 1, 1.0, 0.0, 0)
+
+    def _of_squares(self, squares: Array) -> Array:
+        return squares
 
     @property
     def lipschitz_gradient(self) -> float:
@@ -259,6 +264,9 @@ class NTK(Kernel):
 
     def compiled(self) -> c.Kernel:
         return c.Kernel(c.NTK, self.depth, 1.0, 0.0, int(self.output_layer))
+
+    def _of_squares(self, squares: Array) -> Array:
+        return 0.5 * (self.depth + self.output_layer) * squares
 
     @property
     def is_smooth(self) -> bool:
