@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import types as c
 from ...bases.expansion import Expansion
 from ...data.rows import RowSource
 from ...passes.basis import BasisSweep
-from ...threat.attack_set import AttackSet, Turn
+from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
-from .. import kinks as path_kinks
-from ..finite_sum.model import finite
-from ..finite_sum.problem import SumProblem, chosen_solver
+from ..finite_sum.problem import chosen_solver
 from ..finite_sum.totals import Accumulated
+from ..finite_sum.varying import VaryingSums
 from .model import ExpansionModel
 
 Array = NDArray[Any]
@@ -26,7 +25,7 @@ _KINKED = 0.2  # of the samples
 
 
 @dataclass(frozen=True)
-class BasisProblem(SumProblem):
+class BasisProblem(VaryingSums):
     """A SumProblem whose v is an Expansion (section 5 of the paper)."""
 
     model: ExpansionModel
@@ -35,16 +34,6 @@ class BasisProblem(SumProblem):
     def basis(self) -> Expansion:
         """v."""
         return self.model.basis
-
-    @property
-    def _needs(self) -> int:
-        return super()._needs | c.NEED_MIXED
-
-    @property
-    def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
-        sums = self.sums
-        return self.radius * self.sharing.value(sums.input_slope, sums)
 
     def input_gains(self) -> Array:
         """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
@@ -56,7 +45,7 @@ class BasisProblem(SumProblem):
             first = loss.slope(f[start:stop], self.source.targets(start, stop))
             out[start:stop] = np.abs(first) * self.ball.gains(slopes)
 
-        self.executor.map_rows(self.source, self.in_blocks(work))
+        self.map_rows(work)
         return out
 
     @cached_property
@@ -70,7 +59,7 @@ class BasisProblem(SumProblem):
         def work(start: int, stop: int) -> None:
             counts.append(basis.count_kinks(self.basis.inner(self.source.inputs(start, stop))))
 
-        self.executor.map_rows(self.source, self.in_blocks(work))
+        self.map_rows(work)
         return sum(counts)
 
     def refuse_kinks(self) -> None:
@@ -82,16 +71,6 @@ class BasisProblem(SumProblem):
                 "kinks: with centers='fixed' the influence would be wrong by about as much; use "
                 "centers='moving', fewer centres, or centres from other data"
             )
-
-    def mixed(self, weights: Array | None = None) -> Array:
-        """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q (v, 1) + |ℓ'| (Jφ, 0))] (Theorem 4.1)."""
-        if weights is None:
-            return self.radius * self.sharing.scale(self.sums.power) * self.sums.mixed
-        weighted = self.source._replace(weight=self._base_weights() * weights)
-        sweep = self.model.sweep(weighted, self.ball, self.executor)
-        sums = finite(sweep.run(self.params, self._needs))
-        # Per-sample budgets multiply the numerators only: E stays the data's mean.
-        return self.radius * (sums.weight / self.sums.weight) * sums.mixed
 
     def per_sample(self) -> Array:
         """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
@@ -113,11 +92,11 @@ class BasisProblem(SumProblem):
             z *= budgets[start:stop, None]
             self.share_out(z)
 
-        self.executor.map_rows(self.source, self.in_blocks(work))
+        self.map_rows(work)
         self.share_all(out)
         return out
 
-    def in_blocks(self, work: Any) -> Any:
+    def in_blocks(self, work: Callable[[int, int], None]) -> Callable[[int, int], None]:
         """`work(start, stop)` on blocks small enough for their features to be held."""
         size = max(64, _BLOCK_DOUBLES // self.model.n_coefs)
 
@@ -127,33 +106,23 @@ class BasisProblem(SumProblem):
 
         return blocks
 
-    def kinks(self, influence: Array) -> path_kinks.Kinks:
-        """Where along θ̂ + εI the expansion stops being smooth."""
-        f, speed, _ = self.moves(influence)
-        turns: list[Turn] = []
-        gains: list[float] = []
-        ball, budgets = self.ball, self.budgets
-        along = influence[: self.model.n_coefs]
-
-        def work(start: int, stop: int) -> None:
-            w = self.source.weights(start, stop)
-            kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
-            slopes = self.input_slopes(start, stop, self.beta)[kept]
-            speeds = self.input_slopes(start, stop, along)[kept]
-            turns.append(ball.first_turn(slopes, speeds))
-            with np.errstate(divide="ignore"):  # samples without a share of the budget stay
-                lengths = ball.gains(slopes) / budgets[start:stop][kept]
-            gains.append(float(np.min(lengths, initial=np.inf)))
-
+    def map_rows(self, work: Callable[[int, int], None]) -> None:
+        """Run `work(start, stop)` on such blocks, which threads share."""
         self.executor.map_rows(self.source, self.in_blocks(work))
-        when, place = min(turns)
-        event = f"the slope in {self.model.feature_names[place]} of a sample {ball.turning}"
-        lip = self.basis.lipschitz(self.beta, ball)
-        reach = None if lip is None else np.inf
-        if lip:
-            reach = min(gains) / (self.radius * lip)
-        shared = path_kinks.Event(np.inf, "") if self.sharing.is_shared else None
-        return path_kinks.basis_kinks(self.sweep, (f, speed), (when, event), reach, shared)
+
+    def predictions_along(self, step: Array) -> tuple[Array, Array]:
+        """f(θ̂) and its derivative along a step, each (n,)."""
+        f, speed, _ = self.moves(step)
+        return f, speed
+
+    def slopes_along(self, step: Array, start: int, stop: int) -> tuple[Array, Array]:
+        """∇_u f(θ̂) and its derivative along a step in a range of rows, each (k, m)."""
+        along = step[: self.model.n_coefs]
+        return self.input_slopes(start, stop, self.beta), self.input_slopes(start, stop, along)
+
+    def lipschitz(self) -> float | None:
+        """By how much a unit attack can change a gain of ∇_u f; None where no bound is known."""
+        return self.basis.lipschitz(self.beta, self.ball)
 
     def input_slopes(self, start: int, stop: int, beta: Array) -> Array:
         """∇_u (βᵀv) for a range of rows, shape (k, m)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -13,13 +14,11 @@ from ..._compute import types as c
 from ...data.rows import RowSource
 from ...passes.network import LARGEST_BEND, NetworkSweep
 from ...solvers.newton import Local, NewtonResult
-from ...threat.attack_set import AttackSet, Turn
+from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
-from .. import kinks
 from ..finite_sum.coordinates import Coordinates
-from ..finite_sum.model import finite
-from ..finite_sum.problem import SumProblem
 from ..finite_sum.totals import Accumulated
+from ..finite_sum.varying import VaryingSums
 from ..finite_sum.whitening import Whitening
 from ..objective import number
 from ..problem import Counts, refuse_solver
@@ -31,7 +30,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class NetworkProblem(SumProblem):
+class NetworkProblem(VaryingSums):
     """A SumProblem whose v is ∇_θ f of a network, and so depends on θ.
 
     Attributes
@@ -72,7 +71,7 @@ class NetworkProblem(SumProblem):
 
     @property
     def _needs(self) -> int:
-        needs = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED
+        needs = super()._needs
         return needs | c.NEED_GAUSS_NEWTON if self.gauss_newton else needs
 
     @cached_property
@@ -102,12 +101,6 @@ class NetworkProblem(SumProblem):
     def _refuse_separable(self) -> None:
         """Whether there is a finite optimum is not read off a network's predictions."""
 
-    @property
-    def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
-        sums = self.sums
-        return self.radius * self.sharing.value(sums.input_slope, sums)
-
     def input_gains(self) -> Array:
         """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""
         f, still = self.sweep.predictions(self.params), np.zeros(len(self.params))
@@ -117,18 +110,8 @@ class NetworkProblem(SumProblem):
             slopes, _ = self.sweep.input_slopes(self.params, still, start, stop)
             out[start:stop] *= self.ball.gains(slopes)
 
-        self.executor.map_rows(self.source, work, cost=self.model.hidden)
+        self.map_rows(work)
         return out
-
-    def mixed(self, weights: Array | None = None) -> Array:
-        """Φ = s E[t (ℓ'' sgn(ℓ') ‖∇_x f‖_q ∇_θ f + |ℓ'| ∇_θ⟨∇_x f, φ⟩)] (Theorem 4.1)."""
-        if weights is None:
-            return self.radius * self.sharing.scale(self.sums.power) * self.sums.mixed
-        weighted = self.source._replace(weight=self._base_weights() * weights)
-        sweep = self.model.sweep(weighted, self.ball, self.executor)
-        sums = finite(sweep.run(self.params, c.NEED_GRADIENT | c.NEED_MIXED))
-        # Per-sample budgets multiply the numerators only: E stays the data's mean.
-        return self.radius * (sums.weight / self.sums.weight) * sums.mixed
 
     def per_sample(self) -> Array:
         """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
@@ -143,38 +126,25 @@ class NetworkProblem(SumProblem):
             operation(rows, network, attack, sweep.inner(), out[start:stop])
             out[start:stop] *= budgets[start:stop, None]
 
-        self.executor.map_rows(self.source, work, cost=self.model.hidden)
+        self.map_rows(work)
         return np.asarray(-self.radius * self.solve(out.T).T)
 
-    def kinks(self, influence: Array) -> kinks.Kinks:
-        """Where along θ̂ + εI the expansion stops being smooth."""
-        sweep, ball, budgets = self.sweep, self.ball, self.budgets
-        speed, _ = sweep.moves(self.params, influence)
-        turns: list[Turn] = []
-        gains: list[float] = []
-
-        def work(start: int, stop: int) -> None:
-            w = self.source.weights(start, stop)
-            kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
-            slopes, speeds = sweep.input_slopes(self.params, influence, start, stop)[:, kept]
-            turns.append(ball.first_turn(slopes, speeds))
-            with np.errstate(divide="ignore", invalid="ignore"):
-                # Samples without a share of the budget stay.
-                shares = budgets[start:stop][kept]
-                lengths = np.where(shares > 0.0, ball.gains(slopes) / shares, np.inf)
-            gains.append(float(np.min(lengths, initial=np.inf)))
-
+    def map_rows(self, work: Callable[[int, int], None]) -> None:
+        """Run `work(start, stop)` on ranges of rows, which threads share."""
         self.executor.map_rows(self.source, work, cost=self.model.hidden)
-        when, place = min(turns)
-        event = f"the slope in {self.model.feature_names[place]} of a sample {ball.turning}"
-        bend = self._bend()
-        reach = min(gains) / (self.radius * bend) if bend > 0.0 else np.inf
-        moves = (sweep.predictions(self.params), speed)
-        shared = kinks.Event(np.inf, "") if self.sharing.is_shared else None
-        return kinks.basis_kinks(sweep, moves, (when, event), reach, shared)
 
-    def _bend(self) -> float:
-        """A Lipschitz constant of D∇_u f: max|σ''| Σ_h |w2_h| ‖D W1_h‖_q²."""
+    def predictions_along(self, step: Array) -> tuple[Array, Array]:
+        """f(θ̂) and its derivative along a step, each (n,)."""
+        speed, _ = self.sweep.moves(self.params, step)
+        return self.sweep.predictions(self.params), speed
+
+    def slopes_along(self, step: Array, start: int, stop: int) -> tuple[Array, Array]:
+        """∇_u f(θ̂) and its derivative along a step in a range of rows, each (k, m)."""
+        slopes, speeds = self.sweep.input_slopes(self.params, step, start, stop)
+        return slopes, speeds
+
+    def lipschitz(self) -> float:
+        """A bound of how fast D∇_u f changes: max|σ''| Σ_h |w2_h| ‖D W1_h‖_q²."""
         network = self.sweep.network(self.params)
         columns = self.ball.gains(network.w1.T)
         return LARGEST_BEND[self.model.activation] * float(np.abs(network.w2) @ columns**2)

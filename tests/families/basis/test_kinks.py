@@ -149,3 +149,23 @@ def test_warning_past_one_flip_in_twenty(name):
     again, _ = result_of(name, "linear", make("linear", n=400), p=2.0)
     with pytest.warns(FlipWarning, match="samples have passed a kink"):
         again.predict_params(high * (1 + 1e-6))
+
+
+def test_a_sample_without_gradient_and_share_hides_no_kink(rng):
+    """Of a shared budget a row with ∇_x f = 0 has none: others tell where gradients may vanish."""
+    X = rng.normal(size=(60, 2))
+    X[3] = 0.0
+    y = X[:, 0] ** 2 + 0.1 * rng.normal(size=60)
+    omega = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+    basis = fa.bases.Fourier(5, 0.2, frequencies=omega, phases=np.zeros(5))
+    model = fa.BasisRegression(basis, alpha=0.01).fit(X, y)
+    with pytest.warns(fa.ZeroGradientWarning):
+        result = fa.aif(model, X, y, order=2.0)
+    beta = np.sqrt(2.0 / 5.0) * model.coef_
+    gains = np.linalg.norm(-np.sin(X @ omega.T) * beta @ omega, axis=1)
+    slopes = 2.0 * np.abs(model.predict(X) - y) * gains
+    shares = slopes / np.sqrt(np.mean(slopes**2))
+    bound = np.sum(np.abs(beta) * np.sum(omega**2, axis=1))
+    paid = shares > 0.0
+    wanted = np.min(gains[paid] / shares[paid]) / (result.radius * bound)
+    assert result.validity_radius == pytest.approx(wanted, rel=1e-10)
