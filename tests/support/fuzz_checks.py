@@ -60,7 +60,8 @@ def check_training(case: Case, X: Any, y: Any, w: Any) -> None:
     spread = np.abs(robust.params - theta).max() + 1e-3 * np.abs(theta).max()
     for size in (1.0, 1e-2, 1e-4):
         near = robust.params + size * spread * case.rng.normal(size=theta.size)
-        assert robust.objective <= case.objective(near) + 1e-9 * abs(robust.objective)
+        there = case.objective(near)  # no number where a row of no weight overflows
+        assert np.isnan(there) or robust.objective <= there + 1e-9 * abs(robust.objective)
     assert robust.objective <= case.objective(theta) + 1e-12 * abs(robust.objective)
 
 
