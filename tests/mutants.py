@@ -4,8 +4,9 @@
 
 Each mutant is a wrong sign, factor, term or index in one line of Python, Numba or C. It is made in
 a copy of the checkout; there the tests run that its path says cover it, with the contracts, and
-stop at the first that fails. NAMEs are regular expressions over the mutants' names. Ends with
-status 1 if a mutant was not found. C mutants build the extension; Numba's compile anew.
+stop at the first that fails, which has to be green without the mutant. NAMEs are regular
+expressions over the mutants' names. Ends with status 1 if a mutant was not found. C mutants build
+the extension; Numba's compile anew.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Mutant(NamedTuple):
         """The tests that cover the file: its own folder's, or the nearest above, and contracts."""
         parts = Path(self.path).parts
         if parts[0] == "csrc" or parts[1] == "_compute":
-            return ["tests/contracts", "tests/_compute"]
+            own = sorted((ROOT / "tests/_compute").glob(f"test_{Path(self.path).stem}*.py"))
+            named = [str(path.relative_to(ROOT)) for path in own]
+            return [*named, "tests/_compute", "tests/contracts"]
         folder = Path("tests", *parts[1:-1])
         if len(parts) == 2:  # a module by itself, as its tests are
             alone = (ROOT / "tests").glob(f"test_{Path(parts[1]).stem}*.py")
@@ -69,7 +72,11 @@ MUTANTS = [
     Mutant("fastaif/threat/budget.py", "1.0 / (self.order - 1.0)", "1.0 / self.order"),
     Mutant("fastaif/threat/budget.py", "float(power ** (-1.0 / self.order))", "float(power**-1.0)"),
     # Linear predictors.
-    Mutant("fastaif/families/linear/problem.py", "return self.radius * phi", "return phi"),
+    Mutant(
+        "fastaif/families/linear/problem.py",
+        "slope * self.ball.gain_gradient(self.beta)\n        return self.radius * phi",
+        "slope * self.ball.gain_gradient(self.beta)\n        return phi",
+    ),
     Mutant("fastaif/families/linear/problem.py", "np.sign(slope) + spent", "np.sign(slope)"),
     Mutant("fastaif/families/linear/problem.py", "raw[m] -= shift", "raw[m] += shift"),
     Mutant(
@@ -81,6 +88,37 @@ MUTANTS = [
         "fastaif/families/linear/bootstrap.py", "-radius[:, None] * phi", "radius[:, None] * phi"
     ),
     Mutant("fastaif/families/linear/bootstrap.py", "2.0 * problem.alpha", "problem.alpha"),
+    Mutant("fastaif/families/linear/zero.py", "pull / steep if", "steep / pull if"),
+    Mutant(
+        "fastaif/families/linear/norm_expansion.py",
+        "(sums.gain, sums.scalar(c.S_FF), 0.0)",
+        "(sums.gain, 0.0, 0.0)",
+    ),
+    Mutant(
+        "fastaif/families/linear/norm_expansion.py",
+        "sums.gradient + 2.0 * problem.alpha * self._penalized * inner",
+        "sums.gradient + problem.alpha * self._penalized * inner",
+    ),
+    Mutant(
+        "fastaif/families/linear/one_sided.py",
+        "lifted[:m] = s * steep * columns",
+        "lifted[:m] = s * columns",
+    ),
+    Mutant(
+        "fastaif/families/linear/robust/row_terms.py",
+        "return along, -float(self._y @ along)",
+        "return along, float(self._y @ along)",
+    ),
+    Mutant(
+        "fastaif/families/linear/robust/certificate.py",
+        "gap += problem.alpha * float(",
+        "gap += 0.5 * problem.alpha * float(",
+    ),
+    Mutant(
+        "fastaif/families/linear/robust/interior_point.py",
+        "gradient[self._free] += self._scale * self.norm.force",
+        "gradient[self._free] -= self._scale * self.norm.force",
+    ),
     # Every sum over samples.
     Mutant(
         "fastaif/families/finite_sum/problem.py",
@@ -123,6 +161,12 @@ MUTANTS = [
         "-self.vectors @ (self.shares",
     ),
     Mutant("fastaif/solvers/woodbury.py", "first - self.inverse", "first + self.inverse"),
+    Mutant("fastaif/solvers/box_qp.py", "level[simplex] -= float(", "level[simplex] += float("),
+    Mutant(
+        "fastaif/solvers/norm_quadratic.py",
+        "model._g + kappa * model._h + slope",
+        "model._g + slope",
+    ),
     # Numba.
     Mutant("fastaif/_compute/numba_ops/losses.py", "weight = c / root", "weight = -c / root"),
     Mutant("fastaif/_compute/numba_ops/basis_features.py", "2.0 * beta[place]", "beta[place]"),
@@ -184,7 +228,8 @@ def verdict(mutant: Mutant, folder: Path, workers: int) -> str:
         path.write_text(original, encoding="utf-8")
         if compiled:
             built(folder)
-    failed = re.search(r"^FAILED (\S+)", run.stdout, re.MULTILINE)
+    # An id may hold spaces; a message stands after a dash.
+    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
     if run.returncode == 1 and failed:
         if run_pytest(folder, ["-m", "", failed[1]], 0).returncode != 0:
             return f"RED WITHOUT IT: {failed[1]}"

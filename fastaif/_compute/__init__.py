@@ -70,11 +70,13 @@ def native() -> Any:
 def _numba_operation(name: str) -> Callable[..., Any]:
     """The Numba version, which is called where its arguments fit together."""
     from .checks import checker
+    from .signatures import sealer
 
     compiled = getattr(importlib.import_module(f"{__name__}.numba_ops.{OPERATIONS[name]}"), name)
     check, idle = checker(name, TABLE[name]), TABLE[name].idle_result
+    seal = sealer(TABLE[name])
 
     def checked(*arguments: Any) -> Any:
-        return compiled(*arguments) if check(*arguments) else idle
+        return compiled(*seal(*arguments)) if check(*arguments) else idle
 
     return checked

@@ -17,6 +17,7 @@ from fastaif._compute import codes, operations
 from fastaif._compute import types as c
 from fastaif._compute.checks import checker, moment_count
 from fastaif._compute.operations import PARTS, TABLE, Array, Group, leaves
+from fastaif._compute.signatures import sealer
 from fastaif.losses import Logistic
 
 BACKENDS = ["numba", "native"]
@@ -358,3 +359,25 @@ def test_the_extension_has_every_operation():
         pytest.skip("the C extension was not built")
     for name in {**TABLE, **PARTS}:
         assert hasattr(_compute.native(), name) == (entry(name).c != "-"), name
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_numba_sees_one_type_of_arguments(name):
+    """What is read cannot be written to, whatever was handed over; it is not copied."""
+    paths = arguments_of(name)
+    given = call(lambda *arguments: arguments, name, paths)
+    sealed = sealer(TABLE[name])(*given)
+    for value, spec, mine in zip(given, entry(name).arguments.values(), sealed, strict=True):
+        assert type(mine) is type(value)
+        group = isinstance(spec, Group)
+        specs = spec.fields.values() if group else [spec]
+        for part, before, after in zip(
+            specs, value if group else [value], mine if group else [mine], strict=True
+        ):
+            if isinstance(part, Array) and not part.written:
+                assert before.flags.writeable or before is c.EMPTY
+                assert not after.flags.writeable
+                assert after.ctypes.data == before.ctypes.data
+                assert after.strides == before.strides
+            else:
+                assert after is before
