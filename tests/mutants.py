@@ -39,10 +39,13 @@ class Mutant(NamedTuple):
 
     @property
     def folders(self) -> list[str]:
-        """The tests that cover the file: its own folder's, or the nearest above, and contracts."""
+        """The tests that cover the file: its own folder's, or the nearest above, and contracts.
+
+        Of compiled operations those first that are named after the file.
+        """
         parts = Path(self.path).parts
         if parts[0] == "csrc" or parts[1] == "_compute":
-            own = sorted((ROOT / "tests/_compute").glob(f"test_{Path(self.path).stem}*.py"))
+            own = sorted((ROOT / "tests").glob(f"[_c]*/test_{Path(self.path).stem}*.py"))
             named = [str(path.relative_to(ROOT)) for path in own]
             return [*named, "tests/_compute", "tests/contracts"]
         folder = Path("tests", *parts[1:-1])

@@ -1,8 +1,8 @@
-"""One type of arguments an operation: what it reads is handed to Numba read-only.
+"""One type of arguments an operation: what it reads is handed to Numba read-only, numbers alike.
 
-Numba compiles a function anew for arrays that may be written to and for arrays that may not, and
-an operation reads a dozen arrays: whose rows came from where would decide what is compiled, some
-ten seconds a time.
+Numba compiles a function anew for arrays that may be written to and for arrays that may not, for
+True and for 1, for 2 and for 2.0; and an operation reads a dozen arrays. Where rows came from
+would decide what is compiled, some ten seconds a time.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .operations import Array, Group, Operation
+from .operations import INT, REAL_NUMBER, Array, Group, Number, Operation
 
 
 def sealer(operation: Operation) -> Callable[..., tuple[Any, ...]]:
-    """A function from an operation's arguments to the same with all that it reads read-only."""
+    """A function from an operation's arguments to the same in the types that are compiled for."""
     known: dict[str, Any] = {"sealed": _sealed, "new": tuple.__new__}
     names = ", ".join(operation.arguments)
     parts = ", ".join(_parts(operation))
@@ -34,8 +34,11 @@ def _parts(operation: Operation) -> Iterator[str]:
         yield f"new(type({name}), ({', '.join(fields)},))"
 
 
-def _part(text: str, spec: Any) -> str:
-    return f"sealed({text})" if isinstance(spec, Array) and not spec.written else text
+def _part(text: str, spec: Array | Number) -> str:
+    if isinstance(spec, Array):
+        return text if spec.written else f"sealed({text})"
+    kind = {INT: "int", REAL_NUMBER: "float"}.get(spec)
+    return text if kind is None else f"{kind}({text})"
 
 
 def _sealed(array: Any) -> Any:

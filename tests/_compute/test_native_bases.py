@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.operations import LOSSES, SQUARED_ERROR, assert_sums, both, empty_sums, make_rows
+from support.operations import (
+    BASES,
+    LOSSES,
+    SQUARED_ERROR,
+    assert_sums,
+    both,
+    empty_sums,
+    make_basis,
+    make_rows,
+)
 
 from fastaif._compute import types as c
 
-BASES = {"quadratic": c.QUADRATIC, "powers": c.POWERS, "fourier": c.FOURIER}
 NEEDS = {
     "hessian": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM,
     "influence": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED | c.NEED_NORM,
     "yardstick": c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK,
     "moments": c.NEED_HESSIAN | c.NEED_MIXED | c.NEED_MOMENTS,
 }
-
-
-def make_basis(rng, kind, m, scaled):
-    """A basis of m inputs and its number of features."""
-    d = {"quadratic": m + m * (m + 1) // 2, "powers": 3 * m, "fourier": 11}[kind]
-    frequencies, phases = np.empty((0, 0)), c.EMPTY
-    if kind == "fourier":
-        frequencies, phases = rng.normal(size=(d, m)), rng.uniform(0, 6, d)
-    units = [rng.normal(size=m), rng.uniform(0.5, 2.0, m)] if scaled else [c.EMPTY] * 2
-    outer = [rng.normal(size=d), rng.uniform(0.5, 2.0, d)] if scaled else [c.EMPTY] * 2
-    return c.Basis(BASES[kind], 3, frequencies, phases, *units, *outer), d
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.5, np.inf])
@@ -44,9 +41,7 @@ def test_basis_sums(extension, rng, kind, loss, need, exponent):
         found = []
         for operation in both(extension, "basis_sums"):
             sums = empty_sums(NEEDS[need], n, d)
-            operation(
-                rows, basis, predictor, c.NormOf(p, *units), attack, inner, NEEDS[need], sums
-            )
+            operation(rows, basis, predictor, c.NormOf(p, *units), attack, inner, NEEDS[need], sums)
             found.append(sums)
         assert_sums(*found)
 
@@ -75,25 +70,6 @@ def test_block_sums(extension, rng, d, k, loss, need, exponent):
     assert_sums(mine, theirs)
     np.testing.assert_allclose(rates, their_rates, rtol=1e-12, atol=1e-14)
     assert factor == pytest.approx(their_factor, rel=1e-12)
-
-
-@pytest.mark.parametrize("kind", BASES)
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (13, 4), (70, 9)])
-def test_features_gradients_and_moves(extension, rng, kind, n, m):
-    basis, d = make_basis(rng, kind, m, False)
-    u, p, beta = rng.normal(size=(m, n)), rng.normal(size=(m, n)), rng.normal(size=d)
-    cases = {
-        "basis_features": ((d, n), ()),
-        "basis_gradients": ((m, n), (beta,)),
-        "basis_moves": ((d, n), (p,)),
-    }
-    for name, (shape, arguments) in cases.items():
-        found = []
-        for operation in both(extension, name):
-            out = np.empty(shape)
-            operation(u, basis, *arguments, out)
-            found.append(out)
-        np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("scaled", [True, False])

@@ -12,6 +12,8 @@ SQUARED_ERROR, LOGISTIC, POISSON, HUBER = (
     losses.get(name).code for name in ("squared_error", "logistic", "poisson", "huber")
 )
 
+BASES = {"quadratic": c.QUADRATIC, "powers": c.POWERS, "fourier": c.FOURIER}
+
 
 def both(extension, name):
     return getattr(extension, name), _compute._numba_operation(name)
@@ -38,3 +40,19 @@ def assert_sums(mine, theirs):
             part, other = np.tril(part), np.tril(other)
         size = np.abs(other).max(initial=1.0)
         np.testing.assert_allclose(part, other, rtol=1e-11, atol=1e-12 * size)
+
+
+def relative_close(mine, theirs, rtol=1e-13):
+    size = np.abs(theirs[np.isfinite(theirs)]).max(initial=1e-300)
+    np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=rtol * size)
+
+
+def make_basis(rng, kind, m, scaled):
+    """A basis of m inputs and its number of features."""
+    d = {"quadratic": m + m * (m + 1) // 2, "powers": 3 * m, "fourier": 11}[kind]
+    frequencies, phases = np.empty((0, 0)), c.EMPTY
+    if kind == "fourier":
+        frequencies, phases = rng.normal(size=(d, m)), rng.uniform(0, 6, d)
+    units = [rng.normal(size=m), rng.uniform(0.5, 2.0, m)] if scaled else [c.EMPTY] * 2
+    outer = [rng.normal(size=d), rng.uniform(0.5, 2.0, d)] if scaled else [c.EMPTY] * 2
+    return c.Basis(BASES[kind], 3, frequencies, phases, *units, *outer), d

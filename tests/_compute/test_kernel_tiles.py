@@ -1,0 +1,46 @@
+"""Tiles of kernels in C against their Numba version, on every instruction set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.operations import both, relative_close
+
+from fastaif._compute import types as c
+
+KERNELS = {
+    "rbf": c.Kernel(c.RBF, 1, 0.4, 0.0, 1),
+    "matern 3/2": c.Kernel(c.MATERN_3_2, 1, 0.7, 0.0, 1),
+    "matern 5/2": c.Kernel(c.MATERN_5_2, 1, 0.7, 0.0, 1),
+    "linear": c.Kernel(c.POLYNOMIAL, 1, 0.5, 0.3, 1),
+    "polynomial": c.Kernel(c.POLYNOMIAL, 6, 0.5, 0.3, 1),
+    "ntk": c.Kernel(c.NTK, 1, 1.0, 0.0, 1),
+    "ntk, hidden layer": c.Kernel(c.NTK, 1, 1.0, 0.0, 0),
+    "ntk, deep": c.Kernel(c.NTK, 4, 1.0, 0.0, 1),
+    "ntk, deep, hidden layers": c.Kernel(c.NTK, 4, 1.0, 0.0, 0),
+}
+
+
+@pytest.mark.parametrize("with_slopes", [True, False])
+@pytest.mark.parametrize(("k", "n", "m"), [(1, 1, 1), (5, 7, 3), (9, 300, 10), (4, 261, 1)])
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernel_tiles(extension, rng, name, k, n, m, with_slopes):
+    """The same samples, near, far, parallel and opposite ones, in rows that are longer."""
+    Z = rng.normal(size=(n, m)) * 10.0 ** rng.uniform(-1, 1, n)[:, None]
+    offset = min(2, n - 1)
+    X = rng.normal(size=(k, m))
+    X[: n - offset] = Z[offset : offset + k]
+    if n > 6:
+        Z[0], Z[1] = -2.0 * X[0], X[0] * (1 + 1e-9)
+    squares = [np.einsum("ij,ij->i", part, part) for part in (X, Z)]
+    found = []
+    for operation in both(extension, "kernel_tile"):
+        values = np.full((k, n + 3), 0.5)
+        values[:, :n] = X @ Z.T
+        slopes = np.full((k, n + 5), 0.25) if with_slopes else np.empty((0, 0))
+        kinks = operation(KERNELS[name], X, Z, *squares, offset, values, slopes)
+        found.append((kinks, values, slopes))
+    (kinks, values, slopes), (their_kinks, their_values, their_slopes) = found
+    assert kinks == their_kinks
+    relative_close(values, their_values, 1e-12)
+    relative_close(slopes, their_slopes, 1e-9 if KERNELS[name].kind == c.NTK else 1e-12)

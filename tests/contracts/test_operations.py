@@ -1,0 +1,81 @@
+"""What every operation promises: both backends agree, and wrong shapes are refused.
+
+Arguments are made of the table itself, so that a new operation is tested when it is entered.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.operation_arguments import (
+    CASES,
+    arguments_of,
+    arrays_of,
+    call,
+    decides_alone,
+    operation_of,
+)
+
+from fastaif import _compute
+from fastaif._compute.operations import TABLE
+from fastaif.passes.fourth_moments import expanded
+
+TOLERANCE = 1e-12
+# What is each backend's own: room to work in, and weights that are laid out by draws or by lanes.
+OWN = {("block_sums", "block.v"), ("bootstrap_start", "draws.kept")}
+NOT_KEPT = {"draws.kept": np.empty((0, 0))}  # drawn again in every pass
+EXAMPLES = {"bootstrap_sums": NOT_KEPT}
+
+
+def found(run, name, seed):
+    """What an operation returns, and what it has written."""
+    paths = {**arguments_of(name, seed), **EXAMPLES.get(name, {})}
+    with np.errstate(all="ignore"):
+        returned = call(run, name, paths)
+    written = {
+        leaf.path: meant(leaf.path, paths[leaf.path])
+        for leaf in arrays_of(name)
+        if leaf.spec.written and (name, leaf.path) not in OWN
+    }
+    return {"returned": 0.0 if returned is None else returned, **written}
+
+
+def meant(path, array):
+    """Of symmetric matrices the lower triangle, of fourth moments those that have a place."""
+    if path == "moments":
+        return expanded(array, 9)
+    return np.tril(array) if path in ("sums.hessian", "matrices") else array
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in _compute.NUMBA_ONLY])
+def test_both_backends_agree(extension, name, seed):
+    mine = found(getattr(extension, name), name, seed)
+    theirs = found(_compute._numba_operation(name), name, seed)
+    assert mine.keys() == theirs.keys()
+    for path, wanted in theirs.items():
+        assert np.isfinite(wanted).all(), path
+        size = TOLERANCE * np.abs(wanted).max(initial=0.0)
+        np.testing.assert_allclose(mine[path], wanted, rtol=TOLERANCE, atol=size, err_msg=path)
+
+
+def resized(array, axis, by):
+    shape = list(array.shape)
+    shape[axis] += by
+    return np.ones(shape, dtype=array.dtype)
+
+
+@pytest.mark.parametrize("by", [-1, 1, 1000])
+@pytest.mark.parametrize(("backend", "name"), CASES)
+def test_wrong_lengths_are_refused(backend, name, by):
+    run = operation_of(backend, name)
+    for leaf in arrays_of(name):
+        for axis in range(len(leaf.spec.shape)):
+            if decides_alone(name, leaf, axis):
+                continue
+            paths = arguments_of(name)
+            if paths[leaf.path].shape[axis] + by < 0:
+                continue
+            paths[leaf.path] = resized(paths[leaf.path], axis, by)
+            with pytest.raises(ValueError, match=f"^{name} needs "):
+                call(run, name, paths)
