@@ -9,7 +9,7 @@ def times(factor):
 
 
 def mutate(monkeypatch, owner, name, change):
-    original = owner.__dict__[name]
+    original = next(vars(kind)[name] for kind in owner.__mro__ if name in vars(kind))
     if callable(original):
         monkeypatch.setattr(owner, name, lambda *args, **kw: change(original(*args, **kw)))
         return
