@@ -1,4 +1,4 @@
-"""The command line: ``fastaif analyze``, ``fastaif reproduce``, ``fastaif config``.
+"""The command line: ``fastaif analyze``, ``path``, ``reproduce`` and ``config``.
 
 Everything but click is imported inside the commands, so that help is instant.
 """
@@ -10,7 +10,7 @@ import os
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -22,6 +22,7 @@ from ..utils.files import write_whole
 from .models import KERNELS, MODELS
 
 if TYPE_CHECKING:
+    from ..influence.path import RobustPath
     from ..influence.result import InfluenceResult
     from ..influence.verification import Verification
     from .data import Table
@@ -182,37 +183,50 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@main.command(short_help="What robust training would do to a model.", context_settings=_SHOW)
-@click.argument("data", required=False)
-@click.option("--target", help="Target column.  [default: the one named y or target]")
-@click.option("--model", default="linear", callback=_parse_model, metavar="|".join(MODELS))
-@click.option("--p", default=2.0, callback=_parse_p, help="The attack's norm, from 1 to inf.")
-@click.option(
-    "--order", type=float, default=math.inf, callback=_parse_p,
-    help="u of a budget that samples share, from 1; inf: each has its own.",
+_DESCRIPTION = (
+    click.argument("data", required=False),
+    click.option("--target", help="Target column.  [default: the one named y or target]"),
+    click.option("--model", default="linear", callback=_parse_model, metavar="|".join(MODELS)),
+    click.option("--p", default=2.0, callback=_parse_p, help="The attack's norm, from 1 to inf."),
+    click.option(
+        "--order", type=float, default=math.inf, callback=_parse_p,
+        help="u of a budget that samples share, from 1; inf: each has its own.",
+    ),
+    click.option("--alpha", type=float, help="Ridge penalty.  [default: the estimator's]"),
+    click.option("--kernel", type=click.Choice(KERNELS), help="Of kernel models.  [default: rbf]"),
+    click.option(
+        "--gamma", type=float,
+        help="Of rbf, matern (1 over its length) and polynomial kernels.  [default: 1 over the "
+        "number of features, for matern the root of that]",
+    ),
+    click.option(
+        "--standardize/--no-standardize", default=True,
+        help="Scale features, and attacks on them, to unit variance.",
+    ),
+    click.option("--weights", metavar="COLUMN", help="Column of sample weights."),
+    click.option(
+        "--attackable", callback=_parse_names, metavar="A,B,...",
+        help="Features that can be attacked.  [default: all]",
+    ),
+    click.option("--seed", type=int, help="For whatever is random; nothing is in these models."),
 )  # fmt: skip
+
+
+def _described(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that describe data, model and attack, in the order of the help."""
+    for option in reversed(_DESCRIPTION):
+        command = option(command)
+    return command
+
+
+@main.command(short_help="What robust training would do to a model.", context_settings=_SHOW)
+@_described
 @click.option(
     "--eps", callback=_parse_eps, metavar="E,E,...",
-    help="Attack sizes, in units of the mean norm of a sample.  [default: 0.01,0.05; for kernel "
-    "models 0.0001,0.001]",
+    help="Attack sizes, in units of the mean norm of a sample.  [default: of linear predictors a "
+    "tenth, a third and nine tenths of the way to where nothing is left to attack; 0.01,0.05; for "
+    "kernel models 0.0001,0.001]",
 )  # fmt: skip
-@click.option("--alpha", type=float, help="Ridge penalty.  [default: the estimator's]")
-@click.option("--kernel", type=click.Choice(KERNELS), help="Of kernel models.  [default: rbf]")
-@click.option(
-    "--gamma", type=float,
-    help="Of rbf, matern (1 over its length) and polynomial kernels.  [default: 1 over the "
-    "number of features, for matern the root of that]",
-)  # fmt: skip
-@click.option(
-    "--standardize/--no-standardize", default=True,
-    help="Scale features, and attacks on them, to unit variance.",
-)  # fmt: skip
-@click.option("--weights", metavar="COLUMN", help="Column of sample weights.")
-@click.option(
-    "--attackable", callback=_parse_names, metavar="A,B,...",
-    help="Features that can be attacked.  [default: all]",
-)  # fmt: skip
-@click.option("--seed", type=int, help="For whatever is random; nothing is in these models.")
 @click.option("--out", type=_FILE, callback=_parse_out, help="Write the report as JSON.")
 @click.option("--plot", type=_FILE, callback=_parse_out, help="Write a figure (.png, .pdf, ...).")
 @click.option(
@@ -242,8 +256,8 @@ def analyze(
         figure = bare_figure() if plot else None
         if plot is not None:
             _refuse_suffix(figure, plot)
-        eps = eps or default_eps(options["model"])
         table, result = _influence(data, **options)
+        eps = eps or default_eps(options["model"], result.problem)
         notes.extend(table.notes)
         notes.extend(notes_on(options["model"], table.y))
         verifications = _verify(result, eps)
@@ -263,7 +277,16 @@ def analyze(
         click.echo(text, err=output == "json")
 
 
-def _influence(
+def _influence(data: str | None, **options: Any) -> tuple[Table, InfluenceResult]:
+    """Read, fit, and look at the fit."""
+    import fastaif
+
+    seed = options["seed"]
+    table, pipeline, attack = _fitted(data, **options)
+    return table, fastaif.aif(pipeline, table.X, table.y, **attack, random_state=seed)
+
+
+def _fitted(
     data: str | None,
     *,
     target: str | None,
@@ -277,12 +300,10 @@ def _influence(
     weights: str | None,
     attackable: list[str] | None,
     seed: int | None,
-) -> tuple[Table, InfluenceResult]:
-    """Read, fit, and look at the fit."""
+) -> tuple[Table, Any, dict[str, Any]]:
+    """The data, a model fitted to them, and the attack as the library takes it."""
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
-
-    import fastaif
 
     from .data import load_table
     from .models import has_labels, make_estimator
@@ -293,11 +314,10 @@ def _influence(
     weighting = {f"{step}__sample_weight": table.weights for step in steps}
     pipeline = Pipeline([("scaler", StandardScaler()), ("model", estimator)][-len(steps) :])
     pipeline.fit(table.X, table.y, **weighting)
-    result = fastaif.aif(
-        pipeline, table.X, table.y, p=p, order=order, attackable=attackable,
-        sample_weight=table.weights, random_state=seed,
-    )  # fmt: skip
-    return table, result
+    attack = {
+        "p": p, "order": order, "attackable": attackable, "sample_weight": table.weights
+    }  # fmt: skip
+    return table, pipeline, attack
 
 
 def _verify(result: InfluenceResult, eps: Sequence[float]) -> list[Verification]:
@@ -310,6 +330,76 @@ def _verify(result: InfluenceResult, eps: Sequence[float]) -> list[Verification]
         if not math.isfinite(v.predicted_cost + v.exact_cost + v.exact_gain):
             raise OverflowError(f"eps = {v.eps:g} gives no finite cost")
     return verified
+
+
+@main.command(short_help="Robust training at every attack size.", context_settings=_SHOW)
+@_described
+@click.option(
+    "--eps", callback=_parse_eps, metavar="E or E,E,...",
+    help="The end of the range, or all attack sizes.  [default: where nothing is left to attack, "
+    "else 0.3]",
+)  # fmt: skip
+@click.option("--out", type=_FILE, callback=_parse_out, help="Write the nodes as .csv or .json.")
+@click.option("--plot", type=_FILE, callback=_parse_out, help="Write a figure (.png, .pdf, ...).")
+@click.option(
+    "--kind", type=click.Choice(["frontier", "coefficients", "loss"]), default="frontier",
+    help="What the figure shows.",
+)  # fmt: skip
+@click.option(
+    "--format", "output", type=click.Choice(["auto", "table", "json"]), default="auto",
+    help="On stdout; auto: a table on a terminal or with --out, else JSON.",
+)  # fmt: skip
+def path(
+    data: str | None, eps: list[float] | None, out: Path | None, plot: Path | None, kind: str,
+    output: str, **options: Any,
+) -> None:  # fmt: skip
+    """Adversarial training of a model of DATA at every attack size: the frontier.
+
+    DATA is as for analyze. A row a node: the clean loss, what robust training costs, the loss under
+    attack, what it gains, and the parameters.
+    """
+    from ..plotting import bare_figure
+    from ..reports.path import path_json
+
+    if output == "auto":
+        output = "table" if out is not None or _is_terminal(sys.stdout) else "json"
+    _refuse_same({"DATA": data if data and Path(data).is_file() else None} | {
+        "--out": out, "--plot": plot
+    })  # fmt: skip
+    with _plain_errors(), _collected_notes() as notes:
+        figure = bare_figure() if plot else None
+        if plot is not None:
+            _refuse_suffix(figure, plot)
+        table, found = _traced(data, eps, **options)
+        notes.extend(table.notes)
+        text = path_json(found)
+        if out is not None:
+            whole = text + "\n" if out.suffix == ".json" else found.to_frame().to_csv(index=False)
+            write_whole(out, lambda file: file.write(whole.encode()))
+        if plot is not None and figure is not None:
+            figure.set_layout_engine("constrained")
+            found.plot(kind, figure.subplots())
+            _draw(figure, plot)
+    click.echo(text if output == "json" else found.summary())
+    for note in notes:
+        click.echo(f"fastaif: note: {note}", err=True)
+
+
+def _traced(
+    data: str | None, eps: list[float] | None, **options: Any
+) -> tuple[Table, RobustPath]:
+    """Read, fit, and follow the path."""
+    import fastaif
+
+    options.pop("seed")
+    table, pipeline, attack = _fitted(data, **options, seed=None)
+    if eps is None:
+        try:
+            eps = [fastaif.zero_radius(pipeline, table.X, table.y, **attack)]
+        except ValueError:
+            eps = [0.3]
+    radii: Any = eps[0] if len(eps) == 1 else eps
+    return table, fastaif.robust_path(pipeline, table.X, table.y, radii, **attack)
 
 
 @main.command(short_help="Run an experiment of the paper.", context_settings=_SHOW)

@@ -67,9 +67,15 @@ def _kernel(name: str, gamma: float | None, n_features: int) -> Any:
     return functions.RBF(gamma) if name == "rbf" else functions.Polynomial(gamma=gamma)
 
 
-def default_eps(model: str) -> list[float]:
-    """Attack sizes; kernel models with moving centres have their kinks early."""
-    return [1e-4, 1e-3] if model == "kernel" else [0.01, 0.05]
+def default_eps(model: str, problem: Any) -> list[float]:
+    """Attack sizes: on the way to the zero radius, where there is one."""
+    from ..families.registry import adversary_of
+
+    try:
+        end = adversary_of(problem).zero_radius()
+    except ValueError:  # kernel models with moving centres have their kinks early
+        return [1e-4, 1e-3] if model == "kernel" else [0.01, 0.05]
+    return [float(f"{share * end:.2g}") for share in (0.1, 1.0 / 3.0, 0.9)]
 
 
 def notes_on(model: str, y: Any) -> list[str]:

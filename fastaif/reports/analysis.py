@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import text as report
+from .answer import answer_json, answer_lines, answers
 from .protocols import Reported, Verified
 
 _WIDTH = 79
@@ -39,6 +40,8 @@ def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> s
         f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}"
         + (f", order {result.order:g}" if problem.sharing.is_shared else ""),
         *_kernel_lines(problem.model),
+        "",
+        *answer_lines(answers(result, verified), problem.model.loss.name.replace("_", " ")),
         "",
         f"{'eps':>8}{'S (eq. 4)':>14}{'predicted':>14}{how + ' cost':>15}{how + ' gain':>15}"
         f"{'flipped':>12}",
@@ -104,19 +107,35 @@ def _coefficient_lines(result: Reported, largest: Verified) -> list[str]:
     dual = model.is_dual
     chosen = report.largest_moves(result, _MOST_DUAL if dual else _MOST)
     which = "" if len(chosen) == model.n_coefs else f" ({len(chosen)} of {model.n_coefs})"
+    reach = _reach(result, largest.eps)
     unit = "" if dual or model.basis.is_identity else ", per standard deviation"
     lines = [
         *(_dual_lines(result, largest, how) if dual else []),
         f"What adversarial training would move most{which}{unit}",
-        f"{'':>23}{'param':>13}{'influence':>13}{'change at eps = ' + f'{largest.eps:g}:':>28}",
-        f"{'':>49}{'predicted':>14}{how:>14}",
+        f"{'':>22}{'param':>12}{'influence':>12}{'change at eps = ' + f'{largest.eps:g}:':>25}",
+        f"{'':>46}{'tangent':>12}{how:>12}{'' if reach is None else 'x within':>10}",
     ]
     exact = largest.robust.params - result.params
     for k in chosen:
         slope = result.influence[k]
-        numbers = f"{result.params[k]:>13.6g}{slope:>13.6g}{largest.eps * slope:>14.6g}"
-        lines.append(f"{_cut(result.names[k], 22):>23}{numbers}{exact[k]:>14.6g}")
+        numbers = f"{result.params[k]:>12.5g}{slope:>12.5g}{largest.eps * slope:>12.5g}"
+        room = "" if reach is None else f"{_within(reach[k]):>10}"
+        lines.append(f"{_cut(result.names[k], 21):>22}{numbers}{exact[k]:>12.5g}{room}")
+    if reach is not None:
+        lines.append("x within: how far an attack can move that feature alone, in its own units")
     return lines
+
+
+def _reach(result: Reported, eps: float) -> Any:
+    """How far each feature can be moved, where a feature has one coefficient."""
+    model, reach = result.problem.model, result.problem.ball.reach
+    if reach is None or model.is_dual or model.n_coefs != model.n_features:
+        return None
+    return eps * result.radius * reach
+
+
+def _within(length: float) -> str:
+    return f"± {length:.3g}" if length > 0.0 else "-"
 
 
 def _kernel_lines(model: Any) -> list[str]:
@@ -144,7 +163,7 @@ def _wrap(text: str) -> str:
 
 
 def report_json(result: Reported, verifications: Sequence[Verified]) -> str:
-    """The report for a pipeline: unrounded numbers, "inf" where one is infinite."""
+    """The report for a pipeline: unrounded numbers, null where one is infinite."""
     document = {
         "model": result.problem.model.kind,
         "n_samples": result.problem.source.n_rows,
@@ -158,7 +177,10 @@ def report_json(result: Reported, verifications: Sequence[Verified]) -> str:
         "sensitivity_coefficient": result.sensitivity_coefficient,
         "value_derivative": result.value_derivative,
         "validity_radius": result.validity_radius,
-        "eps": [_verified(result, v) for v in verifications],
+        "eps": [
+            _verified(result, v) | answer_json(a)
+            for v, a in zip(verifications, answers(result, verifications), strict=True)
+        ],
         "diagnostics": result.diagnostics,
     }
     return json.dumps(_plain(document), indent=2, allow_nan=False)
@@ -182,7 +204,7 @@ def _verified(result: Reported, v: Verified) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: lists for arrays, "inf" for infinity."""
+    """What JSON can hold: lists for arrays, null for what is not finite."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, dict):
@@ -190,5 +212,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+        return None
     return value

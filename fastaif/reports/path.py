@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as escaping
+import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -131,6 +132,18 @@ def _moves(path: Traced, eps: Sequence[float]) -> list[str]:
     if m > len(order):
         lines.append(f"{'':>20} ({m - len(order)} more coefficients change less)")
     return lines
+
+
+def path_json(path: Traced) -> str:
+    """For a pipeline: unrounded numbers, null where one is infinite."""
+    end = path.zero_radius
+    document = {
+        "model": path.problem.model.kind, "n_samples": path.problem.n_rows,
+        "radius": path.problem.radius, "zero_radius": end if np.isfinite(end) else None,
+        "names": list(path.names), "converged": path.converged, "is_local": path.is_local,
+        "n_passes": path.n_passes, "nodes": path.to_frame().to_dict("list"),
+    }  # fmt: skip
+    return json.dumps(document, indent=2, allow_nan=False)
 
 
 def html(path: Traced) -> str:

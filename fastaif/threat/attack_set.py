@@ -154,6 +154,11 @@ class AttackSet(ABC):
         """A text that equals that of the same set in another process."""
         return repr([_by_value(part) for part in self.describe().values()])
 
+    @property
+    def reach(self) -> Array | None:
+        """How far an attack of unit size can move each feature alone, in raw units (m,)."""
+        return None
+
     # --- first order ----------------------------------------------------------------------
 
     def directions(self, gradients: Array, rows: Array | None = None) -> tuple[Array, Array, Array]:

@@ -75,6 +75,11 @@ class Ball(AttackSet):
         np.divide(1.0, self.scale, out=out, where=self.scale > 0)
         return out
 
+    @property
+    def reach(self) -> Array | None:
+        """c: all of the budget on one feature."""
+        return self.scale
+
     # --- first order ----------------------------------------------------------------------
 
     def gain(self, beta: Array) -> float:

@@ -55,7 +55,8 @@ def assert_is(found: dict[str, Any], result: fa.InfluenceResult, eps: list[float
     assert found["params"] == result.params.tolist()
     for key in ("radius", "sensitivity_coefficient", "value_derivative"):
         assert found[key] == getattr(result, key)
-    assert float(found["validity_radius"]) == result.validity_radius
+    radius = np.inf if found["validity_radius"] is None else found["validity_radius"]
+    assert radius == result.validity_radius
     assert [row["eps"] for row in found["eps"]] == eps
     for row in found["eps"]:
         check = result.verify(row["eps"])
@@ -81,8 +82,23 @@ def frame() -> pd.DataFrame:
 def test_diabetes_by_default() -> None:
     data = load_diabetes(as_frame=True)
     found = document()
-    assert_is(found, reference(data.data, data.target), [0.01, 0.05])
-    assert (found["model"], found["p"], found["order"]) == ("linear", 2.0, "inf")
+    assert_is(found, reference(data.data, data.target), [0.046, 0.15, 0.42])
+    fitted = Pipeline([("scaler", StandardScaler()), ("model", fa.LinearRegression())])
+    fitted.fit(data.data, data.target)
+    end = fa.zero_radius(fitted, data.data, data.target)
+    assert [row["eps"] / end for row in found["eps"]] == pytest.approx([0.1, 1 / 3, 0.9], rel=0.04)
+    path = fa.robust_path(fitted, data.data, data.target, end)
+    for row in found["eps"]:
+        e = row["eps"]
+        assert row["clean_loss"] == pytest.approx(path.clean_loss(e), rel=1e-8)
+        assert row["clean_loss_before"] == pytest.approx(path.clean_loss(0.0), rel=1e-12)
+        assert row["adversarial_loss"] == pytest.approx(path.adversarial_loss(e), rel=1e-8)
+        before = path.adversarial_loss(0.0, e)
+        assert row["adversarial_loss_before"] == pytest.approx(before, rel=1e-12)
+        assert row["accuracy"] is None
+        assert row["tangent_is_off"] == (row["sensitivity"] > 2.0 * row["cost"])
+        np.testing.assert_allclose(row["reach"], e * found["radius"] * data.data.std(ddof=0))
+    assert (found["model"], found["p"], found["order"]) == ("linear", 2.0, None)
 
 
 def test_an_order() -> None:
@@ -102,7 +118,7 @@ def test_breast_cancer_with_an_infinite_validity_radius() -> None:
     found = document("breast_cancer", "--model", "logistic", "--alpha", "0.01", "--eps", "0.02")
     model = fa.LogisticRegression(alpha=0.01)
     assert_is(found, reference(data.data, data.target, model), [0.02])
-    assert found["validity_radius"] == "inf"
+    assert found["validity_radius"] is None
 
 
 def test_quadratic_model() -> None:
@@ -127,7 +143,7 @@ def test_options_reach_the_library(frame: pd.DataFrame, tmp_path: Path) -> None:
         X, frame["y"], fa.HuberRegression(alpha=0.1), w, p=np.inf, attackable=["a", "c"]
     )
     assert_is(found, result, [0.001])
-    assert found["p"] == "inf"
+    assert found["p"] is None
 
 
 def test_without_standardizing(frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -171,12 +187,13 @@ def test_table_for_a_person(tmp_path: Path) -> None:
     result = run("analyze", "breast_cancer", "--model", "logistic", "--format", "table")
     assert result.exit_code == 0
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
-    for text in ("569 samples, 30 features", "0.05", "exact cost", "worst texture", "penalty"):
+    texts = "569 samples, 30 features", "exact cost", "worst texture", "penalty", "accuracy"
+    for text in (*texts, "exactly", "x within"):
         assert text in result.stdout
     # With --out the report is a file, and stdout is for the person who wrote it there.
     result = run("analyze", "--out", tmp_path / "r.json", "--plot", tmp_path / "r.png")
     assert result.exit_code == 0
-    assert "Note: at eps=0.05" in result.stdout
+    assert "Note: at eps=0.42" in result.stdout
     assert json.loads((tmp_path / "r.json").read_text()) == document()
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 
@@ -184,8 +201,8 @@ def test_table_for_a_person(tmp_path: Path) -> None:
 def test_notes_go_to_stderr_beside_json() -> None:
     result = run("analyze", "--format", "json")
     far_off, flips = result.stderr.splitlines()
-    assert far_off.startswith("fastaif: note: at eps = 0.01, 0.05 the predicted moves")
-    assert flips.startswith("fastaif: note: at eps=0.05 about 19%")
+    assert far_off.startswith("fastaif: note: at eps = 0.046, 0.15, 0.42 the predicted mov")
+    assert flips.startswith("fastaif: note: at eps=0.42 about 47%")
     assert json.loads(result.stdout)["n_features"] == 10
 
 
@@ -291,6 +308,30 @@ def assert_refused(result: Result, expected: str) -> None:
     assert expected in result.stderr
 
 
+def test_path_writes_its_nodes_and_figure(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    options = [tmp_path / "d.csv", "--target", "y", "--weights", "w", "--p", "inf"]
+    found = run("path", *options, "--format", "json")
+    assert found.exit_code == 0, found.stderr
+    document = json.loads(found.stdout)
+    X, w = frame[["a", "b", "c"]], frame["w"]
+    steps = [("scaler", StandardScaler()), ("model", fa.LinearRegression())]
+    weights = {"scaler__sample_weight": w, "model__sample_weight": w}
+    model = Pipeline(steps).fit(X, frame["y"], **weights)
+    end = fa.zero_radius(model, X, frame["y"], p=np.inf, sample_weight=w)
+    wanted = fa.robust_path(model, X, frame["y"], end, p=np.inf, sample_weight=w).to_frame()
+    pd.testing.assert_frame_equal(pd.DataFrame(document["nodes"]), wanted)
+    assert document["zero_radius"] == end
+    table = run(
+        "path", *options, "--eps", "0.01,0.1", "--out", tmp_path / "p.csv", "--plot",
+        tmp_path / "p.png", "--kind", "loss",
+    )  # fmt: skip
+    assert "Robust path" in table.stdout
+    assert list(pd.read_csv(tmp_path / "p.csv")["eps"]) == [0.0, 0.01, 0.1]
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert_refused(run("path", *options, "--plot", tmp_path / "p.what"), "no such kind of figure")
+
+
 def test_reproduce_writes_its_table_and_figure(tmp_path: Path) -> None:
     result = run("reproduce", "figure1", "--out", tmp_path / "new", "--seed", "1")
     assert result.exit_code == 0, result.stderr
@@ -305,7 +346,7 @@ def test_help_version_and_config() -> None:
     assert run().stdout == run("--help").stdout
     assert fa.__version__ in run("--version").stdout
     assert run("config").stdout.startswith(f"fastaif {fa.__version__}")
-    for command in ("analyze", "reproduce", "config"):
+    for command in ("analyze", "path", "reproduce", "config"):
         assert run(command, "--help").exit_code == 0
 
 

@@ -24,7 +24,7 @@ from .trace import Trace
 Array = NDArray[Any]
 
 _AT_ONCE = 1 << 23  # numbers of rows at all radii that are solved together
-_EXACT = 1e-4  # of the tolerance: convergence is quick in the end
+_EXACT = 1e-6  # of the tolerance: θ is then right to its root, and convergence is quick
 _TIGHT = 1e-16  # of J: from there derivatives are right
 
 

@@ -1,0 +1,143 @@
+"""What robust training does, exactly: losses before and after it, with and without an attack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..data.rows import RowSource
+from ..families.adversary import Adversary
+from ..families.registry import adversary_of
+from ..threat.ascent_settings import PgdSettings
+from .path import is_off
+from .protocols import Reported, Verified
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A number of the model as it was, and of the robust one."""
+
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What training against attacks of one ε does.
+
+    Attributes
+    ----------
+    eps : float
+    clean, attacked : Pair
+        Mean losses, without the penalty.
+    tangent : float
+        The cost by eq. 4.
+    accuracy, attacked_accuracy : Pair or None
+        Of classifiers.
+    reach : array (m,) or None
+        How far an attack can move each feature alone, in its own units; 0 where not at all.
+    """
+
+    eps: float
+    clean: Pair
+    attacked: Pair
+    tangent: float
+    accuracy: Pair | None
+    attacked_accuracy: Pair | None
+    reach: Array | None
+
+    @property
+    def cost(self) -> float:
+        """By how much the clean loss rises."""
+        return self.clean.after - self.clean.before
+
+    @property
+    def is_off(self) -> bool:
+        """Whether eq. 4 is off by more than a factor of two."""
+        return is_off(self.tangent, self.cost)
+
+
+def answers(result: Reported, verified: Sequence[Verified]) -> list[Answer]:
+    """One for each verification of a result, in their order."""
+    problem = result.problem
+    adversary = adversary_of(problem)
+    settings = None if adversary.has_exact else PgdSettings(n_restarts=2)
+    clean = problem.mean_loss(problem.params)
+    right = _accuracy(problem, problem.params, problem.source)
+    found = []
+    for v in verified:
+        thetas = problem.params, v.robust.params
+        after = problem.mean_loss(thetas[1])
+        attacked = Pair(*(adversary.loss(theta, v.eps, settings) for theta in thetas))
+        accuracy = under_attack = None
+        if problem.model.loss.has_labels:
+            accuracy = Pair(right, _accuracy(problem, thetas[1], problem.source))
+            under_attack = Pair(*(_attacked(adversary, t, v.eps, settings) for t in thetas))
+        tangent = v.eps**2 * result.sensitivity_coefficient
+        reach = problem.ball.reach
+        found.append(
+            Answer(
+                v.eps, Pair(clean, after), attacked, tangent, accuracy, under_attack,
+                None if reach is None else v.eps * problem.radius * reach,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _accuracy(problem: Any, theta: Array, rows: RowSource) -> float:
+    """The share of the rows that are on the right side; 0 of a regression."""
+    if not problem.model.loss.has_labels:
+        return 0.0
+    f, step, y = problem.moves(theta - problem.params, rows)
+    return float(rows.mean((y * (f + step) > 0.0).astype(float)))
+
+
+def _attacked(
+    adversary: Adversary[Any], theta: Array, eps: float, settings: PgdSettings | None
+) -> float:
+    problem = adversary.problem
+    rows = problem.source._replace(x=adversary.attacked(theta, eps, settings))
+    return _accuracy(problem, theta, rows)
+
+
+def answer_lines(found: Sequence[Answer], loss: str) -> list[str]:
+    """A table of at most 80 columns, and what is to be said of it."""
+    lines = [
+        f"What robust training does to the mean {loss} loss, exactly",
+        f"{'':>9}{'without attack':>24}{'under attack of size eps':>26}{'cost':>10}",
+        f"{'eps':>9}{'before':>12}{'after':>12}{'before':>14}{'after':>12}{'by eq. 4':>11}",
+    ]
+    for a in found:
+        lines.append(
+            f"{a.eps:>9.4g}{a.clean.before:>12.5g}{a.clean.after:>12.5g}"
+            f"{a.attacked.before:>14.5g}{a.attacked.after:>12.5g}{a.tangent:>11.4g}"
+            f"{'*' if a.is_off else ''}"
+        )
+    for a in found:
+        if a.accuracy is not None and a.attacked_accuracy is not None:
+            lines.append(
+                f"{a.eps:>9.4g}  accuracy {a.accuracy.before:.1%} before, {a.accuracy.after:.1%} "
+                f"after; under attack {a.attacked_accuracy.before:.1%}, "
+                f"{a.attacked_accuracy.after:.1%}"
+            )
+    if any(a.is_off for a in found):
+        lines.append("* off by more than a factor of two: eq. 4 is the tangent at eps = 0")
+    return lines
+
+
+def answer_json(a: Answer) -> dict[str, Any]:
+    """The same for a pipeline."""
+    pairs = {
+        "clean_loss": a.clean, "adversarial_loss": a.attacked, "accuracy": a.accuracy,
+        "adversarial_accuracy": a.attacked_accuracy,
+    }  # fmt: skip
+    found: dict[str, Any] = {}
+    for name, pair in pairs.items():
+        found[f"{name}_before"] = None if pair is None else pair.before
+        found[name] = None if pair is None else pair.after
+    return {**found, "reach": a.reach, "tangent_is_off": a.is_off}
