@@ -151,7 +151,6 @@ def test_memory_mapped_files_stay_on_disk(mapped):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
-@pytest.mark.xfail(strict=True, reason="the interior point keeps some 58 numbers a row: 790 MB")
 def test_robust_fits_of_memory_mapped_files_stay_on_disk(mapped):
     """The same of a robust fit, whose rows stay on the disk, but not what it knows of each."""
     assert mapped[1] < 100.0

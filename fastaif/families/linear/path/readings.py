@@ -60,7 +60,7 @@ class Readings:
     def rows(self, which: Array) -> Array:
         """Some rows z, (k, d)."""
         source, sweep = self.design.sweep.source, self.design.sweep
-        numbers = self.design.numbers[which]
+        numbers = self.design.numbers(which)
         out = np.ones((len(which), self.design.n_columns))
         if isinstance(source.x, np.ndarray):
             block = source.x[numbers].astype(np.float64, copy=False)

@@ -10,6 +10,8 @@ when a step carries them across a kink, and leave when their multiplier is out o
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....solvers.newton import Local
-from .dual_points import DualPoint
+from .design import blocks
+from .dual_points import DualPoint, RowMultipliers, Shares
 from .norm_kinks import NormPiece, norm_piece
 from .objective import Kinks, Point, RobustProblem, assemble
 
@@ -31,12 +34,12 @@ _NOTHING = 1e-40  # curvature in working coordinates, where data are about 1
 class _Samples:
     """Which end of [f − κ, f + κ] each sample is attacked at, or that it is at a kink."""
 
-    side: Array  # (n,) ±1
+    side: Array  # (n,) ±1, int8
     kink: Array  # indices of samples at a kink
     multiplier: Array  # λ of those
 
     def as_array(self) -> Array:
-        full = self.side.copy()
+        full = self.side.astype(float)
         full[self.kink] = np.clip(self.multiplier, -1.0, 1.0)
         return full
 
@@ -92,41 +95,75 @@ def polish(
         x = new
 
 
-def _gaps(problem: RobustProblem, theta: Array, kappa: float) -> tuple[Array, Array]:
-    """c̃_i = c_i/κ and the size that it is small or large against."""
-    f = problem.sweep.predictions(theta)
-    y = problem.sweep.source.targets()
-    loss = problem.sweep.loss
-    scale = loss.curvature(f, y) * (np.abs(f) + np.abs(y) + kappa)
-    return loss.end_gap(f, y, kappa), scale
+def _gaps(
+    problem: RobustProblem, theta: Array, kappa: float
+) -> Iterator[tuple[slice, Array, Array]]:
+    """c̃_i = c_i/κ and the size that it is small or large against, a block of rows at a time."""
+    f, source, loss = problem.sweep.predictions(theta), problem.sweep.source, problem.sweep.loss
+    for rows in blocks(f.size):
+        here, y = f[rows], source.targets(rows.start, rows.stop)
+        scale = loss.curvature(here, y) * (np.abs(here) + np.abs(y) + kappa)
+        yield rows, loss.end_gap(here, y, kappa), scale
+
+
+def _crossed(
+    problem: RobustProblem, theta: Array, kappa: float, samples: _Samples
+) -> tuple[Array, Array]:
+    """(n,) whether samples are on the wrong side of their kinks, and (k,) how far they are in
+    that, relative to rounding's part; kinks are where they may be wrong either way."""
+    wrong, kink = np.zeros(samples.side.size, dtype=bool), np.zeros(samples.side.size, dtype=bool)
+    kink[samples.kink] = True
+    far = []
+    for rows, gap, scale in _gaps(problem, theta, kappa):
+        off = samples.side[rows] * gap
+        off = np.where(kink[rows], np.abs(gap), -off)
+        wrong[rows] = off > _ROUNDING * scale
+        far.append((off / np.maximum(scale, 1e-300))[wrong[rows]])
+    return wrong, np.concatenate(far)
 
 
 def _first_samples(problem: RobustProblem, theta: Array, kinks: Kinks | None) -> _Samples:
     kappa = problem.rho * problem.norm(theta)
-    f, y = problem.sweep.predictions(theta), problem.sweep.source.targets()
-    side = problem.sweep.loss.worse_end(f, y, kappa)
-    if kinks is None or not problem.has_kinks:
+    f, source = problem.sweep.predictions(theta), problem.sweep.source
+    side = np.empty(f.size, dtype=np.int8)
+    for rows in blocks(f.size):
+        y = source.targets(rows.start, rows.stop)
+        side[rows] = problem.sweep.loss.worse_end(f[rows], y, kappa)
+    if not problem.has_kinks:
         return _Samples(side, np.empty(0, dtype=int), np.empty(0))
+    if kinks is None:  # those that an optimum at another radius has may be this one's
+        found = [
+            part.start + np.flatnonzero(np.abs(gap) <= _ROUNDING * scale)
+            for part, gap, scale in _gaps(problem, theta, kappa)
+        ]
+        met = np.concatenate(found)
+        met = met if met.size <= theta.size else met[:0]
+        return _Samples(side, met, np.zeros(met.size))
     return _Samples(side, kinks.rows, kinks.multipliers)
 
 
 def _dual_point(problem: RobustProblem, x: Array, kappa: float, samples: _Samples) -> DualPoint:
     """The dual point of the rows of positive weight that goes with λ."""
-    source = problem.sweep.source
-    w = source.weights()
-    w = w if w.size else np.ones(source.n_rows)
-    kept = w > 0
-    f, y = problem.sweep.predictions(x)[kept], source.targets()[kept]
-    return problem.dual_point(f, y, w[kept] / w[kept].sum(), kappa, samples.as_array()[kept])
+    design = problem.design
+    f, y, w = design.predict(x), design.targets, design.weights
+    point = problem.dual_point(f, y, w, kappa, design.among(samples.side))
+    if isinstance(point, RowMultipliers) and samples.kink.size:
+        places = design.places(samples.kink)
+        order = np.argsort(places)
+        rows, upper = places[order], 0.5 * (1.0 + np.clip(samples.multiplier[order], -1.0, 1.0))
+        counted = np.isin(samples.kink[order], design.numbers(rows))
+        rows, upper = rows[counted], upper[counted]
+        slope = [problem.sweep.loss.slope(f[rows] + side * kappa, y[rows]) for side in (1, -1)]
+        own = Shares(rows, np.vstack([upper, 1.0 - upper]) * w[rows], np.vstack(slope))
+        point = dataclasses.replace(point, own=own)
+    return point.light()
 
 
 def _consistent(problem: RobustProblem, theta: Array, kappa: float, samples: _Samples) -> bool:
     """Whether every sample is attacked at its worse end, kinks counting as either."""
     if not problem.has_kinks:
         return True
-    gap, scale = _gaps(problem, theta, kappa)
-    wrong = samples.side * gap < -_ROUNDING * scale
-    wrong[samples.kink] = np.abs(gap[samples.kink]) > _ROUNDING * scale[samples.kink]
+    wrong, _ = _crossed(problem, theta, kappa, samples)
     w = problem.sweep.source.weights()
     if w.size:
         wrong &= w > 0
@@ -205,20 +242,20 @@ def _solve_kkt(hessian: Array, columns: Array, first: Array, second: Array) -> t
 
 def _update_samples(problem: RobustProblem, x: Array, norm: NormPiece, samples: _Samples) -> None:
     """Drop kinks whose λ left [−1, 1]; take in samples that the step carried across."""
-    gap, scale = _gaps(problem, x, problem.rho * norm.value(x))
+    wrong, far = _crossed(problem, x, problem.rho * norm.value(x), samples)
     out = np.abs(samples.multiplier) > 1.0
     dropped = samples.kink[out]
+    was_kink = samples.kink
     samples.side[dropped] = np.sign(samples.multiplier[out])
     samples.kink, samples.multiplier = samples.kink[~out], samples.multiplier[~out]
-    crossed = samples.side * gap < -_ROUNDING * scale
-    crossed[dropped] = False  # they lie on the kink and leave it to the side of λ
-    crossed[samples.kink] = False
-    new = np.flatnonzero(crossed)
+    new = np.flatnonzero(wrong)
+    fresh = ~np.isin(new, was_kink)  # those leave the kink that they lie on to the side of λ
+    new, far = new[fresh], far[fresh]
     room = max(x.size - samples.kink.size, 0)
     if new.size > room:
         # A long step: too many to be kinks. They change ends, the nearest stay as kinks.
-        order = np.argsort(np.abs(gap[new]) / np.maximum(scale[new], 1e-300))
-        samples.side[new[order[room:]]] *= -1.0
+        order = np.argsort(far)
+        samples.side[new[order[room:]]] *= -1
         new = new[order[:room]]
     samples.kink = np.concatenate([samples.kink, new])
-    samples.multiplier = np.concatenate([samples.multiplier, samples.side[new]])
+    samples.multiplier = np.concatenate([samples.multiplier, samples.side[new].astype(float)])

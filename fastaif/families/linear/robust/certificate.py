@@ -24,9 +24,15 @@ Array = NDArray[Any]
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def duality_gap(problem: RobustProblem, design: Design, theta: Array, rows: DualPoint) -> float:
-    """J(θ) less what the dual point proves to be a lower bound; ∞ where it proves none."""
-    f, kappa = design.predict(theta), problem.rho * problem.norm(theta)
+def duality_gap(
+    problem: RobustProblem, design: Design, theta: Array, rows: DualPoint, f: Array | None = None
+) -> float:
+    """J(θ) less what the dual point proves to be a lower bound; ∞ where it proves none.
+
+    Predictions f are made where they are not given.
+    """
+    f = design.predict(theta) if f is None else f
+    kappa = problem.rho * problem.norm(theta)
     pulled = design.pull(rows.along_f[:, None])[:, 0]
     weight = problem.rho * rows.along_kappa
     need = _need(problem, pulled)

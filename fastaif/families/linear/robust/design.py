@@ -7,6 +7,7 @@ ZᵀAZ for a weight a row. Rows need not be in memory, numbers of a row are.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._compute import types as c
+from ....bases.builtin import Linear
+from ....data.rows import RowSource
 from ....data.sources.sparse import SparseRows
 from ....losses import SquaredError
 from ....passes.linear import Sweep
@@ -22,6 +25,8 @@ from ....passes.sums import InfluenceSums
 
 Array = NDArray[Any]
 _KEPT = 1 << 25  # entries of transformed rows that are kept: 256 MB
+_BLOCK = 1 << 15
+_COPIED = 1 << 21  # entries up to which some of the rows are copied: 16 MB
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,11 @@ class Design:
     @cached_property
     def weights(self) -> Array:
         """w̄ (n,), of sum one, of the rows of positive weight."""
-        w = self._all_weights
-        return np.asarray(w[self._kept] / w[self._kept].sum())
+        if not self.sweep.source.weights().size:
+            n = self.sweep.source.n_rows
+            return np.full(n, 1.0 / n)
+        w = self.sweep.source.weights()[self._kept]
+        return np.asarray(w / w.sum())
 
     @cached_property
     def targets(self) -> Array:
@@ -47,36 +55,39 @@ class Design:
         return np.asarray(self.sweep.source.targets()[self._kept], dtype=np.float64)
 
     @cached_property
-    def _all_weights(self) -> Array:
-        w = self.sweep.source.weights()
-        return w if w.size else np.ones(self.sweep.source.n_rows)
-
-    @cached_property
     def _kept(self) -> Any:
-        positive = self._all_weights > 0
-        return slice(None) if positive.all() else positive
+        positive = self.sweep.source.weights() > 0
+        return slice(None) if positive.all() else np.flatnonzero(positive)
 
-    @cached_property
-    def numbers(self) -> Array:
-        """The numbers of these rows among all, (n,)."""
-        return np.asarray(np.arange(self.sweep.source.n_rows)[self._kept])
+    def among(self, numbers: Array) -> Array:
+        """Those of these rows, of numbers of all."""
+        return np.asarray(numbers[self._kept])
+
+    def places(self, numbers: Array) -> Array:
+        """Where among these rows those of some numbers are, if they are."""
+        if isinstance(self._kept, slice):
+            return numbers
+        return np.minimum(np.searchsorted(self._kept, numbers), self._kept.size - 1)
+
+    def numbers(self, which: Array) -> Array:
+        """The numbers among all rows that some of these have."""
+        return which if isinstance(self._kept, slice) else np.asarray(self._kept[which])
 
     @property
     def n_columns(self) -> int:
         """d, the intercept's column included."""
         return self.sweep.n_coefs + self.sweep.fit_intercept
 
-    @cached_property
-    def lengths(self) -> Array:
-        """‖z_i‖₂ (n,)."""
-        out = np.empty(self.sweep.source.n_rows)
+    def yardstick(self, numbers: Array) -> float:
+        """Σ |g_i| ‖z_i‖₂ of numbers g (n,): what Zᵀg is small or large against."""
+        g = self.spread(numbers)
 
-        def work(start: int, stop: int) -> None:
+        def work(start: int, stop: int) -> Array:
             block = self._block(start, stop)
-            out[start:stop] = np.einsum("ij,ij->i", block, block)
+            squares = np.einsum("ij,ij->i", block, block) + self.sweep.fit_intercept
+            return np.array([np.abs(g[start:stop]) @ np.sqrt(squares)])
 
-        self.sweep.executor.map_rows(self.sweep.source, work)
-        return np.asarray(np.sqrt(out[self._kept] + self.sweep.fit_intercept))
+        return float(self._reduce(work)[0])
 
     def columns(self, which: Array) -> Array:
         """Some columns of Z, (n, k)."""
@@ -100,6 +111,8 @@ class Design:
 
     def predict(self, theta: Array) -> Array:
         """Zθ (n,) or (n, k), for θ (d,) or (d, k)."""
+        if theta.ndim == 1 and not theta[: self.sweep.n_coefs].any():
+            return np.full(self.weights.size, theta[-1] if self.sweep.fit_intercept else 0.0)
         if self._by_sums:
             parts = [self.sweep.predictions(one)[self._kept] for one in np.atleast_2d(theta.T)]
             return np.asarray(parts[0] if theta.ndim == 1 else np.column_stack(parts))
@@ -115,7 +128,7 @@ class Design:
 
     def pull(self, numbers: Array) -> Array:
         """Zᵀg (d, k) of numbers g (n, k)."""
-        g = self._spread(numbers)
+        g = self.spread(numbers)
         if self._by_sums:
             return np.column_stack([self._sums(np.ones(len(g)), one, 0)[1] for one in g.T])
 
@@ -127,7 +140,7 @@ class Design:
     def gram(self, weights: Array, numbers: Array) -> tuple[Array, Array]:
         """ZᵀAZ (d, d) of weights A ≥ 0 (n,), and Zᵀg (d, k) of numbers g (n, k): one pass."""
         if self._by_sums:
-            A = self._spread(np.maximum(weights, 0.0))
+            A = self.spread(np.maximum(weights, 0.0))
             return self._sums(A, np.zeros(A.size), c.NEED_HESSIAN)[0], self.pull(numbers)
         sums = self.sweep.executor.kept(
             self.sweep.source,
@@ -138,8 +151,8 @@ class Design:
 
     def _gram(self, weights: Array, numbers: Array) -> InfluenceSums:
         m, d = self.sweep.n_coefs, self.n_columns
-        root = self._spread(np.sqrt(np.maximum(weights, 0.0)))
-        g = self._spread(np.column_stack([numbers, weights]))
+        root = self.spread(np.sqrt(np.maximum(weights, 0.0)))
+        g = self.spread(np.column_stack([numbers, weights]))
 
         def work(start: int, stop: int) -> Array:
             block = self._block(start, stop)
@@ -155,6 +168,32 @@ class Design:
             hessian[m], hessian[:, m] = pulled[:, -1], pulled[:, -1]
         raw = c.Sums(hessian, pulled[:, :-1].T, np.zeros(0))
         return InfluenceSums(("gram",), raw, self.sweep.fit_intercept)
+
+    def square(self, weights: Array) -> Array:
+        """ZᵀAZ (d, d) alone, in less time."""
+        A = self.spread(np.maximum(weights, 0.0))
+        if not A.any():
+            return np.zeros((self.n_columns, self.n_columns))
+        return self._sums(A, np.zeros(A.size), c.NEED_HESSIAN)[0]
+
+    def part(self, numbers: Array) -> Design:
+        """Some of the rows, copied where they are few, else with weights of zero for the others."""
+        source, sweep = self.sweep.source, self.sweep
+        places = self.numbers(numbers)
+        if numbers.size * self.n_columns > _COPIED or self._by_sums:
+            weight = np.zeros(source.n_rows)
+            weight[places] = self.weights[numbers]
+            return Design(dataclasses.replace(sweep, source=source._replace(weight=weight)))
+        V = np.empty((numbers.size, sweep.n_coefs))
+
+        def work(start: int, stop: int) -> None:
+            first, last = np.searchsorted(places, [start, stop])
+            if first < last:
+                V[first:last] = self._block(start, stop)[places[first:last] - start]
+
+        sweep.executor.map_rows(source, work)
+        rows = RowSource(V, self.targets[numbers], None, unchanged)
+        return Design(dataclasses.replace(sweep, source=rows, basis=Linear()))
 
     @cached_property
     def _by_sums(self) -> bool:
@@ -177,7 +216,7 @@ class Design:
             return pulled
         return np.vstack([pulled, numbers.sum(axis=0)[None]])
 
-    def _spread(self, numbers: Array) -> Array:
+    def spread(self, numbers: Array) -> Array:
         """Zeros for rows of no weight."""
         if isinstance(self._kept, slice):
             return numbers
@@ -209,6 +248,12 @@ class Design:
         if source.n_rows * self.sweep.n_coefs > _KEPT:
             return None
         return self._read(0, source.n_rows)
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """n rows, so many at a time that what is made of each needs no room to speak of."""
+    for start in range(0, n, _BLOCK):
+        yield slice(start, min(start + _BLOCK, n))
 
 
 def unchanged(y: Array) -> Array:

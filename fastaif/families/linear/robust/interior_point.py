@@ -17,16 +17,21 @@ from numpy.typing import NDArray
 
 from ....norms import lp_norm
 from .design import Design
+from .dual_points import DualPoint
+from .far_rows import FarRows
+from .near_far import Rows
 from .norm_terms import NormTerms
 from .objective import Kinks, RobustProblem
-from .systems import system
 
 Array = NDArray[Any]
 _FIRST = 0.1  # of the objective: the gap that a start on the central path is given
 _CLOSE = 0.995  # of the way to the boundary
 _FEW, _MANY = 6, 40  # halvings of a step, with Mehrotra's correction and without
 _STUCK = 0.1  # a step so short leads nowhere
+_SLOW, _SAFE = 0.5, 0.3  # of the gap two steps ago; what μ then shrinks by
 _MOST = 10.0  # by which μ may grow then
+_CENTRAL = 10.0  # gaps, up to which a residual is that of the central path
+_RESORTED = 0.1  # of the gap, until rows are sorted again
 _LEAST = 1e-4  # of μ: how much a step may aim to shrink it
 
 
@@ -36,8 +41,6 @@ class InteriorPoint:
     Attributes
     ----------
     theta : array (d,)
-    f : array (n,)
-        Zθ.
     gap : float
         Σ s z over the objective: the relative duality gap where `residual` is nothing.
     residual : float
@@ -45,15 +48,17 @@ class InteriorPoint:
     """
 
     def __init__(
-        self, problem: RobustProblem, design: Design, theta: Array, wide: bool = False
-    ) -> None:
-        self._wide = wide
-        self._problem, self._design = problem, design
+        self, problem: RobustProblem, design: Design, theta: Array, near: Array,
+        wide: bool = False, width: float = 0.0, far: FarRows | None = None,
+        f: Array | None = None,
+    ) -> None:  # fmt: skip
+        self._problem, self._design, self.theta = problem, design, theta.copy()
         self._free = np.flatnonzero(problem.weights > 0)
         self._scale = problem.weights[self._free]
-        self.rows = problem.row_terms(design.targets, design.weights)
+        self._f: Array | None = design.predict(theta) if f is None else f
+        self.rows = Rows(problem, design, theta, self.f, near, wide, far)
         self.norm = NormTerms(problem.q, self._free.size)
-        self._start(theta)
+        self._start(theta, width)
 
     @property
     def _u(self) -> Array:
@@ -74,63 +79,64 @@ class InteriorPoint:
         rows = 0.0 if self.rows.pairs is None else self.rows.pairs.product
         return self.norm.pairs.product + rows
 
-    def _start(self, theta: Array) -> None:
+    @property
+    def f(self) -> Array:
+        """Zθ (n,)."""
+        if self._f is None:
+            self._f = self._design.predict(self.theta)
+        return np.asarray(self._f)
+
+    def _start(self, theta: Array, width: float) -> None:
         problem, design, loss = self._problem, self._design, self._problem.sweep.loss
-        self.theta, self.f = theta.copy(), design.predict(theta)
         y, w, rho = design.targets, design.weights, problem.rho
         size = float(lp_norm(self._u, problem.q))
         value = problem.worst(self.f, y, rho * size, w) + problem.penalty(theta)
-        gain = rho * float(w @ np.abs(loss.slope(self.f, y))) or 1.0
+        steep = float(w @ np.abs(loss.slope(self.f, y)))
         k = self._free.size
         mu = _FIRST * abs(value) / (2.0 * k + self.rows.n_pairs)
-        slack = k * mu / gain
-        self._length = 1.0
-        self._set_norm(min(slack, size) if size > 0.0 else slack, gain)
+        if width > 0.0:
+            mu = min(mu, 0.5 * width * steep / y.size)
+        slack = k * mu / (rho * steep or 1.0)
+        self._length, self._before = 1.0, (np.inf, np.inf)
+        self._set_norm(min(slack, size) if size > 0.0 else slack, rho * steep or 1.0)
         self.rows.start(self.f, self.kappa, mu)
-        self.rows.refresh(self.f, self.kappa)
-        self._set_norm(self.norm.tau - size, rho * self.rows.slopes[1])
-        self._assemble()
+        self.rows.refresh(self.theta, self.kappa)
+        self._set_norm(self.norm.tau - size, rho * self.rows.along_kappa)
+        self._assemble(refreshed=True)
+        self._sorted = self.gap
 
     def _set_norm(self, slack: float, weight: float) -> None:
         self.norm.start(self._u, slack, weight)
 
-    def _assemble(self) -> None:
-        """The pass: derivatives, the Gram matrix and the residuals at this iterate."""
+    def _assemble(self, refreshed: bool = False) -> None:
+        """The pass: derivatives, their matrix and the residuals at this iterate."""
         problem = self._problem
-        self.rows.refresh(self.f, self.kappa)
+        if not refreshed:
+            self.rows.refresh(self.theta, self.kappa)
         self.norm.refresh(self._u)
-        self._along, along_kappa = self.rows.slopes
-        ff, f_kappa, kappa_kappa, shared = self.rows.curvature()
-        first, self._first_tau = self.rows.right(0.0, False)
-        numbers = np.column_stack([problem.rho * f_kappa, first, self._along])
-        self._system = system(
-            self._design, self._free, self._scale, 2.0 * problem.alpha * problem.penalized,
-            self._wide,
+        self._system = self.rows.system(
+            self._free, self._scale, 2.0 * problem.alpha * problem.penalized, problem.rho,
+            self.norm.curvature(),
         )  # fmt: skip
-        pulled = self._system.make(
-            ff, numbers, problem.rho**2 * kappa_kappa, self.norm.curvature(),
-            shared / problem.rho**2,
-        )  # fmt: skip
-        problem.count_pass()
-        self._first, gradient = pulled[:, 1], pulled[:, 2]
-        gradient = gradient + 2.0 * problem.alpha * problem.penalized * self.theta
+        if self.rows.is_pass:
+            problem.count_pass()
+        gradient = self.rows.gradient + 2.0 * problem.alpha * problem.penalized * self.theta
         gradient[self._free] += self._scale * self.norm.force
-        self._measure(gradient, along_kappa)
+        self._measure(gradient)
 
-    def _measure(self, gradient: Array, along_kappa: float) -> None:
+    def _measure(self, gradient: Array) -> None:
         problem = self._problem
         self.value = self.rows.value + problem.penalty(self.theta)
         self.gap = self._product / (abs(self.value) or 1.0)
-        yardstick = float(np.abs(self._along) @ self._design.lengths) or 1.0
         self.residual = max(
-            float(np.linalg.norm(gradient)) / yardstick,
-            self.norm.residual(problem.rho * along_kappa), self.rows.residual,
+            float(np.linalg.norm(gradient)) / (self.rows.yardstick or 1.0),
+            self.norm.residual(problem.rho * self.rows.along_kappa), self.rows.residual,
         )  # fmt: skip
 
-    def advance(self, floor: float) -> float:
+    def advance(self, floor: float, sorts: bool = True) -> float:
         """One step; the gap is not meant to fall below `floor`. The step's length is returned."""
         mu = self._product / self._count
-        self._turn(self._first, self._first_tau, 0.0, False)
+        self._turn_to(0.0, False)
         t = self._reach()
         after = self.norm.pairs.product_after(t)
         if self.rows.pairs is not None:
@@ -138,8 +144,12 @@ class InteriorPoint:
         share = max(min(max(after / self._product, 0.0), 1.0) ** 3, _LEAST)
         if self._length < _STUCK:  # the gap has run ahead of the other conditions, or is uneven
             share = min(max(1.0, self.residual / self.gap), _MOST)
+        cycles = self.gap > _SLOW * self._before[0]
+        if cycles:  # corrections may lead round in circles
+            share = max(share, _SAFE)
+        self._before = (self._before[1], self.gap)
         aim = max(share * mu, floor * abs(self.value) / self._count)
-        self._turn_to(aim, True)
+        self._turn_to(aim, not cycles)
         t = self._search(min(1.0, _CLOSE * self._reach()), aim, _FEW)
         if t == 0.0:  # the correction was no help
             self._turn_to(aim, False)
@@ -147,22 +157,32 @@ class InteriorPoint:
         self._length = t
         self._move(t)
         self._assemble()
+        if sorts and self.gap <= _RESORTED * self._sorted:
+            self.sort()
         return t
 
-    def _turn_to(self, mu: float, second: bool) -> None:
-        right, right_tau = self.rows.right(mu, second)
-        self._turn(self._design.pull(right[:, None])[:, 0], right_tau, mu, second)
+    def sort(self) -> bool:
+        """Look again at which rows are near their kinks."""
+        self._sorted = self.gap
+        mu = self._product / self._count
+        # Far from the central path a row's multipliers tell little of where it will end.
+        settles = self.residual <= _CENTRAL * self.gap
+        if not self.rows.sort(self.f, self.theta, self.kappa, mu, self.gap, settles):
+            return False
+        self._assemble()
+        return True
 
-    def _turn(self, right: Array, right_tau: float, mu: float, second: bool) -> None:
+    def _turn_to(self, mu: float, second: bool) -> None:
         """The direction to a centre of that μ."""
         problem = self._problem
-        gradient = right + 2.0 * problem.alpha * problem.penalized * self.theta
+        gradient, right_kappa = self.rows.right(mu, second)
+        gradient += 2.0 * problem.alpha * problem.penalized * self.theta
         along_u, along_tau = self.norm.right(mu, second)
         gradient[self._free] += self._scale * along_u
-        step, self._dtau = self._system.solve(gradient, problem.rho * right_tau + along_tau)
-        self._dtheta, self._df = step, self._design.predict(step)
+        step, self._dtau = self._system.solve(gradient, problem.rho * right_kappa + along_tau)
+        self._dtheta = step
         self.norm.turn(self._scale * step[self._free], self._dtau)
-        self.rows.turn(self._df, problem.rho * self._dtau)
+        self.rows.turn(step, problem.rho * self._dtau)
 
     def _reach(self) -> float:
         far = self.norm.reach()
@@ -173,6 +193,7 @@ class InteriorPoint:
         where that takes too long. Where all is quadratic it never grows."""
         if self._problem.sweep.loss.is_quadratic:
             return t
+        self.rows.prepare_search()
         here = self._merit(0.0, mu)
         bound = here + 1e-12 * abs(here)
         for _ in range(halvings):
@@ -184,25 +205,22 @@ class InteriorPoint:
     def _merit(self, t: float, mu: float) -> float:
         theta = self.theta + t * self._dtheta
         kappa = self._problem.rho * (self.norm.tau + t * self._dtau)
-        rows = self.rows.merit(self.f + t * self._df, kappa, t, mu)
+        rows = self.rows.merit(kappa, t, mu)
         norm = self.norm.merit(self._scale * theta[self._free], t, mu)
         return rows + norm + self._problem.penalty(theta)
 
     def _move(self, t: float) -> None:
-        self.theta = self.theta + t * self._dtheta
-        self.f = self.f + t * self._df
+        self.theta, self._f = self.theta + t * self._dtheta, None
         self.norm.advance(t)
         self.rows.advance(t)
 
     def kinks(self) -> Kinks:
         """The constraints whose multipliers outweigh their slacks at both ends."""
-        rows, shares = np.empty(0, dtype=int), np.empty(0)
-        pairs = self.rows.pairs
-        if pairs is not None:
-            part = pairs.multiplier / pairs.multiplier.sum(axis=0)
-            on = np.all(part * self.rows.spread > pairs.slack, axis=0)
-            rows, shares = self._design.numbers[on], (part[0] - part[1])[on]
-        return Kinks(rows, shares, self._coefs())
+        return Kinks(*self.rows.kinks(), self._coefs())
+
+    def multipliers(self) -> DualPoint:
+        """The dual point of the rows."""
+        return self.rows.multipliers(self.f, self._problem.rho * self._problem.norm(self.theta))
 
     def nearness(self) -> Array:
         """(m,) How near each coefficient seems to be to zero; −∞ where nobody attacks it."""
@@ -213,7 +231,9 @@ class InteriorPoint:
     def _coefs(self) -> Array:
         pairs, out = self.norm.pairs, np.zeros(self._problem.m, dtype=bool)
         total = pairs.multiplier.sum(axis=0)
-        if np.isinf(self._problem.q) or self._free.size == 1:
+        if self._free.size == 1 and np.isfinite(self._problem.q):
+            return out  # its norm has no kink but at zero, where nothing is left to attack
+        if np.isinf(self._problem.q):
             near = pairs.slack.min(axis=0) / self.norm.tau
             out[self._free] = pairs.multiplier.max(axis=0) / total.sum() > near
         else:

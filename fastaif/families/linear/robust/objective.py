@@ -9,6 +9,7 @@ with kinks where some c_i = 0 and where the norm has one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ....norms import lp_norm
 from ....passes.linear import Sweep
 from ....passes.sums import InfluenceSums
 from ....solvers.newton import Local
+from .design import Design, blocks
 from .dual_points import DualPoint, at_ends
 from .row_terms import RowTerms, row_terms
 
@@ -95,10 +97,20 @@ class RobustProblem:
     n_passes: int = 0
     best: Point | None = None
 
+    @cached_property
+    def design(self) -> Design:
+        """The rows, for products with them."""
+        return Design(self.sweep)
+
     @property
     def has_kinks(self) -> bool:
         """Whether J has kinks where the two ends of a sample are as bad."""
         return self.sweep.loss.has_kinks
+
+    @property
+    def folds(self) -> bool:
+        """Whether rows with a worse end that stays are a quadratic together."""
+        return self.has_kinks and self.sweep.loss.is_quadratic
 
     @property
     def m(self) -> int:
@@ -166,7 +178,18 @@ class RobustProblem:
 
     def worst(self, f: Array, y: Array, kappa: float, w: Array) -> float:
         """E ψ(f, κ), from predictions (n,), targets and normalised weights."""
-        return float(w @ self.sweep.loss.worst(f, y, kappa))
+        loss, total = self.sweep.loss, 0.0
+        for rows in blocks(f.size):
+            total += float(w[rows] @ loss.worst(f[rows], y[rows], kappa))
+        return total
+
+    def worst_between(self, ends: tuple[Array, Array], t: float, kappa: float) -> float:
+        """E ψ at the predictions f + t (g − f), without an array of them."""
+        (f, g), y, w = ends, self.design.targets, self.design.weights
+        return sum(
+            self.worst(f[rows] + t * (g[rows] - f[rows]), y[rows], kappa, w[rows])
+            for rows in blocks(f.size)
+        )
 
     def dual_point(self, f: Array, y: Array, w: Array, kappa: float, balance: Array) -> DualPoint:
         """The dual point that goes with λ at (f, κ)."""

@@ -111,6 +111,14 @@ class RootMultipliers:
         off = root + kappa - 0.5 * self.slope
         return off**2 + self.slope * max(root - float(self.direction @ r), 0.0)
 
+    def light(self) -> RootMultipliers:
+        """These are no predictions'."""
+        return self
+
+    def at(self, f: Array) -> RootMultipliers:
+        """These are no predictions'."""
+        return self
+
     def raised(self, ratio: float) -> RootMultipliers:
         """A shorter direction."""
         return RootMultipliers(self.y, self.w, self.direction / ratio, self.slope)
@@ -127,7 +135,7 @@ class _RootTerms:
     def __init__(self, y: Array, w: Array) -> None:
         self._y, self._w = y, w
 
-    def start(self, f: Array, kappa: float, mu: float) -> None:
+    def start(self, f: Array, kappa: float, mu: float, far: bool = False) -> None:
         pass
 
     def refresh(self, f: Array, kappa: float) -> None:
@@ -160,8 +168,11 @@ class _RootTerms:
     def advance(self, t: float) -> None:
         pass
 
-    def multipliers(self) -> DualPoint:
-        return RootMultipliers(self._y, self._w, self._direction, self.slopes[1])
+    def multipliers(self) -> tuple[Array, Array]:
+        raise NotImplementedError("rows have no shares of a root")
+
+    def carry(self, other: RowTerms, mine: Array, theirs: Array) -> None:
+        pass
 
 
 @dataclass
@@ -183,11 +194,16 @@ class RootProblem(RobustProblem):
         """(A + κ)²."""
         return (float(np.sqrt(w @ (f - y) ** 2)) + kappa) ** 2
 
+    def worst_between(self, ends: tuple[Array, Array], t: float, kappa: float) -> float:
+        """(A + κ)²; rows share A."""
+        f, g = ends
+        return self.worst(f + t * (g - f), self.design.targets, kappa, self.design.weights)
+
     def dual_point(self, f: Array, y: Array, w: Array, kappa: float, balance: Array) -> DualPoint:
         """The one of the gradient."""
-        terms = self.row_terms(y, w)
-        terms.refresh(f, kappa)
-        return terms.multipliers()
+        r = f - y
+        root = float(np.sqrt(w @ r**2)) or 1e-300
+        return RootMultipliers(y, w, w * r / root, 2.0 * (root + kappa))
 
     def row_terms(self, y: Array, w: Array) -> RowTerms:
         """All rows together."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ....losses import Loss
 from .barrier import Pairs
-from .dual_points import DualPoint, RowMultipliers
 
 Array = NDArray[Any]
 
@@ -31,8 +30,9 @@ class RowTerms(Protocol):
     def n_pairs(self) -> int:
         """How many products s z they have."""
 
-    def start(self, f: Array, kappa: float, mu: float) -> None:
-        """Onto the central path at (f, κ)."""
+    def start(self, f: Array, kappa: float, mu: float, far: bool = False) -> None:
+        """Onto the central path at (f, κ); rows that are `far` from its kinks at μ are given the
+        μ at which they are not."""
 
     def refresh(self, f: Array, kappa: float) -> None:
         """Derivatives at (f, κ)."""
@@ -69,8 +69,11 @@ class RowTerms(Protocol):
     def advance(self, t: float) -> None:
         """Take it."""
 
-    def multipliers(self) -> DualPoint:
-        """The dual point."""
+    def multipliers(self) -> tuple[Array, Array]:
+        """Shares of the ends and slopes there, (2, n) each."""
+
+    def carry(self, other: RowTerms, mine: Array, theirs: Array) -> None:
+        """Take the state of some of another's rows."""
 
 
 def row_terms(loss: Loss, y: Array, w: Array) -> RowTerms:
@@ -91,7 +94,7 @@ class _OneEnd:
     def __init__(self, loss: Loss, y: Array, w: Array) -> None:
         self._loss, self._y, self._w = loss, y, w
 
-    def start(self, f: Array, kappa: float, mu: float) -> None:
+    def start(self, f: Array, kappa: float, mu: float, far: bool = False) -> None:
         pass
 
     def refresh(self, f: Array, kappa: float) -> None:
@@ -121,12 +124,13 @@ class _OneEnd:
     def advance(self, t: float) -> None:
         pass
 
-    def multipliers(self) -> DualPoint:
+    def multipliers(self) -> tuple[Array, Array]:
         upper = self._y < 0
         share = np.where(np.vstack([upper, ~upper]), self._w, 0.0)
-        return RowMultipliers(
-            self._loss, self._y, self._w, share, np.vstack([self._slope, self._slope])
-        )
+        return share, np.vstack([self._slope, self._slope])
+
+    def carry(self, other: RowTerms, mine: Array, theirs: Array) -> None:
+        pass
 
 
 class _TwoEnds:
@@ -150,10 +154,12 @@ class _TwoEnds:
         """h, h' and h'' (n,)."""
         raise NotImplementedError
 
-    def start(self, f: Array, kappa: float, mu: float) -> None:
+    def start(self, f: Array, kappa: float, mu: float, far: bool = False) -> None:
         ends = self._ends(f, kappa)
         mid, half = 0.5 * (ends[0] + ends[1]), 0.5 * np.abs(ends[0] - ends[1])
         width = mu / (self._w * np.maximum(self._outer(mid + half)[1], 1e-300))
+        if far:
+            width = np.maximum(width, half)
         # Where the slope at the top is nothing the row is far from mattering at all.
         width = np.minimum(width, self._widest(mid, half))
         self._e = mid + width + np.hypot(width, half)
@@ -220,6 +226,12 @@ class _TwoEnds:
         self._e = self._e + t * self._de
         self.pairs.advance(t)
 
+    def carry(self, other: RowTerms, mine: Array, theirs: Array) -> None:
+        assert isinstance(other, _TwoEnds)
+        self._e[mine] = other._e[theirs]
+        self.pairs.slack[:, mine] = other.pairs.slack[:, theirs]
+        self.pairs.multiplier[:, mine] = other.pairs.multiplier[:, theirs]
+
 
 class _Levels(_TwoEnds):
     """e = |r| + κ."""
@@ -237,11 +249,10 @@ class _Levels(_TwoEnds):
         loss, y = self._loss, self._y
         return loss.value(f, y), loss.slope(f, y), loss.curvature(f, y)
 
-    def multipliers(self) -> DualPoint:
+    def multipliers(self) -> tuple[Array, Array]:
         total = self.pairs.multiplier.sum(axis=0)
         slope = total / self._w
-        share = self.pairs.multiplier * (self._w / total)
-        return RowMultipliers(self._loss, self._y, self._w, share, np.vstack([slope, -slope]))
+        return self.pairs.multiplier * (self._w / total), np.vstack([slope, -slope])
 
 
 class _Values(_TwoEnds):
@@ -262,8 +273,6 @@ class _Values(_TwoEnds):
     def _outer(self, e: Array) -> tuple[Array, Array, Array]:
         return e, np.ones(e.size), np.zeros(e.size)
 
-    def multipliers(self) -> DualPoint:
+    def multipliers(self) -> tuple[Array, Array]:
         total = self.pairs.multiplier.sum(axis=0)
-        return RowMultipliers(
-            self._loss, self._y, self._w, self.pairs.multiplier * (self._w / total), self._slope
-        )
+        return self.pairs.multiplier * (self._w / total), self._slope

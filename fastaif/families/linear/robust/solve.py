@@ -26,11 +26,13 @@ from ....solvers.newton import Local, minimize
 from .active_set import polish
 from .certificate import duality_gap
 from .columns import gather, pulling, restricted, spread
-from .design import Design
+from .design import Design, blocks
 from .dual_points import DualPoint, at_ends
+from .far_rows import ends
 from .interior_point import InteriorPoint
 from .objective import PassLimit, Point, RobustProblem
 from .rotation import Rotation, rotates
+from .screening import screened
 from .systems import MANY, is_wide
 
 Array = NDArray[Any]
@@ -38,6 +40,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 PROVABLE = 1e-9  # gaps down to here are proven for less than what a polish costs
 _KINKS_SHOW = 1e-5  # at smaller gaps multipliers may tell which kinks are met
+_KINKS_PLAIN = 1e-8  # nor is it worth it while steps are on the near rows alone
 _SHRINKS = 1e-2  # of the gap, until kinks are looked for again
 _SPARSE, _ROUNDS = 1e-3, 20  # the gap at which columns are chosen, and how often
 _LEAST_PROVEN = 1e-11  # where kinks cannot be told apart, a gap as small as this will do
@@ -82,7 +85,7 @@ def solve(problem: RobustProblem, theta: Array, tol: float = 1e-12) -> RobustOpt
         Bound on the least subgradient's norm relative to ``E |ψ_f| ‖(v, 1)‖``; from
         `PROVABLE` on, a relative duality gap within it is as good.
     """
-    design = Design(problem.sweep)
+    design = problem.design
     if is_wide(design) and rotates(problem):
         rotation = Rotation(problem, design)
         found = solve(rotation.inner, rotation.enter(theta), tol)
@@ -101,13 +104,15 @@ class _Search:
         self._last: DualPoint | None = None
         self._bound = -np.inf
         self._why = ""
+        self._point: InteriorPoint | None = None
 
     def run(self) -> RobustOptimum:
         problem = self._problem
         try:
             zero = zero_point(problem, self._design, self._tol)
             problem.offer(zero)
-            if not (self._solved() or self._wide):
+            loosely = problem.folds and self._tol >= PROVABLE
+            if not (self._solved() or self._wide or loosely):
                 polish(problem, self._start, None, self._tol, 8, patience=1)
             if not self._solved():
                 self._follow(zero.theta)
@@ -132,15 +137,31 @@ class _Search:
         value = worst + problem.penalty(theta)
         return value if np.isfinite(value) else np.inf
 
+    def _first(self, zero: Array) -> InteriorPoint:
+        problem, design = self._problem, self._design
+        if problem.folds and not self._wide:
+            found = screened(problem, design, *self._between(zero))
+            return InteriorPoint(
+                problem, design, found.theta, found.near, width=found.width, far=found.far,
+                f=found.f,
+            )  # fmt: skip
+        start, f = self._between(zero)
+        everyone = np.arange(design.weights.size if self._wide or problem.has_kinks else 0)
+        return InteriorPoint(problem, design, start, everyone, self._wide, f=f)
+
     def _follow(self, zero: Array) -> None:
         """The central path, until a proof or a polish ends it."""
-        start = self._between(zero)
-        point = InteriorPoint(self._problem, self._design, start, self._wide)
+        point = self._first(zero)
+        self._point = point
         # Residuals are in other units than gaps, and quadratic convergence costs little.
-        aim = self._tol if self._tol < PROVABLE else 1e-3 * self._tol
-        shows, sparse, short, before = _KINKS_SHOW, _SPARSE, 0, None
+        aim, kept = (self._tol if self._tol < PROVABLE else 1e-3 * self._tol), np.inf
+        folds = self._problem.folds and not self._wide
+        shows, sparse, short, before = _KINKS_PLAIN if folds else _KINKS_SHOW, _SPARSE, 0, None
+        steps = 0  # some take no pass
         while short < 3:
-            self._keep(point)
+            if point.gap <= kept:
+                self._keep(point)
+                kept = 0.1 * point.gap
             if self._escapes(point):
                 return
             if self._sparse and point.gap <= sparse:
@@ -154,11 +175,16 @@ class _Search:
                 if point.gap <= _SHRINKS * shows or (before is not None and kinks.same(before)):
                     polish(self._problem, point.theta, kinks, aim, 12, patience=2)
                     shows = _SHRINKS * point.gap
+                    if point.gap <= _LEAST_PROVEN and not (self._solved() or point.sort()):
+                        shows = 0.0
                     before = None
                     continue
                 before = kinks
-            if shows < _LEAST:
+            if shows < _LEAST and not point.sort():
                 return
+            steps += 1
+            if steps > self._problem.limit:
+                raise PassLimit
             length = point.advance(_floor(self._tol))
             short = short + 1 if length < 1e-3 else 0
 
@@ -179,7 +205,7 @@ class _Search:
             theta = spread(problem, chosen, found.theta)
             if part.best is None or part.best.rows is None or not found.converged:
                 return False
-            rows = part.best.rows
+            rows = part.best.rows.at(part.design.predict(part.best.theta))
             pulled = design.pull(rows.along_f[:, None])[:, 0]
             pulled += 2.0 * problem.alpha * problem.penalized * theta
             more = pulling(problem, pulled, problem.rho * rows.along_kappa, chosen)
@@ -190,26 +216,29 @@ class _Search:
             chosen = np.union1d(used, more[: max(int(1.4 * n) - used.size, 1)])
         return False
 
-    def _between(self, zero: Array) -> Array:
+    def _between(self, zero: Array) -> tuple[Array, Array]:
         """The best point between zero and θ̂: convex along the line, and no row is needed."""
         from scipy.optimize import minimize_scalar
 
         ends = (self._design.predict(zero), self._design.predict(self._start))
 
         def value(t: float) -> float:
-            f = ends[0] + t * (ends[1] - ends[0])
-            return self._value_at(f, zero + t * (self._start - zero))
+            there = zero + t * (self._start - zero)
+            kappa = self._problem.rho * self._problem.norm(there)
+            found = self._problem.worst_between(ends, t, kappa) + self._problem.penalty(there)
+            return found if np.isfinite(found) else np.inf
 
         found = minimize_scalar(
             value, bounds=(1e-3, 1.0), method="bounded", options={"xatol": 1e-2}
         )
-        return np.asarray(zero + found.x * (self._start - zero))
+        t = found.x
+        return zero + t * (self._start - zero), ends[0] + t * (ends[1] - ends[0])
 
     def _keep(self, point: InteriorPoint) -> None:
         value = self._value_at(point.f, point.theta)
         if value <= self._value:
             self._lowest, self._value = point.theta, value
-            self._last = point.rows.multipliers()
+            self._last = point.multipliers().light()
 
     def _escapes(self, point: InteriorPoint) -> bool:
         """Whether J falls for ever along the ray through this point."""
@@ -230,27 +259,33 @@ class _Search:
         tol = max(self._tol, _LEAST_PROVEN) if self._wide else self._tol
         if (tol < PROVABLE and not self._wide) or max(point.gap, point.residual) > tol:
             return False
-        value, rows = self._value_at(point.f, point.theta), point.rows.multipliers()
-        gap = duality_gap(self._problem, self._design, point.theta, rows)
+        value, rows = self._value_at(point.f, point.theta), point.multipliers()
+        gap = duality_gap(self._problem, self._design, point.theta, rows, point.f)
         if gap > tol * abs(value):
+            point.sort()
             return False
-        self._lowest, self._value, self._last = point.theta, value, rows
+        self._lowest, self._value, self._last = point.theta, value, rows.light()
         self._bound = value - gap
         return True
 
     def _report(self) -> RobustOptimum:
         """The best point, and the least gap that is known of it."""
         problem = self._problem
+        if self._point is not None:
+            self._keep(self._point)
         n_passes, problem.limit = problem.n_passes, problem.n_passes + 10
         best = problem.best
         if best is not None and self._solved():
-            value = self._value_at(self._design.predict(best.theta), best.theta)
-            gap = self._gap_at(best, value)
+            f = self._design.predict(best.theta)
+            value = self._value_at(f, best.theta)
+            gap = self._gap_at(best, value, f)
             return RobustOptimum(best.theta, value, best.residual, gap, n_passes, True)
         lowest = _with_subgradient(problem, self._design, self._lowest)
         if self._last is not None:
             lowest = dataclasses.replace(lowest, rows=self._last)
-        if best is None or lowest.local.value < best.local.value:
+        # Of points that rounding cannot tell apart the one on its kinks is the better.
+        tie = _LEAST * abs(lowest.local.value)
+        if best is None or lowest.local.value < best.local.value - tie:
             best = lowest
         gap = self._gap_at(best, best.local.value)
         # A lower bound of the minimum is one whatever the point it was proven at.
@@ -260,11 +295,12 @@ class _Search:
         why = "" if done else self._why or _ROUNDING
         return RobustOptimum(best.theta, best.local.value, best.residual, gap, n_passes, done, why)
 
-    def _gap_at(self, point: Point, value: float) -> float:
-        """The gap that the multipliers of a point prove."""
+    def _gap_at(self, point: Point, value: float, f: Array | None = None) -> float:
+        """The gap that the multipliers of a point prove, where predictions are f."""
         if point.rows is None:
             return np.inf
-        gap = duality_gap(self._problem, self._design, point.theta, point.rows)
+        f = self._design.predict(point.theta) if f is None else f
+        gap = duality_gap(self._problem, self._design, point.theta, point.rows.at(f), f)
         return gap / (abs(value) or 1.0)
 
 
@@ -282,14 +318,14 @@ def _with_subgradient(problem: RobustProblem, design: Design, x: Array) -> Point
     """A point with one of its subgradients, from products with the rows alone."""
     y, w, norm = design.targets, design.weights, problem.norm(x)
     f, kappa = design.predict(x), problem.rho * norm
-    rows = problem.dual_point(f, y, w, kappa, problem.sweep.loss.worse_end(f, y, kappa))
+    rows = problem.dual_point(f, y, w, kappa, ends(problem, design, f, kappa))
     g = rows.along_f
     gradient = design.pull(g[:, None])[:, 0] + 2.0 * problem.alpha * problem.penalized * x
     steep = dual_direction(problem.weights * x[: problem.m], problem.p)
     gradient[: problem.m] += problem.rho * rows.along_kappa * problem.weights * steep
     value = problem.worst(f, y, kappa, w) + problem.penalty(x)
-    local = Local(value, gradient, np.empty((0, 0)), float(np.abs(g) @ design.lengths))
-    return Point(x, local, gradient, local.residual, rows.along_kappa, rows)
+    local = Local(value, gradient, np.empty((0, 0)), design.yardstick(g))
+    return Point(x, local, gradient, local.residual, rows.along_kappa, rows.light())
 
 
 def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
@@ -303,20 +339,21 @@ def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
     theta = _without_attacked(problem, design, tol)
     f = design.predict(theta)
     slope = loss.slope(f, y)
-    left = design.pull((w * slope)[:, None])[:, 0]
+    pushed = w * slope
+    left = design.pull(pushed[:, None])[:, 0]
     left += 2.0 * problem.alpha * problem.penalized * theta
-    gain = float(w @ np.abs(slope))
+    gain = float(np.abs(pushed).sum())
     attacked = np.append(problem.weights > 0, np.zeros(theta.size - problem.m, dtype=bool))
     inner = left[attacked] / problem.weights[attacked[: problem.m]]
     size, budget = float(lp_norm(inner, problem.p)), problem.rho * gain
     local = Local(
         float(w @ loss.value(f, y)) + problem.penalty(theta), left.copy(), np.empty((0, 0)),
-        float(w @ (np.abs(slope) * design.lengths)),
+        design.yardstick(pushed),
     )  # fmt: skip
     left[attacked] *= 0.0 if size <= budget else 1.0 - budget / size
     residual = float(np.linalg.norm(left)) / (local.yardstick or 1.0)
-    rows = at_ends(loss, y, w, f, 0.0, np.where(slope > 0.0, 1.0, -1.0))
-    return Point(theta, local, left, residual, gain, rows)
+    rows = at_ends(loss, y, w, f, 0.0, np.where(slope > 0.0, 1, -1).astype(np.int8))
+    return Point(theta, local, left, residual, gain, rows.light())
 
 
 def _without_attacked(problem: RobustProblem, design: Design, tol: float) -> Array:
@@ -330,17 +367,19 @@ def _without_attacked(problem: RobustProblem, design: Design, tol: float) -> Arr
     if d > problem.m:
         theta[-1] = loss.null_prediction(float(w @ y))
     columns = design.columns(kept)
-    lengths = np.linalg.norm(columns, axis=1)
     push = problem.alpha * problem.penalized[kept]
 
     def evaluate(part: Array) -> Local:
-        f = columns @ part
-        slope, bend = w * loss.slope(f, y), w * loss.curvature(f, y)
-        value = float(w @ loss.value(f, y) + push @ part**2)
-        hessian = columns.T @ (bend[:, None] * columns) + 2.0 * np.diag(push)
-        gradient = columns.T @ slope + 2.0 * push * part
-        value = value if np.isfinite(value) else np.inf
-        return Local(value, gradient, hessian, float(np.abs(slope) @ lengths))
+        value, yardstick = float(push @ part**2), 0.0
+        gradient, hessian = 2.0 * push * part, 2.0 * np.diag(push)
+        for rows in blocks(y.size):
+            f, Z = columns[rows] @ part, columns[rows]
+            slope, bend = w[rows] * loss.slope(f, y[rows]), w[rows] * loss.curvature(f, y[rows])
+            value += float(w[rows] @ loss.value(f, y[rows]))
+            gradient += Z.T @ slope
+            hessian += Z.T @ (bend[:, None] * Z)
+            yardstick += float(np.abs(slope) @ np.linalg.norm(Z, axis=1))
+        return Local(value if np.isfinite(value) else np.inf, gradient, hessian, yardstick)
 
     theta[kept] = minimize(evaluate, theta[kept], tol=tol).x
     return theta

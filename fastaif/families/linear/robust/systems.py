@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,39 +17,26 @@ MANY = 2000  # columns, from which on no matrix of them is made whatever it cost
 _WIDE = 400  # columns, below which a matrix of them costs little
 
 
-class System(Protocol):
-    """ZᵀAZ with what the norm, the penalty and κ add to it."""
+@dataclass(frozen=True)
+class Quadratic:
+    """Second derivatives in (θ, τ) or (θ, κ): a matrix (d, d), a column (d,) and the corner."""
 
-    def make(
-        self, weights: Array, numbers: Array, corner: float, norm: Curvature, shared: float
-    ) -> Array:
-        """Pass over the rows; Zᵀ of numbers (n, k), of which the first couples θ and τ and its
-        outer product is added `shared` times."""
+    gram: Any
+    cross: Array
+    corner: float
+
+    def plus(self, other: Quadratic) -> Quadratic:
+        """The sum."""
+        return Quadratic(
+            self.gram + other.gram, self.cross + other.cross, self.corner + other.corner
+        )
+
+
+class System(Protocol):
+    """The rows' second derivatives with what the norm, the penalty and κ add to them."""
 
     def solve(self, right: Array, right_tau: float) -> tuple[Array, float]:
         """The step that takes the derivatives `right` (d,) and `right_tau` to zero."""
-
-
-def system(
-    design: Design, free: Array, scale: Array, diagonal: Array, wide: bool
-) -> System:
-    """The system of a design's shape.
-
-    Parameters
-    ----------
-    design : Design
-    free : array (k,)
-        The attacked coefficients.
-    scale : array (k,)
-        Their D.
-    diagonal : array (d,)
-        Of the penalty.
-    wide : bool
-        Whether it is to be by a matrix of the rows.
-    """
-    if wide:
-        return _Wide(design, free, scale, diagonal)
-    return _Dense(design, free, scale, diagonal)
 
 
 def is_wide(design: Design) -> bool:
@@ -56,31 +44,38 @@ def is_wide(design: Design) -> bool:
     return design.n_columns > _WIDE and design.n_columns > 1.5 * design.weights.size
 
 
-class _Dense:
-    """One matrix of d + 1 rows, and its Cholesky factor."""
+class Dense:
+    """One matrix of d + 1 rows, and its Cholesky factor.
 
-    def __init__(self, design: Design, free: Array, scale: Array, diagonal: Array) -> None:
-        self._design, self._free, self._scale, self._diagonal = design, free, scale, diagonal
+    Parameters
+    ----------
+    rows : Quadratic
+        Of the rows, in (θ, τ).
+    free : array (k,)
+        The attacked coefficients.
+    scale : array (k,)
+        Their D.
+    diagonal : array (d,)
+        Of the penalty.
+    norm : Curvature
+    """
 
-    def make(
-        self, weights: Array, numbers: Array, corner: float, norm: Curvature, shared: float
-    ) -> Array:
-        gram, pulled = self._design.gram(weights, numbers)
-        if shared:
-            gram += shared * np.outer(pulled[:, 0], pulled[:, 0])
-        d, free, scale = len(gram), self._free, self._scale
+    def __init__(
+        self, rows: Quadratic, free: Array, scale: Array, diagonal: Array, norm: Curvature
+    ) -> None:
+        d = len(rows.gram)
         M = np.empty((d + 1, d + 1))
-        M[:d, :d], M[:d, d], M[d, d] = gram, pulled[:, 0], corner + norm.corner
-        M[np.arange(d), np.arange(d)] += self._diagonal
+        M[:d, :d], M[:d, d], M[d, d] = rows.gram, rows.cross, rows.corner + norm.corner
+        M[np.arange(d), np.arange(d)] += diagonal
         M[free, free] += scale**2 * norm.diagonal
         M[free, d] += scale * norm.cross
         M[d] = M[:, d]
-        places = np.append(free, d)
-        row = np.append(scale * norm.row, norm.row_corner)
-        M[np.ix_(places, places)] += np.outer(row, row / norm.total)
+        row = np.zeros(d + 1)
+        row[free], row[d] = scale * norm.row, norm.row_corner
+        if row.any():
+            M += np.outer(row, row / norm.total)
         self._matrix = M
         self._factorize()
-        return pulled
 
     def _factorize(self) -> None:
         """Scaled to a unit diagonal, which is raised by as little as makes it definite."""
@@ -112,29 +107,38 @@ def _raised_factor(matrix: Array) -> Array:
     raise FloatingPointError("the Newton system of a robust fit is not finite")
 
 
-class _Wide:
+class Wide:
     """With fewer rows than columns: Λ + ZᵀAZ by the n × n matrix 1 + √A Z Λ⁻¹ Zᵀ √A.
 
     Λ is the diagonal that the norm and the penalty give the columns. A column without one (the
     intercept's) is lent one, which a border takes back; the norm's row, what rows share and τ are
     in the border, too.
+
+    Parameters
+    ----------
+    design : Design
+    weights : array (n,)
+        A.
+    rows : Quadratic
+        The others of the rows' second derivatives.
+    shared : float
+        What multiplies the outer product of their column with itself, in θ.
+    free, scale, diagonal, norm
+        As for `Dense`.
     """
 
-    def __init__(self, design: Design, free: Array, scale: Array, diagonal: Array) -> None:
-        self._design, self._free, self._scale, self._diagonal = design, free, scale, diagonal
-
-    def make(
-        self, weights: Array, numbers: Array, corner: float, norm: Curvature, shared: float
-    ) -> Array:
+    def __init__(
+        self, design: Design, weights: Array, rows: Quadratic, shared: float, free: Array,
+        scale: Array, diagonal: Array, norm: Curvature,
+    ) -> None:  # fmt: skip
+        self._design, self._free, self._scale = design, free, scale
         self._weights = np.maximum(weights, 0.0)
-        pulled = self._design.pull(numbers)
-        Lambda = self._diagonal.copy()
-        Lambda[self._free] += self._scale**2 * norm.diagonal
+        Lambda = diagonal.copy()
+        Lambda[free] += scale**2 * norm.diagonal
         lent = np.where(Lambda > 0.0, 0.0, float(self._weights.sum()))
         self._lambda = Lambda + lent
         self._factorize()
-        self._border(pulled[:, 0], corner, norm, shared, lent)
-        return pulled
+        self._border(rows.cross, rows.corner, norm, shared, lent)
 
     def _factorize(self) -> None:
         root = np.sqrt(self._weights)

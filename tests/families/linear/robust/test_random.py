@@ -74,6 +74,17 @@ def test_all_that_have_a_minimum_are_solved_in_few_passes():
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", [56, 84, 486, 495, 665, 900, 1258])
+def test_problems_that_were_hard(seed):
+    """Rows settled too early, steps in circles, one attacked feature, starts far off."""
+    case = robust_case(seed, **(LARGE if seed % 5 == 0 else {}))
+    found = fit(case)
+    assert found.converged
+    assert found.gap <= 1e-11
+    assert found.n_iter <= 60
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6, 1e-8])
 def test_loose_tolerances_are_proven_and_cost_less(tol):
     """`.gap` bounds the true gap, and is within what was asked for."""
