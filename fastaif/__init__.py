@@ -24,6 +24,7 @@ _WHERE = {
     "fit_batch": "api.batch",
     "adversarial_accuracy": "api.robustness",
     "robustness_radius": "api.robustness",
+    "interpolation_radius": "api.interpolation_radius",
     "robust_fit": "api.robust_fit",
     "robust_path": "api.robust_path",
     "sensitivity": "api.sensitivity",

@@ -19,6 +19,7 @@ from .api.complexity import complexity_curve as complexity_curve
 from .api.config import set_backend as set_backend
 from .api.config import show_config as show_config
 from .api.config import warmup as warmup
+from .api.interpolation_radius import interpolation_radius as interpolation_radius
 from .api.model_selection import WithInfluence as WithInfluence
 from .api.model_selection import sensitivity_scorer as sensitivity_scorer
 from .api.robust_fit import robust_fit as robust_fit

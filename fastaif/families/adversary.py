@@ -285,6 +285,19 @@ class Adversary(ABC, Generic[P]):
             "attack"
         )
 
+    def interpolation_radius(self) -> float:
+        """The ε up to which the robust optimum fits every target exactly.
+
+        Raises
+        ------
+        ValueError
+            It is not known of this family and loss.
+        """
+        raise ValueError(
+            "the interpolation radius is known of linear predictors whose loss is of the residual "
+            f"(squared error, Huber), at order inf: not of this {self.problem.model.kind} model"
+        )
+
     def prediction_error(self, step: Array, eps: float) -> float | None:
         """About the relative error of a predicted step to θ_ε; None where that costs much."""
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.real_data import LOADERS, load
 
 import fastaif as fa
 from fastaif.families.linear.robust.design import Design
@@ -191,3 +192,17 @@ def test_other_models_are_fitted_from_the_least_radius_up():
     path = fa.robust_path(network, X, y, [0.01])
     assert path.is_local
     assert "local optima" in path.summary()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+@pytest.mark.parametrize("name", [n for n in LOADERS if n != "threes and eights"])
+def test_real_data(name, p):
+    kind, X, y = load(name)
+    model = MODELS[kind]().fit(X, y)
+    eps = np.array([0.001, 0.003, 0.01, 0.03, 0.1, 0.3])
+    path = fa.robust_path(model, X, y, eps, p=p)
+    assert path.converged
+    for e in eps:
+        fit = fa.robust_fit(model, X, y, e, p=p, tol=1e-10)
+        assert path.objective(e) - fit.objective <= 1e-8 * abs(fit.objective)

@@ -19,6 +19,7 @@ from ..path import Path, PathTangent
 from ..solution import RobustSolution
 from . import shared_attack, shared_robust
 from .attack import closed_form, projected_ascent
+from .interpolation import interpolation_radius
 from .path.path import LinearPath, is_traceable, tangent_at
 from .prediction_error import departure
 from .problem import LinearProblem
@@ -122,6 +123,13 @@ class LinearAdversary(Adversary[LinearProblem]):
         if not self.problem.ball.has_dual_norm:
             return super().zero_radius()
         return zero_model(self.problem).radius
+
+    def interpolation_radius(self) -> float:
+        """The ε up to which the robust optimum fits every target exactly."""
+        problem = self.problem
+        if not problem.ball.has_dual_norm or not problem.model.loss.is_symmetric:
+            return super().interpolation_radius()
+        return interpolation_radius(problem)
 
     def prediction_error(self, step: Array, eps: float) -> float | None:
         """A Newton step from θ̂ + Δ, relative to Δ; None where H is not factored."""
