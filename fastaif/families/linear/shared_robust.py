@@ -14,6 +14,10 @@ from .robust import solve as own_budgets
 from .robust.order_2 import RootProblem
 from .shared_attack import Array, attacked_slopes, moves_of
 
+_KINKS = (
+    "on which kinks of the dual norm the optimum lies was not found, and the gap is that of a "
+    "quadratic model; with p=2 the norm has no kink but at zero"
+)
 _SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged
 
 
@@ -78,7 +82,7 @@ def _by_vertices(
         norm.weights, norm.q, rho,
     )  # fmt: skip
     found = order_1_kinks.solve(inner, problem.enter(problem.params), tol, max_iter)
-    return Optimum(_leave(problem, found.theta), *_fields(found))
+    return Optimum(_leave(problem, found.theta), *_fields(found), "" if found.converged else _KINKS)
 
 
 def _fields(found: order_1.VertexOptimum) -> tuple[float, float, float, int, bool]:

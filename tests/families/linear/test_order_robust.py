@@ -12,6 +12,7 @@ from oracles import order as twin
 from oracles.norms import norm
 from support import basis_makers, makers
 from support.makers import DELTA, LOSS, about, theta_of
+from support.random_problems import robust_case
 from support.sums import loss_of
 
 import fastaif as fa
@@ -353,3 +354,26 @@ def test_basis_models_stay_in_budget(u, p):
         for e in (2e-4, 1e-4)
     )
     assert 2.0 * two - one == about(result.value_derivative, 1e-4)
+
+
+def order_1_fit(seed):
+    case = robust_case(seed, 60, 12)
+    model = makers.estimator(case.kind, max(case.alpha, 1e-3), case.fit_intercept)
+    model.fit(case.X, case.y, case.weights)
+    return fa.robust_fit(
+        model, case.X, case.y, case.eps, p=case.p, order=1, sample_weight=case.weights
+    )
+
+
+def test_kinks_of_the_norm_that_are_not_found_are_named():
+    with pytest.warns(SolverWarning, match="kinks of the dual norm"):
+        found = order_1_fit(41)
+    assert not found.converged
+    assert np.isfinite([found.residual, found.gap]).all()
+    assert found.n_iter > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_kinks_that_leave_no_coefficient_free():
+    found = order_1_fit(42)
+    assert found.converged

@@ -32,9 +32,8 @@ def solve(
         found.append(_at_zero(problem, tol, max_iter))
     if not found[-1].converged:
         found.extend(_by_widths(problem, theta, tol, max_iter))
-    if found[-1].converged:
-        return found[-1]
-    return min(found, key=lambda one: one.objective)
+    best = found[-1] if found[-1].converged else min(found, key=lambda one: one.objective)
+    return dataclasses.replace(best, n_iter=sum(one.n_iter for one in found))
 
 
 def _by_widths(
@@ -47,15 +46,15 @@ def _by_widths(
         smooth = dataclasses.replace(problem, width=width)
         theta = order_1.solve(smooth, theta, 1e-6, max_iter).theta
         space = _kink_space(problem, theta, _REACH * width)
-        if space is not None:
+        if space is not None and space.shape[1]:
             start = _project(space, theta)
             on = dataclasses.replace(problem, space=space)
             found.append(_judged(problem, order_1.solve(on, start, tol, max_iter), tol))
             if found[-1].converged:
                 return found
         width *= 0.1
-    value = problem.value(theta)
-    found.append(VertexOptimum(theta, value, np.inf, np.inf, 0, False, {}))
+    # A subgradient at the last point says how far that is from an optimum.
+    found.append(dataclasses.replace(order_1.solve(problem, theta, tol, 0), converged=False))
     return found
 
 
