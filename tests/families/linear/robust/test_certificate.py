@@ -1,0 +1,54 @@
+"""What a dual point proves is a lower bound of the robust objective, whatever the point."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.makers import estimator, make
+
+import fastaif as fa
+from fastaif.families.linear.robust.certificate import duality_gap
+from fastaif.families.linear.robust.design import Design
+from fastaif.families.linear.robust.dual_points import at_ends
+from fastaif.families.linear.robust.objective import RobustProblem
+
+WEIGHTS = np.array([1.0, 0.5, 2.0, 1.5])
+EPS = 0.2
+
+
+def problem_of(kind, p, alpha):
+    """The robust problem, its rows, its minimiser and its objective."""
+    X, y, w = make(kind, n=60, m=4, weighted=True)
+    model = estimator(kind, alpha).fit(X, y, w)
+    attack = {"p": p, "feature_scale": WEIGHTS, "sample_weight": w}
+    result, found = fa.aif(model, X, y, **attack), fa.robust_fit(model, X, y, EPS, **attack)
+    inner = result.problem
+    assert inner.coordinates is None
+    norm, rho = inner.ball.dual_norm().spending(EPS * inner.radius)
+    robust = RobustProblem(inner.sweep, alpha, inner.penalized, *norm, rho)
+    return robust, Design(inner.sweep), found
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+def test_gaps_are_bounds(kind, p, alpha, rng):
+    """At points near and far, from multipliers that are right, nearly right and wrong."""
+    robust, design, found = problem_of(kind, p, alpha)
+    loss, y, w = robust.sweep.loss, design.targets, design.weights
+
+    def objective(theta):
+        kappa = robust.rho * robust.norm(theta)
+        return float(w @ loss.worst(design.predict(theta), y, kappa)) + robust.penalty(theta)
+
+    least = objective(found.params)
+    assert found.objective == pytest.approx(least, rel=1e-12)
+    for size in (0.0, 1e-3, 0.1, 1.0):
+        at, there = found.params + size * rng.normal(size=(2, 5))
+        f, kappa = design.predict(at), robust.rho * robust.norm(at)
+        gap_of_ends = loss.end_gap(f, y, kappa)
+        for balance in (np.sign(gap_of_ends), rng.uniform(-1.0, 1.0, y.size)):
+            rows = at_ends(loss, y, w, f, kappa, balance)
+            for theta in (at, there, found.params):
+                gap = duality_gap(robust, design, theta, rows)
+                assert gap >= objective(theta) - least - 1e-11 * least
