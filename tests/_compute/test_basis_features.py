@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from support.operations import BASES, both, make_basis
 
+pytestmark = pytest.mark.every  # milliseconds each, and a shape of one row tells little
+
 
 @pytest.mark.parametrize("kind", BASES)
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (13, 4), (70, 9)])

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from support.operations import both, relative_close
 
+pytestmark = pytest.mark.every  # milliseconds each, and a shape of one row tells little
+
 
 @pytest.mark.parametrize(("k", "n"), [(1, 1), (3, 17), (8, 40)])
 def test_kernel_contractions(extension, rng, k, n):

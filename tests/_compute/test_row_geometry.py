@@ -8,6 +8,8 @@ from support.operations import both
 
 from fastaif._compute import types as c
 
+pytestmark = pytest.mark.every  # milliseconds each, and a shape of one row tells little
+
 BALLS = [1.0, 1.3, 2.0, 3.7, np.inf]
 
 
