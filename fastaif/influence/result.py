@@ -358,7 +358,9 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         whose biases move nothing), pinned_samples and pinned_coefficients (that the model fits
         exactly, or that are at a kink of the attack's norm: there the influence is the right
         derivative, which is solved for), solver ("cholesky", "cg" or "lissa"), solver_iterations,
-        solver_residual. Where H is not formed its eigenvalues and standard errors are estimates.
+        solver_residual. Where H is not formed its eigenvalues and standard errors are estimates;
+        where the functions of a kernel's centres depend on one another they are those of what θ
+        predicts.
         """
         problem = self.problem
         least, largest = problem.spectrum()

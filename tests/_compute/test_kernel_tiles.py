@@ -24,6 +24,7 @@ KERNELS = {
 SHAPES = [(1, 1, 1), (5, 7, 3), (9, 300, 10), (4, 261, 1)]  # rows, columns and inputs
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("with_slopes", [True, False])
 @pytest.mark.parametrize("name", KERNELS)
 def test_kernel_tiles(extension, rng, name, with_slopes):
