@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 _SLACK = 1e-11  # of a gradient's natural size: as small is zero
-_ROUNDS = 15  # of changes of many at once
+_HARD = 0.5  # of the hardest pull: what is pulled less waits
+_ROUNDS = 40  # of changes of many at once
 _STEPS = 20  # times the number of unknowns
 
 
@@ -108,7 +109,8 @@ def _by_sets(
         over, under = (held == 0.0) & (x > high), (held == 0.0) & (x < low)
         if not (wrong.any() or over.any() or under.any()):
             return x
-        held[wrong] = 0.0
+        pull = np.where(wrong, _pull(gradient, held, simplex) / size, 0.0)
+        held[pull > _HARD * pull.max()] = 0.0
         held[over], held[under] = 1.0, -1.0
     return None
 

@@ -58,7 +58,11 @@ class Problem:
         """J(θ) from predictions f (n,); ∞ where it overflows."""
         kappa = rho * self.norm.value(theta[: self.m])
         with np.errstate(over="ignore", invalid="ignore"):
-            worst = self.loss.worst(f, self.readings.targets, kappa)
+            y = self.readings.targets
+            if self.loss.is_monotone:
+                worst = self.loss.value(f - kappa * y, y)
+            else:
+                worst = self.loss.worst(f, y, kappa)
             total = float(self.readings.weights @ worst) + self.penalty(theta)
         return total if np.isfinite(total) else np.inf
 
@@ -101,16 +105,21 @@ class Rows(NamedTuple):
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def row_terms(problem: Problem, f: Array, kappa: float, sides: Array) -> Rows:
-    """ψ^λ at (f, κ)."""
+def row_terms(problem: Problem, f: Array, kappa: float, gap: Array, sides: Array) -> Rows:
+    """ψ^λ at (f, κ), where c = κ gap."""
     loss, y, w = problem.loss, problem.readings.targets, problem.readings.weights
+    if not loss.has_kinks:  # no row has two ends that matter
+        end = f + sides * kappa
+        slope, bend = w * loss.slope(end, y), w * loss.curvature(end, y)
+        total = float(sides @ slope)
+        return Rows(slope, bend, sides * bend, total, float(bend.sum()), gap, (slope, slope))
     up, down = loss.slope(f + kappa, y), loss.slope(f - kappa, y)
     bend_up, bend_down = loss.curvature(f + kappa, y), loss.curvature(f - kappa, y)
     upper, lower = 0.5 * (1.0 + sides) * w, 0.5 * (1.0 - sides) * w
     bend, cross = upper * bend_up + lower * bend_down, upper * bend_up - lower * bend_down
     return Rows(
         upper * up + lower * down, bend, cross, float(upper @ up - lower @ down), float(bend.sum()),
-        loss.end_gap(f, y, kappa), (0.5 * (up - down), 0.5 * (up + down)),
+        gap, (0.5 * (up - down), 0.5 * (up + down)),
     )  # fmt: skip
 
 
@@ -232,14 +241,14 @@ def places(
         _unpulled(problem, thetas[:, j], f[:, j], float(rhos[j]), known[j])
         for j in range(len(known))
     ]
-    numbers = [part for _, _, rows, _, _ in parts for part in (rows.along_f, rows.cross)]
+    numbers = [part for _, _, rows, _ in parts for part in (rows.along_f, rows.cross)]
     pulled = problem.readings.pull(np.column_stack(numbers))
     return [
         Place(
             problem, thetas[:, j], f[:, j], float(rhos[j]), kappa, rows, sides, norm, matrices[j],
             pulled[:, 2 * j : 2 * j + 2], known[j],
         )
-        for j, (kappa, sides, rows, norm, _) in enumerate(parts)
+        for j, (kappa, sides, rows, norm) in enumerate(parts)
     ]  # fmt: skip
 
 
@@ -247,7 +256,7 @@ def place(
     problem: Problem, theta: Array, f: Array, rho: float, known: Multipliers, matrix: Array | None
 ) -> Place:
     """The place at θ; without a matrix it is summed here, in the same reading."""
-    kappa, sides, rows, norm, _ = _unpulled(problem, theta, f, rho, known)
+    kappa, sides, rows, norm = _unpulled(problem, theta, f, rho, known)
     numbers = np.column_stack([rows.along_f, rows.cross])
     if matrix is None:
         matrix, pulled = problem.readings.gram(rows.bend, numbers)
@@ -260,13 +269,14 @@ def place(
 
 def _unpulled(
     problem: Problem, theta: Array, f: Array, rho: float, known: Multipliers
-) -> tuple[float, Array, Rows, NearNorm, Array]:
+) -> tuple[float, Array, Rows, NearNorm]:
     beta = theta[: problem.m]
     kappa = rho * problem.norm.value(beta)
     norm = problem.norm.near(beta, known.slope)
-    gap = problem.loss.end_gap(f, problem.readings.targets, kappa)
+    loss, y = problem.loss, problem.readings.targets
+    gap = -y if loss.is_monotone else loss.end_gap(f, y, kappa)
     sides = sides_of(gap, known)
-    return kappa, sides, row_terms(problem, f, kappa, sides), norm, gap
+    return kappa, sides, row_terms(problem, f, kappa, gap, sides), norm
 
 
 def refreshed(at: Place) -> Place:
