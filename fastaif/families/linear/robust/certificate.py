@@ -40,7 +40,7 @@ def duality_gap(
         rows = rows.raised((1.0 + 1e-15) * need / weight)
         pulled = design.pull(rows.along_f[:, None])[:, 0]
         weight = problem.rho * rows.along_kappa
-    gap = rows.lost(f, kappa) + _coupling_gap(problem, theta, pulled, weight)
+    gap = rows.lost(f, kappa) + _coupling_gap(problem, design, theta, pulled, weight)
     return gap if np.isfinite(gap) else np.inf
 
 
@@ -52,7 +52,9 @@ def _need(problem: RobustProblem, pulled: Array) -> float:
     return float(lp_norm(pulled[: problem.m][free] / problem.weights[free], problem.p))
 
 
-def _coupling_gap(problem: RobustProblem, theta: Array, pulled: Array, weight: float) -> float:
+def _coupling_gap(
+    problem: RobustProblem, design: Design, theta: Array, pulled: Array, weight: float
+) -> float:
     """Of Gᵀθ + K‖Dβ‖_q + αθᵀPθ and its least value."""
     m, D = problem.m, problem.weights
     free = D > 0
@@ -71,12 +73,20 @@ def _coupling_gap(problem: RobustProblem, theta: Array, pulled: Array, weight: f
     other[held] -= left[held] / push[held]
     gap = weight * problem.norm(theta) - float(Du @ theta)
     gap += problem.alpha * float(problem.penalized @ (theta - other) ** 2)
-    return max(gap, 0.0) + _unbounded(problem, theta, np.where(held, 0.0, left))
+    return max(gap, 0.0) + _unbounded(problem, design, theta, np.where(held, 0.0, left))
 
 
-def _unbounded(problem: RobustProblem, theta: Array, left: Array) -> float:
-    """Rounding leaves a slope that nothing bounds: over moves as large as θ itself it is little."""
+def _unbounded(problem: RobustProblem, design: Design, theta: Array, left: Array) -> float:
+    """Rounding leaves a slope that nothing bounds: over moves as large as θ itself it is little.
+
+    Losses whose predictions have a scale of their own, such as the logarithm of a mean, may have
+    θ = 0 with all of the slope still there: moves of two units of the prediction are added.
+    """
+    if not left.any():
+        return 0.0
     reach = 2.0 * np.abs(theta)
+    if not problem.sweep.loss.is_symmetric:
+        reach += 2.0 / np.maximum(design.sizes, np.finfo(float).tiny)
     free = problem.weights > 0
     reach[: problem.m][free] += problem.norm(theta) / problem.weights[free]
     return float(np.abs(left) @ reach)

@@ -78,6 +78,21 @@ class Design:
         """d, the intercept's column included."""
         return self.sweep.n_coefs + self.sweep.fit_intercept
 
+    @cached_property
+    def sizes(self) -> Array:
+        """√(E z_j²) of every column (d,)."""
+        w = self.spread(self.weights)
+        if self._by_sums:
+            squares = np.diagonal(self._sums(w, np.zeros(w.size), c.NEED_HESSIAN)[0])
+            return np.asarray(np.sqrt(squares))
+
+        def work(start: int, stop: int) -> Array:
+            block = self._block(start, stop)
+            return w[start:stop] @ np.square(block)
+
+        squares = self._reduce(work)
+        return np.sqrt(np.append(squares, 1.0) if self.sweep.fit_intercept else squares)
+
     def yardstick(self, numbers: Array) -> float:
         """Σ |g_i| ‖z_i‖₂ of numbers g (n,): what Zᵀg is small or large against."""
         g = self.spread(numbers)

@@ -52,3 +52,22 @@ def test_gaps_are_bounds(kind, p, alpha, rng):
             for theta in (at, there, found.params):
                 gap = duality_gap(robust, design, theta, rows)
                 assert gap >= objective(theta) - least - 1e-11 * least
+
+
+@pytest.mark.filterwarnings("ignore::fastaif.SolverWarning")
+@pytest.mark.parametrize("limit", [{"max_iter": 1}, {"tol": 1e-2}, {"tol": 1e-4}], ids=str)
+@pytest.mark.parametrize("kind", ["poisson", "logistic"])
+def test_gaps_bound_what_is_left_where_little_is_attacked(kind, limit):
+    """Near the zero radius a fit may stop at θ = 0, with all of the intercept's slope left."""
+    for seed in range(6):
+        r = np.random.default_rng(seed)
+        X = r.normal(size=(60, 3))
+        f = X @ [0.5, -0.25, 0.15] + 1.0
+        if kind == "poisson":
+            model, y = fa.PoissonRegression(), r.poisson(np.exp(f)).astype(float)
+        else:
+            model, y = fa.LogisticRegression(alpha=0), np.sign(f + r.logistic(size=60))
+        eps = 0.9 * fa.zero_radius(model.fit(X, y), X, y)
+        found, best = (fa.robust_fit(model, X, y, eps, **k) for k in (limit, {}))
+        true = (found.objective - best.objective) / abs(best.objective)
+        assert found.gap >= true - 1e-12
