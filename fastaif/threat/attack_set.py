@@ -83,6 +83,12 @@ class DualNorm(NamedTuple):
         _, exponent = np.frexp(self.weights[place])
         weights = np.ldexp(self.weights, -exponent)
         if math.log2(rho or 1.0) + exponent > _LARGEST:
+            _, least = np.frexp(self.weights[self.free].min())
+            if math.log2(rho) + least > _LARGEST:
+                raise ValueError(
+                    "the attack moves every column of X by over 1e100 times what it varies by, so "
+                    "that losses under attack overflow: give a smaller eps, or radius"
+                )
             raise ValueError(
                 f"the attack may move column {place} of X by over 1e100 times what it varies by: "
                 "columns are of too unlike scales for one radius. Give feature_scale, a scale for "
