@@ -26,7 +26,7 @@ def kinds(of=LazyRows):
     return {kind for each in of.__subclasses__() for kind in ({each} | kinds(each))}
 
 
-KINDS = {kind.__name__: kind for kind in kinds()}
+KINDS = {kind.__name__: kind for kind in sorted(kinds(), key=lambda kind: kind.__name__)}
 
 
 @pytest.fixture(scope="module")
