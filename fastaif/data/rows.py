@@ -23,6 +23,7 @@ _MAX_CHUNKS = 1024
 _CHUNK_ENTRIES = 1 << 18
 _LARGEST_CHUNK = 1 << 20  # entries: enough for Python's part to be small beside the operation's
 _PLENTY = 64  # chunks that keep the threads of a small machine busy to the end
+_HEAVY = 1 << 26  # products of two inputs
 _PIECE = 1 << 20  # rows for which vectors of numbers are held at a time
 
 
@@ -123,6 +124,8 @@ class RowSource(NamedTuple):
         size = max(entries // m, 8 * m, 1024) // cost
         size = max(size, 1, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))
+        if count == 1 and n >= 4 * m and n * m * m >= _HEAVY:  # work for two, if a pass is squares
+            count = 2
         edges = [n * i // count for i in range(count + 1)]
         return list(itertools.pairwise(edges))
 
