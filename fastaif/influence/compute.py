@@ -30,9 +30,9 @@ def conclude(problem: InfluenceProblem, kind: type[Result], estimator: Any) -> R
     """
     _refuse_zero_gradients(problem)
     problem.refuse_kinks()
-    _refuse_rounding(problem)
     with problem.executor.watching("influence"), blas_for_solves(len(problem.params)):
-        influence = problem.influence()
+        influence = problem.influence()  # a singular H is refused before any rounding
+        _refuse_rounding(problem)
         _warn(problem)
         _warn_if_not_stationary(problem, estimator)
     return kind(

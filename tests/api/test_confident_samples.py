@@ -9,7 +9,9 @@ import fastaif as fa
 from fastaif import _compute
 
 
-@pytest.fixture(params=["native", "numba"], autouse=True)
+@pytest.fixture(
+    params=["native", pytest.param("numba", marks=pytest.mark.long)], autouse=True
+)
 def backend(request):
     before = _compute.chosen_backend()
     if request.param == "native" and not _compute.native_available():

@@ -21,12 +21,16 @@ from support.makers import estimator as plain
 import fastaif as fa
 from fastaif.utils.warnings import SolverWarning
 
+# To rounding: the checks compare predictions of two fits to 1e-7, more than a gap of 1e-8 promises.
+EXACTLY = {"tol": 1e-12}
 ESTIMATORS = [
-    fa.AdversarialTraining(fa.LinearRegression(alpha=0.01), 0.05),
-    fa.AdversarialTraining(fa.LogisticRegression(alpha=0.01), p=np.inf),
-    fa.AdversarialTraining(fa.PoissonRegression(alpha=0.1), 0.02),
-    fa.AdversarialTraining(Ridge(), 0.05, radius=1.0),
-    fa.AdversarialTraining(make_pipeline(StandardScaler(), fa.LinearRegression(alpha=0.1))),
+    fa.AdversarialTraining(fa.LinearRegression(alpha=0.01), 0.05, **EXACTLY),
+    fa.AdversarialTraining(fa.LogisticRegression(alpha=0.01), p=np.inf, **EXACTLY),
+    fa.AdversarialTraining(fa.PoissonRegression(alpha=0.1), 0.02, **EXACTLY),
+    fa.AdversarialTraining(Ridge(), 0.05, radius=1.0, **EXACTLY),
+    fa.AdversarialTraining(
+        make_pipeline(StandardScaler(), fa.LinearRegression(alpha=0.1)), **EXACTLY
+    ),
 ]
 
 
