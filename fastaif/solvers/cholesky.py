@@ -69,9 +69,8 @@ def factorize(H: Array) -> Factor | None:
         return None
     scale = np.sqrt(diagonal)
     scaled = np.empty(H.shape, order="F")  # LAPACK's own, which it then need not copy
-    by_rows = scaled.T  # H is symmetric, and stands row by row
-    np.divide(H, scale, out=by_rows)
-    by_rows /= scale[:, None]
+    np.divide(H, scale, out=scaled)
+    scaled /= scale[:, None]
     norm = np.maximum.reduce(np.add.reduce(np.abs(scaled), axis=0))
     if not math.isfinite(norm):
         return None

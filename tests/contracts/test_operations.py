@@ -54,8 +54,9 @@ def test_both_backends_agree(extension, name, seed):
     theirs = found(_compute._numba_operation(name), name, seed)
     assert mine.keys() == theirs.keys()
     for path, wanted in theirs.items():
-        assert np.isfinite(wanted).all(), path
-        size = TOLERANCE * np.abs(wanted).max(initial=0.0)
+        known = np.isfinite(wanted)  # NaN: a problem of a batch that has too few rows
+        assert known.all() or (name == "linear_batch" and known.any()), path
+        size = TOLERANCE * np.abs(np.where(known, wanted, 0.0)).max(initial=0.0)
         np.testing.assert_allclose(mine[path], wanted, rtol=TOLERANCE, atol=size, err_msg=path)
 
 

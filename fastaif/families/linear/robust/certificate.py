@@ -21,6 +21,7 @@ from .dual_points import DualPoint
 from .objective import RobustProblem
 
 Array = NDArray[Any]
+_ROUNDING = 1e-14  # of a sum of slopes times a column, relative to the slopes and the column's size
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -40,7 +41,8 @@ def duality_gap(
         rows = rows.raised((1.0 + 1e-15) * need / weight)
         pulled = design.pull(rows.along_f[:, None])[:, 0]
         weight = problem.rho * rows.along_kappa
-    gap = rows.lost(f, kappa) + _coupling_gap(problem, design, theta, pulled, weight)
+    steep = float(np.abs(rows.along_f).sum())
+    gap = rows.lost(f, kappa) + _coupling_gap(problem, design, theta, pulled, weight, steep)
     return gap if np.isfinite(gap) else np.inf
 
 
@@ -53,7 +55,7 @@ def _need(problem: RobustProblem, pulled: Array) -> float:
 
 
 def _coupling_gap(
-    problem: RobustProblem, design: Design, theta: Array, pulled: Array, weight: float
+    problem: RobustProblem, design: Design, theta: Array, pulled: Array, weight: float, steep: float
 ) -> float:
     """Of Gᵀθ + K‖Dβ‖_q + αθᵀPθ and its least value."""
     m, D = problem.m, problem.weights
@@ -73,20 +75,28 @@ def _coupling_gap(
     other[held] -= left[held] / push[held]
     gap = weight * problem.norm(theta) - float(Du @ theta)
     gap += problem.alpha * float(problem.penalized @ (theta - other) ** 2)
-    return max(gap, 0.0) + _unbounded(problem, design, theta, np.where(held, 0.0, left))
+    return max(gap, 0.0) + _unbounded(
+        problem, design, theta, np.where(held, 0.0, left), steep
+    )  # fmt: skip
 
 
-def _unbounded(problem: RobustProblem, design: Design, theta: Array, left: Array) -> float:
+def _unbounded(
+    problem: RobustProblem, design: Design, theta: Array, left: Array, steep: float
+) -> float:
     """Rounding leaves a slope that nothing bounds: over moves as large as θ itself it is little.
 
     Losses whose predictions have a scale of their own, such as the logarithm of a mean, may have
-    θ = 0 with all of the slope still there: moves of two units of the prediction are added.
+    θ = 0 with all of the slope still there: moves of two units of the prediction are added, for
+    what is more than the rounding of a sum of slopes of size `steep`.
     """
     if not left.any():
         return 0.0
     reach = 2.0 * np.abs(theta)
+    more = 0.0
     if not problem.sweep.loss.is_symmetric:
-        reach += 2.0 / np.maximum(design.sizes, np.finfo(float).tiny)
+        sizes = np.maximum(design.sizes, np.finfo(float).tiny)
+        known = np.maximum(np.abs(left) - _ROUNDING * steep * sizes, 0.0)
+        more = float(known @ (2.0 / sizes))
     free = problem.weights > 0
     reach[: problem.m][free] += problem.norm(theta) / problem.weights[free]
-    return float(np.abs(left) @ reach)
+    return float(np.abs(left) @ reach) + more
