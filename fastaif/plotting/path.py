@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..reports.path import Traced
+from ..reports.protocols import Traced
 from .style import BLUE, EPS_LABEL, GREEN, ORANGE, finish, new_figure, short_name
 
 Array = NDArray[Any]

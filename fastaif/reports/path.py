@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html as escaping
 import json
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .protocols import Traced
 from .text import norm_name
 
 if TYPE_CHECKING:
@@ -20,45 +21,6 @@ Array = NDArray[Any]
 _WIDTH = 72
 _MOST = 8
 _OFF = 2.0  # by this factor eq. 4 may be off before it is marked
-
-
-class Traced(Protocol):
-    """What a report or a picture reads of a path; see `RobustPath`."""
-
-    @property
-    def eps(self) -> Array: ...
-    @property
-    def params(self) -> Array: ...
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    @property
-    def problem(self) -> Any: ...
-    @property
-    def is_local(self) -> bool: ...
-    @property
-    def zero_radius(self) -> float: ...
-    @property
-    def tangent_cost(self) -> float: ...
-    @property
-    def n_passes(self) -> int: ...
-    @property
-    def converged(self) -> bool: ...
-    @property
-    def params_at(self) -> Callable[[Any], Array]: ...
-    @property
-    def influence_at(self) -> Callable[[Any], Array]: ...
-    @property
-    def clean_loss(self) -> Callable[..., Any]: ...
-    @property
-    def cost(self) -> Callable[..., Any]: ...
-    @property
-    def gain(self) -> Callable[..., Any]: ...
-    @property
-    def adversarial_loss(self) -> Callable[..., Any]: ...
-    @property
-    def summary(self) -> Callable[..., str]: ...
-    @property
-    def to_frame(self) -> Callable[[], pd.DataFrame]: ...
 
 
 def frame(path: Traced) -> pd.DataFrame:
