@@ -154,13 +154,29 @@ def _refuse_same(paths: dict[str, Any]) -> None:
         seen[real] = name
 
 
-def _refuse_suffix(figure: Any, path: Path) -> None:
-    """matplotlib draws what it knows the name of."""
+def _format_of(output: str, out: Path | None) -> str:
+    """What goes to stdout, where that is left to us: what somebody reads is a table."""
+    if output != "auto":
+        return output
+    return "table" if out is not None or _is_terminal(sys.stdout) else "json"
+
+
+def _file_of(data: str | None) -> str | None:
+    """DATA, if it is a file; it may be one of scikit-learn's sets."""
+    return data if data and Path(data).is_file() else None
+
+
+def _figure_for(path: Path) -> Any:
+    """An empty figure, before the work: matplotlib draws what it knows the name of."""
+    from ..plotting import bare_figure
+
+    figure = bare_figure()
     known = figure.canvas.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in known:
         raise click.ClickException(
             f"--plot {path}: there is no such kind of figure; name it .{', .'.join(sorted(known))}"
         )
+    return figure
 
 
 def _draw(figure: Any, path: Path) -> None:
@@ -243,19 +259,14 @@ def analyze(
     comma-separated values (- is stdin), or one of scikit-learn's sets: diabetes (default),
     breast_cancer.
     """
-    from ..plotting import bare_figure, plot_report
+    from ..plotting import plot_report
     from ..reports.analysis import far_off, report_json, report_text
     from .models import default_eps, notes_on
 
-    if output == "auto":
-        output = "table" if out is not None or _is_terminal(sys.stdout) else "json"
-    _refuse_same({"DATA": data if data and Path(data).is_file() else None} | {
-        "--out": out, "--plot": plot
-    })  # fmt: skip
+    output = _format_of(output, out)
+    _refuse_same({"DATA": _file_of(data), "--out": out, "--plot": plot})
     with _plain_errors(), _collected_notes() as notes:
-        figure = bare_figure() if plot else None
-        if plot is not None:
-            _refuse_suffix(figure, plot)
+        figure = None if plot is None else _figure_for(plot)
         table, result = _influence(data, **options)
         eps = eps or default_eps(options["model"], result.problem)
         notes.extend(table.notes)
@@ -358,18 +369,12 @@ def path(
     DATA is as for analyze. A row a node: the clean loss, what robust training costs, the loss under
     attack, what it gains, and the parameters.
     """
-    from ..plotting import bare_figure
     from ..reports.path import path_json
 
-    if output == "auto":
-        output = "table" if out is not None or _is_terminal(sys.stdout) else "json"
-    _refuse_same({"DATA": data if data and Path(data).is_file() else None} | {
-        "--out": out, "--plot": plot
-    })  # fmt: skip
+    output = _format_of(output, out)
+    _refuse_same({"DATA": _file_of(data), "--out": out, "--plot": plot})
     with _plain_errors(), _collected_notes() as notes:
-        figure = bare_figure() if plot else None
-        if plot is not None:
-            _refuse_suffix(figure, plot)
+        figure = None if plot is None else _figure_for(plot)
         table, found = _traced(data, eps, **options)
         notes.extend(table.notes)
         text = path_json(found)
