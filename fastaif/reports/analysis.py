@@ -49,7 +49,7 @@ def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> s
     for v in verified:
         clean = v.eps**2 * result.sensitivity_coefficient
         lines.append(
-            f"{v.eps:>8g}{clean:>14.6g}{v.predicted_cost:>14.6g}{v.exact_cost:>15.6g}"
+            f"{v.eps:>8g}{clean:>14.6g}{_predicted(result, v):>14.6g}{v.exact_cost:>15.6g}"
             f"{v.exact_gain:>15.6g}{result.flip_fraction(v.eps):>12.1%}"
         )
     lines += [_wrap(_meaning(result, largest, how)), ""]
@@ -60,14 +60,24 @@ def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> s
     return "\n".join([*lines, _wrap(reason), *map(_wrap, solved)])
 
 
+def _predicted(result: Reported, verified: Verified) -> float:
+    """The cost as `sensitivity` predicts it; with a penalty, that of loss + penalty by eq. 4."""
+    if result.problem.alpha > 0:
+        return verified.predicted_cost
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the notes below the table say it
+        return float(result.sensitivity(verified.eps))
+
+
 def _meaning(result: Reported, largest: Verified, how: str) -> str:
     """What cost and gain are, and which multiple of ε² they should be."""
     eps = largest.eps
     if result.problem.alpha == 0:
         return (
             "Robust training raises the clean loss by the cost and lowers the adversarial loss by "
-            "the gain; to second order in eps both equal the predicted change, S (eq. 4). Where "
-            f"they part from it eps is too large for the prediction: trust the {how} columns."
+            "the gain; to second order in eps both equal S (eq. 4). What is predicted of the cost "
+            "keeps what bends first, the norm of the coefficients, where there is one. Where they "
+            f"part eps is too large for the prediction: trust the {how} columns."
         )
     # With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not its whole change.
     with warnings.catch_warnings():
