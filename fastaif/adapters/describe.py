@@ -16,6 +16,7 @@ from ..bases.expansion import Expansion, make_expansion
 from ..data.checked_rows import refuse_other_columns
 from ..families.basis.model import ExpansionModel
 from ..families.finite_sum.model import SumModel
+from ..families.finite_sum.natural_fit import penalized_entries
 from ..families.kernel.model import KernelModel
 from ..families.linear.model import LinearModel
 from ..families.model import Model, names_of_inputs
@@ -162,23 +163,23 @@ def _describe_sum(
     """The description of a model f = βᵀv(x) + b, given what its reader says of it."""
     kind, loss, alpha, encode = read
     if isinstance(step, BasisModel):
-        layout, basis, penalized = _on_basis(before, step)
+        layout, basis, coefs = _on_basis(before, step)
+        penalized = np.append(coefs, np.zeros(int(layout.has_intercept)))
     else:
         layout = _layout(step, before, penalty=alpha(1.0) > 0.0)
         basis = before.basis()
-        penalized = np.ones(np.size(step.coef_) - layout.has_bias)
+        penalized = penalized_entries(layout.n_coefs(step), layout.has_intercept)
+    tail = int(layout.has_intercept)
     expands = isinstance(basis, Expansion)
-    m = basis.m if expands else penalized.size
+    m = basis.m if expands else penalized.size - tail
     columns = _columns(estimator, names, m)
     inputs = names_of_inputs(columns, m)
-    tail = int(layout.has_intercept)
     family: type[SumModel] = ExpansionModel if expands else LinearModel
     return family(
         kind=kind, loss=loss, basis=basis, theta=layout.theta(step), alpha=alpha,
         names=(*(basis.basis.names(inputs) if expands else inputs), *["intercept"] * tail),
         encode=encode, rebuild=_Rebuild(estimator, layout), n_features=m,
-        penalized=np.concatenate((penalized, np.zeros(tail))), fit_intercept=layout.has_intercept,
-        columns=columns,
+        penalized=penalized, fit_intercept=layout.has_intercept, columns=columns,
     )  # fmt: skip
 
 
@@ -213,6 +214,10 @@ class _Layout:
     @property
     def has_intercept(self) -> bool:
         return self.fit_intercept or bool(self.bias)
+
+    def n_coefs(self, step: Any) -> int:
+        """The number of coefficients, without that of a bias column."""
+        return int(np.asarray(step.coef_).size) - self.has_bias
 
     def theta(self, step: Any) -> Array:
         """The coefficients, then the intercept if there is one."""

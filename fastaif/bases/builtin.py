@@ -7,6 +7,7 @@ then `features`, `jac_vec` and `jac_t_vec` give v(X), Jφ and Jᵀβ with J = �
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -70,8 +71,9 @@ class Linear:
 
     def arrays(self, m: int) -> tuple[Array, Array]:
         """Shift and scale (m,), filled in where not given."""
-        shift = np.zeros(m) if self.shift is None else np.asarray(self.shift, dtype=float)
-        scale = np.ones(m) if self.scale is None else np.asarray(self.scale, dtype=float)
+        nothing, one = _as_it_is(m)
+        shift = nothing if self.shift is None else np.asarray(self.shift, dtype=float)
+        scale = one if self.scale is None else np.asarray(self.scale, dtype=float)
         return shift, scale
 
     def transform(self, X: Array) -> Array:
@@ -103,6 +105,12 @@ class Linear:
         """∇_x (θᵀv), shape (n, m)."""
         theta = np.asarray(theta, dtype=float)
         return np.tile(theta / self.arrays(theta.size)[1], (len(X), 1))
+
+
+@functools.lru_cache(maxsize=8)
+def _as_it_is(m: int) -> tuple[Array, Array]:
+    """The shift and the scale that change nothing; neither can be written into."""
+    return read_only(np.zeros(m)), read_only(np.ones(m))
 
 
 class BuiltIn(Basis):

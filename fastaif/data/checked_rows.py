@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -98,11 +96,17 @@ def evened(source: RowSource) -> tuple[RowSource, float]:
     return source, factor
 
 
-@contextmanager
-def locating(source: RowSource) -> Iterator[None]:
+class locating:  # noqa: N801  (used as a function; small problems notice a generator)
     """Turn "some sum is not finite" into a message that says where the data are not."""
-    try:
-        yield
-    except FloatingPointError:
-        validation.locate_nonfinite(source.x, source.y)
-        raise
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: RowSource) -> None:
+        self._source = source
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, FloatingPointError):
+            validation.locate_nonfinite(self._source.x, self._source.y)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..data import parallel
 from ..data.rows import RowSource
 from ..data.sources.files import Stamps
-from ..data.sources.lazy import LazyRows
 from ..utils.progress import Progress
 from . import distributed
 from .checkpoint import Checkpoint
@@ -187,4 +187,4 @@ def _as_it_is(work: Callable[[int, int], T]) -> Callable[[int, int], T]:
 
 
 def _in_order(source: RowSource) -> bool:
-    return isinstance(source.x, LazyRows) and source.x.in_order
+    return type(source.x) is not np.ndarray and getattr(source.x, "in_order", False)

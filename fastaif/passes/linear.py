@@ -102,7 +102,7 @@ class Sweep:
         )  # fmt: skip
         fingerprint = (
             self.loss, self.fit_intercept, predictor.intercept, norm_of.p, kappa, smoothing, need,
-            exponent, *(array.tobytes() for array in arrays),
+            exponent, *[array.tobytes() for array in arrays],
         )  # fmt: skip
 
         sparse = self.sparse_rows(need) if norm_of.inverse_scale.size == 0 else None
@@ -131,7 +131,7 @@ class Sweep:
         """The rows, if they are so sparse that their entries alone are worth going through, and
         the model's inputs are they as they are."""
         rows = self.source.x
-        if not isinstance(rows, SparseRows):
+        if type(rows) is np.ndarray or not isinstance(rows, SparseRows):
             return None
         if not self.basis.is_identity:
             shift, scale = self.basis.arrays(rows.shape[1])

@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from .._compute import get
 from .._compute import types as c
 from ..utils.arrays import fill_upper
+from ..utils.caching import cached_property
 from .fourth_moments import expanded
 
 Array = NDArray[Any]
 
 
 def _all_finite(part: Array) -> bool:
-    """Whether all entries are; their squares tell, unless these overflow."""
+    """Whether all entries are; their squares tell, unless these overflow.
+
+    The dot product of BLAS says nothing of an overflow, and so need not be hushed.
+    """
     return math.isfinite(np.vdot(part, part)) or bool(np.isfinite(part).all())
 
 
@@ -44,36 +48,43 @@ class InfluenceSums:
         if self.fingerprint != other.fingerprint:
             raise ValueError("sums of different models, losses or attacks cannot be merged")
         peak = max(self.peak, other.peak)
-        if self.exponent > 0.0:  # shares of the budget relative to the same gain
-            for sums in (self, other):
+        for sums in (self, other):
+            if self.exponent > 0.0:  # shares of the budget relative to the same gain
                 get("raise_peak")(peak, self.exponent, sums.raw)
+            sums.__dict__.pop("_numbers", None)
         for mine, theirs in zip(self.raw, other.raw, strict=True):
             mine += theirs
         self.raw.scalars[c.S_PEAK] = peak
         return self
+
+    @cached_property
+    def _numbers(self) -> list[float]:
+        """The scalar sums, which are asked for again and again; a merge forgets them."""
+        return self.raw.scalars.tolist()
 
     def _with_intercept(self, vector: int, scalar: int) -> Array:
         head = self.raw.vectors[vector]
         out = np.empty(head.size + self.fit_intercept)
         out[: head.size] = head
         if self.fit_intercept:
-            out[-1] = self.raw.scalars[scalar]
+            out[-1] = self._numbers[scalar]
         out /= self.weight
         return out
 
     def scalar(self, place: int) -> float:
         """The weighted mean of one of the scalar sums."""
-        return float(self.raw.scalars[place]) / self.weight
+        numbers = self._numbers
+        return numbers[place] / numbers[c.S_WEIGHT]
 
     @property
     def weight(self) -> float:
         """W = Σ w."""
-        return float(self.raw.scalars[c.S_WEIGHT])
+        return self._numbers[c.S_WEIGHT]
 
     @property
     def effective_size(self) -> float:
         """(Σ w)² / Σ w²."""
-        return self.weight**2 / float(self.raw.scalars[c.S_W2])
+        return self.weight**2 / self._numbers[c.S_W2]
 
     @property
     def loss(self) -> float:
@@ -108,7 +119,7 @@ class InfluenceSums:
     @property
     def peak(self) -> float:
         """M, the largest ‖∇_x ℓ‖_q (of linear predictors |ℓ'|), where budgets are shared."""
-        return float(self.raw.scalars[c.S_PEAK])
+        return self._numbers[c.S_PEAK]
 
     @property
     def power(self) -> float:
@@ -118,7 +129,7 @@ class InfluenceSums:
     @property
     def ties(self) -> int:
         """Ties of the directions of attack, over samples of positive weight (NEED_MIXED)."""
-        return int(self.raw.scalars[c.S_TIES])
+        return int(self._numbers[c.S_TIES])
 
     @property
     def mean_norm(self) -> float:
@@ -133,12 +144,12 @@ class InfluenceSums:
     @property
     def zero_gradients(self) -> int:
         """Samples of positive weight with ψ_κ = 0."""
-        return int(self.raw.scalars[c.S_ZERO])
+        return int(self._numbers[c.S_ZERO])
 
     @property
     def misclassified(self) -> int:
         """Samples of positive weight with y f ≤ 0 (logistic loss, passes without a loss)."""
-        return int(self.raw.scalars[c.S_WRONG])
+        return int(self._numbers[c.S_WRONG])
 
     @property
     def lower(self) -> Array:
@@ -167,7 +178,7 @@ class InfluenceSums:
         full[:m, :m] = self._products
         if self.fit_intercept:
             full[m, :m] = self.raw.vectors[c.V_FF]
-            full[m, m] = self.raw.scalars[c.S_FF]
+            full[m, m] = self._numbers[c.S_FF]
         full /= self.weight
         return fill_upper(full)
 
@@ -195,5 +206,4 @@ class InfluenceSums:
     @property
     def is_finite(self) -> bool:
         """Whether every total is finite: NaN or infinity anywhere in the rows shows here."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return all(map(_all_finite, self.raw))
+        return all(map(_all_finite, self.raw))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,16 @@ Array = NDArray[Any]
 _EPS = float(np.finfo(float).eps)
 
 
-@dataclass(frozen=True)
-class Factor:
+@functools.cache
+def _lapack() -> Any:
+    """LAPACK, loaded when it is first needed; to import a function of it takes as long as to run it
+    on a small matrix."""
+    from scipy.linalg import lapack
+
+    return lapack
+
+
+class Factor(NamedTuple):
     """H = S L Lᵀ S with S = diag(√H_jj): scaling rows costs nothing and saves digits."""
 
     lower: Array
@@ -24,9 +32,7 @@ class Factor:
     @property
     def rcond(self) -> float:
         """The reciprocal condition number of the scaled matrix, estimated."""
-        from scipy.linalg.lapack import dpocon
-
-        return float(dpocon(self.lower, self.norm, uplo="L")[0])
+        return float(_lapack().dpocon(self.lower, self.norm, uplo="L")[0])
 
     @property
     def is_regular(self) -> bool:
@@ -35,24 +41,21 @@ class Factor:
         Its diagonal is 1, so that the other eigenvalues' product is at most (d/(d−1))^(d−1) < e,
         and the least of all is at least det/e: where that is enough, nothing need be estimated.
         """
-        d, pivots = len(self.lower), self.lower.diagonal()
+        d = len(self.lower)
         least = 8.0 * d * _EPS
-        if float(np.multiply.reduce(pivots)) ** 2 > 3.0 * d * self.norm * least:
+        if math.prod(self.lower.diagonal().tolist()) ** 2 > 3.0 * d * self.norm * least:
             return True
         return self.rcond >= least
 
     def solve(self, b: Array) -> Array:
         """H⁻¹ b for b (d,) or (d, k)."""
-        from scipy.linalg.lapack import dpotrs
-
         scale = self.scale if b.ndim == 1 else self.scale[:, None]
-        return np.asarray(dpotrs(self.lower, b / scale, lower=1)[0] / scale)
+        return np.asarray(_lapack().dpotrs(self.lower, b / scale, lower=1)[0] / scale)
 
     def inverse_diagonal(self) -> Array:
         """diag(H⁻¹), shape (d,)."""
-        from scipy.linalg.lapack import dtrtri
-
-        inverse, _ = dtrtri(self.lower, lower=1)  # zero above the diagonal, as the factor is
+        # Zero above the diagonal, as the factor is.
+        inverse, _ = _lapack().dtrtri(self.lower, lower=1)
         return np.asarray(np.einsum("ij,ij->j", inverse, inverse) / self.scale**2)
 
 
@@ -62,22 +65,20 @@ def factorize(H: Array) -> Factor | None:
     "Numerically": the reciprocal condition number of the unit-diagonal scaled matrix
     exceeds 8 d times the rounding unit.
     """
-    from scipy.linalg.lapack import dpotrf
-
-    diagonal = H.diagonal()
-    if not np.minimum.reduce(diagonal) > 0.0 or np.maximum.reduce(diagonal) == np.inf:
+    lapack, diagonal = _lapack(), H.diagonal()
+    if not all(0.0 < entry < math.inf for entry in diagonal.tolist()):
         return None
     scale = np.sqrt(diagonal)
     scaled = np.empty(H.shape, order="F")  # LAPACK's own, which it then need not copy
     np.divide(H, scale, out=scaled)
     scaled /= scale[:, None]
-    norm = np.maximum.reduce(np.add.reduce(np.abs(scaled), axis=0))
+    norm = float(lapack.dlange("1", scaled))
     if not math.isfinite(norm):
         return None
-    lower, info = dpotrf(scaled, lower=1, overwrite_a=1)
+    lower, info = lapack.dpotrf(scaled, lower=1, overwrite_a=1)
     if info != 0:
         return None
-    factor = Factor(lower, scale, float(norm))
+    factor = Factor(lower, scale, norm)
     return factor if factor.is_regular else None
 
 

@@ -69,6 +69,11 @@ class DualNorm(NamedTuple):
         """Which entries count, booleans (m,)."""
         return self.weights > 0.0
 
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it has no kink but at zero: 1 < q < ∞."""
+        return 1.0 < self.p < math.inf
+
     def spending(self, rho: float) -> tuple[DualNorm, float]:
         """The same ρ‖D β‖_q with the largest entry of D about 1, by powers of two.
 

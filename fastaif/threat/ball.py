@@ -164,7 +164,7 @@ class Ball(AttackSet):
     @cached_property
     def free(self) -> Array:
         """The attackable features, in order."""
-        return np.flatnonzero(self.scale > 0)
+        return (self.scale > 0).nonzero()[0]
 
     @cached_property
     def own(self) -> OwnUnits:

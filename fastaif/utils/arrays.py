@@ -93,8 +93,9 @@ class ReadOnlyArrays:
     """What frozen dataclasses of results share: their arrays cannot be written into either."""
 
     def __post_init__(self) -> None:
-        found = {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray)}
-        vars(self).update((name, unwritable(array)) for name, array in found.items())
+        fields = vars(self)
+        for name in [k for k, v in fields.items() if isinstance(v, np.ndarray)]:
+            fields[name] = unwritable(fields[name])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -195,7 +195,8 @@ def number(
     value: Any, name: str, *, low: float = -math.inf, infinite: bool = False, strict: bool = False
 ) -> float:
     """A real number of at least (or, if strict, above) `low`; finite unless allowed."""
-    if type(value) in (float, int) and (low < value < math.inf or (infinite and value == math.inf)):
+    usual = type(value) in (float, int) and (low < value or (low == value and not strict))
+    if usual and (-math.inf < value < math.inf or (infinite and value == math.inf)):
         return float(value)  # the usual case, without ceremony
     bound = f"a number {'above' if strict else 'of at least'} {low:g}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(

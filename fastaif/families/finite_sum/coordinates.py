@@ -206,12 +206,10 @@ def are_needed(hessian: Array, m: int, total: float) -> bool:
     """
     squares = hessian.diagonal()[:m]
     small, large = total / _EXTREME**2, total * _EXTREME**2
-    if np.maximum.reduce(squares) > large:
-        return True
-    if np.minimum.reduce(squares) < small and np.any((squares > 0) & (squares < small)):
+    if any(entry > large or 0.0 < entry < small for entry in squares.tolist()):
         return True
     if hessian.shape[0] == m:  # no intercept
         return False
     # The cosine of a column and the constant, by roots: squares might overflow.
     shares = math.sqrt(total * (1.0 - 1.0 / _FAR**2)) * np.sqrt(squares)
-    return bool(np.logical_or.reduce(np.abs(hessian[m, :m]) > shares))
+    return bool(np.count_nonzero(np.abs(hessian[m, :m]) > shares))

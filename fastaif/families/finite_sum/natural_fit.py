@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from ...passes.linear import Sweep
 from ...solvers.cg import conjugate_gradients
 from ...solvers.limits import cholesky_fits, most_products
 from ...solvers.newton import Local, NewtonResult, minimize
+from ...utils.arrays import read_only
 from .coordinates import Coordinates, measure
 from .row_space import RowSpaceSteps, has_few_rows
 from .whitening import Whitening
@@ -54,9 +56,10 @@ def _with_ridge(hessian: Array, ridge: Array) -> Array:
     return found
 
 
+@functools.lru_cache(maxsize=8)
 def penalized_entries(m: int, fit_intercept: bool) -> Array:
-    """1 for coefficients, 0 for the intercept, shape (d,)."""
-    return np.concatenate([np.ones(m), np.zeros(int(fit_intercept))])
+    """1 for coefficients, 0 for the intercept, shape (d,); it cannot be written into."""
+    return read_only(np.append(np.ones(m), np.zeros(int(fit_intercept))))
 
 
 @dataclass(frozen=True)

@@ -439,8 +439,13 @@ class SumProblem(InfluenceProblem):
 
     @cached_property
     def step_to_optimum(self) -> Array:
-        """H⁻¹∇L(θ̂), by the factor (d,)."""
-        return self.solve(self.gradient)
+        """H⁻¹∇L(θ̂) (d,); by conjugate gradients beside the influence, to few digits."""
+        return self._solved.x[:, 1] if self.solver == "cg" else self.solve(self.gradient)
+
+    @cached_property
+    def newton_decrement(self) -> float:
+        """∇L(θ̂)ᵀ H⁻¹∇L(θ̂): twice what a Newton step would lower L by."""
+        return max(float(self.gradient @ self.step_to_optimum), 0.0)
 
     def newton_step(self, below: float = 0.0) -> float:
         """The largest entry of H⁻¹∇L(θ̂) in units of the parameters' standard errors.
@@ -448,13 +453,11 @@ class SumProblem(InfluenceProblem):
         First a bound by the Newton decrement, which needs no standard errors:
         |step_j| ≤ √(gᵀH⁻¹g · (H⁻¹)_jj).
         """
-        step = self._solved.x[:, 1] if self.solver == "cg" else self.step_to_optimum
-        decrement = max(float(self.gradient @ step), 0.0)
         dispersion = max(self._dispersion, sys.float_info.min)
-        bound = math.sqrt(decrement * self.sums.effective_size / dispersion)
+        bound = math.sqrt(self.newton_decrement * self.sums.effective_size / dispersion)
         if bound < below:
             return bound
-        errors = self.standard_errors()
+        step, errors = self.step_to_optimum, self.standard_errors()
         return float(np.max(np.abs(step) / np.maximum(errors, np.finfo(float).tiny)))
 
     def rounding(self) -> float:
@@ -505,7 +508,7 @@ class SumProblem(InfluenceProblem):
 def refuse_tiny(sums: InfluenceSums, names: tuple[str, ...]) -> None:
     """Refuse columns of v whose squares underflow; where they overflow sums are not finite."""
     squares, bend = sums.squares, sums.scalar(c.S_FF)
-    if bend < _NORMAL or np.minimum.reduce(squares) >= _TINY * bend:
+    if bend < _NORMAL or min(squares.tolist()) >= _TINY * bend:
         return
     seen = sums.raw.vectors[[c.V_F, c.V_FF]].any(axis=0)
     tiny = np.flatnonzero((squares < _TINY * bend) & seen)

@@ -61,9 +61,12 @@ def one_sided(problem: LinearSums) -> OneSided | None:
     """The right derivative's parts; None where the path has no kink at ε = 0."""
     norm = problem.ball.dual_norm()
     step, moved = _newton_step(problem)
+    flat = _flat_rows(problem, step) if _may_be_flat(problem, moved) else None
+    if norm.is_smooth and flat is None:
+        return None
     doubt = None if step is None else _NEWTON * np.abs(step[: problem.model.n_features])
     face = norm.face(problem.beta, doubt)
-    rows, Z = _flat_rows(problem, step, moved)
+    rows, Z = _no_rows(problem) if flat is None else flat
     if not face.n_held and not rows.size:
         return None
     return _solved(problem, face, rows, Z)
@@ -77,22 +80,17 @@ def _newton_step(problem: LinearSums) -> tuple[Array | None, float]:
     """
     if problem.is_iterative:
         return None, 0.0
-    gradient = problem.gradient
     step = problem.step_to_optimum
     curvature = problem.sums.scalar(c.S_FF)
-    moved = math.sqrt(max(float(gradient @ step), 0.0) / max(curvature, 1e-300))
+    moved = math.sqrt(problem.newton_decrement / max(curvature, 1e-300))
     if not moved < _OFF * problem.target_size:
         return None, 0.0
     return step, moved * math.sqrt(problem.n_rows)
 
 
-def _flat_rows(
-    problem: LinearSums, step: Array | None, moved: float
-) -> tuple[Array, Array]:
+def _flat_rows(problem: LinearSums, step: Array | None) -> tuple[Array, Array]:
     """The rows of positive weight with ℓ' = 0 (k,), and their (v, 1), (k, d)."""
     loss, theta = problem.model.loss, problem.params
-    if not _may_be_flat(problem, moved):
-        return _no_rows(problem)
     w = problem.row_weights
     f, t, y = problem.moves(np.zeros(len(theta)) if step is None else step)
     slope, bend = np.abs(loss.slope(f, y)), loss.curvature(f, y)

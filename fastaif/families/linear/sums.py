@@ -40,7 +40,10 @@ class LinearSums(SumProblem):
     @property
     def shared_direction(self) -> Array:
         """E[t ℓ'' sgn(ℓ') (v, 1)], (d,)."""
-        return self.sharing.scale(self.sums.power) * self.sums.mixed_direction
+        direction = self.sums.mixed_direction
+        if not self.sharing.is_shared:
+            return direction
+        return self.sharing.scale(self.sums.power) * direction
 
     @property
     def row_weights(self) -> Array:
