@@ -18,6 +18,7 @@ from .faces import Smooth
 Array = NDArray[Any]
 
 _SMALL = 0.1  # of N: entries as small take their steps in the dual variable
+_REACH = 5.0  # times a step: entries as near to a kink may meet it
 _NEAR = 0.5  # of the largest |D_j β_j|: entries as large may become the largest in a step
 
 
@@ -55,12 +56,16 @@ class NearNorm(NamedTuple):
         out[self.places] += self.factors * shares
         return out
 
-    @property
-    def settled(self) -> Array:
-        """Which λ are at the end that β itself asks for, whatever step comes; booleans (k,)."""
-        if self.in_simplex:
-            return np.zeros(self.places.size, dtype=bool)
-        return np.asarray(self.shares * self.offsets >= np.abs(self.offsets))
+    def live(self, move: Array) -> Array:
+        """Which λ may change in a step (m,) about as long as this: places among them."""
+        reach = _REACH * np.abs(self.factors * move[self.places])
+        if not self.in_simplex:
+            spare = np.abs(self.offsets) - self.shares * self.offsets
+            return np.flatnonzero((np.abs(self.offsets) <= reach) | (spare > 0.0))
+        top = int(np.argmax(self.offsets))
+        near = self.offsets[top] - self.offsets <= reach + reach[top]
+        found = np.flatnonzero(near | (self.shares > 0.0))
+        return found if found.size > 1 else found[:0]  # they add up to one
 
 
 def near_norm(weights: Array, p: float, beta: Array, slope: Array | None) -> NearNorm:

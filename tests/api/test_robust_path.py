@@ -113,7 +113,7 @@ def readings(monkeypatch, call):
 
         monkeypatch.setattr(kind, name, method)
 
-    for name in ("predict", "pull", "gram"):
+    for name in ("predict", "pull", "gram", "through"):
         counted(Design, name)
     for name in ("run", "predictions"):
         counted(Sweep, name)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ....solvers import box_qp
 from ....solvers.root import rising_root
-from .local import Multipliers, Place, place, places
+from .local import Multipliers, Place, places, refreshed
 
 Array = NDArray[Any]
 
@@ -24,6 +24,8 @@ _RIDGE = 1e-11  # of the dual's diagonal: more kinks than columns leave it singu
 _ROUNDING = 1e-11  # of J: decreases that values cannot show
 _FLOOR = 1e-13  # of J: where rounding may keep a decrease from falling further
 _SHRINK = 0.3  # of N is left by a step
+_SHORT = 1e-7  # of J: a decrease that needs no second look where J falls as foreseen
+_AS_FORESEEN = 1e-2  # of a decrease that may differ from what the local model says
 _STEPS = 60
 _PINNED = 1.0 - 1e-9  # |λ| below which something is held at its kink
 
@@ -57,41 +59,120 @@ class Step:
         return self.decrease / value if value > 0.0 else self.decrease
 
 
+    @property
+    def landing(self) -> tuple[Array, float]:
+        """θ and about J after a step so short that J need not be looked at; else before it."""
+        at, norm, m = self.at, self.at.problem.norm, self.at.problem.m
+        theta = at.theta + self.move
+        if self.relative > _ROUNDING or not norm.value(theta[:m]) >= _least_norm(at):
+            return at.theta, at.value
+        return theta, at.value - self.decrease
+
+
 def step_from(at: Place) -> Step:
     """The minimum of the local model."""
-    near, m = at.candidates(), at.problem.m
+    return steps_from([at])[0]
+
+
+def steps_from(places: list[Place], enough: float = 0.0) -> list[Step]:
+    """The minima of the local models at several places.
+
+    Where the present multipliers alone tell that `enough`, relative to J, is all that J can fall,
+    they stay as they are.
+    """
+    found = [_Minimum(at, enough) for at in places]
+    open_ = [one for one in found if one.problem is not None]
+    shares = box_qp.minimise_each([one.problem for one in open_ if one.problem is not None])
+    for one, theirs in zip(open_, shares, strict=True):
+        one.take(theirs)
+    return [one.step for one in found]
+
+
+class _Minimum:
+    """Of the local model at one place: with the present multipliers, then with the best."""
+
+    problem: box_qp.Problem | None = None
+
+    def __init__(self, at: Place, enough: float) -> None:
+        self._at, self._factor, gradient = at, at.factor(), at.gradient
+        m = at.problem.m
+        self._plain = plain = -self._factor.solve(gradient)
+        left = _spare(at) - 0.5 * float(plain @ gradient)
+        known = at.known._replace(slope=at.norm.slope(at.norm.shares))
+        if left > enough * abs(at.value):
+            self._near, self._live = at.candidates(plain), at.norm.live(plain[:m])
+            known = known._replace(rows=self._near, sides=at.sides(self._near))
+            self._pose(gradient)
+        self.step = Step(at, _snapped(at, plain, at.norm.shares, m), plain, left, known)
+
+    def _pose(self, gradient: Array) -> None:
+        """The problem of the multipliers that may change."""
+        shares, self._offsets, self._A, self._n_box = _kinks(self._at, self._near, self._live)
+        if not shares.size:
+            return
+        A, self._gradient = self._A, gradient
+        self._solved = self._factor.solve(A)
+        G = A.T @ self._solved
+        G = 0.5 * (G + G.T)
+        right = -(A.T @ self._plain) - self._offsets - G @ shares
+        ridge = _RIDGE * G.diagonal()  # about the present multipliers: none is left at the end
+        right -= ridge * shares
+        G[np.diag_indices_from(G)] += ridge
+        if G.any():
+            self.problem = box_qp.Problem(G, right, self._n_box, shares)
+
+    def take(self, shares: Array) -> None:
+        """The step with the best multipliers."""
+        at, n_box, offsets = self._at, self._n_box, self._offsets
+        assert self.problem is not None
+        change = shares - self.problem.start
+        move = self._plain - self._solved @ change
+        length = -float(move @ (self._gradient + self._A @ change))
+        spare = np.abs(offsets[:n_box]) - shares[:n_box] * offsets[:n_box]
+        decrease = 0.5 * length + float(np.maximum(spare, 0.0).sum())
+        if shares.size > n_box:
+            decrease -= min(float(shares[n_box:] @ offsets[n_box:]), 0.0)
+        rows = self._near.size
+        theirs = at.norm.shares.copy()
+        theirs[self._live] = shares[rows:]
+        known = Multipliers(self._near, shares[:rows], at.norm.slope(theirs))
+        snapped = _snapped(at, move, theirs, at.problem.m)
+        self.step = Step(at, snapped, move, decrease, known)
+
+
+def _spare(at: Place) -> float:
+    """What the present multipliers of kinks that are not met leave of J."""
+    which, sides = at.known.rows, at.known.sides
+    offsets = at.problem.readings.weights[which] * at.kappa * at.gaps(which)
+    spare = float((np.abs(offsets) - sides * offsets).sum()) if which.size else 0.0
+    near = at.norm
+    if near.places.size:
+        top = near.offsets.max() if near.in_simplex else np.abs(near.offsets)
+        lost = float((near.shares * (top - near.offsets)).sum()) if near.in_simplex else float(
+            (top - near.shares * near.offsets).sum())  # fmt: skip
+        spare += at.rho * max(at.sums.along_kappa, 0.0) * max(lost, 0.0)
+    return spare
+
+
+def _kinks(at: Place, near: Array, live: Array) -> tuple[Array, Array, Array, int]:
+    """Multipliers of the rows and of the norm's entries that a step may change, their offsets and
+    columns, and how many are in a box."""
+    if not near.size and not live.size:
+        return np.empty(0), np.empty(0), np.empty((at.theta.size, 0)), 0
     weights = at.problem.readings.weights[near]
-    lifted = np.zeros((at.theta.size, at.norm.places.size))
-    steep = at.rho * max(at.rows.along_kappa, 0.0)
-    lifted[at.norm.places, np.arange(at.norm.places.size)] = steep * at.norm.factors
-    A = np.concatenate([(weights[:, None] * at.kink_slopes(near)).T, lifted], axis=1)
-    ends = at.norm.offsets
-    if at.norm.in_simplex:  # which adds up to one: what all have in common does not matter
+    steep = at.rho * max(at.sums.along_kappa, 0.0)
+    A = np.zeros((at.theta.size, near.size + live.size))
+    if near.size:
+        A[:, : near.size] = (weights[:, None] * at.kink_slopes(near)).T
+    A[at.norm.places[live], np.arange(near.size, near.size + live.size)] = (
+        steep * at.norm.factors[live]
+    )
+    ends = at.norm.offsets[live]
+    if at.norm.in_simplex and live.size:  # what all have in common does not matter
         ends = ends - ends.max()
-    offsets = np.concatenate([weights * at.kappa * at.rows.gap[near], steep * ends])
-    now = np.concatenate([at.sides[near], at.norm.shares])
-    gradient = at.gradient
-    base = gradient - A @ now
-    factor = at.factor()
-    solved = factor.solve(np.column_stack([A, base]))
-    G = A.T @ solved[:, :-1]
-    G = 0.5 * (G + G.T)
-    ridge = _RIDGE * G.diagonal()  # about the present multipliers: none is left at the end
-    G[np.diag_indices_from(G)] += ridge
-    n_box = near.size if at.norm.in_simplex else now.size
-    shares = now
-    if now.size and G.any():
-        right = A.T @ solved[:, -1] - offsets - ridge * now
-        shares = box_qp.minimise(G, right, n_box, start=now).x
-    move = -(solved[:, -1] + solved[:, :-1] @ shares)
-    length = -float(move @ (base + A @ shares))
-    spare = np.abs(offsets[:n_box]) - shares[:n_box] * offsets[:n_box]
-    decrease = 0.5 * length + float(np.maximum(spare, 0.0).sum())
-    if now.size > n_box:
-        decrease -= min(float(shares[n_box:] @ offsets[n_box:]), 0.0)
-    slope = at.norm.slope(shares[near.size :])
-    known = Multipliers(near, shares[: near.size], slope)
-    return Step(at, _snapped(at, move, shares[near.size :], m), move, decrease, known)
+    offsets = np.concatenate([weights * at.kappa * at.gaps(near), steep * ends])
+    shares = np.concatenate([at.sides(near), at.norm.shares[live]])
+    return shares, offsets, A, near.size if at.norm.in_simplex else shares.size
 
 
 def _snapped(at: Place, move: Array, shares: Array, m: int) -> Array:
@@ -110,45 +191,57 @@ def _snapped(at: Place, move: Array, shares: Array, m: int) -> Array:
 
 
 class Landing(NamedTuple):
-    """Where a step ends: θ, predictions there, and the share of it that was taken."""
+    """Where a step ends, and the share of it that was taken."""
 
-    theta: Array
-    f: Array
-    known: Multipliers
+    at: Place
     share: float
 
 
 def landings(steps: list[Step]) -> list[Landing]:
-    """Where steps of one problem, each at its own ε, end: a reading of the rows for all, and one
+    """Where steps of one problem, each at its own ε, end: a reading of the rows for all, and two
     more where some are cut short."""
-    readings = steps[0].at.problem.readings
-    moved = readings.predict(np.column_stack([step.move for step in steps]))
     found: dict[int, Landing] = {}
-    for j, step in enumerate(steps):
-        if step.relative <= _ROUNDING or _falls(step.at, step.move, moved[:, j]):
-            at = step.at
-            found[j] = Landing(at.theta + step.move, at.f + moved[:, j], step.known, 1.0)
+    whole = [j for j, step in enumerate(steps) if _keeps_norm(step)]
+    ends = _places([steps[j] for j in whole], [steps[j].at.theta + steps[j].move for j in whole],
+                   [_held(steps[j].known) for j in whole])  # fmt: skip
+    for j, end in zip(whole, ends, strict=True):
+        if steps[j].relative <= _ROUNDING or end.value < steps[j].at.value:
+            found[j] = Landing(end, 1.0)
     short = [j for j in range(len(steps)) if j not in found]
     if short:
-        moved = readings.predict(np.column_stack([steps[j].straight for j in short]))
-        for column, j in enumerate(short):
-            found[j] = _cut(steps[j], moved[:, column])
+        found.update(zip(short, _cut([steps[j] for j in short]), strict=True))
     return [found[j] for j in range(len(steps))]
 
 
-def _cut(step: Step, moved: Array) -> Landing:
-    """As far along a straight step as J falls; after part of one nothing is at its kink yet."""
-    share = _best_share(step.at, step.straight, moved)
-    known = step.known if share == 1.0 else Multipliers.none()
-    at = step.at
-    return Landing(at.theta + share * step.straight, at.f + share * moved, known, share)
+def _places(steps: list[Step], thetas: list[Array], known: list[Multipliers]) -> list[Place]:
+    if not steps:
+        return []
+    rhos, matrices = np.array([step.at.rho for step in steps]), [step.at.matrix for step in steps]
+    return places(steps[0].at.problem, np.column_stack(thetas), rhos, known, matrices)
 
 
-def _falls(at: Place, move: Array, moved: Array) -> bool:
-    theta, problem = at.theta + move, at.problem
-    if not problem.norm.value(theta[: problem.m]) >= _least_norm(at):
-        return False
-    return problem.value(at.f + moved, theta, at.rho) < at.value
+def _held(known: Multipliers) -> Multipliers:
+    """What is at its kinks after the whole of a step."""
+    inside = np.abs(known.sides) < 1.0
+    return Multipliers(known.rows[inside], known.sides[inside], known.slope)
+
+
+def _cut(steps: list[Step]) -> list[Landing]:
+    """As far along straight steps as J falls; after part of one nothing is at its kink yet."""
+    moved = steps[0].at.problem.readings.predict(np.column_stack([s.straight for s in steps]))
+    shares = [_best_share(step.at, step.straight, moved[:, j]) for j, step in enumerate(steps)]
+    ends = _places(
+        steps, [s.at.theta + t * s.straight for s, t in zip(steps, shares, strict=True)],
+        [_held(s.known) if t == 1.0 else Multipliers.none()
+         for s, t in zip(steps, shares, strict=True)],
+    )  # fmt: skip
+    return [Landing(end, t) for end, t in zip(ends, shares, strict=True)]
+
+
+def _keeps_norm(step: Step) -> bool:
+    """Whether the whole step leaves as much of N as one may."""
+    at, problem = step.at, step.at.problem
+    return problem.norm.value((at.theta + step.move)[: problem.m]) >= _least_norm(at)
 
 
 def _least_norm(at: Place) -> float:
@@ -182,7 +275,7 @@ def _best_share(at: Place, move: Array, moved: Array) -> float:
 def correct(steps: list[Step], exact: float, slow: float) -> list[Step]:
     """Steps, each at its own ε, until J can fall no more; the last ones.
 
-    A round takes two readings of the rows for all of them.
+    A round takes one reading of the rows for all of them.
 
     Parameters
     ----------
@@ -197,13 +290,16 @@ def correct(steps: list[Step], exact: float, slow: float) -> list[Step]:
     open_ = {j: step for j, step in best.items() if step.relative > exact}
     stale: set[int] = set()
     for _ in range(_STEPS):
+        landed = dict(zip(open_, landings(list(open_.values())), strict=True))
+        for j, end in landed.items():
+            if _is_as_foreseen(open_[j], end, exact):
+                best[j] = _arrived(open_.pop(j), end.at)
         if not open_:
             break
-        landed = dict(zip(open_, landings(list(open_.values())), strict=True))
-        again = _at(open_, landed, stale)
-        stale = set()
-        for j, at in again.items():
-            step, share, before = step_from(at), landed[j].share, open_[j].decrease
+        ends = [refreshed(landed[j].at) if j in stale else landed[j].at for j in open_]
+        stale.clear()
+        for j, step in zip(list(open_), steps_from(ends, exact), strict=True):
+            share, before = landed[j].share, open_[j].decrease
             if step.decrease < best[j].decrease or share < 1.0:
                 best[j] = step
             is_slow = step.decrease > slow * before
@@ -212,23 +308,28 @@ def correct(steps: list[Step], exact: float, slow: float) -> list[Step]:
                 del open_[j]
                 continue
             open_[j] = step
-            if is_slow and not at.problem.loss.is_quadratic:
+            if is_slow and not step.at.problem.loss.is_quadratic:
                 stale.add(j)
     return [best[j] for j in range(len(steps))]
 
 
-def _at(open_: dict[int, Step], landed: dict[int, Landing], stale: set[int]) -> dict[int, Place]:
-    """The places where steps ended: by one reading, and one for each whose matrix is made anew."""
-    found: dict[int, Place] = {}
-    for j in stale:
-        at, end = open_[j].at, landed[j]
-        found[j] = place(at.problem, end.theta, end.f, at.rho, end.known, None)
-    rest = [j for j in open_ if j not in stale]
-    if rest:
-        many = places(
-            open_[rest[0]].at.problem, np.column_stack([landed[j].theta for j in rest]),
-            np.array([open_[j].at.rho for j in rest]), [landed[j].known for j in rest],
-            [open_[j].at.matrix for j in rest], np.column_stack([landed[j].f for j in rest]),
-        )  # fmt: skip
-        found.update(zip(rest, many, strict=True))
-    return {j: found[j] for j in open_}
+def _is_as_foreseen(step: Step, end: Landing, exact: float) -> bool:
+    """Whether a short step led to its kinks, and J fell by what the local model said.
+
+    Where the model is off by a share e of the decrease D, the slope that is left is e of the one
+    before, and J may fall by about e² D more: less than the e D that it is off by. What changes
+    with λ alone does not show in J: of short steps it is little.
+    """
+    enough = exact * abs(step.at.value)
+    off = abs(end.at.value - (step.at.value - step.decrease))
+    return (
+        end.share == 1.0 and step.relative <= _SHORT
+        and off <= min(enough, _AS_FORESEEN * step.decrease) and _spare(end.at) <= enough
+    )  # fmt: skip
+
+
+def _arrived(step: Step, at: Place) -> Step:
+    """A step of nothing, at the place where one led as foreseen."""
+    nothing = np.zeros_like(step.move)
+    off = abs(at.value - (step.at.value - step.decrease))
+    return Step(at, nothing, nothing, off, step.known)

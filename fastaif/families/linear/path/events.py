@@ -47,8 +47,9 @@ def _rows(step: Step, motion: Motion, s: float) -> list[Event]:
     moved = at.problem.readings.predict(motion.slope)
     size = at.problem.norm.value(at.theta[: at.problem.m])
     speed = s * size + float(at.slope @ motion.slope)
-    rate = at.rows.ends[0] * moved + at.rows.ends[1] * speed
-    hits = _ratio(-at.kappa * at.rows.gap, rate)
+    along_f, along_kappa = at.ends()
+    rate = along_f * moved + along_kappa * speed
+    hits = _ratio(-at.kappa * at.gaps(), rate)
     hits[motion.rows.what] = np.inf
     sides = np.sign(motion.row_rates) - motion.rows.multipliers
     releases = _ratio(sides, motion.row_rates)

@@ -28,7 +28,9 @@ from .readings import Readings
 Array = NDArray[Any]
 
 _RIDGES = (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6)  # of H's diagonal
-_PER_COLUMN, _MOST = 3, 600  # rows near their kinks that a step looks at
+_PER_COLUMN, _MOST = 1, 600  # rows near their kinks that a step looks at
+_REACH = 5.0  # times how far a plain step moves predictions: rows as near may meet their kinks
+AT_KINK = 1e-9  # of a row's scale: c as small is zero
 
 
 @dataclass(frozen=True)
@@ -93,41 +95,54 @@ class Multipliers(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """ψ^λ of every row, times its weight, (n,) each, and sums."""
+    """ψ^λ of rows, times their weights, (k,) each."""
 
     along_f: Array
+    along_kappa: Array
     bend: Array
     cross: Array
+
+    def less(self, other: Rows) -> Rows:
+        """The difference."""
+        return Rows(*(a - b for a, b in zip(self, other, strict=True)))
+
+
+class Sums(NamedTuple):
+    """Over all rows: E ψ, E ψ_κ, E ψ_κκ; E ψ_f z and h = E ψ_fκ z, (d, 2)."""
+
+    value: float
     along_kappa: float
     curvature: float
-    gap: Array  # c_i / κ
-    ends: tuple[Array, Array]  # ½(ℓ'₊ − ℓ'₋), ½(ℓ'₊ + ℓ'₋)
+    pulled: Array
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def row_terms(problem: Problem, f: Array, kappa: float, gap: Array, sides: Array) -> Rows:
-    """ψ^λ at (f, κ), where c = κ gap."""
-    loss, y, w = problem.loss, problem.readings.targets, problem.readings.weights
+def at_one_end(problem: Problem, rows: slice, f: Array, kappa: float) -> tuple[float, Rows]:
+    """E ψ over some rows, and their ψ^λ, each attacked at its worse end."""
+    loss, y, w = problem.loss, problem.readings.targets[rows], problem.readings.weights[rows]
+    sides = _ends(loss, f, y, kappa)
+    end = f + sides * kappa
+    slope, bend = w * loss.slope(end, y), w * loss.curvature(end, y)
+    return float(w @ loss.value(end, y)), Rows(slope, sides * slope, bend, sides * bend)
+
+
+def row_terms(problem: Problem, which: Any, f: Array, kappa: float, sides: Array) -> Rows:
+    """ψ^λ of rows whose predictions are f."""
+    loss, y, w = problem.loss, problem.readings.targets[which], problem.readings.weights[which]
     if not loss.has_kinks:  # no row has two ends that matter
         end = f + sides * kappa
         slope, bend = w * loss.slope(end, y), w * loss.curvature(end, y)
-        total = float(sides @ slope)
-        return Rows(slope, bend, sides * bend, total, float(bend.sum()), gap, (slope, slope))
+        return Rows(slope, sides * slope, bend, sides * bend)
     up, down = loss.slope(f + kappa, y), loss.slope(f - kappa, y)
     bend_up, bend_down = loss.curvature(f + kappa, y), loss.curvature(f - kappa, y)
     upper, lower = 0.5 * (1.0 + sides) * w, 0.5 * (1.0 - sides) * w
+    along_f, along_kappa = upper * up + lower * down, upper * up - lower * down
     bend, cross = upper * bend_up + lower * bend_down, upper * bend_up - lower * bend_down
-    return Rows(
-        upper * up + lower * down, bend, cross, float(upper @ up - lower @ down), float(bend.sum()),
-        gap, (0.5 * (up - down), 0.5 * (up + down)),
-    )  # fmt: skip
+    return Rows(along_f, along_kappa, bend, cross)
 
 
-def sides_of(gap: Array, known: Multipliers) -> Array:
-    """λ (n,): the sign of c, or what is known."""
-    sides = np.where(gap < 0.0, -1.0, 1.0)
-    sides[known.rows] = known.sides
-    return sides
+def _ends(loss: Loss, f: Array, y: Array, kappa: float) -> Array:
+    """±1: at which end rows are worse."""
+    return -np.sign(y) if loss.is_monotone else loss.worse_end(f, y, kappa)
 
 
 @dataclass(frozen=True)
@@ -139,13 +154,10 @@ class Place:
     problem : Problem
     theta, f : arrays (d,), (n,)
     rho, kappa : float
-    rows : Rows
-    sides : array (n,)
-    norm : NearNorm
+    at_ends : Sums
+        With every row at its worse end.
     matrix : array (d, d)
         E ψ_ff zzᵀ + 2αP, here or nearby.
-    pulled : array (d, 2)
-        E ψ_f z and h = E ψ_fκ z.
     known : Multipliers
     """
 
@@ -154,14 +166,21 @@ class Place:
     f: Array
     rho: float
     kappa: float
-    rows: Rows
-    sides: Array
-    norm: NearNorm
+    at_ends: Sums
     matrix: Array
-    pulled: Array
     known: Multipliers
 
-    @property
+    @cached_property
+    def norm(self) -> NearNorm:
+        """N about β."""
+        return self.problem.norm.near(self.theta[: self.problem.m], self.known.slope)
+
+    @cached_property
+    def sums(self) -> Sums:
+        """With the multipliers that are known."""
+        return _with_known(self.problem, self.at_ends, self.f, self.kappa, self.known)
+
+    @cached_property
     def slope(self) -> Array:
         """k = ρ n (d,), with the present multipliers."""
         out = np.zeros(self.theta.size)
@@ -171,25 +190,57 @@ class Place:
     @property
     def gradient(self) -> Array:
         """Of J with the present multipliers, (d,)."""
-        steep = self.rows.along_kappa * self.slope
-        return np.asarray(self.pulled[:, 0] + steep + self.problem.ridge * self.theta)
+        steep = self.sums.along_kappa * self.slope
+        return np.asarray(self.sums.pulled[:, 0] + steep + self.problem.ridge * self.theta)
 
     @cached_property
     def value(self) -> float:
         """J(θ)."""
-        return self.problem.value(self.f, self.theta, self.rho)
+        total = self.at_ends.value + self.problem.penalty(self.theta)
+        return total if np.isfinite(total) else np.inf
+
+    def sides(self, which: Any = slice(None)) -> Array:
+        """λ of some rows, in their order."""
+        loss, y = self.problem.loss, self.problem.readings.targets
+        sides = np.array(_ends(loss, self.f[which], y[which], self.kappa))
+        if isinstance(which, slice):
+            sides[self.known.rows] = self.known.sides
+            return sides
+        places = np.searchsorted(which, self.known.rows)
+        inside = places < which.size
+        inside[inside] = which[places[inside]] == self.known.rows[inside]
+        sides[places[inside]] = self.known.sides[inside]
+        return sides
+
+    @cached_property
+    def rows(self) -> Rows:
+        """ψ^λ of every row."""
+        return row_terms(self.problem, slice(None), self.f, self.kappa, self.sides())
+
+    def gaps(self, which: Any = slice(None)) -> Array:
+        """c_i / κ of some rows."""
+        y = self.problem.readings.targets[which]
+        loss = self.problem.loss
+        return -y if loss.is_monotone else loss.end_gap(self.f[which], y, self.kappa)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def ends(self, which: Any = slice(None)) -> tuple[Array, Array]:
+        """½(ℓ'₊ − ℓ'₋) and ½(ℓ'₊ + ℓ'₋) of some rows: ∂c/∂f and ∂c/∂κ."""
+        loss, f, y = self.problem.loss, self.f[which], self.problem.readings.targets[which]
+        up, down = loss.slope(f + self.kappa, y), loss.slope(f - self.kappa, y)
+        return 0.5 * (up - down), 0.5 * (up + down)
 
     def hessian(self, bound: bool = False) -> Array:
         """H (d, d), or a matrix above it that is definite whatever the matrix.
 
         A matrix of elsewhere need not be above hhᵀ/c̄, as that of this place is.
         """
-        k, h, m = self.slope, self.pulled[:, 1], self.problem.m
-        cross = np.outer(h, k)
-        H = self.matrix + cross + cross.T + self.rows.curvature * np.outer(k, k)
+        k, h, m = self.slope, self.sums.pulled[:, 1], self.problem.m
+        cross = np.outer(h + 0.5 * self.sums.curvature * k, k)
+        H = self.matrix + cross + cross.T
         if bound:
-            H += np.outer(h, h) / self.rows.curvature
-        weight = self.rho * max(self.rows.along_kappa, 0.0)
+            H += np.outer(h, h) / self.sums.curvature
+        weight = self.rho * max(self.sums.along_kappa, 0.0)
         inner = np.arange(m)
         H[inner, inner] += weight * self.norm.bend
         if self.norm.curl:
@@ -212,74 +263,98 @@ class Place:
 
     def kink_slopes(self, which: Array) -> Array:
         """∇c_i (k, d) of some rows."""
-        along_f, along_kappa = (part[which] for part in self.rows.ends)
+        along_f, along_kappa = self.ends(which)
         rows = self.problem.readings.rows(which)
         return along_f[:, None] * rows + np.outer(along_kappa, self.slope)
 
-    def candidates(self) -> Array:
-        """Rows near their kinks."""
-        if not self.problem.loss.has_kinks or not self.rho > 0.0:
+    def candidates(self, move: Array) -> Array:
+        """Rows that steps about as long as this may take to a kink, and those that are there."""
+        problem = self.problem
+        if not problem.loss.has_kinks or not self.rho > 0.0:
             return np.empty(0, dtype=int)
-        n, d = self.f.size, self.theta.size
-        count = min(n, _PER_COLUMN * d + 30, _MOST)
-        spread = np.maximum(self.rows.ends[0] / max(self.kappa, 1e-300), 1e-300)
-        distance = np.abs(self.rows.gap) / spread
-        distance[self.known.rows[np.abs(self.known.sides) < 1.0]] = 0.0
-        if count == n:
-            return np.arange(n)
-        return np.sort(np.argpartition(distance, count)[:count])
+        distance = self._distances
+        size = float(np.abs(problem.readings.targets).max() + np.abs(self.f).max())
+        reach = max(_REACH * self._speed(move), AT_KINK * (size + self.kappa))
+        which = np.flatnonzero(distance <= reach)
+        held = self.known.rows[np.abs(self.known.sides) < 1.0]
+        which = np.union1d(which, held) if held.size else which
+        most = min(_PER_COLUMN * self.theta.size + 30, _MOST)
+        if which.size > most:
+            distance = distance[which]
+            distance[np.isin(which, held)] = 0.0
+            which = np.sort(which[np.argpartition(distance, most)[:most]])
+        return which
+
+    @property
+    def _distances(self) -> Array:
+        """How far the predictions of rows are from their kinks, (n,)."""
+        if self.problem.loss.is_symmetric:
+            return np.abs(self.f - self.problem.readings.targets)
+        spread = np.maximum(self.ends()[0] / max(self.kappa, 1e-300), 1e-300)
+        return np.asarray(np.abs(self.gaps()) / spread)
+
+    def _speed(self, move: Array) -> float:
+        """By how much a move changes predictions, in the mean square, and κ."""
+        problem = self.problem
+        square = float(move @ (self.matrix @ move - problem.ridge * move))
+        speed = np.sqrt(max(square, 0.0) / max(self.sums.curvature, 1e-300))
+        return float(speed + (0.0 if problem.loss.is_symmetric else abs(self.slope @ move)))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def places(
-    problem: Problem, thetas: Array, rhos: Array, known: list[Multipliers], matrices: list[Array],
-    f: Array | None = None,
-) -> list[Place]:  # fmt: skip
-    """Places at several θ (d, k): two readings of the rows for all of them."""
-    if f is None:
-        f = problem.readings.predict(thetas)
-    parts = [
-        _unpulled(problem, thetas[:, j], f[:, j], float(rhos[j]), known[j])
-        for j in range(len(known))
-    ]
-    numbers = [part for _, _, rows, _ in parts for part in (rows.along_f, rows.cross)]
-    pulled = problem.readings.pull(np.column_stack(numbers))
-    return [
-        Place(
-            problem, thetas[:, j], f[:, j], float(rhos[j]), kappa, rows, sides, norm, matrices[j],
-            pulled[:, 2 * j : 2 * j + 2], known[j],
-        )
-        for j, (kappa, sides, rows, norm) in enumerate(parts)
-    ]  # fmt: skip
+    problem: Problem, thetas: Array, rhos: Array, known: list[Multipliers], matrices: list[Array]
+) -> list[Place]:
+    """Places at several θ (d, k), N(β) > 0 unless ρ is 0: one reading of the rows for all."""
+    k, m = len(known), problem.m
+    kappas = [float(r) * problem.norm.value(thetas[:m, j]) for j, r in enumerate(rhos)]
+
+    def see(rows: slice, f: Array) -> tuple[Array, Array]:
+        numbers, totals = np.empty((2 * k, f.shape[1])), np.empty((k, 3))
+        for j, kappa in enumerate(kappas):
+            value, terms = at_one_end(problem, rows, f[j], kappa)
+            numbers[2 * j], numbers[2 * j + 1] = terms.along_f, terms.cross
+            totals[j] = value, terms.along_kappa.sum(), terms.bend.sum()
+        return numbers, totals.ravel()
+
+    f, pulled, totals = problem.readings.through(thetas, see, 2 * k)
+    found = []
+    for j, kappa in enumerate(kappas):
+        value, along_kappa, bend = map(float, totals[3 * j : 3 * j + 3])
+        sums = Sums(value, along_kappa, bend, pulled[2 * j : 2 * j + 2].T)
+        theta, rho = thetas[:, j], float(rhos[j])
+        found.append(Place(problem, theta, f[j], rho, kappa, sums, matrices[j], known[j]))
+    return found
 
 
-def place(
-    problem: Problem, theta: Array, f: Array, rho: float, known: Multipliers, matrix: Array | None
-) -> Place:
-    """The place at θ; without a matrix it is summed here, in the same reading."""
-    kappa, sides, rows, norm = _unpulled(problem, theta, f, rho, known)
-    numbers = np.column_stack([rows.along_f, rows.cross])
-    if matrix is None:
-        matrix, pulled = problem.readings.gram(rows.bend, numbers)
-        matrix = matrix.copy()
-        matrix[np.diag_indices_from(matrix)] += problem.ridge
-    else:
-        pulled = problem.readings.pull(numbers)
-    return Place(problem, theta, f, rho, kappa, rows, sides, norm, matrix, pulled, known)
+@np.errstate(over="ignore", invalid="ignore")
+def _with_known(
+    problem: Problem, sums: Sums, f: Array, kappa: float, known: Multipliers
+) -> Sums:
+    """Sums with some rows' multipliers in place of their worse ends."""
+    which = known.rows
+    if not which.size or not problem.loss.has_kinks:
+        return sums
+    f, ends = f[which], _ends(problem.loss, f[which], problem.readings.targets[which], kappa)
+    theirs = row_terms(problem, which, f, kappa, known.sides)
+    more = theirs.less(row_terms(problem, which, f, kappa, ends))
+    pulled = problem.readings.rows(which).T @ np.column_stack([more.along_f, more.cross])
+    along_kappa = sums.along_kappa + float(more.along_kappa.sum())
+    bend = sums.curvature + float(more.bend.sum())
+    return Sums(sums.value, along_kappa, bend, sums.pulled + pulled)
 
 
-def _unpulled(
-    problem: Problem, theta: Array, f: Array, rho: float, known: Multipliers
-) -> tuple[float, Array, Rows, NearNorm]:
-    beta = theta[: problem.m]
-    kappa = rho * problem.norm.value(beta)
-    norm = problem.norm.near(beta, known.slope)
-    loss, y = problem.loss, problem.readings.targets
-    gap = -y if loss.is_monotone else loss.end_gap(f, y, kappa)
-    sides = sides_of(gap, known)
-    return kappa, sides, row_terms(problem, f, kappa, gap, sides), norm
+def place(problem: Problem, theta: Array, rho: float, known: Multipliers) -> Place:
+    """The place at θ, with its own matrix: a reading that sums it, and one before."""
+    nothing = np.empty((0, 0))
+    (at,) = places(problem, theta[:, None], np.array([rho]), [known], [nothing])
+    return refreshed(at)
 
 
 def refreshed(at: Place) -> Place:
-    """The same with its own matrix: a reading that sums a Hessian."""
-    again = place(at.problem, at.theta, at.f, at.rho, at.known, None)
-    return dataclasses.replace(at, matrix=again.matrix)
+    """The same with its own matrix: a reading that sums it."""
+    bend = at.rows.bend
+    matrix, _ = at.problem.readings.gram(bend, bend[:, None])
+    matrix = matrix.copy()
+    matrix[np.diag_indices_from(matrix)] += at.problem.ridge
+    return dataclasses.replace(at, matrix=matrix)

@@ -24,7 +24,7 @@ from .trace import Trace
 Array = NDArray[Any]
 
 _AT_ONCE = 1 << 23  # numbers of rows at all radii that are solved together
-_EXACT = 1e-6  # of the tolerance: θ is then right to its root, and convergence is quick
+_EXACT = 1e-3  # of the tolerance, before a last step: θ is then right to its root
 _TIGHT = 1e-16  # of J: from there derivatives are right
 
 
@@ -76,8 +76,8 @@ class LinearPath(Path):
             if e > last.eps:
                 found[e] = self._solution(e, last.theta, last.objective, last.gap)
         for step, e in self._steps([e for e in eps if e not in found], _EXACT * self._tol):
-            at = step.at
-            found[e] = self._solution(e, at.theta, at.value, step.relative)
+            theta, value = step.landing
+            found[e] = self._solution(e, theta, value, step.relative)
         return [found[e] for e in eps]
 
     def slopes(self, eps: Sequence[float]) -> Array:
@@ -88,9 +88,8 @@ class LinearPath(Path):
             found[first.eps] = first.tangent
         inner = [e for e in eps if 0.0 < e < last.eps or (e == last.eps and not self._ends)]
         for step, e in self._steps(inner, _TIGHT):
-            if not step.at.problem.loss.is_quadratic:
-                step = step_from(refreshed(step.at))
-            found[e] = tangent(step, s)
+            at = step.at if step.at.problem.loss.is_quadratic else refreshed(step.at)
+            found[e] = tangent(step_from(at), s)
         nothing = np.zeros_like(first.theta)
         slopes = np.column_stack([found.get(e, nothing) for e in eps])
         return np.asarray(self._trace.leave(slopes).T)
@@ -142,7 +141,7 @@ def tangent_at(problem: LinearProblem, eps: float) -> PathTangent:
     coefs = moves.coefs.what.size + bool(at.norm.in_simplex and moves.coefs.what.size)
     return PathTangent(
         eps, trace.leave(at.theta), trace.leave(moves.slope), trace.raw(phi(at, s)),
-        trace.raw_matrix(at.hessian()), s * size * at.rows.along_kappa, step.relative,
+        trace.raw_matrix(at.hessian()), s * size * at.sums.along_kappa, step.relative,
         event._replace(eps=eps + event.eps), moves.rows.what.size, coefs,
     )  # fmt: skip
 

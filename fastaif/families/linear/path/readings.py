@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,30 @@ class Readings:
         """Zᵀg (d, k)."""
         self.n_passes += 1
         return self.design.pull(numbers)
+
+    def through(
+        self, theta: Array, see: Callable[[slice, Array], tuple[Array, Array]], width: int
+    ) -> tuple[Array, Array, Array]:
+        """Predictions at θ (d, k), and what is made of them, in one reading.
+
+        Parameters
+        ----------
+        theta : array (d, k)
+        see : callable
+            From rows, as a slice, and the predictions there (k, b), to numbers (c, b) and
+            totals (t,).
+        width : int
+            c.
+
+        Returns
+        -------
+        f : array (k, n)
+        pulled : array (c, d)
+            Numbers times rows.
+        totals : array (t,)
+        """
+        self.n_passes += 1
+        return self.design.through(theta, see, width)
 
     def gram(self, weights: Array, numbers: Array) -> tuple[Array, Array]:
         """ZᵀAZ (d, d) and Zᵀg (d, k)."""

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from ....solvers import box_qp
 from .corrector import _RIDGE, Step
-from .local import Place
+from .local import AT_KINK, Place
 
 Array = NDArray[Any]
 
-_AT_KINK = 1e-9  # of a row's scale: c as small is zero
 _AT_BOUND = 1e-7  # a multiplier as near its bound may be at it
 
 
@@ -95,7 +94,7 @@ def motion(step: Step, s: float) -> Motion:
         bounds = np.concatenate([rows.low, norm.low]), np.concatenate([rows.high, norm.high])
         nu = box_qp.minimise(Q, right, right.size, bounds=bounds).x
     slope = -(solved[:, -1] + solved[:, :-1] @ nu)
-    k, steep = rows.what.size, at.rho * at.rows.along_kappa
+    k, steep = rows.what.size, at.rho * at.sums.along_kappa
     return Motion(slope, rows, norm, nu[:k], nu[k:] / steep)
 
 
@@ -103,7 +102,8 @@ def phi(at: Place, s: float) -> Array:
     """Φ (d,)."""
     size = at.problem.norm.value(at.theta[: at.problem.m])
     n = at.slope / at.rho
-    parts = size * at.pulled[:, 1] + at.rows.along_kappa * n + at.rows.curvature * size * at.slope
+    sums = at.sums
+    parts = size * sums.pulled[:, 1] + sums.along_kappa * n + sums.curvature * size * at.slope
     return np.asarray(s * parts)
 
 
@@ -117,14 +117,15 @@ def _rows(step: Step, speed: float) -> Conditions:
     at = step.at
     which, sides = step.known.rows, step.known.sides
     f, y = at.f[which], at.problem.readings.targets[which]
-    spread = at.rows.ends[0][which] / max(at.kappa, 1e-300)
-    small = np.abs(at.rows.gap[which]) <= _AT_KINK * spread * (np.abs(f) + np.abs(y) + at.kappa)
+    along_f, along_kappa = at.ends(which)
+    scale = along_f / max(at.kappa, 1e-300) * (np.abs(f) + np.abs(y) + at.kappa)
+    small = np.abs(at.gaps(which)) <= AT_KINK * scale
     inner = np.abs(sides) < 1.0 - _AT_BOUND
     kept = inner | small
     which, sides, inner = which[kept], sides[kept], inner[kept]
     weights = at.problem.readings.weights[which]
     columns = (weights[:, None] * at.kink_slopes(which)).T
-    drift = weights * at.rows.ends[1][which] * speed
+    drift = weights * along_kappa[kept] * speed
     low = np.where(inner | (sides > 0.0), -np.inf, 0.0)
     high = np.where(inner | (sides < 0.0), np.inf, 0.0)
     return Conditions(columns, drift, low, high, which, sides)

@@ -19,9 +19,9 @@ from ....utils.caching import cached_property
 from ..problem import LinearProblem
 from ..robust.design import Design
 from ..zero import zero_model
-from .corrector import Step, correct, step_from
+from .corrector import Step, correct, step_from, steps_from
 from .dense import Knot, Segment
-from .local import Multipliers, Problem, place, places
+from .local import Multipliers, Place, Problem, place, places
 from .readings import Readings
 from .tangent import tangent
 
@@ -69,7 +69,7 @@ class Trace:
         """ε = 0: the natural optimum, and the influence there."""
         inner = self.inner
         theta = self.problem.enter(self.problem.params)
-        at = place(inner, theta, inner.readings.predict(theta), 0.0, Multipliers.none(), None)
+        at = place(inner, theta, 0.0, Multipliers.none())
         (step,) = self._corrected([step_from(at)], _EXACT, _SLOW)
         theta, problem = step.at.theta, self.problem
         if theta is not at.theta:
@@ -103,7 +103,7 @@ class Trace:
 
     def _solved(self, steps: list[Step], eps: list[float]) -> list[Knot]:
         """The knots that first steps lead to."""
-        found = self._corrected(steps, _EXACT, _SLOW)
+        found = steps_from([step.at for step in self._corrected(steps, _EXACT, _SLOW)])
         s = self.problem.radius
         return [self._knot(step, e, tangent(step, s)) for step, e in zip(found, eps, strict=True)]
 
@@ -111,7 +111,7 @@ class Trace:
         at, known = step.at, step.known
         inside = np.abs(known.sides) < 1.0
         pinned = Multipliers(known.rows[inside], known.sides[inside], known.slope)
-        sides = np.where(at.rows.gap < 0.0, -1, 1).astype(np.int8)
+        sides = np.where(at.gaps() < 0.0, -1, 1).astype(np.int8)
         return Knot(eps, at.theta, slope, pinned, at.value, step.relative, sides, at.matrix)
 
     def leave(self, theta: Array) -> Array:
@@ -137,8 +137,7 @@ class Trace:
         """A place solved from θ̂, without the rest of the path."""
         inner = self.inner
         theta = self.problem.enter(self.problem.params)
-        f, rho = inner.readings.predict(theta), eps * self.problem.radius
-        at = place(inner, theta, f, rho, Multipliers.none(), None)
+        at = place(inner, theta, eps * self.problem.radius, Multipliers.none())
         return self._corrected([step_from(at)], _EXACT * 1e-4, _SLOW)[0]
 
     # --- from the start to the end ------------------------------------------------------------
@@ -171,38 +170,37 @@ class Trace:
             ]  # fmt: skip
         return sorted(found, key=lambda knot: knot.eps)
 
-    def steps(self, segments: list[Segment], eps: list[float]) -> list[Step]:
-        """First steps at several ε, from the best of what their segments say: two readings."""
-        inner, s = self.inner, self.problem.radius
-        ends = {id(k): k for segment in segments for k in (segment.left, segment.right)}
+    def steps(self, segments: list[Segment], eps: list[float], exact: float = 0.0) -> list[Step]:
+        """First steps at several ε, from what their segments foresee: one reading, and more where
+        that is no good."""
+        rhos = np.array(eps) * self.problem.radius
         shares = [seg.share(e) for seg, e in zip(segments, eps, strict=True)]
-        cubic = [seg.at(np.array([t])) for seg, t in zip(segments, shares, strict=True)]
-        thetas = np.column_stack([*cubic, *(knot.theta for knot in ends.values())])
-        f = inner.readings.predict(thetas)
-        place_of = {key: len(eps) + j for j, key in enumerate(ends)}
-        chosen, known, matrices = [], [], []
-        for j, (segment, e, t) in enumerate(zip(segments, eps, shares, strict=True)):
-            which, theirs = self._best(segment, e * s, thetas, f, (j, place_of))
-            chosen.append(which)
-            known.append(segment.multipliers(t) if theirs is None else theirs)
-            matrices.append(self._matrix(segment, t))
-        rhos = np.array(eps) * s
-        found = places(inner, thetas[:, chosen], rhos, known, matrices, f[:, chosen])
-        return [step_from(at) for at in found]
+        cubic = [seg.at(np.array([t]))[:, 0] for seg, t in zip(segments, shares, strict=True)]
+        known = [seg.multipliers(t) for seg, t in zip(segments, shares, strict=True)]
+        matrices = [self._matrix(seg, t) for seg, t in zip(segments, shares, strict=True)]
+        found = places(self.inner, np.column_stack(cubic), rhos, known, matrices)
+        poor = [j for j, at in enumerate(found) if not at.value <= segments[j].right.objective]
+        if poor:
+            better = self._from_ends([segments[j] for j in poor], [found[j] for j in poor])
+            for j, at in zip(poor, better, strict=True):
+                found[j] = at
+        return steps_from(found, exact)
 
-    def _best(
-        self, segment: Segment, rho: float, thetas: Array, f: Array, where: tuple[int, Any]
-    ) -> tuple[int, Multipliers | None]:
-        """The column at which J is least: the cubic's, or an end's, with the end's multipliers."""
-        inner, (own, place_of) = self.inner, where
-        best, known = own, None
-        least = inner.value(f[:, own], thetas[:, own], rho)
-        for knot in (segment.left, segment.right):
-            column = place_of[id(knot)]
-            value = inner.value(f[:, column], thetas[:, column], rho)
-            if value < least and inner.norm.value(thetas[: inner.m, column]) > 0.0:
-                best, known, least = column, knot.known, value
-        return best, known
+    def _from_ends(self, segments: list[Segment], cubic: list[Place]) -> list[Place]:
+        """The places where J is least: those that are given, or an end's, with its multipliers."""
+        inner, ends = self.inner, [end for seg in segments for end in (seg.left, seg.right)]
+        twice = [at for at in cubic for _ in range(2)]
+        thetas = [
+            end.theta if inner.norm.value(end.theta[: inner.m]) > 0.0 else at.theta
+            for at, end in zip(twice, ends, strict=True)
+        ]
+        rhos, matrices = np.array([at.rho for at in twice]), [at.matrix for at in twice]
+        known = [end.known for end in ends]
+        found = places(inner, np.column_stack(thetas), rhos, known, matrices)
+        return [
+            min(at, *found[2 * j : 2 * j + 2], key=lambda one: one.value)
+            for j, at in enumerate(cubic)
+        ]
 
     def _matrix(self, segment: Segment, t: float) -> Array:
         """Between those of both ends."""
@@ -217,7 +215,8 @@ class Trace:
         where = np.array([knot.eps for knot in knots])
         places_ = np.clip(np.searchsorted(where, eps, side="right") - 1, 0, len(knots) - 2)
         segments = [Segment(knots[j], knots[j + 1]) for j in places_]
-        return self._corrected(self.steps(segments, [float(e) for e in eps]), exact, _HARDLY)
+        steps = self.steps(segments, [float(e) for e in eps], exact)
+        return self._corrected(steps, exact, _HARDLY)
 
     def _corrected(self, steps: list[Step], exact: float, slow: float) -> list[Step]:
         found = correct(steps, exact, slow)

@@ -7,7 +7,7 @@ ZᵀAZ for a weight a row. Rows need not be in memory, numbers of a row are.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,7 @@ from ....passes.sums import InfluenceSums
 Array = NDArray[Any]
 _KEPT = 1 << 25  # entries of transformed rows that are kept: 256 MB
 _BLOCK = 1 << 15
+_SEEN = 1 << 13  # rows whose numbers stay in cache
 _COPIED = 1 << 21  # entries up to which some of the rows are copied: 16 MB
 
 
@@ -151,6 +152,61 @@ class Design:
             return self._with_intercept(self._block(start, stop).T @ g[start:stop], g[start:stop])
 
         return self._reduce(work)
+
+    def through(
+        self, theta: Array, see: Callable[[slice, Array], tuple[Array, Array]], width: int
+    ) -> tuple[Array, Array, Array]:
+        """(Zθ)ᵀ (k, n) of θ (d, k), and sums of what is made of that, in one reading.
+
+        Parameters
+        ----------
+        theta : array (d, k)
+        see : callable
+            From rows, as a slice, and their predictions (k, b), to numbers g (c, b) and totals.
+        width : int
+            c.
+
+        Returns
+        -------
+        f : array (k, n)
+        pulled : array (c, d)
+            gZ.
+        totals : array
+        """
+        n, m, d = self.weights.size, self.sweep.n_coefs, self.n_columns
+        if self._by_sums:
+            f = np.ascontiguousarray(self.predict(theta).T)
+            g, totals = see(slice(0, n), f)
+            return f, self.pull(g.T).T, totals
+        f = np.empty((theta.shape[1], n))
+        b = theta[m][:, None] if d > m else 0.0
+
+        def work(start: int, stop: int) -> Array:
+            V, (first, last) = self._kept_block(start, stop)
+            parts = []
+            for at in range(first, max(last, first + 1), _SEEN):
+                rows = slice(at, min(at + _SEEN, last))
+                block = V[at - first : rows.stop - first]
+                np.matmul(theta[:m].T, block.T, out=f[:, rows])
+                f[:, rows] += b
+                g, totals = see(rows, f[:, rows])
+                pulled = np.empty((width, d))
+                pulled[:, :m] = g @ block
+                if d > m:
+                    pulled[:, m] = g.sum(axis=1)
+                parts.append(np.concatenate([pulled.ravel(), totals]))
+            return np.sum(parts, axis=0)
+
+        found = self._reduce(work)
+        return f, found[: width * d].reshape(width, d), found[width * d :]
+
+    def _kept_block(self, start: int, stop: int) -> tuple[Array, tuple[int, int]]:
+        """v of the rows of positive weight in a range, and which of these they are."""
+        block = self._block(start, stop)
+        if isinstance(self._kept, slice):
+            return block, (start, stop)
+        first, last = np.searchsorted(self._kept, [start, stop])
+        return block[self._kept[first:last] - start], (int(first), int(last))
 
     def gram(self, weights: Array, numbers: Array) -> tuple[Array, Array]:
         """ZᵀAZ (d, d) of weights A ≥ 0 (n,), and Zᵀg (d, k) of numbers g (n, k): one pass."""
