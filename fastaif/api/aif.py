@@ -93,8 +93,9 @@ def aif(
         gradients, passes over the rows for every product with H and never forms it.
         "lissa", a stochastic Neumann series over sampled rows, is an estimate with a relative
         residual of 1e-4, for well-conditioned H. "auto" is "cholesky" up to 10,000 parameters
-        (4,000 of a DifferentiableModel) where memory allows, then "cg";
-        ``diagnostics["solver"]`` says which. Kernel regression with moving centres and
+        (4,000 of a DifferentiableModel) where memory allows, then "cg"; of linear predictors with
+        more than 400 parameters and 1.5 times as many as rows it is a matrix of the rows,
+        "woodbury"; ``diagnostics["solver"]`` says which. Kernel regression with moving centres and
         networks of fastaif's own have one way only, and take "auto" or "cholesky".
     hessian : {"exact", "gauss_newton"}, default "exact"
         Of networks "gauss_newton" leaves out ``E ℓ' ∇²_θ f``: what is left is never

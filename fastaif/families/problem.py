@@ -110,6 +110,11 @@ class InfluenceProblem(Objective):
     sharing: Sharing = field(default=OWN_BUDGETS, kw_only=True)
     clean: RowSource | None = field(default=None, kw_only=True)
 
+    @property
+    def draws_together(self) -> bool:
+        """Whether draws of the bootstrap are best made together, where the family can."""
+        return True
+
     keeps_rows: ClassVar[bool] = True  # False: only sums over them are left
     way_out_without_gradients: ClassVar[str] = ""  # what else may help where all are zero
 

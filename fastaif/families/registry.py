@@ -107,7 +107,7 @@ def adversary_of(problem: InfluenceProblem) -> Adversary[Any]:
 
 def replicates_of(problem: InfluenceProblem) -> Callable[..., Replicates] | None:
     """What draws a problem's bootstrap all at once; None where it goes draw by draw."""
-    alone = problem.clean is not None or problem.sharing.is_shared
+    alone = problem.clean is not None or problem.sharing.is_shared or not problem.draws_together
     return None if alone else family_of(problem.model).replicates
 
 

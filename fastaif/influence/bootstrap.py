@@ -60,7 +60,8 @@ def _drawn(problem: InfluenceProblem, draw: int, g: Array) -> InfluenceProblem:
     factors = np.tile(g, source.n_rows // g.size)
     found = problem.fit_result(factors)
     if not found.converged:
-        raise failed_draw(draw, float(np.linalg.eigvalsh(found.local.hessian)[0]))
+        H = found.local.hessian  # where rows are few none is formed, and it is singular
+        raise failed_draw(draw, float(np.linalg.eigvalsh(H)[0]) if H.size else 0.0)
     drawn: dict[str, Any] = {"source": _reweighted(source, factors)}
     if problem.clean is not None:
         drawn["clean"] = _reweighted(problem.clean, g)

@@ -357,10 +357,10 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         centre where an NTK has a kink), idle_units (of a network, switched off by its penalty,
         whose biases move nothing), pinned_samples and pinned_coefficients (that the model fits
         exactly, or that are at a kink of the attack's norm: there the influence is the right
-        derivative, which is solved for), solver ("cholesky", "cg" or "lissa"), solver_iterations,
-        solver_residual. Where H is not formed its eigenvalues and standard errors are estimates;
-        where the functions of a kernel's centres depend on one another they are those of what θ
-        predicts.
+        derivative, which is solved for), solver ("cholesky", "woodbury", "cg" or "lissa"),
+        solver_iterations, solver_residual. Where H is not formed its eigenvalues and standard
+        errors are estimates; where the functions of a kernel's centres depend on one another they
+        are those of what θ predicts.
         """
         problem = self.problem
         least, largest = problem.spectrum()

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 _EPS = float(np.finfo(float).eps)
+
+
+class Inverse(Protocol):
+    """H⁻¹, by the factor of some matrix."""
+
+    @property
+    def rcond(self) -> float:
+        """A reciprocal condition number."""
+
+    def solve(self, b: Array) -> Array:
+        """H⁻¹ b for b (d,) or (d, k)."""
+
+    def inverse_diagonal(self) -> Array:
+        """diag(H⁻¹), shape (d,)."""
 
 
 @functools.cache

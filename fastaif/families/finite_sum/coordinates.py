@@ -20,7 +20,7 @@ from ...bases.builtin import Linear
 from ...data.rows import RowSource
 from ...data.sources.sparse import SparseRows
 from ...passes.executor import Executor
-from ...solvers.cholesky import Factor
+from ...solvers.cholesky import Inverse
 from .whitening import Whitening
 
 Array = NDArray[Any]
@@ -90,7 +90,7 @@ class Coordinates:
         out[: self.m] /= self.units**2
         return out
 
-    def inverse_diagonal(self, factor: Factor) -> Array:
+    def inverse_diagonal(self, factor: Inverse) -> Array:
         """diag(H⁻¹) in θ, given the factor of H in θ_u."""
         diagonal = factor.inverse_diagonal()
         diagonal[: self.m] /= self.units**2
@@ -102,9 +102,9 @@ class Coordinates:
 
 @dataclass(frozen=True)
 class WorkingFactor:
-    """H⁻¹ by way of the factor of H in working coordinates."""
+    """H⁻¹ by way of H in working coordinates."""
 
-    inner: Factor
+    inner: Inverse
     coordinates: Coordinates | Whitening
 
     def solve(self, b: Array) -> Array:

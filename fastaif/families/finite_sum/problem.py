@@ -41,6 +41,8 @@ from .hessian_operator import WorkingHessian
 from .hessian_solves import inverse_diagonal, solve
 from .model import SumModel, finite
 from .natural_fit import add_penalty, natural_fit, shrink
+from .row_factor import row_factor
+from .row_space import positive_rows
 from .whitening import Whitening
 
 Array = NDArray[Any]
@@ -59,8 +61,8 @@ class SumProblem(InfluenceProblem):
 
     Attributes
     ----------
-    solver : {"cholesky", "cg", "lissa"}
-        How H is inverted: by its factor, or by its products alone.
+    solver : {"cholesky", "woodbury", "cg", "lissa"}
+        How H is inverted: by its factor, by a matrix of the rows, or by its products alone.
     seed : int
         Of LiSSA's draws.
     """
@@ -95,7 +97,7 @@ class SumProblem(InfluenceProblem):
         found = finite(self.sweep.run(self.params, need, exponent=self.sharing.exponent))
         if found.weight == 0.0:
             return found
-        if self.has_coordinates and not self.is_iterative:
+        if self.has_coordinates and self.forms_hessian:
             refuse_tiny(found, self.model.names)
         if found.scalar(c.S_F2) < _TINY and self.model.loss.is_symmetric:
             refuse_tiny_targets(float(np.abs(self.source.targets()).max()))
@@ -127,7 +129,7 @@ class SumProblem(InfluenceProblem):
     @property
     def _needs(self) -> int:
         """NEED_* bits of the one pass, but for the norm's."""
-        return c.NEED_GRADIENT | (c.NEED_MIXED if self.is_iterative else c.NEED_HESSIAN)
+        return c.NEED_GRADIENT | (c.NEED_HESSIAN if self.forms_hessian else c.NEED_MIXED)
 
     @property
     def sweep(self) -> Sweep:
@@ -152,7 +154,7 @@ class SumProblem(InfluenceProblem):
     @cached_property
     def _local(self) -> Local:
         """Penalised gradient and, where it is formed, Hessian at θ̂."""
-        hessian = np.empty((0, 0)) if self.is_iterative else self._natural_hessian
+        hessian = self._natural_hessian if self.forms_hessian else np.empty((0, 0))
         local = Local(0.0, self.sums.gradient, hessian, 1.0)
         return add_penalty(local, self.params, self.alpha, self.penalized)
 
@@ -169,7 +171,14 @@ class SumProblem(InfluenceProblem):
     @property
     def hessian(self) -> Array | None:
         """∇²L(θ̂), penalty included, damping not; None where it is not formed."""
-        return None if self.is_iterative else self._local.hessian
+        if self.forms_hessian:
+            return self._local.hessian
+        return None if self.is_iterative else self._formed_hessian
+
+    @cached_property
+    def _formed_hessian(self) -> Array | None:
+        """H, of which only who asks for it has a need."""
+        return self.with_hessian().hessian if cholesky_fits(len(self.params)) else None
 
     @cached_property
     def coordinates(self) -> Coordinates | Whitening | None:
@@ -177,7 +186,7 @@ class SumProblem(InfluenceProblem):
         if self.model.whitening is not None:
             return self.model.whitening
         d, fit_intercept = self.model.n_coefs, self.model.fit_intercept
-        if not self.is_iterative:
+        if self.forms_hessian:
             total = self.sums.scalar(c.S_FF)
             if not are_needed(self._natural_hessian, d, total):
                 return None
@@ -266,11 +275,21 @@ class SumProblem(InfluenceProblem):
     @property
     def is_iterative(self) -> bool:
         """Whether H is known by its products alone."""
-        return self.solver != "cholesky"
+        return self.solver in ("cg", "lissa")
+
+    @property
+    def forms_hessian(self) -> bool:
+        """Whether there is a matrix of all parameters."""
+        return self.solver == "cholesky"
+
+    @property
+    def draws_together(self) -> bool:
+        """Not where a draw's Hessian would be the only matrix of all parameters."""
+        return self.forms_hessian or self.is_iterative
 
     def with_hessian(self) -> Self:
         """The same with H formed, as robust fits ask for it."""
-        if not self.is_iterative:
+        if self.forms_hessian:
             return self
         if not cholesky_fits(len(self.params)):
             raise too_many_parameters(len(self.params))
@@ -307,10 +326,22 @@ class SumProblem(InfluenceProblem):
 
     def _factorized(self, damping: float) -> Factor | WorkingFactor | None:
         """The factor, or None where H + damping is not numerically positive definite."""
+        if not self.forms_hessian:
+            return self._factorized_rows(damping)
         work, H = self.coordinates, self.working_hessian()
         if work is None:
             return factorize(H + damping * np.eye(len(H)) if damping else H)
         factor = factorize(H + damping * work.damping(len(H)))
+        return None if factor is None else WorkingFactor(factor, work)
+
+    def _factorized_rows(self, damping: float) -> WorkingFactor | None:
+        """The same, by a matrix of the rows."""
+        work, sweep = self.coordinates, self.working_sweep()
+        assert isinstance(work, Coordinates)
+        Z, y, w = positive_rows(sweep)
+        Z *= np.sqrt(w * self.model.loss.curvature(Z @ self.enter(self.params), y))[:, None]
+        ridge = 2.0 * self.alpha * work.penalized(self.penalized)
+        factor = row_factor(Z, ridge, damping, work)
         return None if factor is None else WorkingFactor(factor, work)
 
     def working_hessian(self) -> Array:
@@ -347,7 +378,7 @@ class SumProblem(InfluenceProblem):
 
     def missing_damping(self) -> float:
         """What makes H positive definite, to working precision: 0 where it is."""
-        if self.is_iterative:
+        if not self.forms_hessian:
             if self._operator(0.0).is_surely_definite:
                 return 0.0
             with single_threaded_blas():
@@ -415,7 +446,7 @@ class SumProblem(InfluenceProblem):
 
     def hess_vec(self, v: Array) -> Array:
         """H v: without H, where that is not formed."""
-        if not self.is_iterative:
+        if self.forms_hessian:
             return np.asarray(self._local.hessian @ v)
         return np.asarray(self._products(v) + 2.0 * self.shrinkage(v))
 
@@ -484,7 +515,7 @@ class SumProblem(InfluenceProblem):
     def spectrum(self) -> tuple[float, float]:
         """The least and the largest eigenvalue of H + damping; by Lanczos' method without H."""
         damping = self.added_damping
-        if self.is_iterative:
+        if not self.forms_hessian:
             with single_threaded_blas():
                 least, largest = lanczos(len(self.params), self.hess_vec)
             return least + damping, largest + damping

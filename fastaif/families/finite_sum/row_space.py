@@ -25,15 +25,31 @@ _WIDE = 400  # parameters, below which a matrix of them costs little
 _ENTRIES = 1 << 27  # of rows that are kept: 1 GB
 
 
+def are_few(n: int, d: int) -> bool:
+    """Whether matrices of n rows are the smaller ones, and the rows few enough to be kept."""
+    return d > _WIDE and d > 1.5 * n and n * d <= _ENTRIES
+
+
 def has_few_rows(sweep: Sweep, ridge: Array) -> bool:
     """Whether matrices of the rows are the smaller ones; `ridge` is the penalty's, or its diagonal.
 
     The penalty has to be nothing, or on every coefficient.
     """
-    n, d = sweep.source.n_rows, sweep.n_coefs
-    on = ridge[:d] > 0.0
+    on = ridge[: sweep.n_coefs] > 0.0
     plain = ridge.ndim == 1 and (bool(on.all()) or not on.any())
-    return plain and d > _WIDE and d > 1.5 * n and n * d <= _ENTRIES
+    return plain and are_few(sweep.source.n_rows, sweep.n_coefs)
+
+
+def positive_rows(sweep: Sweep) -> tuple[Array, Array, Array]:
+    """Z (n, d), y and w̄ (n,), of the rows of positive weight."""
+    source = sweep.source
+    V = sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=np.float64))
+    if sweep.fit_intercept:
+        V = np.column_stack([V, np.ones(len(V))])
+    w = source.weights()
+    w = w if w.size else np.ones(len(V))
+    kept = w > 0
+    return V[kept], source.targets()[kept], w[kept] / w[kept].sum()
 
 
 @dataclass(frozen=True)
@@ -55,17 +71,7 @@ class RowSpaceSteps:
 
     @cached_property
     def _rows(self) -> tuple[Array, Array, Array]:
-        """Z (n, d), y and w̄ (n,), of rows of positive weight."""
-        source = self.sweep.source
-        V = self.sweep.basis.transform(
-            np.asarray(source.inputs(0, source.n_rows), dtype=np.float64)
-        )
-        if self.sweep.fit_intercept:
-            V = np.column_stack([V, np.ones(len(V))])
-        w = source.weights()
-        w = w if w.size else np.ones(len(V))
-        kept = w > 0
-        return V[kept], source.targets()[kept], w[kept] / w[kept].sum()
+        return positive_rows(self.sweep)
 
     def __call__(self, theta: Array, here: Local) -> tuple[Array, bool]:
         """The step, and whether H is singular."""

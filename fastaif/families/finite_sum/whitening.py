@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...solvers.cholesky import Factor
+from ...solvers.cholesky import Inverse
 from ...utils.caching import cached_property
 
 Array = NDArray[Any]
@@ -78,7 +78,7 @@ class Whitening:
         """The penalty in u: its square norm."""
         return np.ones(self.m)
 
-    def inverse_diagonal(self, factor: Factor) -> Array:
+    def inverse_diagonal(self, factor: Inverse) -> Array:
         """diag(H⁻¹) in θ, given the factor of H in u."""
         return np.einsum("ij,ji->i", self.backward, factor.solve(self.backward.T))
 

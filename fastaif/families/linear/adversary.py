@@ -97,10 +97,13 @@ class LinearAdversary(Adversary[LinearProblem]):
         self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
     ) -> RobustSolution:
         """The closed inner maximum and a convex outer problem, or ascent inside."""
-        problem = self.problem.with_hessian()
+        problem = self.problem
         if settings is None:
+            if problem.is_iterative:
+                problem = problem.with_hessian()
             start = problem.params if self.start is None else self.start
             return _solve(problem, start, eps, tol, max_iter).at(eps, exact=True)
+        problem = problem.with_hessian()
 
         def attack(theta: Array, out: Array) -> None:
             projected_ascent(problem, theta, eps, settings, out)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...solvers.cholesky import factorize
+from ...solvers.cholesky import Factor, Inverse, factorize
 from ...solvers.norm_quadratic import Minimum, NormQuadratic, UnitHessian
 from ...solvers.root import rising_root
 from ...threat.attack_set import DualNorm
@@ -151,12 +151,14 @@ class NormExpansion:
         """m about θ̂ and κ₀ = 0, where its gradient is zero."""
         problem, sums = self.problem, self.problem.sums
         factor, cross = problem.factor, self.cross
+        inner: Inverse | WorkingFactor = factor
         if isinstance(factor, WorkingFactor):
             assert self._work is not None
-            factor, cross = factor.inner, self._work.gradient(cross)
+            inner, cross = factor.inner, self._work.gradient(cross)
+        assert isinstance(inner, Factor)  # H is formed
         numbers = (sums.gain, sums.scalar(c.S_FF), 0.0)
         theta = problem.enter(problem.params)
-        return self._quadratic(UnitHessian(factor), np.zeros(len(theta)), cross, numbers, theta)
+        return self._quadratic(UnitHessian(inner), np.zeros(len(theta)), cross, numbers, theta)
 
     def _minimum(self, model: NormQuadratic, rho: float) -> Minimum:
         v, gradient, slope = model.zero

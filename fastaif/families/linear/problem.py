@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 
 from ...data.rows import RowSource
 from ...passes.sums import InfluenceSums
+from ...solvers.limits import cholesky_fits
 from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
 from .. import kinks as path_kinks
 from ..finite_sum.problem import chosen_solver
+from ..finite_sum.row_space import are_few
 from ..finite_sum.totals import Accumulated
 from ..problem import Counts
 from .model import LinearModel
@@ -159,8 +162,11 @@ class LinearProblem(LinearSums):
             return None
         if self.is_iterative or self.model.whitening is not None:
             return None
+        if not (self.forms_hessian or cholesky_fits(len(self.params))):
+            return None
         found = self.one_sided
-        return NormExpansion(self, self.shared_direction if found is None else found.direction)
+        cross = self.shared_direction if found is None else found.direction
+        return NormExpansion(self.with_hessian(), cross)
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence on slopes in raw units, (d,): β/σ behind a scaler."""
@@ -183,4 +189,17 @@ def linear_problem(
     hessian: str = "exact", **common: Any,
 ) -> LinearProblem:  # fmt: skip
     """The problem, with its way to H⁻¹; H is its own Gauss-Newton matrix."""
-    return LinearProblem(model, source, ball, solver=chosen_solver(model, solver), **common)
+    chosen = chosen_solver(model, solver)
+    found = LinearProblem(model, source, ball, solver=chosen, **common)
+    if solver == "auto" and _is_wide(found):
+        return dataclasses.replace(found, solver="woodbury")
+    return found
+
+
+def _is_wide(problem: LinearProblem) -> bool:
+    """Whether a matrix of the rows does what else one of all parameters would."""
+    if problem.model.whitening is not None or problem.executor.is_remote(problem.source):
+        return False
+    few = are_few(problem.n_rows, len(problem.params))
+    penalized = problem.penalized[: problem.model.n_coefs]
+    return few and cholesky_fits(problem.n_rows) and bool(np.all(penalized > 0.0))
