@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.pipeline import Pipeline
 
 from ..families.kernel.model import FixedCentersModel, KernelModel, MovingCentersModel
 from ..kernels.functions import RBF, Kernel, Linear, Polynomial
 from ..losses.targets import as_float
 from ..models.kernel import KernelRegression
-from .pipelines import Preprocessing, require_fitted
+from .fitted import require_fitted
+from .nesting import with_last_step
+from .pipelines import Preprocessing
 
 Array = NDArray[Any]
 
@@ -44,18 +44,18 @@ def describe_kernel(
     `estimator` is the whole; `columns` names its inputs, where they have names.
     """
     require_fitted(step, "dual_coef_")
-    if before.polynomial:
+    if before.expands:
         raise TypeError(
-            f"PolynomialFeatures before a {type(step).__name__} is not supported: use a "
-            "polynomial kernel"
+            f"{before.expands} before a {type(step).__name__} is not supported: the kernel forms "
+            "the features; leave it out"
         )
     parts = _read_ours(step) if isinstance(step, KernelRegression) else _read_ridge(step)
     theta = np.array(np.ravel(step.dual_coef_), dtype=float)
     centers = np.array(step.X_fit_, dtype=np.float64, order="C")
     return parts.family(
         kernel=parts.kernel, penalty=parts.penalty, basis=before.linear_basis(), centers=centers,
-        theta=theta, alpha=parts.alpha, encode=as_float, rebuild=_Rebuild(estimator),
-        columns=columns,
+        theta=theta, alpha=parts.alpha, encode=before.encoder(as_float),
+        rebuild=_Rebuild(estimator), columns=columns, intake=before.intake,
     )  # fmt: skip
 
 
@@ -116,7 +116,9 @@ class _Rebuild:
     estimator: Any
 
     def __call__(self, theta: Array) -> Any:
-        fitted = copy.deepcopy(self.estimator)
-        step = fitted.steps[-1][1] if isinstance(fitted, Pipeline) else fitted
-        step.dual_coef_ = np.array(theta, dtype=float).reshape(np.shape(step.dual_coef_))
-        return fitted
+        return with_last_step(self.estimator, lambda step: _with_dual(step, theta))
+
+
+def _with_dual(step: Any, theta: Array) -> Any:
+    step.dual_coef_ = np.array(theta, dtype=float).reshape(np.shape(step.dual_coef_))
+    return step

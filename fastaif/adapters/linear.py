@@ -1,4 +1,4 @@
-"""What a fitted step says of its model: kind, loss, α, and how its targets are encoded.
+"""What a fitted linear predictor says of its model: loss, α, targets, weights.
 
 Whatever an option makes unlike our objectives is refused by name.
 """
@@ -6,90 +6,189 @@ Whatever an option makes unlike our objectives is refused by name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn import linear_model as sk
+from sklearn.svm import LinearSVR
 
 from ..data.rows import Encoder
-from ..losses import Logistic, Loss, Poisson, SquaredError
+from ..losses import Logistic, Poisson, SquaredError
 from ..losses.targets import as_float, sign_encoder
 from ..models.base import LinearPredictor
+from ..models.basis import BasisModel
+from .class_weights import class_weights_of
+from .parts import ATTRIBUTES, OUR_BASIS, Parts, fixed, over_weight, unpenalized
 
-Parts = tuple[str, Loss, Callable[[float], float], Encoder]
-
-
-def _same(alpha: float, weight: float) -> float:
-    return alpha
-
-
-def _over_weight(alpha: float, weight: float) -> float:
-    return alpha / weight
+Alpha = Callable[[float], float]
 
 
-def _fixed(alpha: float) -> Callable[[float], float]:
-    """α whatever the weight; a partial, so that results can be pickled."""
-    return partial(_same, float(alpha))
+def _squares(alpha: Alpha, encode: Encoder = as_float) -> Parts:
+    return Parts("linear", SquaredError(), alpha, encode)
 
 
 def _read_ours(model: LinearPredictor) -> Parts:
-    return model.kind, model.loss_description(), _fixed(model.alpha), model.encoder()
+    holder = OUR_BASIS if isinstance(model, BasisModel) else ATTRIBUTES
+    loss = model.loss_description()
+    return Parts(model.kind, loss, fixed(model.alpha), model.encoder(), holder=holder)
 
 
-def _read_sk_linear(model: sk.LinearRegression) -> Parts:
-    if model.positive:
-        raise ValueError("LinearRegression(positive=True) is not supported")
-    return "linear", SquaredError(), _fixed(0.0), as_float
+# --- least squares ----------------------------------------------------------------------------
 
 
-def _read_sk_ridge(model: sk.Ridge) -> Parts:
-    if model.positive:
-        raise ValueError("Ridge(positive=True) is not supported")
-    return "linear", SquaredError(), partial(_over_weight, _one_alpha(model)), as_float
+def _read_linear(model: sk.LinearRegression) -> Parts:
+    _refuse_positive(model)
+    return _squares(unpenalized)
 
 
-def _read_sk_ridge_cv(model: sk.RidgeCV) -> Parts:
-    return "linear", SquaredError(), partial(_over_weight, _one_alpha(model)), as_float
+def _read_ridge(model: sk.Ridge | sk.RidgeCV) -> Parts:
+    _refuse_positive(model)
+    return _squares(over_weight(_one_alpha(model)))
 
 
-def _read_sk_ridge_classifier(model: sk.RidgeClassifier | sk.RidgeClassifierCV) -> Parts:
-    _refuse_class_weight(model)
-    if getattr(model, "positive", False):
-        raise ValueError("RidgeClassifier(positive=True) is not supported")
-    alpha = partial(_over_weight, _one_alpha(model))
-    return "linear", SquaredError(), alpha, _two_labels(model)
+def _read_ridge_classifier(model: sk.RidgeClassifier | sk.RidgeClassifierCV) -> Parts:
+    _refuse_positive(model)
+    found = _squares(over_weight(_one_alpha(model)), _two_labels(model))
+    return found._replace(weigh=class_weights_of(model, counts_weights=False))
 
 
-def _read_sk_bayesian_ridge(model: sk.BayesianRidge) -> Parts:
+def _read_bayesian_ridge(model: sk.BayesianRidge) -> Parts:
     """The ridge regression at its precisions, which are held fixed under attack."""
-    alpha = float(model.lambda_) / float(model.alpha_)
-    return "linear", SquaredError(), partial(_over_weight, alpha), as_float
+    return _squares(over_weight(float(model.lambda_) / float(model.alpha_)))
 
 
-def _read_sk_tweedie(model: sk.TweedieRegressor) -> Parts:
+def _read_ard(model: sk.ARDRegression) -> Parts:
+    """A ridge regression with a penalty for each coefficient, those it has pruned left out."""
+    lambdas, coef = np.asarray(model.lambda_), np.asarray(model.coef_)
+    pruned = tuple(np.flatnonzero((lambdas >= model.threshold_lambda) & (coef == 0.0)).tolist())
+    if len(pruned) == len(coef):
+        raise ValueError("ARDRegression has pruned all of its coefficients: there is no model left")
+    shrunk = np.delete(lambdas, pruned) / float(model.alpha_)
+    found = _squares(over_weight(1.0))
+    return found._replace(penalized=shrunk, pruned=pruned)
+
+
+def _read_svr(model: LinearSVR) -> Parts:
+    """½‖w‖² + C Σ r² at ε = 0; its intercept is shrunk like the coefficient of a constant."""
+    if model.loss != "squared_epsilon_insensitive" or model.epsilon != 0.0:
+        raise ValueError(
+            f"LinearSVR(loss={model.loss!r}, epsilon={model.epsilon:g}) is not supported: its loss "
+            "has no second derivative at the margin; fit it with "
+            "loss='squared_epsilon_insensitive', epsilon=0"
+        )
+    found = _squares(over_weight(0.5 / float(model.C)))
+    return found._replace(intercept_penalty=_of_liblinear(model))
+
+
+def _refuse_positive(model: Any) -> None:
+    if getattr(model, "positive", False):
+        raise ValueError(
+            f"{type(model).__name__}(positive=True) is not supported: at a bound its coefficients "
+            "do not follow the loss; fit it with positive=False"
+        )
+
+
+def _one_alpha(model: Any) -> float:
+    """α_ or α of the fit."""
+    alpha = model.alpha_ if hasattr(model, "alpha_") else model.alpha
+    if np.size(alpha) != 1:
+        raise ValueError(f"{type(model).__name__} with one alpha per output is not supported")
+    return float(np.ravel(alpha)[0])
+
+
+def _of_liblinear(model: Any) -> float:
+    """How much it shrinks the intercept: (b / intercept_scaling)² beside ‖β‖²."""
+    return float(model.intercept_scaling) ** -2 if model.fit_intercept else 0.0
+
+
+# --- generalised linear models ----------------------------------------------------------------
+
+
+def _read_poisson(model: sk.PoissonRegressor | sk.TweedieRegressor) -> Parts:
+    loss = Poisson()
+    return Parts("poisson", loss, fixed(model.alpha / 2.0), loss.encode)
+
+
+def _read_tweedie(model: sk.TweedieRegressor) -> Parts:
     link = model.link if model.link != "auto" else ("log" if model.power > 0 else "identity")
     if model.power == 0 and link == "identity":
-        return "linear", SquaredError(), _fixed(model.alpha), as_float
+        return _squares(fixed(model.alpha))
     if model.power == 1 and link == "log":
-        return _read_sk_poisson(model)
+        return _read_poisson(model)
     raise ValueError(
         f"TweedieRegressor(power={model.power:g}, link={link!r}) is not supported: only power=0 "
         "with the identity and power=1 with the logarithm are"
     )
 
 
-def _read_sk_sgd_regressor(model: sk.SGDRegressor) -> Parts:
+# --- classifiers ------------------------------------------------------------------------------
+
+
+def _logistic(model: Any, alpha: Alpha) -> Parts:
+    return Parts("logistic", Logistic(), alpha, _two_labels(model), class_weights_of(model))
+
+
+def _read_logistic(model: sk.LogisticRegression) -> Parts:
+    shrunk = _of_liblinear(model) if model.solver == "liblinear" else 0.0
+    _two_labels(model)
+    if getattr(model, "multi_class", None) == "multinomial":
+        raise ValueError('LogisticRegression(multi_class="multinomial") is not supported')
+    penalty, ratio = model.penalty, model.l1_ratio
+    # Since 1.8 the penalty is "deprecated" and l1_ratio alone says which one it is.
+    mixed = penalty in ("elasticnet", "deprecated") and ratio not in (None, 0)
+    if penalty == "l1" or mixed:
+        raise ValueError("LogisticRegression with an l1 or elastic-net penalty is not supported")
+    if penalty is None or np.isinf(model.C):
+        return _logistic(model, unpenalized)
+    found = _logistic(model, over_weight(0.5 / float(model.C)))
+    return found._replace(intercept_penalty=shrunk)
+
+
+def _read_logistic_cv(model: sk.LogisticRegressionCV) -> Parts:
+    """The logistic regression at the C that was chosen."""
+    _two_labels(model)
+    if not model.refit:
+        raise ValueError(
+            "LogisticRegressionCV(refit=False) has averaged its coefficients over folds, and so "
+            "minimises nothing: fit it with refit=True"
+        )
+    chosen = np.ravel(getattr(model, "l1_ratio_", 0.0))[:1]
+    if model.penalty == "l1" or any(ratio not in (None, 0.0) for ratio in chosen):
+        raise ValueError("LogisticRegressionCV with an l1 or elastic-net penalty is not supported")
+    found = _logistic(model, over_weight(0.5 / float(np.ravel(model.C_)[0])))
+    shrunk = _of_liblinear(model) if model.solver == "liblinear" else 0.0
+    return found._replace(intercept_penalty=shrunk)
+
+
+def _two_labels(model: Any) -> Encoder:
+    classes = np.asarray(model.classes_)
+    if len(classes) != 2:
+        raise ValueError(
+            f"{type(model).__name__} was fitted to {len(classes)} classes, but only two are "
+            "supported"
+        )
+    return sign_encoder(classes)
+
+
+# --- stochastic gradients -----------------------------------------------------------------------
+
+
+def _read_sgd_regressor(model: sk.SGDRegressor) -> Parts:
     if model.loss != "squared_error":
         raise ValueError(_other_loss(model, "squared_error"))
-    return "linear", SquaredError(), _fixed(_of_sgd(model)), as_float
+    return _squares(fixed(_of_sgd(model)))
 
 
-def _read_sk_sgd_classifier(model: sk.SGDClassifier) -> Parts:
+def _read_sgd_classifier(model: sk.SGDClassifier) -> Parts:
     if model.loss != "log_loss":
         raise ValueError(_other_loss(model, "log_loss"))
-    _refuse_class_weight(model)
-    return "logistic", Logistic(), _fixed(_of_sgd(model) / 2.0), _two_labels(model)
+    if isinstance(model.class_weight, dict):
+        raise ValueError(
+            "SGDClassifier(class_weight={...}) is not supported: its penalty is in units of rows, "
+            "not of their weight; fit it with class_weight='balanced', or a LogisticRegression"
+        )
+    found = _logistic(model, fixed(_of_sgd(model) / 2.0))
+    return found._replace(weigh=class_weights_of(model, counts_weights=False))
 
 
 def _other_loss(model: Any, wanted: str) -> str:
@@ -106,86 +205,24 @@ def _of_sgd(model: sk.SGDRegressor | sk.SGDClassifier) -> float:
     return 0.0 if model.penalty is None else float(model.alpha)
 
 
-def _one_alpha(model: Any) -> float:
-    """α_ or α of the fit."""
-    alpha = model.alpha_ if hasattr(model, "alpha_") else model.alpha
-    if np.size(alpha) != 1:
-        raise ValueError(f"{type(model).__name__} with one alpha per output is not supported")
-    return float(np.ravel(alpha)[0])
-
-
-def _refuse_class_weight(model: Any) -> None:
-    if model.class_weight is not None:
-        raise ValueError(
-            f"{type(model).__name__}(class_weight=...) is not supported; pass sample_weight instead"
-        )
-
-
-def _two_labels(model: Any) -> Encoder:
-    classes = np.asarray(model.classes_)
-    if len(classes) != 2:
-        raise ValueError(
-            f"{type(model).__name__} was fitted to {len(classes)} classes, but only two are "
-            "supported"
-        )
-    return sign_encoder(classes)
-
-
-def _read_sk_poisson(model: sk.PoissonRegressor) -> Parts:
-    loss = Poisson()
-    return "poisson", loss, _fixed(model.alpha / 2.0), loss.encode
-
-
-def _read_sk_logistic(model: sk.LogisticRegression) -> Parts:
-    _refuse_class_weight(model)
-    if model.solver == "liblinear" and model.fit_intercept:
-        raise ValueError(
-            'LogisticRegression(solver="liblinear") penalises the intercept; use another solver, '
-            "or fit_intercept=False"
-        )
-    encode = _two_labels(model)
-    if getattr(model, "multi_class", None) == "multinomial":
-        raise ValueError('LogisticRegression(multi_class="multinomial") is not supported')
-    penalty, ratio = model.penalty, model.l1_ratio
-    # Since 1.8 the penalty is "deprecated" and l1_ratio alone says which one it is.
-    mixed = penalty in ("elasticnet", "deprecated") and ratio not in (None, 0)
-    if penalty == "l1" or mixed:
-        raise ValueError("LogisticRegression with an l1 or elastic-net penalty is not supported")
-    if penalty is None or np.isinf(model.C):
-        return "logistic", Logistic(), _fixed(0.0), encode
-    return "logistic", Logistic(), partial(_over_weight, 0.5 / float(model.C)), encode
-
-
-def _read_sk_logistic_cv(model: sk.LogisticRegressionCV) -> Parts:
-    """The logistic regression at the C that was chosen."""
-    _refuse_class_weight(model)
-    encode = _two_labels(model)
-    if model.solver == "liblinear" and model.fit_intercept:
-        raise ValueError(
-            'LogisticRegressionCV(solver="liblinear") penalises the intercept; use another solver'
-        )
-    chosen = np.ravel(getattr(model, "l1_ratio_", 0.0))[:1]
-    if model.penalty == "l1" or any(ratio not in (None, 0.0) for ratio in chosen):
-        raise ValueError("LogisticRegressionCV with an l1 or elastic-net penalty is not supported")
-    return "logistic", Logistic(), partial(_over_weight, 0.5 / float(np.ravel(model.C_)[0])), encode
-
-
-_READERS: dict[type, Callable[[Any], Parts]] = {
-    sk.LinearRegression: _read_sk_linear,
-    sk.Ridge: _read_sk_ridge,
-    sk.RidgeCV: _read_sk_ridge_cv,
-    sk.RidgeClassifier: _read_sk_ridge_classifier,
-    sk.RidgeClassifierCV: _read_sk_ridge_classifier,
-    sk.BayesianRidge: _read_sk_bayesian_ridge,
-    sk.TweedieRegressor: _read_sk_tweedie,
-    sk.SGDRegressor: _read_sk_sgd_regressor,
-    sk.SGDClassifier: _read_sk_sgd_classifier,
-    sk.PoissonRegressor: _read_sk_poisson,
-    sk.LogisticRegression: _read_sk_logistic,
-    sk.LogisticRegressionCV: _read_sk_logistic_cv,
+READERS: dict[type, Callable[[Any], Parts]] = {
+    sk.LinearRegression: _read_linear,
+    sk.Ridge: _read_ridge,
+    sk.RidgeCV: _read_ridge,
+    sk.RidgeClassifier: _read_ridge_classifier,
+    sk.RidgeClassifierCV: _read_ridge_classifier,
+    sk.BayesianRidge: _read_bayesian_ridge,
+    sk.ARDRegression: _read_ard,
+    sk.TweedieRegressor: _read_tweedie,
+    sk.SGDRegressor: _read_sgd_regressor,
+    sk.SGDClassifier: _read_sgd_classifier,
+    sk.PoissonRegressor: _read_poisson,
+    sk.LogisticRegression: _read_logistic,
+    sk.LogisticRegressionCV: _read_logistic_cv,
+    LinearSVR: _read_svr,
 }
 
 
 def reader_of(step: Any) -> Callable[[Any], Parts] | None:
     """What reads a step; None where it is none of those that are known."""
-    return _read_ours if isinstance(step, LinearPredictor) else _READERS.get(type(step))
+    return _read_ours if isinstance(step, LinearPredictor) else READERS.get(type(step))

@@ -14,6 +14,16 @@ _HINGE = (
     "the hinge loss has no second derivative: fit a LogisticRegression, whose loss bends about the "
     "same margin"
 )
+_QUANTILE = (
+    "its loss has no second derivative: fit a fastaif.HuberRegression, whose loss bends about zero"
+)
+_TUBE = (
+    "the epsilon-insensitive loss has no second derivative: fit a KernelRidge, or LinearSVR with "
+    "loss='squared_epsilon_insensitive', epsilon=0"
+)
+_DENSITIES = (
+    "it fits densities of the inputs, and no loss of predictions: fit a LogisticRegression"
+)
 _INNER = "it wraps another model: give the fitted model inside ({})"
 
 # By the names of classes and of their bases, so that nothing is imported to say no.
@@ -34,11 +44,20 @@ _REASONS = {
     "LassoLars": _L1,
     "ElasticNet": _L1,
     "ElasticNetCV": _L1,
+    "QuantileRegressor": _QUANTILE,
+    "SVR": _TUBE,
+    "NuSVR": _TUBE,
     "SVC": _HINGE,
     "NuSVC": _HINGE,
     "LinearSVC": _HINGE,
     "CalibratedClassifierCV": _INNER.format("calibrated_classifiers_[0].estimator"),
-    "TransformedTargetRegressor": _INNER.format("regressor_, with the transformed targets"),
+    "_BaseNB": _DENSITIES,
+    "LinearDiscriminantAnalysis": _DENSITIES,
+    "QuadraticDiscriminantAnalysis": _DENSITIES,
+    "VotingRegressor": _INNER.format("one of estimators_"),
+    "VotingClassifier": _INNER.format("one of estimators_"),
+    "StackingRegressor": _INNER.format("final_estimator_, or one of estimators_"),
+    "StackingClassifier": _INNER.format("final_estimator_, or one of estimators_"),
     "BaggingRegressor": _INNER.format("one of estimators_"),
     "BaggingClassifier": _INNER.format("one of estimators_"),
     "OneVsRestClassifier": _INNER.format("one of estimators_, with the labels it was fitted to"),

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..adapters.describe import describe_for_sums
-from ..data.checked_rows import evened, locating, refuse_other_columns, rows_of
+from ..data.checked_rows import evened, locating, rows_of
+from ..data.intake import columns_read, refuse_other_columns
 from ..data.rows import RowSource
 from ..data.sources import opened
 from ..families.finite_sum.compatibility import refuse_unlike
@@ -155,13 +156,16 @@ class InfluenceAccumulator:
             As of `aif`; a NaN is located by its row in this block. The accumulator is then as it
             was before.
         """
-        given = opened(X, y, sample_weight, self._problem.model.columns)
+        intake = self._problem.model.intake
+        given = opened(X, y, sample_weight, None if intake else self._problem.model.columns)
         if np.ndim(given.X) == 2 and np.shape(given.X)[0] == 0:
             raise ValueError("X is an empty block (0 rows): leave it out")
-        array, columns = validation.matrix(given.X)
+        array, columns = columns_read(intake, given.X)
         problem = self._named(columns)
         source, unit = evened(
-            rows_of(problem.model, array, given.y, given.sample_weight, weightless=True)
+            rows_of(
+                problem.model, array, given.y, given.sample_weight, weightless=True, weighed=True
+            )
         )
         with locating(source):
             found = totals_of(dataclasses.replace(problem, source=source), unit, self._totals)

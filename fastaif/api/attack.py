@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from ..data.checked_rows import locating
+from ..data.intake import Intake
 from ..data.sources import LazyRows
 from ..families.adversary import Adversary
 from ..families.registry import adversary_of
@@ -80,7 +81,8 @@ def attack(
             "X is read block by block, but attacked inputs are an array of its whole shape: attack "
             "it block by block, with radius set to that of the whole (aif(...).radius)"
         )
-    return like(X, adversary.attacked(adversary.problem.params, eps, settings))
+    attacked = adversary.attacked(adversary.problem.params, eps, settings)
+    return like(X, attacked, adversary.problem.model.intake)
 
 
 def adversarial_loss(
@@ -143,8 +145,10 @@ def _prepare_attack(
     return adversary, eps, settings
 
 
-def like(X: Any, out: Any) -> Any:
-    """A pandas frame for a pandas frame."""
+def like(X: Any, out: Any, intake: Intake | None = None) -> Any:
+    """A pandas frame for a pandas frame; with an intake `out` are the columns that it made of X."""
+    if intake is not None:
+        return intake.write(X, out)
     if type(X).__module__.split(".")[0] == "pandas":
         return type(X)(out, columns=X.columns, index=X.index)
     return out

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..adapters.describe import describe, judge
+from ..adapters.describe import describe, intake_of, judge
+from ..adapters.frames import gaps_in
 from ..data.checked_rows import evened, locating, rows_of
+from ..data.intake import columns_read
 from ..data.rows import RowSource
 from ..data.sources import opened
 from ..families.model import Model
@@ -37,14 +39,20 @@ def prepare(
     `only_radius` leaves the pass for H and Φ until something asks for it; with `begin` False the
     caller calls `start`, which makes it.
     """
+    intake = intake_of(estimator)
     try:
         given = opened(X, y, sample_weight, columns_of_fit(estimator))
-        array, columns = validation.matrix(given.X)
+        gaps = gaps_in(intake, given.X, threat.attack_space == "scaled")
+        if gaps.inputs:  # which cells are missing makes the model another one
+            intake = intake_of(estimator, gaps)
+        array, columns = columns_read(intake, given.X)
     except (TypeError, ValueError):
         judge(estimator)  # what no data would mend comes first
         raise
-    model, smoothing = describe(estimator, array.shape[1], columns)
-    source, unit = evened(rows_of(model, array, given.y, given.sample_weight))
+    model, smoothing = describe(
+        estimator, array.shape[1], columns if intake is None else None, gaps
+    )  # fmt: skip
+    source, unit = evened(rows_of(model, array, given.y, given.sample_weight, weighed=True))
     clean = None
     if smoothing is not None and not only_radius:
         source, clean = smoothing.copies(source), source
@@ -83,7 +91,7 @@ def assemble(
     `rows` says more of the rows: the unit of their weights, and which are clean.
     """
     executor = Executor(validation.threads(n_threads))
-    ball = threat.attack_set(model.basis, model.feature_names)
+    ball = threat.attack_set(model.basis, model.feature_names, model.intake)
     return make_problem(
         model, source, ball, sharing=threat.budget, damping=damping, solver=solver,
         hessian=hessian, seed=validation.seed(random_state) if solver == "lissa" else 0,

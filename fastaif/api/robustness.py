@@ -106,7 +106,7 @@ def robustness_radius(
         )
     exact = radii is not None
     if radii is None:
-        radii = _searched(adversary, _turned(estimator, X, given))
+        radii = _searched(adversary, _turned(estimator, X, given, adversary))
     return (radii, exact) if return_exact else radii
 
 
@@ -158,7 +158,8 @@ def adversarial_accuracy(
     radii = adversary.radii_of_labels()
     if radii is not None:
         return problem.source.mean((radii > eps).astype(float))
-    turned, rows = _turned(estimator, X, y), np.arange(problem.n_rows)
+    turned = _turned(estimator, X, y, adversary)
+    rows = np.arange(problem.n_rows)
     settings = None if adversary.has_exact else _SETTINGS
     wrong = turned(np.asarray(problem.source.x), rows)
     wrong |= turned(adversary.attacked(problem.params, eps, settings), rows)
@@ -185,12 +186,15 @@ def _predicted(estimator: Any, X: Any) -> Array:
     return np.asarray(estimator.predict(X))
 
 
-def _turned(estimator: Any, X: Any, y: Any) -> Callable[[Array, Array], Array]:
+def _turned(
+    estimator: Any, X: Any, y: Any, adversary: Adversary[Any]
+) -> Callable[[Array, Array], Array]:
     """Whether predictions at inputs of some rows are not their labels."""
-    labels = np.asarray(y).ravel()
+    labels, intake = np.asarray(y).ravel(), adversary.problem.model.intake
 
     def turned(inputs: Array, rows: Array) -> Array:
-        given = like(X.iloc[rows], inputs) if hasattr(X, "iloc") else inputs
+        some = X.iloc[rows] if hasattr(X, "iloc") else X[rows] if intake else X
+        given = like(some, inputs, intake)
         return np.asarray(_predicted(estimator, given) != labels[rows])
 
     return turned

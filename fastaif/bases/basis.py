@@ -13,6 +13,11 @@ from ..threat.attack_set import AttackSet
 
 Array = NDArray[Any]
 
+KERNEL_KINKS = (
+    "pairs of a sample and a centre are parallel or antiparallel, where the NTK has a kink: the "
+    "robust optimum has one at eps=0, and the influence leaves them out"
+)
+
 
 class Basis:
     """v(x) of d entries, bound to m inputs by `bind`; what is not overridden is not known of it.
@@ -33,6 +38,8 @@ class Basis:
         Whether v has an entry for each centre, and none for inputs.
     is_checked : bool
         Whether what the callables return has the shapes above, and is finite.
+    kinks_are : str
+        What `count_kinks` counts, as a sentence behind the number.
     """
 
     features: Callable[..., Any]
@@ -43,6 +50,7 @@ class Basis:
     is_quadratic: ClassVar[bool] = False
     is_dual: ClassVar[bool] = False
     is_checked: ClassVar[bool] = True
+    kinks_are: ClassVar[str] = KERNEL_KINKS
 
     def bind(self, m: int, sample: Array | None = None) -> Self:
         """The basis for m inputs, of which some rows may be needed."""

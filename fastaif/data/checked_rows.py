@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..utils import validation
+from .intake import Intake, columns_read, refuse_other_columns
 from .rows import Encoder, RowSource
 from .sources import opened
 
@@ -29,11 +31,19 @@ class Reader(Protocol):
     def encode(self) -> Encoder:
         """Raw targets to numbers."""
 
+    @property
+    def intake(self) -> Intake | None:
+        """What makes the model's columns of X; None where X is these."""
+
+    @property
+    def weigh(self) -> Callable[[Array, Array | None], Array | None] | None:
+        """From targets and the weights given to those that the fit took."""
+
 
 def evaluation_rows(model: Reader, X: Any, y: Any, name: str = "X") -> RowSource:
     """Checked, unweighted rows on which a fitted model is evaluated."""
-    given = opened(X, y, columns=model.columns)
-    array, columns = validation.matrix(given.X, name)
+    given = opened(X, y, columns=None if model.intake else model.columns)
+    array, columns = columns_read(model.intake, given.X, name)
     refuse_other_columns(columns, model.columns)
     return rows_of(
         model, array, given.y, given.sample_weight if y is None else None,
@@ -49,10 +59,12 @@ def rows_of(
     name: str = "y",
     *,
     weightless: bool = False,
+    weighed: bool = False,
 ) -> RowSource:
     """Checked rows for a model; X has passed `validation.matrix`, `name` is that of y.
 
-    `weightless` rows may all have a weight of zero.
+    `weightless` rows may all have a weight of zero; of `weighed` ones the weights are those of the
+    fit, class weights for example included.
     """
     m = model.n_features
     if X.shape[1] != m:
@@ -61,6 +73,8 @@ def rows_of(
         )
     targets = validation.column(y, X.shape[0], name)
     weight = validation.weights(sample_weight, X.shape[0], weightless=weightless)
+    if weighed and model.weigh is not None:
+        weight = model.weigh(targets, weight)
     return RowSource(X, targets, weight, model.encode)
 
 
@@ -71,18 +85,6 @@ def _named_columns(X: Any) -> str:
         return ""
     names = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
     return f": of the columns {names} name the target's, y=, and the weights', sample_weight="
-
-
-def refuse_other_columns(
-    columns: tuple[str, ...] | None, fitted: tuple[str, ...] | None
-) -> None:
-    """Refuse named columns that are not those of the fit, in its order."""
-    if fitted is not None and columns is not None and fitted != columns:
-        missing = [name for name in fitted if name not in columns]
-        extra = [name for name in columns if name not in fitted]
-        what = [f"lack {missing[:5]}"] * bool(missing) + [f"add {extra[:5]}"] * bool(extra)
-        how = " and ".join(what) or "are in another order"
-        raise ValueError(f"the columns of X are not those of the fit: they {how}")
 
 
 def evened(source: RowSource) -> tuple[RowSource, float]:

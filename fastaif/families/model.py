@@ -8,9 +8,11 @@ from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
 
+from ..data.intake import Intake
 from ..data.rows import Encoder
 
 Array = NDArray[Any]
+Weighing = Callable[[Array, Array | None], Array | None]
 
 
 class Model(Protocol):
@@ -60,12 +62,20 @@ class Model(Protocol):
         """Raw targets to those that the loss expects; refuses what cannot be mapped."""
 
     @property
+    def intake(self) -> Intake | None:
+        """What makes the model's columns of X; None where X is these."""
+
+    @property
+    def weigh(self) -> Weighing | None:
+        """From targets and the weights given to those that the fit took; None: these are they."""
+
+    @property
     def rebuild(self) -> Callable[[Array], Any]:
         """From θ to a fitted copy of the estimator."""
 
     @property
     def n_features(self) -> int:
-        """m, the number of inputs."""
+        """m, the number of its columns: the inputs, but for an intake."""
 
     @property
     def columns(self) -> tuple[str, ...] | None:

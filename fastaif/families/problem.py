@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bases.basis import KERNEL_KINKS
 from ..data.rows import RowSource
 from ..threat.attack_set import AttackSet
 from ..threat.budget import OWN_BUDGETS, Sharing
@@ -117,6 +118,11 @@ class InfluenceProblem(Objective):
 
     keeps_rows: ClassVar[bool] = True  # False: only sums over them are left
     way_out_without_gradients: ClassVar[str] = ""  # what else may help where all are zero
+
+    @property
+    def kinked_are(self) -> str:
+        """What `Counts.kinked_pairs` counts, as a sentence behind the number."""
+        return KERNEL_KINKS
 
     @property
     def evaluation(self) -> RowSource:

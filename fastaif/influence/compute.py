@@ -98,9 +98,7 @@ def _warn(problem: InfluenceProblem) -> None:
         )
     if counts.kinked_pairs:
         warn(
-            f"{counts.kinked_pairs} pairs of a sample and a centre are parallel or antiparallel, "
-            "where the NTK has a kink: the robust optimum has one at eps=0, and the influence "
-            "leaves them out",
+            f"{counts.kinked_pairs} {problem.kinked_are}",
             TieWarning,
         )
 

@@ -67,6 +67,18 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         """A name for each entry of θ."""
         return self.problem.names
 
+    @property
+    def attackable(self) -> Array:
+        """Which inputs are attacked, booleans, in the order of X's columns.
+
+        What a fixed encoder made of categories, a constant column and what a pipeline drops are
+        not.
+        """
+        model, free = self.problem.model, self.problem.ball.free
+        mask = np.zeros(model.n_features, dtype=bool)
+        mask[free] = True
+        return unwritable(mask if model.intake is None else model.intake.back(mask))
+
     @cached_property
     def mixed(self) -> Array:
         """Φ, shape (d,): the mixed derivative of Theorem 4.1."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..data.intake import Intake
 from ..utils import validation
 from .attack_set import AttackSet
 from .ball import make_ball
@@ -62,21 +63,38 @@ class Threat:
         """How the budget is divided between samples."""
         return Sharing(self.order, self.formula)
 
-    def attack_set(self, basis: Any, names: tuple[str, ...]) -> AttackSet:
+    def attack_set(
+        self, basis: Any, names: tuple[str, ...], intake: Intake | None = None
+    ) -> AttackSet:
         """The attacks of a sample on a model of this basis and these features.
+
+        With an intake scales and masks are of its inputs, and what it holds fixed stays so.
 
         Raises
         ------
         TypeError, ValueError
             The features' scales or names are not those of the model, or none can be attacked.
         """
-        m = len(names)
+        inputs = names if intake is None else intake.inputs
+        scale = validation.feature_scale(self.feature_scale, len(inputs))
+        mask = validation.attackable(self.attackable, inputs)
+        if intake is not None:
+            scale, mask = intake.spread(scale, mask)
         found = make_ball(
-            basis, m, p=self.p, radius=self.radius,
-            feature_scale=validation.feature_scale(self.feature_scale, m),
-            attackable=validation.attackable(self.attackable, names),
+            basis, len(names), p=self.p, radius=self.radius, feature_scale=scale, attackable=mask,
             attack_space=self.attack_space,
         )  # fmt: skip
         if found.free.size == 0:
-            raise ValueError("attackable and feature_scale leave no feature that can be attacked")
+            raise ValueError(
+                "attackable and feature_scale leave no feature that can be attacked"
+                + ("" if intake is None else _of_inputs(intake))
+            )
         return found
+
+
+def _of_inputs(intake: Intake) -> str:
+    names = [name for name, free in zip(intake.inputs, intake.attackable, strict=True) if free]
+    listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f": this model's inputs that can be are {listed}" if names else (
+        ": this model's inputs are all categories, or dropped, and held fixed"
+    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn import linear_model as sk
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVR
 from support.makers import assert_close, make
 
 import fastaif as fa
@@ -90,7 +92,9 @@ def test_scalers_are_held_fixed(scaler, p):
 REFUSED = {
     "gamma": (sk.TweedieRegressor(power=2), "linear", "power=0"),
     "epsilon": (sk.SGDRegressor("epsilon_insensitive"), "linear", "squared_error"),
-    "class weights": (sk.RidgeClassifier(class_weight="balanced"), "logistic", "sample_weight"),
+    "class weights": (
+        sk.SGDClassifier("log_loss", class_weight={1.0: 2.0}), "logistic", "balanced",
+    ),
 }
 
 
@@ -108,3 +112,114 @@ def test_clipping_scalers_are_refused():
     pipe = make_pipeline(MinMaxScaler(clip=True), sk.Ridge()).fit(X, y)
     with pytest.raises(ValueError, match=r"MinMaxScaler\(clip=True\)"):
         fa.aif(pipe, X, y)
+
+
+# --- class weights, and intercepts that a penalty shrinks ---------------------------------------
+
+WEIGHTED = {
+    "logistic": lambda cw: sk.LogisticRegression(
+        C=0.7, tol=1e-13, solver="newton-cholesky", max_iter=1000, class_weight=cw
+    ),
+    "ridge": lambda cw: sk.RidgeClassifier(2.0, class_weight=cw),
+}
+
+
+@pytest.mark.parametrize("weights", ["balanced", {-1.0: 1.0, 1.0: 2.5}], ids=str)
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_class_weights_are_sample_weights(name, weights):
+    X, y, w = make("logistic", weighted=True)
+    w = w + 0.5
+    counts = np.ones(len(y)) if name == "ridge" else w
+    shares = {label: counts[y == label].sum() for label in (-1.0, 1.0)}
+    factor = weights if weights != "balanced" else {
+        label: counts.sum() / (2.0 * share) for label, share in shares.items()
+    }  # fmt: skip
+    theirs = WEIGHTED[name](weights).fit(X, y, sample_weight=w)
+    plain = WEIGHTED[name](None)
+    folded = w * np.vectorize(factor.get)(y)
+    plain.fit(X, y, sample_weight=folded)
+    found = fa.aif(theirs, X, y, sample_weight=w)
+    wanted = fa.aif(plain, X, y, sample_weight=folded)
+    assert_close(found.params, wanted.params, 1e-8)
+    assert_close(found.influence, wanted.influence, 1e-7)
+    assert found.radius == pytest.approx(wanted.radius, rel=1e-12)
+
+
+def test_class_weights_in_blocks():
+    X, y, _ = make("logistic")
+    for weights in ({-1.0: 1.0, 1.0: 2.5}, "balanced"):
+        theirs = WEIGHTED["logistic"](weights).fit(X, y)
+        if weights == "balanced":
+            with pytest.raises(ValueError, match=r"balanced.*all of the rows"):
+                fa.InfluenceAccumulator(theirs)
+            continue
+        total = fa.InfluenceAccumulator(theirs).update(X[:70], y[:70]).update(X[70:], y[70:])
+        assert_close(total.result().influence, fa.aif(theirs, X, y).influence, 1e-12)
+
+
+@pytest.mark.parametrize("scaling", [1.0, 3.0])
+def test_liblinear_penalises_the_intercept(scaling):
+    """Its robust optimum and influence are those of a constant column nobody attacks."""
+    X, y, _ = make("logistic")
+    theirs = sk.LogisticRegression(
+        solver="liblinear", C=0.7, intercept_scaling=scaling, tol=1e-12, max_iter=10_000
+    ).fit(X, y)
+    with_constant = np.column_stack([X, np.full(len(X), scaling)])
+    ours = fa.LogisticRegression(alpha=0.5 / 0.7 / len(X), fit_intercept=False)
+    ours.fit(with_constant, y)
+    mask = np.arange(X.shape[1] + 1) < X.shape[1]
+    for p in (1, 2, np.inf):
+        found = fa.aif(theirs, X, y, p=p, refine=True)
+        wanted = fa.aif(ours, with_constant, y, p=p, attackable=mask)
+        assert_close(found.influence, wanted.influence * np.append(np.ones(5), scaling), 1e-8)
+        assert found.attackable.tolist() == [True] * 5
+        one = fa.robust_fit(theirs, X, y, 0.05, p=p)
+        two = fa.robust_fit(ours, with_constant, y, 0.05, p=p, attackable=mask)
+        assert_close(one.params, two.params * np.append(np.ones(5), scaling), 1e-7)
+    moved = fa.attack(theirs, X, y, 0.1)
+    assert moved.shape == X.shape
+    assert fa.adversarial_loss(theirs, X, y, 0.1) == pytest.approx(
+        fa.adversarial_loss(ours, with_constant, y, 0.1, attackable=mask), rel=1e-6
+    )
+    assert one.estimator.decision_function(X[:3]) == pytest.approx(
+        X[:3] @ one.params[:-1] + one.params[-1], rel=1e-12
+    )
+
+
+def test_linear_svr_is_a_ridge_with_a_penalised_intercept():
+    X, y, _ = make("linear")
+    theirs = LinearSVR(
+        loss="squared_epsilon_insensitive", epsilon=0.0, C=0.7, tol=1e-12, max_iter=100_000
+    ).fit(X, y)
+    Z = np.column_stack([X, np.ones(len(X))])
+    ours = fa.LinearRegression(alpha=0.5 / 0.7 / len(X), fit_intercept=False).fit(Z, y)
+    found = fa.aif(theirs, X, y, refine=True)
+    wanted = fa.aif(ours, Z, y, attackable=np.arange(6) < 5)
+    assert_close(found.influence, wanted.influence, 1e-8)
+    with pytest.raises(ValueError, match="epsilon=0"):
+        fa.aif(LinearSVR().fit(X, y), X, y)
+
+
+def test_ard_keeps_what_it_has_pruned_at_zero():
+    X, y, _ = make("linear")
+    Z = np.column_stack([X, np.random.default_rng(3).normal(size=(len(X), 2))])
+    theirs = sk.ARDRegression(threshold_lambda=1e3).fit(Z, y)
+    kept = theirs.lambda_ < 1e3
+    assert 0 < kept.sum() < 7
+    found = fa.aif(theirs, Z, y)
+    assert len(found.params) == kept.sum() + 1
+    assert found.attackable.tolist() == kept.tolist()
+    robust = fa.robust_fit(theirs, Z, y, 0.05).estimator
+    assert robust.coef_[~kept].tolist() == [0.0] * int((~kept).sum())
+
+
+def test_transformed_targets():
+    X, y, _ = make("linear")
+    theirs = TransformedTargetRegressor(sk.Ridge(1.0), func=np.cbrt, inverse_func=lambda z: z**3)
+    theirs.fit(X, y)
+    found = fa.aif(theirs, X, y)
+    wanted = fa.aif(sk.Ridge(1.0).fit(X, np.cbrt(y)), X, np.cbrt(y))
+    assert_close(found.influence, wanted.influence, 1e-12)
+    robust = fa.robust_fit(theirs, X, y, 0.1)
+    inner = X[:4] @ robust.params[:-1] + robust.params[-1]
+    np.testing.assert_allclose(robust.estimator.predict(X[:4]), inner**3, rtol=1e-9)

@@ -60,6 +60,8 @@ class AutodiffModel:
     basis: ClassVar[Linear] = Linear()
     details: ClassVar[str] = ""
     is_dual: ClassVar[bool] = False
+    intake: ClassVar[None] = None
+    weigh: ClassVar[None] = None
 
     @property
     def n_coefs(self) -> int:

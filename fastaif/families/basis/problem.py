@@ -62,10 +62,15 @@ class BasisProblem(VaryingSums):
         self.map_rows(work)
         return sum(counts)
 
+    @property
+    def kinked_are(self) -> str:
+        """What `Counts.kinked_pairs` counts, as a sentence behind the number."""
+        return self.basis.basis.kinks_are
+
     def refuse_kinks(self) -> None:
         """Fixed centres that are attacked inputs make the influence wrong by their share."""
         share = self.kinked_pairs / self.n_rows
-        if share > _KINKED:
+        if share > _KINKED and self.model.is_dual:
             raise ValueError(
                 f"{share:.0%} of the samples are centres of the NTK themselves, where it has "
                 "kinks: with centers='fixed' the influence would be wrong by about as much; use "

@@ -11,13 +11,14 @@ from typing import Any, ClassVar, Self
 from numpy.typing import NDArray
 
 from ..._compute.types import NEED_NORM
+from ...data.intake import Intake
 from ...data.rows import Encoder, RowSource
 from ...losses import Loss
 from ...passes.executor import Executor
 from ...passes.linear import Sweep
 from ...passes.sums import InfluenceSums
 from ...threat.attack_set import AttackSet
-from ..model import names_of_inputs
+from ..model import Weighing, names_of_inputs
 from .whitening import Whitening
 
 Array = NDArray[Any]
@@ -53,6 +54,10 @@ class SumModel(ABC):
         The inputs' own names, where the fit or its data had any.
     whitening : Whitening or None
         Coordinates in which a P that is not diagonal is the identity.
+    intake : Intake or None
+        What makes the model's columns of X; None where X is these.
+    weigh : callable or None
+        From targets and the weights given to those that the fit took.
     """
 
     kind: str
@@ -68,6 +73,8 @@ class SumModel(ABC):
     fit_intercept: bool = True
     columns: tuple[str, ...] | None = None
     whitening: Whitening | None = None
+    intake: Intake | None = None
+    weigh: Weighing | None = None
 
     details: ClassVar[str] = ""
     @property

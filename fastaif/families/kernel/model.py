@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...bases.builtin import Linear
 from ...bases.expansion import Expansion
 from ...bases.kernel_functions import KernelBasis
+from ...data.intake import Intake
 from ...data.rows import Encoder
 from ...kernels.functions import Kernel
 from ...kernels.pairs import make_gram
@@ -48,6 +49,8 @@ class KernelModel:
         From θ to a fitted copy of the estimator.
     columns : tuple of str or None
         The inputs' names, where the fit or its data had any.
+    intake : Intake or None
+        What makes the model's columns of X; None where X is these.
     """
 
     kernel: Kernel
@@ -59,7 +62,9 @@ class KernelModel:
     encode: Encoder
     rebuild: Callable[[Array], Any]
     columns: tuple[str, ...] | None = None
+    intake: Intake | None = None
 
+    weigh: ClassVar[None] = None
     kind: ClassVar[str] = "kernel"
     is_dual: ClassVar[bool] = True
     loss: ClassVar[Loss] = SquaredError()
@@ -129,6 +134,7 @@ class FixedCentersModel(KernelModel):
             basis=Expansion(KernelBasis(self.kernel, self.centers), *self.basis.arrays(m)),
             encode=self.encode, rebuild=self.rebuild, n_features=m, penalized=penalized,
             fit_intercept=False, columns=self.columns, whitening=whitening,
+            intake=self.intake,
         )  # fmt: skip
 
 

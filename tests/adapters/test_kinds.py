@@ -1,0 +1,110 @@
+"""Every kind of model in the docs' table: its influence by an independent route, or its refusal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from oracles import pipelines as twin
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import Pipeline
+from support import kinds
+from support.makers import assert_close
+
+import fastaif as fa
+
+ACCEPTED = kinds.accepted()
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+
+def inside(model, X, y):
+    """The model inside pipelines and transformed targets, what is before it, and its targets."""
+    steps = []
+    while isinstance(model, (Pipeline, TransformedTargetRegressor)):
+        if isinstance(model, Pipeline):
+            steps += [step for _, step in model.steps[:-1]]
+            model = model.steps[-1][1]
+        else:
+            y = model.transformer_.transform(y[:, None]).ravel()
+            model = model.regressor_
+
+    def transform(frame):
+        for step in steps:
+            frame = step.transform(frame)
+        return frame.toarray() if hasattr(frame, "toarray") else np.asarray(frame, dtype=float)
+
+    return model, transform, y
+
+
+def wanted_of(kind, model, X, y, p):
+    """The influence, and the number of columns that never change."""
+    step, transform, y = inside(model, X, y)
+    weight = None
+    if kind.kind in ("logistic", "labels"):
+        y = np.where(y == 1, 1.0, -1.0)
+    if hasattr(step, "params"):
+        beta, b = np.array(step.params), None
+        weight = step.model.weights if type(step.model).__name__ == "WLS" else None
+    else:
+        beta, b = np.ravel(step.coef_), float(np.ravel(step.intercept_)[0])
+    V = transform(X)
+    varies = np.ptp(V, axis=0) > 0.0
+    if step.__class__.__name__ == "ARDRegression":
+        varies &= step.lambda_ < step.threshold_lambda
+    if b is not None:
+        b += float(V[0, ~varies] @ beta[~varies])
+        beta, inner = beta[varies], transform
+        transform = lambda frame: inner(frame)[:, varies]  # noqa: E731
+    alpha = np.asarray(kind.alpha(step, len(y)), dtype=float)
+    d = len(beta) + (b is not None)
+    penalty = np.append(np.broadcast_to(alpha, d - 1), 0.0) if alpha.size < d else alpha
+    if b is None:
+        penalty = 0.0
+    loss = kinds.LOSS.get(kind.kind, "squared_error")
+    return twin.influence(
+        transform, X, y, beta, b, kind.attacked, loss=loss, penalty=penalty, p=p,
+        sample_weight=weight,
+    )  # fmt: skip
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("name", ACCEPTED, ids=" ".join)
+def test_influence_by_the_pipelines_own_transform(name):
+    kind = ACCEPTED[name]
+    X, y = kinds.data_of(kind)
+    model = kind.model(X, y)
+    for p in (1.0, 2.0, np.inf):
+        found = fa.aif(model, X, y, p=p, attack_space="raw")
+        wanted = wanted_of(kind, model, X, y, p)
+        influence = found.influence
+        if X.columns[0] == "const":  # the intercept comes last
+            wanted = np.append(wanted[1:], wanted[0])
+            assert found.names == (*kinds.NUMBERS, "const")
+        assert_close(influence, wanted, 1e-6)
+    assert [c for c, free in zip(X.columns, found.attackable, strict=True) if free] == [
+        c for c in X.columns if c in kind.attacked
+    ]
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("name", kinds.REFUSED)
+def test_refused_with_a_reason(name):
+    refusal = kinds.REFUSED[name]
+    X = kinds.frame()
+    model = refusal.model(X[kinds.NUMBERS], kinds.target(refusal.kind, X))
+    with pytest.raises((TypeError, ValueError), match=refusal.reason):
+        fa.aif(model, X[kinds.NUMBERS].astype(str), None)
+
+
+def test_enough_kinds():
+    assert len(ACCEPTED) >= 55
+    assert len(kinds.REFUSED) >= 12
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_docs_have_the_table():
+    assert kinds.DOCS.read_text(encoding="utf-8") == kinds.table(), (
+        "write it anew: PYTHONPATH=.:tests python -m support.kinds"
+    )

@@ -1,0 +1,462 @@
+"""Every kind of fitted model that is taken, with data, and what is refused: the table of the docs.
+
+`PYTHONPATH=.:tests python -m support.kinds` writes docs/MODELS.md anew.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn import linear_model as sk
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingRegressor,
+    GradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    VotingRegressor,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import (
+    SelectFromModel,
+    SelectKBest,
+    SelectPercentile,
+    VarianceThreshold,
+    f_regression,
+)
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.kernel_approximation import Nystroem, RBFSampler
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    SplineTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
+from sklearn.tree import DecisionTreeRegressor
+
+import fastaif as fa
+
+from .estimators import TIGHT
+
+NUMBERS = ["age", "bmi", "dose", "rate"]
+N = 90
+DOCS = Path(__file__).parents[2] / "docs" / "MODELS.md"
+
+
+def frame(seed: int = 0) -> pd.DataFrame:
+    """Numbers of unlike scales, one with gaps, categories, and a date."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(N, 4)) @ (np.eye(4) + 0.2 * rng.normal(size=(4, 4)))
+    found = pd.DataFrame(X * [10.0, 3.0, 0.5, 1.0] + [40.0, 25.0, 2.5, 0.2], columns=NUMBERS)
+    found["lab"] = np.where(rng.uniform(size=N) < 0.2, np.nan, rng.normal(1.0, 2.0, size=N))
+    found["city"] = rng.choice(["Bern", "Oslo", "Rome"], size=N)
+    found["grade"] = rng.choice(["low", "mid", "top"], size=N)
+    found["when"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(N), unit="D")
+    return found
+
+
+def target(kind: str, X: pd.DataFrame, seed: int = 1) -> np.ndarray:
+    """Targets of a kind: numbers, labels 0 and 1, or counts."""
+    rng = np.random.default_rng(seed)
+    Z = X[NUMBERS].to_numpy()
+    f = ((Z - Z.mean(axis=0)) / Z.std(axis=0)) @ [0.5, -0.4, 0.3, 0.2]
+    f = f + 0.5 * (X["city"] == "Oslo").to_numpy() + 0.2 * np.nan_to_num(X["lab"].to_numpy())
+    if kind == "linear":
+        return 3.0 + f + rng.normal(size=N)
+    if kind == "logistic":
+        return (f + rng.logistic(size=N) > 0).astype(int)
+    return rng.poisson(np.exp(0.5 + 0.4 * f)).astype(float)
+
+
+class Kind(NamedTuple):
+    """A kind of model.
+
+    Attributes
+    ----------
+    model : callable
+        From X and y to the fitted model.
+    kind : str
+        Of the targets, as `target` has them.
+    columns : list of str
+        Of X.
+    attacked : list of str
+        Those that can be attacked.
+    alpha : callable
+        From the model inside and W to α.
+    note : str
+        For the table.
+    """
+
+    model: Callable[[Any, Any], Any]
+    kind: str = "linear"
+    columns: list[str] = NUMBERS
+    attacked: list[str] = NUMBERS
+    alpha: Callable[[Any, float], Any] = lambda step, W: 0.0
+    note: str = ""
+
+
+LOSS = {"linear": "squared_error", "logistic": "logistic", "poisson": "poisson"}
+
+
+def fitting(estimator: Any) -> Callable[[Any, Any], Any]:
+    def fit(X: Any, y: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return estimator.fit(X, y)
+
+    return fit
+
+
+def of(estimator: Any, alpha: Callable[[Any, float], Any] | None = None, **options: Any) -> Kind:
+    return Kind(fitting(estimator), alpha=alpha or (lambda step, W: 0.0), **options)
+
+
+def scaled(estimator: Any, *steps: Any) -> Any:
+    return make_pipeline(*(steps or [StandardScaler()]), estimator)
+
+
+def behind(*steps: Any, **options: Any) -> Kind:
+    """A ridge regression behind some steps."""
+    return of(make_pipeline(*steps, sk.Ridge(2.0)), lambda step, W: 2.0 / W, **options)
+
+
+def in_columns(*parts: Any, columns: list[str], attacked: list[str], **options: Any) -> Kind:
+    """A ridge regression behind a ColumnTransformer."""
+    steps = ColumnTransformer([(f"part{k}", *part) for k, part in enumerate(parts)], **options)
+    return behind(steps, columns=columns, attacked=attacked)
+
+
+def statsmodels(make: Callable[..., Any], kind: str) -> Kind:
+    """A result of statsmodels; `exog` has a constant."""
+
+    def fit(X: Any, y: Any) -> Any:
+        import statsmodels.api as sm
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return make(sm, y, X)
+
+    return Kind(fit, kind, ["const", *NUMBERS], NUMBERS)
+
+
+def _ard(step: Any, W: float) -> Any:
+    return step.lambda_[step.lambda_ < step.threshold_lambda] / step.alpha_ / W
+
+
+_C = 0.7
+_logit = lambda step, W: 0.5 / step.C / W  # noqa: E731
+
+MODELS: dict[str, Kind] = {
+    "LinearRegression": of(sk.LinearRegression()),
+    "Ridge": of(sk.Ridge(2.0), lambda step, W: 2.0 / W),
+    "RidgeCV": of(sk.RidgeCV([0.1, 3.0]), lambda step, W: step.alpha_ / W),
+    "RidgeClassifier": of(sk.RidgeClassifier(2.0), lambda step, W: 2.0 / W, kind="labels"),
+    "RidgeClassifierCV": of(
+        sk.RidgeClassifierCV([1.0, 4.0]), lambda step, W: step.alpha_ / W, kind="labels"
+    ),
+    "BayesianRidge": of(
+        sk.BayesianRidge(), lambda step, W: step.lambda_ / step.alpha_ / W,
+        note="its precisions held fixed",
+    ),
+    "ARDRegression": of(scaled(sk.ARDRegression()), _ard, note="its precisions held fixed"),
+    "LogisticRegression": of(
+        scaled(sk.LogisticRegression(**{**TIGHT, "C": _C})), _logit, kind="logistic",
+        note="binary, l2 or none; class_weight folded into the sample weights",
+    ),
+    "LogisticRegression (liblinear)": of(
+        scaled(sk.LogisticRegression(C=_C, solver="liblinear", tol=1e-12, max_iter=10_000)),
+        lambda step, W: np.r_[np.full(4, _logit(step, W)), _logit(step, W)], kind="logistic",
+        note="penalises its intercept, as does its influence",
+    ),
+    "LogisticRegressionCV": of(
+        scaled(sk.LogisticRegressionCV(Cs=[0.1, 1.0], cv=3, tol=1e-10, max_iter=1000)),
+        lambda step, W: 0.5 / np.ravel(step.C_)[0] / W, kind="logistic",
+    ),
+    "SGDRegressor": of(
+        scaled(sk.SGDRegressor(alpha=0.1)), lambda step, W: 0.1, note="squared_error"
+    ),
+    "SGDClassifier": of(
+        scaled(sk.SGDClassifier("log_loss", alpha=0.1)), lambda step, W: 0.05, kind="logistic",
+        note="log_loss",
+    ),
+    "LinearSVR": of(
+        scaled(LinearSVR(loss="squared_epsilon_insensitive", epsilon=0.0, C=_C, tol=1e-10)),
+        lambda step, W: np.full(5, 0.5 / _C / W),
+        note="squared loss, epsilon=0; penalises its intercept",
+    ),
+    "PoissonRegressor": of(
+        scaled(sk.PoissonRegressor(**{**TIGHT, "alpha": 0.2})), lambda step, W: 0.1,
+        kind="poisson",
+    ),
+    "TweedieRegressor (power 0)": of(
+        scaled(sk.TweedieRegressor(power=0, alpha=0.2, tol=1e-12)), lambda step, W: 0.2
+    ),
+    "TweedieRegressor (power 1)": of(
+        scaled(sk.TweedieRegressor(power=1, alpha=0.2, tol=1e-12)), lambda step, W: 0.1,
+        kind="poisson",
+    ),
+    "TransformedTargetRegressor": of(
+        TransformedTargetRegressor(sk.Ridge(2.0), transformer=StandardScaler()),
+        lambda step, W: 2.0 / W, note="the loss is that of the transformed targets",
+    ),
+    "TransformedTargetRegressor (func)": of(
+        TransformedTargetRegressor(
+            make_pipeline(StandardScaler(), sk.Ridge(2.0)), func=np.arcsinh, inverse_func=np.sinh
+        ),
+        lambda step, W: 2.0 / W, note="the loss is that of the transformed targets",
+    ),
+}  # fmt: skip
+
+RESULTS: dict[str, Kind] = {
+    "OLS": statsmodels(lambda sm, y, X: sm.OLS(y, X).fit(), "linear"),
+    "WLS": statsmodels(
+        lambda sm, y, X: sm.WLS(y, X, weights=np.linspace(0.5, 2.0, len(y))).fit(), "linear"
+    ),
+    "GLM (Gaussian)": statsmodels(lambda sm, y, X: sm.GLM(y, X).fit(tol=1e-13), "linear"),
+    "GLM (Binomial, logit)": statsmodels(
+        lambda sm, y, X: sm.GLM(y, X, family=sm.families.Binomial()).fit(tol=1e-13), "logistic"
+    ),
+    "GLM (Poisson, log)": statsmodels(
+        lambda sm, y, X: sm.GLM(y, X, family=sm.families.Poisson()).fit(tol=1e-13), "poisson"
+    ),
+    "Logit": statsmodels(lambda sm, y, X: sm.Logit(y, X).fit(disp=0, tol=1e-13), "logistic"),
+    "Poisson": statsmodels(
+        lambda sm, y, X: sm.Poisson(y, X).fit(disp=0, method="newton", tol=1e-13), "poisson"
+    ),
+}
+
+_MIXED = ["age", "bmi", "city", "grade"]
+_GAPS = ["age", "lab", "city"]
+_ENCODED = {"columns": _MIXED, "attacked": ["age", "bmi"]}
+
+
+def _encoded(encoder: Any) -> Kind:
+    return in_columns((StandardScaler(), ["age", "bmi"]), (encoder, ["city", "grade"]), **_ENCODED)
+
+
+PREPROCESSING: dict[str, Kind] = {
+    "StandardScaler": behind(StandardScaler()),
+    "MinMaxScaler": behind(MinMaxScaler()),
+    "MaxAbsScaler": behind(MaxAbsScaler()),
+    "RobustScaler": behind(RobustScaler()),
+    "PCA": behind(PCA(3)),
+    "PCA (whitened)": behind(StandardScaler(), PCA(2, whiten=True)),
+    "IncrementalPCA": behind(IncrementalPCA(3)),
+    "TruncatedSVD": behind(TruncatedSVD(2, random_state=0)),
+    "VarianceThreshold": behind(
+        VarianceThreshold(2.0), attacked=["age", "bmi"], note="what is left out is not attacked"
+    ),
+    "SelectKBest": behind(
+        StandardScaler(), SelectKBest(f_regression, k=2), attacked=["dose", "rate"],
+        note="what is left out is not attacked",
+    ),
+    "SelectPercentile": behind(SelectPercentile(f_regression, percentile=100)),
+    "SelectFromModel": behind(SelectFromModel(sk.Ridge(), threshold=-np.inf)),
+    "SimpleImputer": behind(
+        SimpleImputer(), StandardScaler(), columns=[*NUMBERS, "lab"], attacked=[*NUMBERS, "lab"],
+        note="missing cells are not attacked",
+    ),
+    "SimpleImputer (median, indicator)": behind(
+        SimpleImputer(strategy="median", add_indicator=True), columns=["age", "lab"],
+        attacked=["age", "lab"], note="missing cells are not attacked",
+    ),
+    "passthrough": in_columns(("passthrough", ["bmi", "age"]), **_ENCODED),
+    "drop": in_columns(
+        ("drop", ["bmi"]), (MinMaxScaler(), ["age", "dose"]), columns=NUMBERS,
+        attacked=["age", "dose"],
+    ),
+    "remainder": in_columns(
+        (StandardScaler(), ["age"]), columns=NUMBERS, attacked=NUMBERS, remainder="passthrough"
+    ),
+    "ColumnTransformer": _encoded(OneHotEncoder()),
+    "FeatureUnion": behind(
+        FeatureUnion([("a", StandardScaler()), ("b", PCA(2))], transformer_weights={"b": 0.3})
+    ),
+    "Pipeline in a Pipeline": behind(make_pipeline(StandardScaler(), PCA(3)), RobustScaler()),
+    "any depth": of(
+        make_pipeline(
+            ColumnTransformer([
+                ("n", make_pipeline(SimpleImputer(), FeatureUnion([
+                    ("s", StandardScaler()),
+                    ("p", make_pipeline(MinMaxScaler(), PolynomialFeatures(3))),
+                ])), ["age", "lab"]),
+                ("c", make_pipeline(
+                    SimpleImputer(strategy="most_frequent"), OneHotEncoder(drop="first")
+                ), ["city"]),
+            ]),
+            Pipeline([("scale", MaxAbsScaler()), ("model", sk.Ridge(2.0))]),
+        ),
+        lambda step, W: 2.0 / W, columns=_GAPS, attacked=["age", "lab"],
+    ),
+    "OneHotEncoder": _encoded(OneHotEncoder(drop="first", sparse_output=False)),
+    "OrdinalEncoder": _encoded(OrdinalEncoder()),
+    "TargetEncoder": _encoded(TargetEncoder(random_state=0)),
+    "KBinsDiscretizer": in_columns(
+        (StandardScaler(), ["age"]), (KBinsDiscretizer(3), ["bmi", "dose"]),
+        columns=["age", "bmi", "dose"], attacked=["age"],
+    ),
+    "PolynomialFeatures(2)": behind(StandardScaler(), PolynomialFeatures(2)),
+    "PolynomialFeatures(3)": behind(StandardScaler(), PolynomialFeatures(3)),
+    "PolynomialFeatures (interactions)": behind(
+        StandardScaler(), PolynomialFeatures(2, interaction_only=True)
+    ),
+    "SplineTransformer": behind(
+        SplineTransformer(knots=np.linspace([15, 15, 0.5, -4], [60, 32, 4, 4], 4)),
+        note="constant ends are kinks, which are counted",
+    ),
+    "SplineTransformer (linear)": behind(
+        StandardScaler(), SplineTransformer(4, degree=4, extrapolation="linear", include_bias=False)
+    ),
+    "Nystroem": behind(StandardScaler(), Nystroem(n_components=12, random_state=0)),
+    "RBFSampler": behind(StandardScaler(), RBFSampler(gamma=0.1, n_components=9, random_state=0)),
+    "PowerTransformer": behind(PowerTransformer()),
+    "PowerTransformer (Box-Cox)": behind(
+        PowerTransformer(method="box-cox"), columns=["age", "bmi"], attacked=["age", "bmi"]
+    ),
+    "FunctionTransformer(None)": behind(FunctionTransformer(), StandardScaler()),
+    "FunctionTransformer(np.log)": behind(
+        FunctionTransformer(np.log), StandardScaler(), columns=["age", "bmi"],
+        attacked=["age", "bmi"], note="and NumPy's log1p, sqrt, exp, …",
+    ),
+}  # fmt: skip
+for _name in ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder", "KBinsDiscretizer"):
+    PREPROCESSING[_name] = PREPROCESSING[_name]._replace(note="held fixed, not attacked")
+
+OURS: dict[str, Kind] = {
+    "LinearRegression": of(fa.LinearRegression(alpha=0.1), lambda step, W: 0.1),
+    "LogisticRegression": of(
+        scaled(fa.LogisticRegression(alpha=0.05)), lambda step, W: 0.05, kind="logistic"
+    ),
+    "PoissonRegression": of(
+        scaled(fa.PoissonRegression(alpha=0.05)), lambda step, W: 0.05, kind="poisson"
+    ),
+}
+
+
+class Refusal(NamedTuple):
+    """What is refused, and the words of the reason."""
+
+    model: Callable[[Any, Any], Any]
+    kind: str
+    reason: str
+
+
+def no(estimator: Any, kind: str, reason: str) -> Refusal:
+    return Refusal(fitting(estimator), kind, reason)
+
+
+REFUSED: dict[str, Refusal] = {
+    "DecisionTreeRegressor": no(DecisionTreeRegressor(), "linear", "no gradient"),
+    "RandomForestClassifier": no(RandomForestClassifier(3), "logistic", "no gradient"),
+    "GradientBoostingClassifier": no(
+        GradientBoostingClassifier(n_estimators=3), "logistic", "no gradient"
+    ),
+    "HistGradientBoostingRegressor": no(
+        HistGradientBoostingRegressor(max_iter=2), "linear", "no gradient"
+    ),
+    "AdaBoostClassifier": no(AdaBoostClassifier(n_estimators=3), "logistic", "no gradient"),
+    "KNeighborsRegressor": no(KNeighborsRegressor(), "linear", "no gradient"),
+    "GridSearchCV": no(GridSearchCV(sk.Ridge(), {"alpha": [1.0]}), "linear", "best_estimator_"),
+    "CalibratedClassifierCV": no(
+        CalibratedClassifierCV(sk.LogisticRegression()), "logistic",
+        r"calibrated_classifiers_\[0\].estimator",
+    ),
+    "BaggingRegressor": no(BaggingRegressor(sk.Ridge()), "linear", "one of estimators_"),
+    "VotingRegressor": no(VotingRegressor([("a", sk.Ridge())]), "linear", "one of estimators_"),
+    "SVC": no(SVC(), "logistic", "hinge loss has no second derivative"),
+    "LinearSVC": no(scaled(LinearSVC()), "logistic", "squared hinge|second derivative"),
+    "SVR": no(SVR(), "linear", "epsilon-insensitive"),
+    "Lasso": no(sk.Lasso(0.1), "linear", "l1 penalty"),
+    "ElasticNet": no(sk.ElasticNet(0.1), "linear", "l1 penalty"),
+    "HuberRegressor": no(scaled(sk.HuberRegressor()), "linear", "fastaif.HuberRegression"),
+    "QuantileRegressor": no(sk.QuantileRegressor(), "linear", "no second derivative"),
+    "GaussianNB": no(GaussianNB(), "logistic", "fits densities"),
+    "LinearRegression(positive=True)": no(
+        sk.LinearRegression(positive=True), "linear", "positive=False"
+    ),
+    "KNNImputer": no(scaled(sk.Ridge(), KNNImputer()), "linear", "SimpleImputer"),
+    "QuantileTransformer": no(
+        scaled(sk.Ridge(), QuantileTransformer(n_quantiles=10)), "linear", "PowerTransformer"
+    ),
+    "Normalizer": no(scaled(sk.Ridge(), Normalizer()), "linear", "StandardScaler"),
+    "MinMaxScaler(clip=True)": no(
+        scaled(sk.Ridge(), MinMaxScaler(clip=True)), "linear", "clip=False"
+    ),
+}
+
+GROUPS = {
+    "fastaif's own": OURS, "scikit-learn's models": MODELS, "statsmodels' results": RESULTS,
+    "Preprocessing": PREPROCESSING,
+}  # fmt: skip
+
+
+def accepted() -> dict[tuple[str, str], Kind]:
+    """All kinds, by group and name."""
+    return {(group, name): kind for group, kinds in GROUPS.items() for name, kind in kinds.items()}
+
+
+def data_of(kind: Kind) -> tuple[pd.DataFrame, np.ndarray]:
+    """X and y of a kind."""
+    whole = frame()
+    y = target("logistic" if kind.kind == "labels" else kind.kind, whole)
+    if kind.columns[0] == "const":
+        whole["const"] = 1.0
+    return whole[kind.columns], y
+
+
+def reason_of(refusal: Refusal) -> str:
+    """The message with which it is refused."""
+    whole = frame()
+    X, y = whole[NUMBERS], target(refusal.kind, whole)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = refusal.model(X, y)
+    try:
+        fa.aif(model, X, y)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    raise AssertionError("it was not refused")
+
+
+def table() -> str:
+    """docs/MODELS.md."""
+    lines = [
+        "# Models that are taken, and models that are refused", "",
+        "Made by `tests/adapters/test_kinds.py`, which compares the influence of every model below",
+        "with one formed densely from the model's own values, and every refusal with its reason.",
+        "",
+    ]  # fmt: skip
+    for group, kinds in GROUPS.items():
+        lines += [f"## {group}", "", "| what | note |", "|---|---|"]
+        lines += [f"| {name} | {kind.note} |" for name, kind in kinds.items()]
+        lines.append("")
+    lines += ["## Refused", "", "| what | the reason, and a way out |", "|---|---|"]
+    lines += [f"| {name} | {reason_of(each)} |" for name, each in REFUSED.items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    DOCS.write_text(table(), encoding="utf-8")
