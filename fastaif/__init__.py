@@ -63,7 +63,7 @@ _WHERE = {
     "show_config": "api.config",
     "warmup": "api.config",
 }
-_MODULES = ("bases", "experiments", "kernels", "losses", "norms", "plotting", "theory")
+_MODULES = ("adapters", "bases", "experiments", "kernels", "losses", "norms", "plotting", "theory")
 
 __all__ = [*_WHERE, *_MODULES, "__version__"]
 

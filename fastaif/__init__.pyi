@@ -1,3 +1,4 @@
+from . import adapters as adapters
 from . import bases as bases
 from . import experiments as experiments
 from . import kernels as kernels

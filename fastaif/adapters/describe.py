@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ from ..data.intake import Intake
 from ..families.finite_sum.model import SumModel
 from ..families.kernel.model import KernelModel
 from ..families.model import Model
-from ..models.base import LinearPredictor
 from ..models.differentiable import DifferentiableModel
 from ..models.meta import Delegating
 from ..models.network import Network
@@ -23,10 +21,12 @@ from .fitted import require_fitted
 from .frames import NO_GAPS, Gaps
 from .kernel import describe_kernel, is_kernel_model
 from .linear import reader_of
+from .nesting import last_step, with_last_step
 from .network import describe_network
 from .parts import Parts
 from .pipelines import Preprocessing, split
 from .refusals import refused
+from .registered import LinearDescription, described
 from .statsmodels import is_result, preprocessing_of, read_result, refuse_unfitted
 from .sums import describe_sum, names_of_fit
 
@@ -51,11 +51,31 @@ class Described(NamedTuple):
     smoothing: RandomizedSmoothing | None = None
 
 
+class Taken(NamedTuple):
+    """An estimator taken apart: what is before its model, the model, and what a reader says of it.
+
+    `read` is None of kernel regressions and networks, which are read as a whole.
+    """
+
+    estimator: Any
+    before: Preprocessing
+    step: Any
+    read: Parts | None = None
+
+    @property
+    def intake(self) -> Intake | None:
+        """What makes the model's columns of X; None where X is these."""
+        read = self.read
+        if read is not None and (read.pruned or read.intercept_penalty):
+            return describe_sum(self.estimator, self.before, self.step, read, None).intake
+        return self.before.intake
+
+
 def describe(
     estimator: Any,
     n_features: int,
     column_names: tuple[str, ...] | None = None,
-    gaps: Gaps = NO_GAPS,
+    taken: Taken | None = None,
 ) -> Described:
     """What `aif` takes: a fitted estimator, smoothed or not, or a DifferentiableModel.
 
@@ -66,6 +86,8 @@ def describe(
         m, the number of columns of its data.
     column_names : tuple of str, optional
         Their names, where the estimator was fitted without.
+    taken : Taken, optional
+        What `take_apart` found, where it was called before.
 
     Raises
     ------
@@ -75,9 +97,9 @@ def describe(
     if isinstance(estimator, DifferentiableModel):
         return Described(estimator.describe(n_features, column_names))
     if not isinstance(estimator, RandomizedSmoothing):
-        return Described(describe_fitted(estimator, column_names, gaps))
+        return Described(_described(taken or _take_apart(estimator), column_names))
     check_is_fitted(estimator, "estimator_")
-    model = describe_fitted(estimator.estimator_, column_names)
+    model = _described(taken or _take_apart(estimator.estimator_), column_names)
     if model.intake is not None:
         raise TypeError(
             "RandomizedSmoothing around a model that does not take all of X as numbers is not "
@@ -148,68 +170,61 @@ def describe_fitted(
     ValueError
         An option whose objective is not ours.
     """
-    before, step = _taken_apart(estimator, gaps)
-    if isinstance(step, Delegating):
-        check_is_fitted(step, "estimator_")
-        raise TypeError(f"a {type(step).__name__} is not taken as it is: give {step.instead}")
-    if is_kernel_model(step):
-        require_fitted(step, "dual_coef_")
-        columns = _columns(estimator, before, column_names, np.shape(step.X_fit_)[1])
-        return describe_kernel(estimator, before, step, columns)
-    if isinstance(step, Network):
-        require_fitted(step, "coefs_")
-        columns = _columns(estimator, before, column_names, len(step.coefs_[0]))
-        return describe_network(estimator, before, step, columns)
-    reader = _reader_of(step)
-    if reader is None:
-        raise refused(step, ACCEPTED)
-    if not is_fitted(step):
-        require_fitted(step, "coef_")
-    return describe_sum(estimator, before, step, reader(step), column_names)
+    return _described(_take_apart(estimator, gaps), column_names)
 
 
-def intake_of(estimator: Any, gaps: Gaps = NO_GAPS) -> Intake | None:
-    """What makes the model's columns of X; None where X is these.
+def take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken | None:
+    """What is before the model of an estimator, and the model; None where nothing tells yet.
 
     Raises
     ------
     NotFittedError, TypeError, ValueError
-        What stands before the model is not supported, or the model is none.
+        As of `describe_fitted`.
     """
     if isinstance(estimator, RandomizedSmoothing):
         estimator = getattr(estimator, "estimator_", None)
-    if estimator is None or isinstance(estimator, (LinearPredictor, DifferentiableModel)):
-        return None  # of ours, which small problems notice
-    before, step = _taken_apart(estimator, gaps)
-    reader = _reader_of(step)
-    if reader is None or not is_fitted(step):
-        return before.intake
-    read = reader(step)
-    if read.pruned or read.intercept_penalty:
-        return describe_sum(estimator, before, step, read, None).intake
-    return before.intake
+    if estimator is None or isinstance(estimator, DifferentiableModel):
+        return None
+    return _take_apart(estimator, gaps)
 
 
-def _taken_apart(estimator: Any, gaps: Gaps) -> tuple[Preprocessing, Any]:
-    """What stands before a model, and the model."""
+def _take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken:
     if isinstance(estimator, type):
         raise TypeError(
             f"{estimator.__name__} is a class: make an estimator of it and fit that, "
             f"{estimator.__name__}().fit(X, y)"
         )
+    told = described(last_step(estimator))
+    if isinstance(told, LinearDescription):
+        return Taken(estimator, *split(estimator, gaps), told.parts())
+    if told is not None:
+        return _take_apart(with_last_step(estimator, lambda _: told), gaps)
     refuse_unfitted(estimator)
     if is_result(estimator):
-        return preprocessing_of(estimator), estimator
-    return split(estimator, gaps)
+        return Taken(estimator, preprocessing_of(estimator), estimator, read_result(estimator))
+    before, step = split(estimator, gaps)
+    if isinstance(step, Delegating):
+        check_is_fitted(step, "estimator_")
+        raise TypeError(f"a {type(step).__name__} is not taken as it is: give {step.instead}")
+    if is_kernel_model(step) or isinstance(step, Network):
+        require_fitted(step, "dual_coef_" if is_kernel_model(step) else "coefs_")
+        return Taken(estimator, before, step)
+    reader = reader_of(step)
+    if reader is None:
+        raise refused(step, ACCEPTED)
+    require_fitted(step, "coef_")
+    return Taken(estimator, before, step, reader(step))
 
 
-def _reader_of(step: Any) -> Callable[[Any], Parts] | None:
-    return read_result if is_result(step) else reader_of(step)
-
-
-def is_fitted(step: Any) -> bool:
-    """Whether a step that has a reader has its parameters."""
-    return hasattr(step, "coef_") or is_result(step)
+def _described(taken: Taken, names: tuple[str, ...] | None) -> SumModel | KernelModel:
+    estimator, before, step, read = taken
+    if read is not None:
+        return describe_sum(estimator, before, step, read, names)
+    if is_kernel_model(step):
+        columns = _columns(estimator, before, names, np.shape(step.X_fit_)[1])
+        return describe_kernel(estimator, before, step, columns)
+    columns = _columns(estimator, before, names, len(step.coefs_[0]))
+    return describe_network(estimator, before, step, columns)
 
 
 def _columns(

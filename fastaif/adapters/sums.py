@@ -29,7 +29,8 @@ def describe_sum(
     estimator: Any, before: Preprocessing, step: Any, read: Parts, names: tuple[str, ...] | None
 ) -> SumModel:
     """The description of a model f = βᵀv(x) + b, given what its reader says of it."""
-    before = _without(before, read, _names_of(estimator))
+    if read.pruned:
+        before = _without(before, read, _names_of(estimator))
     basis, penalized = before.basis(), read.penalized
     if isinstance(step, BasisModel):
         basis, penalized = _on_basis(before, step)
@@ -67,8 +68,7 @@ def _without(
     before: Preprocessing, read: Parts, names: tuple[str, ...] | None
 ) -> Preprocessing:
     """The preprocessing without the columns of v whose coefficients the fit has left out."""
-    if not read.pruned or read.penalized is None:
-        return before
+    assert read.penalized is not None
     d = len(read.pruned) + len(read.penalized)
     kept = np.delete(np.arange(d), read.pruned)
     constants = (*before.constants, *[(k, 0.0) for k in read.pruned])
@@ -116,14 +116,17 @@ class _Layout:
 
     @property
     def has_intercept(self) -> bool:
-        return self.own_intercept or any(value for _, value in self.constants)
+        if self.own_intercept or not self.constants:
+            return self.own_intercept
+        return any(value for _, value in self.constants)
 
     def theta(self, step: Any) -> Array:
         """The coefficients, then the intercept if there is one."""
         coef, intercept = self.holder.get(step)
-        for place, value in self.constants:
-            intercept += value * coef[place]
-        coef = np.delete(coef, [place for place, _ in self.constants])
+        if self.constants:
+            for place, value in self.constants:
+                intercept += value * coef[place]
+            coef = np.delete(coef, [place for place, _ in self.constants])
         theta = np.empty(coef.size + self.has_intercept)
         theta[: coef.size] = coef
         theta[coef.size :] = intercept
@@ -152,7 +155,7 @@ def _layout(step: Any, before: Preprocessing, read: Parts) -> _Layout:
             "supported"
         )
     own = read.holder.has_intercept(step)
-    if any(value for _, value in before.constants) and read.alpha(1.0) > 0.0 and not own:
+    if not own and any(value for _, value in before.constants) and read.alpha(1.0) > 0.0:
         raise ValueError(
             f"{type(step).__name__}(fit_intercept=False) behind PolynomialFeatures("
             "include_bias=True) penalises the intercept; use fit_intercept=True"

@@ -51,13 +51,14 @@ def aif(
     estimator
         A fitted model: fastaif's own (linear predictors, QuadraticRegression,
         BasisRegression, KernelRegression, networks, RandomizedSmoothing around one of
-        these, a DifferentiableModel of your own in torch or JAX), scikit-learn's
-        LinearRegression, Ridge, LogisticRegression (binary) or PoissonRegressor, or a
-        Pipeline of StandardScaler and/or PolynomialFeatures(2) before one of these (the
-        preprocessing is held fixed under attack).
+        these, a DifferentiableModel of your own in torch or JAX), scikit-learn's linear
+        and generalised linear models and KernelRidge, behind preprocessing of any depth,
+        which is held fixed under attack, a result of statsmodels, or what
+        `fastaif.adapters.register` describes. docs/MODELS.md lists them.
     X : array (n, m)
         The data of the fit: any layout, float64 or float32, memory maps, frames, SciPy's sparse
-        matrices, Dask arrays and dataframes, paths of parquet files, or an iterable of (X, y) or
+        matrices, Dask arrays and dataframes, paths of parquet files, the frame that a pipeline was
+        fitted to (strings and missing cells included), or an iterable of (X, y) or
         (X, y, sample_weight) blocks. What is not in memory is read block by block. An iterator,
         which can be gone through only once, is enough; its result is that of
         `InfluenceAccumulator`.
@@ -76,9 +77,9 @@ def aif(
     attackable : boolean array (m,) or list of feature names, optional
         Which features may be attacked; all by default.
     attack_space : {"scaled", "raw"}, default "scaled"
-        Behind a StandardScaler: whether attacks are measured in each feature's standard
-        deviation (c = σ, s from the scaled inputs) or in raw units (c = 1). Only scalers
-        before PolynomialFeatures count.
+        Behind a scaler: whether attacks are measured in each feature's scale (c = σ, s from the
+        scaled inputs) or in raw units (c = 1). Only scalers before features of several inputs
+        count. What a pipeline drops, categories and missing cells are not attacked, nor in s.
     sample_weight : array (n,), optional
     formula : {"exact", "paper"}, default "exact"
         "paper": Theorem 6.1 as printed, which gives all of a shared budget to one sample.

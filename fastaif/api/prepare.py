@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..adapters.describe import describe, intake_of, judge
+from ..adapters.describe import describe, judge, take_apart
 from ..adapters.frames import gaps_in
 from ..data.checked_rows import evened, locating, rows_of
 from ..data.intake import columns_read
@@ -39,18 +39,20 @@ def prepare(
     `only_radius` leaves the pass for H and Φ until something asks for it; with `begin` False the
     caller calls `start`, which makes it.
     """
-    intake = intake_of(estimator)
+    taken = take_apart(estimator)
+    intake = None if taken is None else taken.intake
     try:
         given = opened(X, y, sample_weight, columns_of_fit(estimator))
         gaps = gaps_in(intake, given.X, threat.attack_space == "scaled")
         if gaps.inputs:  # which cells are missing makes the model another one
-            intake = intake_of(estimator, gaps)
+            taken = take_apart(estimator, gaps)
+            intake = None if taken is None else taken.intake
         array, columns = columns_read(intake, given.X)
     except (TypeError, ValueError):
         judge(estimator)  # what no data would mend comes first
         raise
     model, smoothing = describe(
-        estimator, array.shape[1], columns if intake is None else None, gaps
+        estimator, array.shape[1], columns if intake is None else None, taken
     )  # fmt: skip
     source, unit = evened(rows_of(model, array, given.y, given.sample_weight, weighed=True))
     clean = None
