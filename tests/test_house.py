@@ -24,3 +24,15 @@ def test_functions_are_under_forty_lines():
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and lines_of_body(node) >= 40
     ]
     assert not long
+
+
+def test_no_property_is_computed_under_a_lock_of_its_class():
+    """`functools.cached_property` has one up to Python 3.11: see `utils.caching`."""
+    assert not [
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.ImportFrom) and node.module == "functools"
+            and any(alias.name == "cached_property" for alias in node.names))
+        or (isinstance(node, ast.Attribute) and node.attr == "cached_property")
+    ]  # fmt: skip

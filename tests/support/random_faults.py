@@ -78,11 +78,15 @@ def robust(path: Path | None) -> Array:
 
 
 def in_child(work: Callable[[], Any]) -> int:
-    """The number of a forked process that does the work, and ends with 0 if it did."""
+    """The number of a forked process that does the work, and ends with 0 if it did.
+
+    One that hangs prints where.
+    """
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
+            faulthandler.dump_traceback_later(0.9 * _HANGS)
             work()
             code = 0
         except BaseException:
@@ -278,7 +282,7 @@ def _with_workers(rounds: int, rng: np.random.Generator, counts: Counts) -> None
                 counts["clusters without a nanny"] += 1
                 return
             faulthandler.dump_traceback_later(_HANGS, exit=True)
-            victim = int(rng.choice(list(client.run(os.getpid).values())))
+            victim = int(rng.choice(_processes(client)))
             kind = int(rng.choice(3, p=[0.45, 0.45, 0.1]))
             wait = float(rng.uniform(0.0, 1.0)) * lengths[kind]
             killer = threading.Timer(wait, os.kill, (victim, signal.SIGKILL))
@@ -287,6 +291,19 @@ def _with_workers(rounds: int, rng: np.random.Generator, counts: Counts) -> None
             killer.join()
             calls[0]()
             faulthandler.cancel_dump_traceback_later()
+
+
+def _processes(client: Any) -> list[int]:
+    """The numbers of both workers' processes.
+
+    Dask counts a killed worker until it notices: one that no longer answers is waited for.
+    """
+    while True:
+        answers = client.run(os.getpid, on_error="return").values()
+        numbers = [int(answer) for answer in answers if not isinstance(answer, BaseException)]
+        if len(numbers) == 2:
+            return numbers
+        time.sleep(0.05)
 
 
 def _ending(call: Callable[[], Any]) -> str:

@@ -11,7 +11,6 @@ Without a penalty it is the one of least norm, from the eigenvectors of √A Z Z
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from ...passes.linear import Sweep
 from ...solvers.newton import Local
+from ...utils.caching import cached_property
 
 Array = NDArray[Any]
 _WIDE = 400  # parameters, below which a matrix of them costs little

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from ....data.sources.sparse import SparseRows
 from ....losses import SquaredError
 from ....passes.linear import Sweep
 from ....passes.sums import InfluenceSums
+from ....utils.caching import cached_property
 
 Array = NDArray[Any]
 _KEPT = 1 << 25  # entries of transformed rows that are kept: 256 MB

@@ -9,7 +9,6 @@ with kinks where some c_i = 0 and where the norm has one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ....norms import lp_norm
 from ....passes.linear import Sweep
 from ....passes.sums import InfluenceSums
 from ....solvers.newton import Local
+from ....utils.caching import cached_property
 from .design import Design, blocks
 from .dual_points import DualPoint, at_ends
 from .row_terms import RowTerms, row_terms
