@@ -87,6 +87,10 @@ class Basis:
         name = type(self).__name__
         raise ValueError(f"behind a scaler, slopes in raw units of {name} are not defined")
 
+    def idle(self, X: Array) -> Array | None:
+        """Which entries of X (n, m) v does not depend on, in their rows; None: on all of them."""
+        return None
+
     @property
     def has_kinks(self) -> bool:
         """Whether v has kinks for `count_kinks` to find."""

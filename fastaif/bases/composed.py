@@ -64,6 +64,10 @@ class Composed(Basis):
         """A name for each entry of v."""
         return self.labels
 
+    def idle(self, X: Any) -> Array | None:
+        """The missing cells, which an imputer fills whatever is moved there."""
+        return self.node.idle(np.asarray(X, dtype=np.float64))
+
     @property
     def has_kinks(self) -> bool:
         """Whether a spline ends in a constant."""

@@ -99,6 +99,10 @@ class Node(ABC):
         """Entries at which a map's slope jumps."""
         return 0
 
+    def idle(self, U: Array) -> Array | None:
+        """Which entries of U no feature of their row depends on; None: none is known."""
+        return None
+
     def leaves(self) -> list[Columns]:
         """The leaves, from left to right."""
         found: list[Columns] = []
@@ -233,6 +237,11 @@ class Filled(Node):
     def _missing(self, U: Array) -> Array:
         return np.where(self.masks >= 0, U[:, self.masks] > 0.5, False)
 
+    def idle(self, U: Array) -> Array | None:
+        out = np.zeros(U.shape, dtype=bool)
+        out[:, self.leaf.places] = self._missing(U)
+        return out
+
     def value(self, U: Array) -> Array:
         return np.where(self._missing(U), self.fill, self.leaf.value(U))
 
@@ -281,6 +290,9 @@ class Stage(Node):
         own = self.step.count_kinks(self.inner.value(U)) if self.step.has_kinks else 0
         return own + self.inner.count_kinks(U)
 
+    def idle(self, U: Array) -> Array | None:
+        return self.inner.idle(U)
+
     def on_leaves(self, change: Callable[[Columns], Node]) -> Self:
         return dataclasses.replace(self, inner=self.inner.on_leaves(change))
 
@@ -322,6 +334,11 @@ class Side(Node):
 
     def count_kinks(self, U: Array) -> int:
         return sum(part.count_kinks(U) for part in self.parts)
+
+    def idle(self, U: Array) -> Array | None:
+        found = [part.idle(U) for part in self.parts]
+        known = [each for each in found if each is not None]
+        return np.any(known, axis=0) if known else None
 
     def on_leaves(self, change: Callable[[Columns], Node]) -> Node:
         return side_by_side([part.on_leaves(change) for part in self.parts])

@@ -17,6 +17,7 @@ from ...utils.caching import cached_property
 from ..finite_sum.problem import chosen_solver
 from ..finite_sum.totals import Accumulated
 from ..finite_sum.varying import VaryingSums
+from ..problem import Counts
 from .model import ExpansionModel
 
 Array = NDArray[Any]
@@ -66,6 +67,26 @@ class BasisProblem(VaryingSums):
     def kinked_are(self) -> str:
         """What `Counts.kinked_pairs` counts, as a sentence behind the number."""
         return self.basis.basis.kinks_are
+
+    @property
+    def counts(self) -> Counts:
+        """What is irregular at θ̂; entries that v does not depend on are no ties."""
+        found = super().counts
+        if not found.ties or not self.keeps_rows:
+            return found
+        first = self.basis.inner(self.source.inputs(0, 1))
+        if self.basis.basis.idle(first) is None:
+            return found
+        ties: list[int] = []
+
+        def work(start: int, stop: int) -> None:
+            U = self.basis.inner(self.source.inputs(start, stop))
+            kinks = self.ball.kinks(self.basis.gradients_at(U, self.beta))
+            idle = self.basis.basis.idle(U)
+            ties.append(int(np.count_nonzero(kinks if idle is None else kinks & ~idle)))
+
+        self.map_rows(work)
+        return found._replace(ties=sum(ties))
 
     def refuse_kinks(self) -> None:
         """Fixed centres that are attacked inputs make the influence wrong by their share."""
