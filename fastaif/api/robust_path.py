@@ -107,7 +107,8 @@ def robust_path(
         problem.executor.watching("robust path"),
         problem.executor.keeping(checkpoint, problem.source, identity),
     ):
-        solver = adversary.path(max(radii, default=0.0), tol)
+        asked = radii if np.ndim(eps) else []
+        solver = adversary.path(max(radii, default=0.0), tol, asked)
         nodes = solver.nodes(radii[0]) if np.ndim(eps) == 0 else np.union1d(0.0, radii)
         path = RobustPath(nodes, problem, solver, tol, not adversary.is_convex, {})
         _ = path.params

@@ -218,8 +218,8 @@ class Adversary(ABC, Generic[P]):
                 adversary = adversary.starting_at(found[k].theta)
         return [found[k] for k in range(len(radii))]
 
-    def path(self, eps: float, tol: float) -> Path:
-        """The robust optima at every ε up to this one."""
+    def path(self, eps: float, tol: float, asked: Sequence[float] = ()) -> Path:
+        """The robust optima at every ε up to this one; some are known to be asked for."""
         return WarmPath(self, tol)
 
     def starting_at(self, theta: Array) -> Self:

@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 _SLACK = 1e-11  # of a gradient's natural size: as small is zero
 _HARD = 0.5  # of the hardest pull: what is pulled less waits
-_ROUNDS = 12  # of changes of many at once
+_ROUNDS = 8  # of changes of many at once
 _INTERIOR, _CLOSE = 60, 1e-13  # steps of interior points, and the product s z that ends them
 _STEPS = 20  # times the number of unknowns
 

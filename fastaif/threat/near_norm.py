@@ -18,7 +18,7 @@ from .faces import Smooth
 Array = NDArray[Any]
 
 _SMALL = 0.1  # of N: entries as small take their steps in the dual variable
-_REACH = 5.0  # times a step: entries as near to a kink may meet it
+_REACH = 3.0  # times a step: entries as near to a kink may meet it
 _NEAR = 0.5  # of the largest |D_j β_j|: entries as large may become the largest in a step
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -76,12 +77,12 @@ class LinearAdversary(Adversary[LinearProblem]):
     def _gain(self, theta: Array) -> float:
         return self.problem.ball.gain(theta[: self.problem.model.n_features])
 
-    def path(self, eps: float, tol: float) -> Path:
+    def path(self, eps: float, tol: float, asked: Sequence[float] = ()) -> Path:
         """By the path's own derivatives, where H can be formed and rows are in this process."""
         problem = self.problem
         if not is_traceable(problem):
-            return super().path(eps, tol)
-        return LinearPath(problem.with_hessian(), eps, tol)
+            return super().path(eps, tol, asked)
+        return LinearPath(problem.with_hessian(), eps, tol, asked)
 
     def tangent_at(self, eps: float) -> PathTangent:
         """The robust path about an ε > 0: solved from θ̂, and its derivative."""

@@ -65,6 +65,16 @@ class Segment:
         used = (a > 0.0) & (b > 0.0)
         return float(np.abs(np.log(a[used] / b[used])).max(initial=0.0))
 
+    def divides(self, asked: Array) -> bool:
+        """Whether a radius that is asked for, if any are, is between both ends."""
+        return not asked.size or bool(((asked > self.left.eps) & (asked < self.right.eps)).any())
+
+    def middle(self, asked: Array) -> float:
+        """The middle, or of the radii that are asked for the one nearest to it."""
+        middle = 0.5 * (self.left.eps + self.right.eps)
+        inside = asked[(asked > self.left.eps) & (asked < self.right.eps)]
+        return float(inside[np.argmin(np.abs(inside - middle))]) if inside.size else middle
+
     def share(self, eps: float) -> float:
         """How far along ε is."""
         return (eps - self.left.eps) / self.length

@@ -29,7 +29,7 @@ Array = NDArray[Any]
 
 _RIDGES = (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6)  # of H's diagonal
 _PER_COLUMN, _MOST = 1, 600  # rows near their kinks that a step looks at
-_REACH = 5.0  # times how far a plain step moves predictions: rows as near may meet their kinks
+_REACH = 3.0  # times how far a plain step moves predictions: rows as near may meet their kinks
 AT_KINK = 1e-9  # of a row's scale: c as small is zero
 
 
@@ -116,6 +116,7 @@ class Sums(NamedTuple):
     pulled: Array
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def at_one_end(problem: Problem, rows: slice, f: Array, kappa: float) -> tuple[float, Rows]:
     """E ψ over some rows, and their ψ^λ, each attacked at its worse end."""
     loss, y, w = problem.loss, problem.readings.targets[rows], problem.readings.weights[rows]
@@ -142,6 +143,8 @@ def row_terms(problem: Problem, which: Any, f: Array, kappa: float, sides: Array
 
 def _ends(loss: Loss, f: Array, y: Array, kappa: float) -> Array:
     """±1: at which end rows are worse."""
+    if loss.is_symmetric:
+        return np.where(f < y, -1.0, 1.0)
     return -np.sign(y) if loss.is_monotone else loss.worse_end(f, y, kappa)
 
 
@@ -236,15 +239,16 @@ class Place:
         A matrix of elsewhere need not be above hhᵀ/c̄, as that of this place is.
         """
         k, h, m = self.slope, self.sums.pulled[:, 1], self.problem.m
-        cross = np.outer(h + 0.5 * self.sums.curvature * k, k)
-        H = self.matrix + cross + cross.T
+        cross = (h + 0.5 * self.sums.curvature * k)[:, None] * k
+        H = cross + cross.T
+        H += self.matrix
         if bound:
-            H += np.outer(h, h) / self.sums.curvature
+            H += h[:, None] * (h / self.sums.curvature)
         weight = self.rho * max(self.sums.along_kappa, 0.0)
-        inner = np.arange(m)
-        H[inner, inner] += weight * self.norm.bend
         if self.norm.curl:
-            H[:m, :m] -= weight * self.norm.curl * np.outer(self.norm.gradient, self.norm.gradient)
+            g = self.norm.gradient
+            H[:m, :m] -= (weight * self.norm.curl * g)[:, None] * g
+        H.reshape(-1)[: m * (k.size + 1) : k.size + 1] += weight * self.norm.bend
         return np.asarray(H)
 
     def factor(self) -> Factor:

@@ -38,12 +38,16 @@ class LinearPath(Path):
         The end of the range.
     tol : float
         Of the objective, relative.
+    asked : sequence of float
+        Radii that will be asked for: knots are at these.
     """
 
-    def __init__(self, problem: LinearProblem, eps: float, tol: float) -> None:
+    def __init__(
+        self, problem: LinearProblem, eps: float, tol: float, asked: Sequence[float] = ()
+    ) -> None:
         self._trace, self._tol = Trace.of(problem, tol), tol
         with single_threaded_blas():
-            self._knots = self._trace.knots(eps)
+            self._knots = self._trace.knots(eps, np.unique(asked))
         self.zero_radius = self._trace.zero_radius
 
     @property

@@ -27,7 +27,8 @@ from .tangent import tangent
 
 Array = NDArray[Any]
 
-_EXACT = 1e-14  # of J: the decrease at which a knot is solved
+_EXACT = 1e-14  # of J: the decrease at which the first knot is solved
+_KNOWN = 1e-3  # of the tolerance, at which others are
 _SLOW = 0.05  # of the last decrease: a knot's matrix is then made anew
 _HARDLY = 0.3  # the same at other ε, of which there are many
 _FORESEEN = 1e-3  # of J: so well the middle of a stretch has to be foreseen from its ends
@@ -103,7 +104,8 @@ class Trace:
 
     def _solved(self, steps: list[Step], eps: list[float]) -> list[Knot]:
         """The knots that first steps lead to."""
-        found = steps_from([step.at for step in self._corrected(steps, _EXACT, _SLOW)])
+        exact = max(_EXACT, _KNOWN * self.tol)
+        found = steps_from([step.at for step in self._corrected(steps, exact, _SLOW)])
         s = self.problem.radius
         return [self._knot(step, e, tangent(step, s)) for step, e in zip(found, eps, strict=True)]
 
@@ -142,10 +144,11 @@ class Trace:
 
     # --- from the start to the end ------------------------------------------------------------
 
-    def knots(self, eps: float) -> list[Knot]:
+    def knots(self, eps: float, asked: Array) -> list[Knot]:
         """Knots from 0 to ε, or to the zero radius where that comes first.
 
-        As many as it takes for what is between to be foreseen, and the Hessians there.
+        As many as it takes for what is between to be foreseen, and the Hessians there; at radii
+        that are asked for, if any are.
         """
         first, last = self.start(), self.zero()
         self.zero_radius = last.eps
@@ -153,7 +156,10 @@ class Trace:
             (last,) = self._solved(self.steps([Segment(first, last)], [eps]), [eps])
         found, open_ = [first, last], [Segment(first, last)]
         while open_ and len(found) < _MOST:
-            middles = [0.5 * (segment.left.eps + segment.right.eps) for segment in open_]
+            open_ = [segment for segment in open_ if segment.divides(asked)]
+            if not open_:
+                break
+            middles = [segment.middle(asked) for segment in open_]
             steps = self.steps(open_, middles)
             where = [
                 j for j, step in enumerate(steps)

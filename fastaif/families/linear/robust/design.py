@@ -181,6 +181,7 @@ class Design:
         f = np.empty((theta.shape[1], n))
         b = theta[m][:, None] if d > m else 0.0
 
+        @np.errstate(over="ignore", invalid="ignore")  # numbers may have overflowed
         def work(start: int, stop: int) -> Array:
             V, (first, last) = self._kept_block(start, stop)
             parts = []
