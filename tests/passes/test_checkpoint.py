@@ -189,7 +189,8 @@ def test_bars_count_passes_on_terminals(monkeypatch):
         monkeypatch.setattr(sys, "stderr", stream)
         fa.LogisticRegression().fit(X, y, w)
         fa.robust_fit(model, X, y, 0.1, sample_weight=w)
+        fa.robust_path(model, X, y, [0.01, 0.1], sample_weight=w)
         fa.aif(model, X, y, sample_weight=w, solver="cg")
         shown = stream.getvalue()
-        for name in ("fit", "robust fit", "influence"):
+        for name in ("fit", "robust fit", "robust path", "influence"):
             assert (f"{name}: " in shown and " passes" in shown) == stream.isatty()

@@ -178,6 +178,7 @@ class Design:
             f = np.ascontiguousarray(self.predict(theta).T)
             g, totals = see(slice(0, n), f)
             return f, self.pull(g.T).T, totals
+        self.sweep.executor.tick()
         f = np.empty((theta.shape[1], n))
         b = theta[m][:, None] if d > m else 0.0
 
