@@ -72,8 +72,12 @@ def robust_fit(
         predictors start at the optimum of the one before, which saves passes where features are
         nearly collinear or the radii close.
     p, order, radius, feature_scale, attackable, attack_space, sample_weight
-        As in `aif`. Finite orders are for linear predictors; "exact" then covers order 1 for
-        every loss, and order 2 for the squared error.
+        As in `aif`. Finite orders are for linear predictors; "auto" then solves the dual of the
+        attack, in which the budget has a price and the problem is convex in θ and the price
+        together, to the same tolerance as at order inf. Where at the optimum the best move of some
+        samples jumps (losses that grow faster than the budget's power: Poisson, orders near 1),
+        `gap` bounds how far the objective may be above its least, and the fit says so. "exact"
+        covers order 1 for every loss, and order 2 for the squared error.
     method : {"auto", "exact", "pgd"}, default "auto"
         "exact": the inner maximum is ``max ℓ(f ± ε s ‖c ∘ ∇_x f‖_q)`` for a linear
         predictor and any loss convex in f, and from trust-region subproblems for the

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 from . import gram
 from .basis import input_gradients, penalty_of, rows
@@ -185,6 +186,46 @@ def best_of_divided(f, y, w, size, *, loss, order, delta=1.0, parts=600):
         worth = wi * np.maximum(*ends)
         best = np.array([np.max(best[: k + 1] + worth[k::-1]) for k in range(parts + 1)])
     return float(best[-1])
+
+
+def worst_of_priced(f, y, w, size, *, loss, order, delta=1.0, scanned=400):
+    """The worst mean loss under moves a >= 0 of E_n[a^u] <= size^u, u > 1, and d/df, d/dsize.
+
+    Each sample's best move is looked for where budget has a price: on a scan of all that one
+    sample could spend, then by bisection of the slope about the best place of it; and the price by
+    bisection until the budget is spent. None where moves jump at that price.
+    """
+    u, cap = order, size * w ** (-1.0 / order)
+    scan = np.append(0.0, np.geomspace(1e-9, 1.0, scanned))[:, None] * cap
+
+    def best(price, side):
+        values = pointwise_loss(loss, f + side * scan, y, delta)[0] - price * (scan / size) ** u
+        k = np.argmax(values, axis=0)
+        low = scan[np.maximum(k - 1, 0), np.arange(len(f))]
+        high = scan[np.minimum(k + 1, scanned), np.arange(len(f))]
+        for _ in range(80):
+            a = 0.5 * (low + high)
+            slope = side * pointwise_loss(loss, f + side * a, y, delta)[1]
+            rising = slope > price * u * (a / size) ** (u - 1.0) / size
+            low, high = np.where(rising, a, low), np.where(rising, high, a)
+        return low, pointwise_loss(loss, f + side * low, y, delta)[0] - price * (low / size) ** u
+
+    def spend(log_price):
+        (up, gain_up), (down, gain_down) = (best(np.exp(log_price), side) for side in (1.0, -1.0))
+        moves = np.where(gain_up >= gain_down, up, -down)
+        return moves, w @ (np.abs(moves) / size) ** u
+
+    low, high = -4.0, 4.0  # of the price's logarithm
+    while spend(low)[1] < 1.0:
+        low -= 8.0
+    while spend(high)[1] > 1.0:
+        high += 8.0
+    root = brentq(lambda at: np.log(max(spend(at)[1], 1e-300)), low, high, xtol=1e-14, maxiter=60)
+    moves, spent = spend(root)
+    if abs(spent - 1.0) > 1e-9:
+        return None
+    value, slope, _ = pointwise_loss(loss, f + moves, y, delta)
+    return w @ value, w * slope, (w * slope) @ moves / size
 
 
 def adversarial_loss(

@@ -185,10 +185,10 @@ class SharedLinearAdversary(Adversary[LinearProblem]):
     def train(
         self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
     ) -> RobustSolution:
-        """By the closed inner maximum, or by the general method."""
+        """By the dual of the attack, or by ascent where so set."""
         problem, ascent = self.problem.with_hessian(), settings is not None
         found = shared_robust.solve(problem, eps, tol, max_iter, ascent)
-        return found.at(eps, exact=self.has_exact and not ascent)
+        return found.at(eps, exact=not ascent)
 
     def gain(self, theta: Array, eps: float) -> float:
         """How much lower the adversarial objective is at θ than at θ̂."""

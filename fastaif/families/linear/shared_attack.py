@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ...losses import Loss
 from ...threat.budget import Sharing
 from .problem import LinearProblem
+from .robust.priced_moves import Pricing, best_moves
 
 Array = NDArray[Any]
 
@@ -64,6 +65,9 @@ def worst_moves(
         r = np.abs(f - y)
         size = np.sqrt(omega @ r**2)
         return kappa * (r / size if size > 0.0 else np.ones(len(r)))
+    proven = _proven(loss, f, y, omega, sharing, kappa)
+    if proven is not None:
+        return proven
     exact = sharing.exactly()
     starts = [kappa * exact.budgets(np.abs(loss.slope(f, y)), omega)]
     gains = vertex_gains(loss, f, y, omega, sharing, kappa)
@@ -76,6 +80,21 @@ def worst_moves(
     starts.extend(_priced(loss, f, y, omega, sharing, kappa))
     ends = [_climb(loss, f, y, omega, exact, kappa, start, _MAX_STEPS) for start in starts]
     return max(ends, key=lambda moves: _gain(loss, f, y, omega, moves))
+
+
+def _proven(
+    loss: Loss, f: Array, y: Array, omega: Array, sharing: Sharing, kappa: float
+) -> Array | None:
+    """The moves at the price of the budget, where no sample's best move jumps there; else None."""
+    counted = omega > 0.0
+    rows, w = Pricing(loss, y[counted], sharing.order), omega[counted]
+    found = best_moves(rows, f[counted], w, kappa)
+    if found.jumps or not np.isfinite(found.bound):
+        return None
+    moves = np.zeros(len(f))
+    sizes = found.sizes[0]
+    moves[counted] = kappa * sizes / sharing.spent(sizes, w)
+    return moves
 
 
 def vertex_gains(

@@ -9,14 +9,15 @@ from ...solvers.lbfgs import minimize_adversarial
 from ...threat.attack_set import DualNorm
 from ..adversary import Optimum
 from .problem import LinearProblem
-from .robust import order_1, order_1_kinks
 from .robust import solve as own_budgets
 from .robust.order_2 import RootProblem
-from .shared_attack import Array, attacked_slopes, moves_of
+from .robust.order_u import SharedProblem
+from .shared_attack import Array, attacked_slopes, moves_of, shared_loss
 
-_KINKS = (
-    "on which kinks of the dual norm the optimum lies was not found, and the gap is that of a "
-    "quadratic model; with p=2 the norm has no kink but at zero"
+_ROUNDING, _PROVEN = 1e-12, 1e-11  # of the objective
+_JUMPS = (
+    "the best attack moves some sample far or near, as good either way, and of such attacks a "
+    "mixture is worse than each: the gap says how far the objective may be above its least"
 )
 _SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged
 
@@ -30,13 +31,13 @@ def is_exact(problem: LinearProblem) -> bool:
 def solve(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None, ascent: bool = False
 ) -> Optimum:
-    """The robust optimum; `ascent` takes the general method where there is an exact one."""
+    """The robust optimum; `ascent` takes attacks by ascent inside and descent outside."""
     with single_threaded_blas():
-        if ascent or not is_exact(problem):
+        if ascent:
             return _by_ascent(problem, eps, tol, max_iter)
-        if problem.sharing.order == 1.0:
-            return _by_vertices(problem, eps, tol, max_iter)
-        return _by_root(problem, eps, tol, max_iter)
+        if problem.sharing.order == 2.0 and problem.model.loss.is_quadratic:
+            return _by_root(problem, eps, tol, max_iter)
+        return _by_price(problem, eps, tol, max_iter)
 
 
 def _working(problem: LinearProblem, eps: float) -> tuple[Array, DualNorm, float]:
@@ -69,24 +70,32 @@ def _by_root(
     )  # fmt: skip
 
 
-def _by_vertices(
+def _by_price(
     problem: LinearProblem, eps: float, tol: float, max_iter: int | None
 ) -> Optimum:
     penalized, norm, rho = _working(problem, eps)
-    source, sweep = problem.source, problem.working_sweep()
-    V = sweep.basis.transform(np.asarray(source.inputs(0, source.n_rows), dtype=float))
-    if problem.model.fit_intercept:
-        V = np.column_stack([V, np.ones(len(V))])
-    inner = order_1.VertexProblem(
-        V, source.targets(), problem.shares, problem.model.loss, problem.alpha, penalized,
-        norm.weights, norm.q, rho,
+    inner = SharedProblem(
+        problem.working_sweep(), problem.alpha, penalized, *norm, rho,
+        1000 if max_iter is None else max_iter, order=problem.sharing.order,
     )  # fmt: skip
-    found = order_1_kinks.solve(inner, problem.enter(problem.params), tol, max_iter)
-    return Optimum(_leave(problem, found.theta), *_fields(found), "" if found.converged else _KINKS)
+    found = own_budgets.solve(inner, problem.enter(problem.params), tol)
+    theta = _leave(problem, found.theta)
+    value = shared_loss(problem, theta, eps) + float(problem.shrinkage(theta) @ theta)
+    bound, size = found.objective, abs(found.objective) or 1.0
+    jumps = value < bound - _ROUNDING * size
+    least = bound - (inner.gap_of_whole_rows(found.theta) if jumps else found.gap * size)
+    if jumps:  # no attack at all is one of whole samples too
+        least = max(least, _natural(problem))
+    gap = max(value - least, 0.0) / (abs(value) or 1.0)
+    done = found.converged and gap <= max(tol, _PROVEN)
+    why = "" if done else found.why or _JUMPS
+    return Optimum(theta, value, found.residual, gap, found.n_passes, done, why)
 
 
-def _fields(found: order_1.VertexOptimum) -> tuple[float, float, float, int, bool]:
-    return found.objective, found.residual, found.gap, found.n_iter, found.converged
+def _natural(problem: LinearProblem) -> float:
+    """E ℓ + α‖β‖² at θ̂."""
+    theta = problem.params
+    return problem.mean_loss(theta) + float(problem.shrinkage(theta) @ theta)
 
 
 def _by_ascent(

@@ -58,18 +58,8 @@ def _coupling_gap(
     problem: RobustProblem, design: Design, theta: Array, pulled: Array, weight: float, steep: float
 ) -> float:
     """Of Gᵀθ + K‖Dβ‖_q + αθᵀPθ and its least value."""
-    m, D = problem.m, problem.weights
-    free = D > 0
     push = 2.0 * problem.alpha * problem.penalized
-    stays = pulled + push * theta
-    u = np.zeros(theta.size)
-    u[:m][free] = -stays[:m][free] / D[free]
-    size = float(lp_norm(u[:m][free], problem.p))
-    if size > weight:
-        u *= max(weight, 0.0) / size
-    Du = np.zeros(theta.size)
-    Du[:m] = D * u[:m]
-    left = stays + Du  # what no multiplier of the norm takes up
+    left, Du = _balanced(problem, theta, pulled, weight)
     held = push > 0.0
     other = theta.copy()
     other[held] -= left[held] / push[held]
@@ -78,6 +68,31 @@ def _coupling_gap(
     return max(gap, 0.0) + _unbounded(
         problem, design, theta, np.where(held, 0.0, left), steep
     )  # fmt: skip
+
+
+def _balanced(
+    problem: RobustProblem, theta: Array, pulled: Array, weight: float
+) -> tuple[Array, Array]:
+    """What no multiplier Du of the norm, ‖u‖_p ≤ K, takes up of the slope at θ; and Du."""
+    m, D = problem.m, problem.weights
+    free = D > 0
+    stays = pulled + 2.0 * problem.alpha * problem.penalized * theta
+    u = np.zeros(theta.size)
+    u[:m][free] = -stays[:m][free] / D[free]
+    size = float(lp_norm(u[:m][free], problem.p))
+    if size > weight:
+        u *= max(weight, 0.0) / size
+    Du = np.zeros(theta.size)
+    Du[:m] = D * u[:m]
+    return stays + Du, Du
+
+
+def leftover(problem: RobustProblem, design: Design, theta: Array, rows: DualPoint) -> float:
+    """The norm of the slope at θ that a dual point leaves, relative to its terms."""
+    g = rows.along_f
+    pulled = design.pull(g[:, None])[:, 0]
+    left, _ = _balanced(problem, theta, pulled, problem.rho * rows.along_kappa)
+    return float(np.linalg.norm(left)) / (design.yardstick(g) or 1.0)
 
 
 def _unbounded(

@@ -56,7 +56,9 @@ class InteriorPoint:
         self._free = np.flatnonzero(problem.weights > 0)
         self._scale = problem.weights[self._free]
         self._f: Array | None = design.predict(theta) if f is None else f
-        self.rows = Rows(problem, design, theta, self.f, near, wide, far)
+        self.rows: Rows = problem.shared_rows(theta, self.f) or Rows(
+            problem, design, theta, self.f, near, wide, far
+        )
         self.norm = NormTerms(problem.q, self._free.size)
         self._start(theta, width)
 
@@ -191,7 +193,7 @@ class InteriorPoint:
     def _search(self, t: float, mu: float, halvings: int) -> float:
         """Halve the step until the barrier's value, with defects as a penalty, does not grow; 0
         where that takes too long. Where all is quadratic it never grows."""
-        if self._problem.sweep.loss.is_quadratic:
+        if self._problem.is_quadratic:
             return t
         self.rows.prepare_search()
         here = self._merit(0.0, mu)

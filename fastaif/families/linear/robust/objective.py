@@ -108,6 +108,26 @@ class RobustProblem:
         return self.sweep.loss.has_kinks
 
     @property
+    def is_quadratic(self) -> bool:
+        """Whether ψ is a quadratic where it is smooth."""
+        return self.sweep.loss.is_quadratic
+
+    @property
+    def stays_dense(self) -> bool:
+        """Whether systems are of the columns, however many there are."""
+        return False
+
+    @property
+    def least_gap(self) -> float:
+        """Where kinks cannot be told apart, a gap as small as this will do."""
+        return 1e-11
+
+    @property
+    def furthest(self) -> Any:
+        """How many κ the prediction of a row may be moved by."""
+        return 1.0
+
+    @property
     def folds(self) -> bool:
         """Whether rows with a worse end that stays are a quadratic together."""
         return self.has_kinks and self.sweep.loss.is_quadratic
@@ -198,6 +218,16 @@ class RobustProblem:
     def row_terms(self, y: Array, w: Array) -> RowTerms:
         """E ψ as an interior-point method sees it."""
         return row_terms(self.sweep.loss, y, w)
+
+    def shared_rows(self, theta: Array, f: Array) -> Any:
+        """The same of rows that have more than κ in common; None where they have not."""
+        return None
+
+    def at_zero(self, f: Array, slope: Array) -> tuple[float, DualPoint]:
+        """E ψ_κ at κ = 0, from predictions and ℓ' (n,), and the dual point that goes with it."""
+        y, w = self.design.targets, self.design.weights
+        side = np.where(slope > 0.0, 1, -1).astype(np.int8)
+        return float(w @ np.abs(slope)), at_ends(self.sweep.loss, y, w, f, 0.0, side)
 
 
 def assemble(

@@ -205,6 +205,12 @@ class RootProblem(RobustProblem):
         root = float(np.sqrt(w @ r**2)) or 1e-300
         return RootMultipliers(y, w, w * r / root, 2.0 * (root + kappa))
 
+    def at_zero(self, f: Array, slope: Array) -> tuple[float, DualPoint]:
+        """2 A, and the one of the gradient."""
+        y, w = self.design.targets, self.design.weights
+        point = self.dual_point(f, y, w, 0.0, slope)
+        return point.along_kappa, point
+
     def row_terms(self, y: Array, w: Array) -> RowTerms:
         """All rows together."""
         return _RootTerms(y, w)

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from ....norms import dual_direction, lp_norm
 from ....solvers.newton import Local, minimize
 from .active_set import polish
-from .certificate import duality_gap
+from .certificate import duality_gap, leftover
 from .columns import gather, pulling, restricted, spread
 from .design import Design, blocks
-from .dual_points import DualPoint, at_ends
+from .dual_points import DualPoint
 from .far_rows import ends
 from .interior_point import InteriorPoint
 from .objective import PassLimit, Point, RobustProblem
@@ -103,7 +103,7 @@ class _Search:
         self._lowest, self._value = theta, np.inf
         self._last: DualPoint | None = None
         self._bound = -np.inf
-        self._why = ""
+        self._why, self._ended = "", False
         self._point: InteriorPoint | None = None
 
     def run(self) -> RobustOptimum:
@@ -175,17 +175,19 @@ class _Search:
                 if point.gap <= _SHRINKS * shows or (before is not None and kinks.same(before)):
                     polish(self._problem, point.theta, kinks, aim, 12, patience=2)
                     shows = _SHRINKS * point.gap
-                    if point.gap <= _LEAST_PROVEN and not (self._solved() or point.sort()):
+                    enough = self._problem.least_gap
+                    if point.gap <= enough and not (self._solved() or point.sort()):
                         shows = 0.0
                     before = None
                     continue
                 before = kinks
             if shows < _LEAST and not point.sort():
+                self._take_proof(point)
                 return
             steps += 1
             if steps > self._problem.limit:
                 raise PassLimit
-            length = point.advance(_floor(self._tol))
+            length = point.advance(min(_floor(self._tol), 0.1 * self._problem.least_gap))
             short = short + 1 if length < 1e-3 else 0
 
     @property
@@ -246,7 +248,7 @@ class _Search:
         if problem.alpha > 0.0 or not problem.sweep.loss.is_monotone:
             return False
         kappa = problem.rho * problem.norm(point.theta)
-        if float(np.min(y * point.f)) <= kappa:
+        if float(np.min(y * point.f - kappa * problem.furthest)) <= 0.0:
             return False
         self._why = (
             "the classes stay separable under this attack, so that there is no minimum without a "
@@ -268,10 +270,20 @@ class _Search:
         self._bound = value - gap
         return True
 
+    def _take_proof(self, point: InteriorPoint) -> None:
+        """Keep what the multipliers at this iterate prove, and the iterate if it is the lowest."""
+        value, rows = self._value_at(point.f, point.theta), point.multipliers()
+        gap = duality_gap(self._problem, self._design, point.theta, rows, point.f)
+        if value - gap < self._bound:
+            return
+        self._bound, self._last, self._ended = value - gap, rows.light(), True
+        if value <= self._value + _LEAST * abs(value):
+            self._lowest, self._value = point.theta, value
+
     def _report(self) -> RobustOptimum:
         """The best point, and the least gap that is known of it."""
         problem = self._problem
-        if self._point is not None:
+        if self._point is not None and self._bound == -np.inf:
             self._keep(self._point)
         n_passes, problem.limit = problem.n_passes, problem.n_passes + 10
         best = problem.best
@@ -283,9 +295,14 @@ class _Search:
         lowest = _with_subgradient(problem, self._design, self._lowest)
         if self._last is not None:
             lowest = dataclasses.replace(lowest, rows=self._last)
+        if self._last is not None and self._ended:
+            rows = self._last.at(self._design.predict(self._lowest))
+            left = leftover(problem, self._design, self._lowest, rows)
+            lowest = dataclasses.replace(lowest, residual=min(lowest.residual, left))
         # Of points that rounding cannot tell apart the one on its kinks is the better.
+        above = 0.0 if best is None else best.local.value - lowest.local.value
         tie = _LEAST * abs(lowest.local.value)
-        if best is None or lowest.local.value < best.local.value - tie:
+        if best is None or above > tie or (above >= -tie and lowest.residual < best.residual):
             best = lowest
         gap = self._gap_at(best, best.local.value)
         # A lower bound of the minimum is one whatever the point it was proven at.
@@ -305,6 +322,8 @@ class _Search:
 
 
 def _stays_wide(problem: RobustProblem, design: Design) -> bool:
+    if problem.stays_dense:
+        return False
     sparse = problem.q == 1.0 and problem.alpha == 0.0
     return is_wide(design) and (sparse or design.n_columns > MANY)
 
@@ -342,7 +361,7 @@ def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
     pushed = w * slope
     left = design.pull(pushed[:, None])[:, 0]
     left += 2.0 * problem.alpha * problem.penalized * theta
-    gain = float(np.abs(pushed).sum())
+    gain, rows = problem.at_zero(f, slope)
     attacked = np.append(problem.weights > 0, np.zeros(theta.size - problem.m, dtype=bool))
     inner = left[attacked] / problem.weights[attacked[: problem.m]]
     size, budget = float(lp_norm(inner, problem.p)), problem.rho * gain
@@ -352,7 +371,6 @@ def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
     )  # fmt: skip
     left[attacked] *= 0.0 if size <= budget else 1.0 - budget / size
     residual = float(np.linalg.norm(left)) / (local.yardstick or 1.0)
-    rows = at_ends(loss, y, w, f, 0.0, np.where(slope > 0.0, 1, -1).astype(np.int8))
     return Point(theta, local, left, residual, gain, rows.light())
 
 
