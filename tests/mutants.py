@@ -63,6 +63,11 @@ MUTANTS = [
     Mutant("fastaif/losses/poisson.py", "kappa**2 / 6.0", "kappa**2 / 3.0"),
     Mutant("fastaif/losses/huber.py", "self.delta) ** -3.0", "self.delta) ** -2.0"),
     Mutant("fastaif/losses/squared_error.py", "y + 0.25 * slope", "y + 0.5 * slope"),
+    Mutant("fastaif/losses/gamma.py", "1.0 - y * exp_gap(-1.0", "1.0 - y * exp_gap(1.0"),
+    Mutant("fastaif/losses/expectile.py", "0.25 * slope", "0.5 * slope"),
+    Mutant("fastaif/losses/cloglog.py", "m * (1 / 12", "m * (1 / 6"),
+    Mutant("fastaif/_compute/numba_ops/point_losses.py", "a * up + b * down", "a * up + down"),
+    Mutant("csrc/core/point_losses.h", "(z + rest) * rest}", "(z + rest) * z}"),
     Mutant("fastaif/norms.py", "p / (p - 1.0)", "p / (p + 1.0)"),
     Mutant("fastaif/norms.py", "(width / h) ** 2", "(width / h)"),
     # What an attacker may do.

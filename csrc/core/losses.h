@@ -2,19 +2,14 @@
 
    What is computed, and why for every pass the same, is told in numba_ops/losses.py;
    d1 = w psi_f, d12 = w psi_fk and d2 = w psi_ff go to the block, scalar sums to `scalars`. All
-   losses at a hard end are vectors here. The mixtures of both ends, which robust fits ask for,
-   are computed a row at a time. */
+   losses of plain arithmetic and exponentials are vectors at a hard end, others go lane by lane. The
+   mixtures of both ends, which robust fits ask for, are computed a row at a time. */
 #ifndef FASTAIF_LOSSES_H
 #define FASTAIF_LOSSES_H
 
 #include "core/blocks.h"
 #include "core/elementary.h"
-
-/* All losses, in the order of `code` of the classes in fastaif/losses. Only this file tells them
-   apart: others take the loss as a constant, FA_LOSSES(CASE) within a switch. */
-#define FA_LOSSES(X) X(SQUARED_ERROR) X(LOGISTIC) X(POISSON) X(HUBER)
-#define FA_COMMA(loss) loss,
-enum { FA_LOSSES(FA_COMMA) N_LOSSES };
+#include "core/point_losses.h"
 
 #define NEAR_FLAT 1e-9 /* as in _compute/types.py */
 
@@ -94,9 +89,75 @@ INLINE fa_end poisson_end(vd f, vd y, double kappa, double sinhc)
     return end;
 }
 
-static double sinh_over(double kappa)
+INLINE fa_end gamma_end(vd f, vd y, double kappa)
 {
-    return kappa > 1e-4 ? sinh(kappa) / kappa : 1.0 + kappa * kappa / 6.0;
+    fa_end end;
+    vd none = splat(0.0), slope = kappa > 1.0
+        ? (exp_vector(kappa - f) - exp_vector(-kappa - f)) / (2.0 * kappa)
+        : exp_vector(-f) * sinh_over(kappa);
+    end.side = side_of(1.0 - choose(y > 0.0, y * slope, none), kappa);
+    f += end.side * kappa;
+    vd ratio = choose(y > 0.0, y * exp_vector(-f), none);
+    end.value = ratio + f;
+    end.first = 1.0 - ratio;
+    end.second = ratio;
+    return end;
+}
+
+INLINE fa_end squared_hinge_end(vd f, vd y, double kappa)
+{
+    fa_end end;
+    vd reach = 1.0 - (y * f - kappa);
+    vl counts = reach > 0.0;
+    reach = keep(counts, reach);
+    end.side = -y;
+    end.value = reach * reach;
+    end.first = -2.0 * y * reach;
+    end.second = keep(counts, splat(2.0));
+    return end;
+}
+
+INLINE fa_end expectile_end(vd f, vd y, double kappa, double tau)
+{
+    fa_end end;
+    /* The larger end is the upper one where sqrt(1 - tau) (r + kappa) > sqrt(tau) (kappa - r). */
+    vd r = f - y;
+    double up = sqrt(1.0 - tau), down = sqrt(tau);
+    end.side = side_of(choose(magnitude(r) < kappa, up * (r + kappa) - down * (kappa - r), r), kappa);
+    r += end.side * kappa;
+    vd slope = 2.0 * choose(r > 0.0, splat(1.0 - tau), splat(tau));
+    end.value = 0.5 * slope * r * r;
+    end.first = slope * r;
+    end.second = slope;
+    return end;
+}
+
+static fa_point hard_point(int loss, double delta, double f, double y, double kappa, double *side)
+{
+    if (is_monotone(loss)) {
+        *side = -y;
+    } else {
+        double gap = end_gap(loss, delta, f, y, kappa);
+        *side = gap > 0.0 ? 1.0 : gap < 0.0 ? -1.0 : kappa > 0.0 ? 1.0 : 0.0;
+    }
+    return point_loss(loss, delta, f + *side * kappa, y);
+}
+
+INLINE fa_end end_by_lanes(int loss, vd f, vd y, double kappa, double delta)
+{
+    double value[FA_LANES], first[FA_LANES], second[FA_LANES], side[FA_LANES];
+    for (int l = 0; l < FA_LANES; l++) {
+        fa_point at = hard_point(loss, delta, f[l], y[l], kappa, &side[l]);
+        value[l] = at.value;
+        first[l] = at.first;
+        second[l] = at.second;
+    }
+    fa_end end;
+    end.value = load(value);
+    end.first = load(first);
+    end.second = load(second);
+    end.side = load(side);
+    return end;
 }
 
 /* The hard end of any loss; `sinhc` is sinh_over(kappa). */
@@ -106,7 +167,11 @@ INLINE fa_end hard_end_of(
     return loss == LOGISTIC     ? logistic_end(f, y, kappa, with_value)
         : loss == SQUARED_ERROR ? squared_end(f, y, kappa)
         : loss == POISSON       ? poisson_end(f, y, kappa, sinhc)
-                                : huber_end(f, y, kappa, delta);
+        : loss == HUBER         ? huber_end(f, y, kappa, delta)
+        : loss == GAMMA         ? gamma_end(f, y, kappa)
+        : loss == SQUARED_HINGE ? squared_hinge_end(f, y, kappa)
+        : loss == EXPECTILE     ? expectile_end(f, y, kappa, delta)
+                                : end_by_lanes(loss, f, y, kappa, delta);
 }
 
 /* Sums of all strips so far, a lane each: taken together once, at the end. */
@@ -115,8 +180,16 @@ typedef struct {
     vd weight, weight2, norm, yardstick;
 } fa_totals;
 
+/* A loss that is flat beyond its corner has rows of no slope that are no kinks. */
+INLINE vl near_flat(int loss, fa_end end, vd f, vd y)
+{
+    vl flat = magnitude(end.first) <= NEAR_FLAT * end.second * (magnitude(f) + magnitude(y));
+    return loss == SQUARED_HINGE ? flat & (end.second > 0.0) : flat;
+}
+
 INLINE void add_end(
-    fa_totals *t, fa_end end, vd f, vd y, vd w, double *d1, double *d12, double *d2, int with_value)
+    fa_totals *t, int loss, fa_end end, vd f, vd y, vd w, double *d1, double *d12, double *d2,
+    int with_value)
 {
     vl counts = w > 0.0; /* rows of no weight: 0 times infinity is no number */
     vd first = keep(counts, w * end.first), second = keep(counts, w * end.second);
@@ -130,8 +203,7 @@ INLINE void add_end(
     t->fk += mixed;
     t->kk += second;
     t->f2 += keep(counts, first * end.first);
-    vl flat = magnitude(end.first) <= NEAR_FLAT * end.second * (magnitude(f) + magnitude(y));
-    t->zero += keep(counts & flat, splat(1.0));
+    t->zero += keep(counts & near_flat(loss, end, f, y), splat(1.0));
     t->wrong += keep(counts & ~(y * f > 0.0), splat(1.0));
     if (with_value) { /* compensated: solvers compare values that differ by little */
         vd term = keep(counts, w * end.value) - t->carry;
@@ -149,35 +221,12 @@ INLINE void hard_ends(
         vd f = load(b->f + i), y = load(b->y + i), w = load(b->w + i);
         fa_end end = hard_end_of(loss, f, y, kappa, inner->delta, sinhc, with_value);
         /* The margin that counts as wrong is the attacked one. */
-        vd attacked = loss == LOGISTIC ? f - y * kappa : f;
-        add_end(t, end, attacked, y, w, b->d1 + i, b->d12 + i, b->d2 + i, with_value);
+        vd attacked = is_monotone(loss) ? f - y * kappa : f;
+        add_end(t, loss, end, attacked, y, w, b->d1 + i, b->d12 + i, b->d2 + i, with_value);
     }
 }
 
 /* --- mixtures of both ends ---------------------------------------------------------------- */
-
-typedef struct {
-    double value, first, second;
-} fa_point;
-
-static fa_point point_loss(int loss, double delta, double f, double y)
-{
-    if (loss == SQUARED_ERROR)
-        return (fa_point){(f - y) * (f - y), 2.0 * (f - y), 2.0};
-    if (loss == LOGISTIC) {
-        double t = y * f, e = exp(-fabs(t)), inverse = 1.0 / (1.0 + e), small = e * inverse;
-        double s = t > 0.0 ? small : inverse;
-        return (fa_point){log1p(e) + (t < 0.0 ? -t : 0.0), -y * s, small * inverse};
-    }
-    if (loss == POISSON) {
-        double mean = exp(f);
-        return (fa_point){mean - y * f, mean - y, mean};
-    }
-    double r = f - y, u = fabs(r / delta);
-    double inverse = 1.0 / (u < 1e150 ? sqrt(1.0 + u * u) : u);
-    return (fa_point){
-        r * inverse * (r / (1.0 + inverse)), r * inverse, inverse * inverse * inverse};
-}
 
 /* What an ascent on a row's loss raises, at one prediction; *side is where it points to. Where the
    multiplier gives +-1 for each row, +-f takes the loss's place. */
@@ -192,33 +241,14 @@ static double worth(const fa_inner *inner, double f, double y, ptrdiff_t row, do
     return at.value;
 }
 
-static double end_gap(int loss, double delta, double f, double y, double kappa)
-{
-    if (loss == LOGISTIC)
-        return -y;
-    if (loss == SQUARED_ERROR)
-        return 2.0 * (f - y);
-    if (loss == HUBER) {
-        double r = f - y, plus = (r + kappa) / delta, minus = (r - kappa) / delta;
-        return 2.0 * r / (hypot(1.0, plus) + hypot(1.0, minus));
-    }
-    if (kappa > 1.0)
-        return (exp(f + kappa) - exp(f - kappa)) / (2.0 * kappa) - y;
-    return exp(f) * sinh_over(kappa) - y;
-}
-
 typedef struct {
     double value, f, k, ff, fk, kk;
 } fa_psi;
 
 static fa_psi hard_end(const fa_inner *inner, double f, double y)
 {
-    double side = -y;
-    if (inner->loss != LOGISTIC) {
-        double gap = end_gap(inner->loss, inner->delta, f, y, inner->kappa);
-        side = gap > 0.0 ? 1.0 : gap < 0.0 ? -1.0 : inner->kappa > 0.0 ? 1.0 : 0.0;
-    }
-    fa_point at = point_loss(inner->loss, inner->delta, f + side * inner->kappa, y);
+    double side;
+    fa_point at = hard_point(inner->loss, inner->delta, f, y, inner->kappa, &side);
     return (fa_psi){at.value, at.first, side * at.first, at.second, side * at.second, at.second};
 }
 
@@ -252,7 +282,7 @@ static fa_psi mixture(const fa_inner *inner, double f, double y, double given)
 static void mixed_ends(
     const fa_block *b, ptrdiff_t first_row, ptrdiff_t k, const fa_inner *inner, double *scalars)
 {
-    int smooth = inner->smoothing > 0.0 && inner->loss != LOGISTIC && inner->kappa > 0.0;
+    int smooth = inner->smoothing > 0.0 && !is_monotone(inner->loss) && inner->kappa > 0.0;
     double total = 0.0, carry = 0.0;
     for (ptrdiff_t i = 0; i < k; i++) {
         double w = b->w[i], given = inner->multiplier ? inner->multiplier[first_row + i] : NAN;
@@ -274,7 +304,8 @@ static void mixed_ends(
         scalars[S_FK] += w * psi.fk;
         scalars[S_KK] += w * psi.kk;
         scalars[S_F2] += w * psi.f * psi.f;
-        scalars[S_ZERO] += fabs(psi.k) <= NEAR_FLAT * psi.ff * (fabs(b->f[i]) + fabs(b->y[i]));
+        int flat = fabs(psi.k) <= NEAR_FLAT * psi.ff * (fabs(b->f[i]) + fabs(b->y[i]));
+        scalars[S_ZERO] += flat && (psi.ff > 0.0 || inner->loss != SQUARED_HINGE);
     }
     scalars[S_LOSS] += total;
 }
@@ -293,7 +324,7 @@ static void add_totals(const fa_totals *t, const fa_inner *inner, int need, doub
     scalars[S_F2] += sum_of_lanes(t->f2);
     scalars[S_ZERO] += sum_of_lanes(t->zero);
     scalars[S_LOSS] += sum_of_lanes(t->loss) - sum_of_lanes(t->carry);
-    if (inner->loss == LOGISTIC && !(need & NEED_LOSS))
+    if (is_monotone(inner->loss) && !(need & NEED_LOSS))
         scalars[S_WRONG] += sum_of_lanes(t->wrong);
 }
 
@@ -315,21 +346,6 @@ static void slopes(
     }
     *totals = t;
 }
-
-/* --- what passes over many small problems ask ------------------------------------------------- */
-
-static int is_quadratic(int loss) { return loss == SQUARED_ERROR; }
-
-static int of_residuals(int loss) { return loss == SQUARED_ERROR || loss == HUBER; }
-
-/* b from which Newton's method starts, for targets of this mean. */
-static double starting_intercept(int loss, double mean)
-{
-    return loss == POISSON && mean > 0.0 ? log(mean) : 0.0;
-}
-
-/* Whether Newton's method follows ever smaller parameters delta to the loss's own. */
-static int starts_wider(int loss) { return loss == HUBER; }
 
 /* Sums over rows that no loss enters, except the yardstick's |psi_f|. */
 static void add_rows(const fa_block *b, ptrdiff_t k, int need, fa_totals *totals)

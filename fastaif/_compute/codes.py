@@ -3,7 +3,7 @@
 The enumeration that the C operations see is made of this file: every name in capitals here is a
 whole number there. Nothing is imported, because the build reads it before anything is installed.
 Losses alone have their numbers where they are told apart: `code` of their classes,
-`numba_ops/losses.py` and `csrc/core/losses.h`, which a test holds against each other.
+`numba_ops/point_losses.py` and `csrc/core/point_losses.h`, which a test holds against each other.
 """
 
 # Bits of `need`: which parts of the sums to compute.

@@ -14,7 +14,7 @@ from .._compute import types as c
 from ..bases.builtin import Linear
 from ..data import parallel
 from ..losses import Loss
-from ..models.linear import HuberRegression, LinearRegression, LogisticRegression, PoissonRegression
+from ..models import classifiers, linear, log_link
 from ..threat.attack_set import AttackSet
 from ..threat.threat import Threat
 from ..utils import validation
@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-_KINDS = (LinearRegression, LogisticRegression, PoissonRegression, HuberRegression)
+_KINDS = (
+    linear.LinearRegression,
+    linear.HuberRegression,
+    linear.ExpectileRegression,
+    classifiers.LogisticRegression,
+    classifiers.ProbitRegression,
+    classifiers.CloglogRegression,
+    classifiers.SquaredHingeClassification,
+    log_link.PoissonRegression,
+    log_link.GammaRegression,
+    log_link.TweedieRegression,
+    log_link.NegativeBinomialRegression,
+)
 _ENTRIES = 1 << 20  # of the rows of a chunk: enough for Python's part to be small
 
 
@@ -116,7 +128,7 @@ def fit_batch(
     Parameters
     ----------
     estimator
-        LinearRegression, LogisticRegression, PoissonRegression or HuberRegression, which need not
+        One of fastaif's linear predictors, LinearRegression for example, which need not
         be fitted: its alpha, fit_intercept and delta are those of every problem.
     X : array (k, n, m), or list of k arrays (n_i, m)
         float64 or float32.

@@ -70,7 +70,7 @@ def _refuse_rounding(problem: InfluenceProblem) -> None:
 
 def _rounding(problem: InfluenceProblem) -> float:
     """How large |ℓ'| is where a regression fits its targets to the last digits."""
-    if not problem.model.loss.is_symmetric:
+    if not problem.model.loss.is_of_residuals:
         return 0.0
     return 1e-13 * problem.target_size
 

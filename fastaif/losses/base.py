@@ -34,8 +34,10 @@ class Loss(ABC):
         Its number in compiled operations.
     is_quadratic : bool
         ℓ'' is the same everywhere.
+    is_of_residuals : bool
+        ℓ depends on f − y alone: f is in units of y, and a fit may leave no slope at all.
     is_symmetric : bool
-        ℓ depends on |f − y| alone: f is in units of y, and a fit may leave no slope at all.
+        ℓ depends on |f − y| alone.
     is_monotone : bool
         ℓ falls to zero in y f: the worse end of an interval is always −y's, and data may be
         such that E ℓ tends to zero along a ray of θ.
@@ -49,11 +51,16 @@ class Loss(ABC):
         Targets are two labels, encoded as ±1, and the models are classifiers.
     has_positive_targets : bool
         Targets are not negative.
+    has_probabilities : bool
+        ℓ is −log of a probability of labels.
+    boundary : float
+        The f at which a classifier's two labels are as likely.
     """
 
     name: ClassVar[str]
     code: ClassVar[int]
     is_quadratic: ClassVar[bool] = False
+    is_of_residuals: ClassVar[bool] = False
     is_symmetric: ClassVar[bool] = False
     is_monotone: ClassVar[bool] = False
     has_kinks: ClassVar[bool] = True
@@ -61,6 +68,8 @@ class Loss(ABC):
     needs_start: ClassVar[bool] = False
     has_labels: ClassVar[bool] = False
     has_positive_targets: ClassVar[bool] = False
+    has_probabilities: ClassVar[bool] = False
+    boundary: ClassVar[float] = 0.0
 
     # --- the function -------------------------------------------------------------------------
 

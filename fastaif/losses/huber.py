@@ -34,6 +34,7 @@ class Huber(Loss):
 
     name = "huber"
     code = 3
+    is_of_residuals = True
     is_symmetric = True
     needs_start = True
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Loss
-from .targets import check_two_classes, sign_encoder
+from .labels import LabelLoss
 
 Array = NDArray[Any]
 
@@ -21,15 +20,11 @@ def _expit(f: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Logistic(Loss):
+class Logistic(LabelLoss):
     """log(1 + exp(−y f)), y = ±1."""
 
     name = "logistic"
     code = 1
-    is_monotone = True
-    has_kinks = False
-    attains_minimum = False
-    has_labels = True
 
     def value(self, f: Array, y: Array) -> Array:
         """ℓ(f, y), elementwise."""
@@ -58,14 +53,6 @@ class Logistic(Loss):
             return self.slope(f, y)
         return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
 
-    def zero_slope_prediction(self, y: Array) -> Array:
-        """NaN: ℓ' never changes its sign."""
-        return np.full(np.shape(y), np.nan)
-
-    def worse_end(self, f: Array, y: Array, kappa: float) -> Array:
-        """−y: at which end of [f − κ, f + κ] the loss is larger."""
-        return -np.asarray(y, dtype=float)
-
     @np.errstate(divide="ignore", invalid="ignore")
     def conjugate(self, slope: Array, y: Array) -> Array:
         """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""
@@ -79,13 +66,3 @@ class Logistic(Loss):
         """The log odds of +1."""
         share = min(max(mean, -1.0 + 1e-12), 1.0 - 1e-12)
         return float(np.log1p(share) - np.log1p(-share))
-
-    def encode(self, y: Array) -> Array:
-        """The two labels among y, sorted, as −1 and +1."""
-        return sign_encoder(check_two_classes(y))(y)
-
-    def score(self, y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
-        """The accuracy of predicted labels."""
-        from sklearn.metrics import accuracy_score
-
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))

@@ -11,12 +11,19 @@ from ..utils import validation
 from .base import Loss
 
 
+def _below(kind: Any) -> list[Any]:
+    """All classes of losses that are one: what they share has no code."""
+    children = kind.__subclasses__()
+    found = [child for child in children if "code" in vars(child)]
+    return found + [other for child in children for other in _below(child)]
+
+
 @cache
 def _registered() -> dict[str, type[Loss]]:
     package = __name__.rpartition(".")[0]
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         importlib.import_module(f"{package}.{module.name}")
-    kinds = [kind for kind in Loss.__subclasses__() if kind.__module__.startswith(package)]
+    kinds = [kind for kind in _below(Loss) if kind.__module__.startswith(package)]
     return {kind.name: kind for kind in sorted(kinds, key=lambda kind: kind.code)}
 
 

@@ -20,6 +20,7 @@ class SquaredError(Loss):
     name = "squared_error"
     code = 0
     is_quadratic = True
+    is_of_residuals = True
     is_symmetric = True
 
     def value(self, f: Array, y: Array) -> Array:

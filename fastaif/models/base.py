@@ -105,7 +105,7 @@ class LinearPredictor(BaseEstimator):
         """Refuse data that made of the objective no number, or nothing."""
         if not np.isfinite(value):
             validation.locate_nonfinite(source.x, source.y)
-        if abs(value) < _NOTHING and self.loss_description().is_symmetric:
+        if abs(value) < _NOTHING and self.loss_description().is_of_residuals:
             validation.refuse_tiny_targets(float(np.abs(source.targets()).max()))
 
     def _sweep(self, source: RowSource, loss: Loss) -> Sweep:

@@ -18,6 +18,7 @@ from ..losses import Loss, SquaredError
 from ..passes.basis import make_sweep
 from ..passes.linear import Sweep
 from .base import LinearPredictor
+from .binary import beyond_boundary, both_probabilities, has_probabilities, likelier_labels
 from .inputs import by_blocks, dense_inputs
 
 Array = NDArray[Any]
@@ -131,9 +132,10 @@ class BasisRegression(BasisModel):
     Parameters
     ----------
     basis : fastaif.bases.Linear, Quadratic, Powers, Fourier or Custom
-    loss : {"squared_error", "logistic", "poisson", "huber"} or fastaif.losses.Loss
-        ``fastaif.losses.Huber(delta)`` for a δ other than 1. With "logistic" this is a classifier
-        of two labels.
+    loss : str or fastaif.losses.Loss
+        One of ``fastaif.losses.names()``, or an instance where it has a parameter:
+        ``fastaif.losses.Huber(delta)`` for a δ other than 1. With a loss of labels ("logistic",
+        "probit", "cloglog", "squared_hinge") this is a classifier of two.
     alpha : float, default 0.0
     fit_intercept : bool, default True
 
@@ -144,7 +146,7 @@ class BasisRegression(BasisModel):
     basis_
         The basis, bound to the number of inputs.
     classes_ : array (2,)
-        With the logistic loss: the labels; f > 0 means the second.
+        With a loss of labels: the two; f > 0 ("cloglog": log log 2) means the second.
     n_iter_ : int
     n_features_in_ : int
     """
@@ -177,26 +179,23 @@ class BasisRegression(BasisModel):
 
     @available_if(_is_binary)
     def decision_function(self, X: Any) -> Array:
-        """f(X) of a classifier, shape (n,)."""
-        return self._decision(X)
+        """f(X) of a classifier, less its boundary between the labels, shape (n,)."""
+        return beyond_boundary(self, self._decision(X))
 
-    @available_if(_is_binary)
+    @available_if(has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """The probabilities of both classes, shape (n, 2)."""
-        from scipy.special import expit
-
-        f = self._decision(X)
-        return np.column_stack([expit(-f), expit(f)])
+        return both_probabilities(self, self._decision(X))
 
     def predict(self, X: Any) -> Array:
-        """f(X); the expected count for "poisson"; the likelier label for "logistic". (n,)."""
+        """f(X); with a log link the expected target, with labels the likelier one. (n,)."""
         f = self._decision(X)
         if _is_binary(self):
-            return np.asarray(self.classes_[(f > 0).astype(int)])
+            return likelier_labels(self, f)
         return self.loss_description().response(f)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy for "logistic", D² for "poisson", else R²."""
+        """Accuracy of labels, D² with a log link, else R²."""
         return self.loss_description().score(y, self.predict(X), sample_weight)
 
     def __sklearn_tags__(self) -> Any:

@@ -7,8 +7,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 
 Array = NDArray[Any]
+
+
+def has_probabilities(model: Any) -> bool:
+    """Whether a classifier's loss is a likelihood."""
+    return bool(model.loss_description().has_probabilities)
+
+
+def both_probabilities(model: Any, f: Array) -> Array:
+    """Those of both labels at predictions f (n,), shape (n, 2)."""
+    return np.column_stack(model.loss_description().probabilities(f))
+
+
+def beyond_boundary(model: Any, f: Array) -> Array:
+    """Predictions f (n,) from where both labels are as likely."""
+    boundary = model.loss_description().boundary
+    return f - boundary if boundary else f
+
+
+def likelier_labels(model: Any, f: Array) -> Array:
+    """The likelier label at predictions f (n,)."""
+    return np.asarray(model.classes_[(beyond_boundary(model, f) > 0).astype(int)])
 
 
 class BinaryClassifier(ClassifierMixin):
@@ -21,20 +43,22 @@ class BinaryClassifier(ClassifierMixin):
     _decision: Any
 
     def decision_function(self, X: Any) -> Array:
-        """f(X), the log-odds of the second class, shape (n,)."""
-        return self._decision(X)
+        """f(X) less the f at which both labels are as likely, shape (n,).
 
+        That is f itself but for a complementary log-log link; with a logistic loss it is the
+        log-odds of the second class.
+        """
+        return beyond_boundary(self, self._decision(X))
+
+    @available_if(has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """The probabilities of both classes, shape (n, 2)."""
-        from scipy.special import expit
-
-        f = self._decision(X)
-        return np.column_stack([expit(-f), expit(f)])
+        return both_probabilities(self, self._decision(X))
 
     def predict(self, X: Any) -> Array:
         """The likelier label of each row, shape (n,)."""
         f = self._decision(X)
-        return np.asarray(self.classes_[(f > 0).astype(int)])
+        return likelier_labels(self, f)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,9 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
-from ..losses import Huber, Logistic, Poisson, SquaredError
+from ..losses import Expectile, Huber, SquaredError
 from .base import LinearPredictor
-from .binary import BinaryClassifier
 
 Array = NDArray[Any]
 
@@ -85,13 +84,16 @@ class HuberRegression(RegressorMixin, LinearPredictor):
         return self._decision(X)
 
 
-class PoissonRegression(RegressorMixin, LinearPredictor):
-    """Poisson regression with a log link: ``E [exp(f) − y f] + alpha ‖β‖²``.
+class ExpectileRegression(RegressorMixin, LinearPredictor):
+    """Regression on an expectile: ``E |τ − 1(y < f)| (y − f)² + alpha ‖β‖²``.
 
-    Half of scikit-learn's deviance: ``PoissonRegressor(alpha=a)`` is ``alpha = a / 2``.
+    The asymmetric twin of least squares, as the quantile is that of the absolute error. At
+    τ = ½ its loss is half of LinearRegression's.
 
     Parameters
     ----------
+    tau : float, default 0.5
+        0 < τ < 1; above a half, values that f falls short of weigh more.
     alpha : float, default 0.0
     fit_intercept : bool, default True
 
@@ -103,63 +105,17 @@ class PoissonRegression(RegressorMixin, LinearPredictor):
     n_features_in_ : int
     """
 
-    kind = "poisson"
-    _loss = Poisson()
+    kind = "expectile"
 
-    def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+    def __init__(self, tau: float = 0.5, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+        self.tau = tau
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+
+    def loss_description(self) -> Expectile:
+        """ℓ."""
+        return Expectile(self.tau)
 
     def predict(self, X: Any) -> Array:
-        """The expected count exp(f(X)), shape (n,)."""
-        return self._loss.response(self._decision(X))
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """D²: the fraction of the Poisson deviance explained."""
-        return self._loss.score(y, self.predict(X), sample_weight)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = True
-        return tags
-
-
-class LogisticRegression(BinaryClassifier, LinearPredictor):
-    """Binary logistic regression: ``E log(1 + exp(−y f)) + alpha ‖β‖²``, y = ±1.
-
-    scikit-learn's ``LogisticRegression(C=c)`` is ``alpha = 1 / (2 c Σw)`` here.
-
-    Parameters
-    ----------
-    alpha : float, default 1e-3
-        With alpha = 0, separable classes have no finite optimum: the fit then stops with
-        a ConvergenceWarning.
-    fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    classes_ : array (2,)
-        The labels; f > 0 means the second.
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
-    """
-
-    kind = "logistic"
-    _loss = Logistic()
-
-    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-
-    def _why_not(self) -> str:
-        if self.alpha > 0.0:
-            return (
-                ": there is one class only, or features are so large that this alpha hardly holds "
-                "their coefficients; divide them by a power of ten"
-            )
-        return (
-            ": the classes look linearly separable, so that there is no finite optimum; "
-            "use alpha > 0"
-        )
+        """f(X), shape (n,)."""
+        return self._decision(X)

@@ -94,7 +94,8 @@ def _accuracy(problem: Any, theta: Array, rows: RowSource) -> float:
     if not problem.model.loss.has_labels:
         return 0.0
     f, step, y = problem.moves(theta - problem.params, rows)
-    return float(rows.mean((y * (f + step) > 0.0).astype(float)))
+    beyond = f + step - problem.model.loss.boundary
+    return float(rows.mean((y * beyond > 0.0).astype(float)))
 
 
 def _attacked(

@@ -81,7 +81,7 @@ def problem_of(family, data, **attack):
     X, y = data
     model = made(family)
     if hasattr(model, "loss_description") and model.loss_description().has_positive_targets:
-        y = y + 1.0
+        y = y + 1.5
     if hasattr(model, "fit"):
         model = model.fit(X, y)
     return fa.aif(model, X, y, refine=True, **attack).problem

@@ -21,7 +21,7 @@ from .bootstrap_sums import (
     write_weights,
 )
 from .jit import STRICT, operation
-from .losses import point_loss
+from .point_losses import point_loss
 
 
 @operation(fastmath=STRICT)

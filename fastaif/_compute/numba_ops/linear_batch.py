@@ -46,7 +46,7 @@ from ..types import (
 )
 from .jit import STRICT, operation
 from .linear_sums import linear_sums
-from .losses import of_residuals, starting_intercept, starts_wider
+from .point_losses import of_residuals, starting_intercept, starts_wider
 from .pointwise import row_direction, row_norm
 from .solve_draws import factor_one, solve_one
 

@@ -1,13 +1,13 @@
-"""Everything that depends on the loss: values and derivatives, a row and a block at a time.
+"""The loss stage of a pass: derivatives of the inner maximum, a row and a block at a time.
 
 ψ(f, κ) = max ℓ(f ± κ) is the loss under an attack that can move the prediction by κ.
 Each row gives ψ_f, ψ_κ, ψ_ff, ψ_fκ and ψ_κκ. At κ = 0 these are ℓ', |ℓ'|, ℓ'',
 ℓ'' sgn ℓ' and ℓ'': the sums of the natural problem and of Theorem 4.1 are those of the
 robust problem at radius zero, so one operation serves fits, influence and robust fits.
 
-No other operation knows losses by their codes. The weighted derivatives of a block go to the
-rows of `derivatives` (3, k): d1 = w ψ_f, d12 = w ψ_fκ and d2 = w ψ_ff, which the next stage
-multiplies with the data; the scalar sums are added here.
+Only this file and `point_losses` know losses by their codes. The weighted derivatives of a
+block go to the rows of `derivatives` (3, k): d1 = w ψ_f, d12 = w ψ_fκ and d2 = w ψ_ff, which
+the next stage multiplies with the data; the scalar sums are added here.
 """
 
 from __future__ import annotations
@@ -31,34 +31,17 @@ from ..types import (
 )
 from .elementary import exp_of_negative
 from .jit import FAST, STRICT, operation
-
-# As `code` of the classes in `losses`.
-SQUARED_ERROR, LOGISTIC, POISSON, HUBER = 0, 1, 2, 3
-
+from .point_losses import (
+    LOGISTIC,
+    POISSON,
+    SQUARED_ERROR,
+    SQUARED_HINGE,
+    end_gap,
+    is_monotone,
+    point_loss,
+)
 
 # --- one row --------------------------------------------------------------------------------
-
-
-@operation(fastmath=STRICT, inline=True)
-def point_loss(loss, delta, f, y):
-    """ℓ, ℓ', ℓ'' at one prediction."""
-    if loss == SQUARED_ERROR:
-        r = f - y
-        return r * r, 2.0 * r, 2.0
-    if loss == LOGISTIC:
-        t = y * f
-        e = math.exp(-abs(t))
-        inverse = 1.0 / (1.0 + e)
-        small = e * inverse
-        s = small if t > 0.0 else inverse
-        return math.log1p(e) + max(-t, 0.0), -y * s, small * inverse
-    if loss == POISSON:
-        mean = math.exp(f)
-        return mean - y * f, mean - y, mean
-    r = f - y
-    u = abs(r / delta)
-    inverse = 1.0 / (math.sqrt(1.0 + u * u) if u < 1e150 else u)
-    return r * inverse * (r / (1.0 + inverse)), r * inverse, inverse * inverse * inverse
 
 
 @operation(fastmath=STRICT)
@@ -75,30 +58,9 @@ def worth(inner, f, y, row):
 
 
 @operation(fastmath=STRICT, inline=True)
-def end_gap(loss, delta, f, y, kappa):
-    """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0.
-
-    Its sign says at which end the loss is larger. For the logistic loss, whose worse end
-    never changes, it is that sign alone.
-    """
-    if loss == LOGISTIC:
-        return -y
-    if loss == SQUARED_ERROR:
-        return 2.0 * (f - y)
-    if loss == HUBER:
-        r = f - y
-        plus, minus = (r + kappa) / delta, (r - kappa) / delta
-        return 2.0 * r / (math.hypot(1.0, plus) + math.hypot(1.0, minus))
-    if kappa > 1.0:  # exp(f) sinh(κ) could be 0 · ∞
-        return (math.exp(f + kappa) - math.exp(f - kappa)) / (2.0 * kappa) - y
-    sinhc = math.sinh(kappa) / kappa if kappa > 1e-4 else 1.0 + kappa * kappa / 6.0
-    return math.exp(f) * sinhc - y
-
-
-@operation(fastmath=STRICT, inline=True)
 def _hard_end(loss, delta, f, y, kappa):
     """ψ and its derivatives at the end of [f − κ, f + κ] where the loss is larger."""
-    if loss == LOGISTIC:
+    if is_monotone(loss):
         side = -y
     else:
         gap = end_gap(loss, delta, f, y, kappa)
@@ -206,14 +168,16 @@ def _squared_slopes(f, y, kappa, w, derivatives, scalars):
 
 
 @operation(fastmath=STRICT)
-def _general_slopes(f, y, inner, first_row, w, derivatives, scalars):
+def _general_slopes(f, y, inner, first_row, w, need, derivatives, scalars):
     """Stage 2 for every loss: pointwise derivatives, weighted, and their scalar sums.
 
     The loss is summed with compensation: solvers compare values that differ by little.
     """
     d1, d12, d2 = derivatives[0], derivatives[1], derivatives[2]
     total = carry = sum_f = sum_k = sum_ff = sum_fk = sum_kk = sum_f2 = 0.0
-    smooth = inner.smoothing > 0.0 and inner.loss != LOGISTIC and inner.kappa > 0.0
+    monotone = is_monotone(inner.loss)
+    counts_wrong = monotone and not need & NEED_LOSS
+    smooth = inner.smoothing > 0.0 and not monotone and inner.kappa > 0.0
     given = inner.multiplier.size > 0
     for i in range(f.shape[0]):
         wi = w[i]
@@ -239,7 +203,10 @@ def _general_slopes(f, y, inner, first_row, w, derivatives, scalars):
         sum_kk += wi * bb
         sum_f2 += d1[i] * a
         if abs(b) <= NEAR_FLAT * aa * (abs(f[i]) + abs(y[i])):
-            scalars[S_ZERO] += 1.0
+            # Beyond its corner this one is flat, which is no kink.
+            scalars[S_ZERO] += aa > 0.0 or inner.loss != SQUARED_HINGE
+        if counts_wrong:
+            scalars[S_WRONG] += not y[i] * f[i] - inner.kappa > 0.0
     scalars[S_LOSS] += total
     _add_sums(scalars, sum_f, sum_k, sum_ff, sum_fk, sum_kk, sum_f2)
 
@@ -253,7 +220,7 @@ def slopes(f, y, inner, start, w, need, derivatives, scalars):
     elif hard and inner.loss == SQUARED_ERROR:
         _squared_slopes(f, y, inner.kappa, w, derivatives, scalars)
     else:
-        _general_slopes(f, y, inner, start, w, derivatives, scalars)
+        _general_slopes(f, y, inner, start, w, need, derivatives, scalars)
 
 
 # --- a bootstrap draw ---------------------------------------------------------------------------
@@ -305,24 +272,3 @@ def slopes_of_draw(f, y, w, inner, d12, d2):
         _logistic_draw(f, y, w, d12, d2)
     else:
         _general_draw(f, y, w, inner, d12, d2)
-
-
-# --- many small problems ------------------------------------------------------------------------
-
-
-@operation(fastmath=STRICT, inline=True)
-def of_residuals(loss):
-    """Whether ℓ depends on f − y alone."""
-    return loss in (SQUARED_ERROR, HUBER)
-
-
-@operation(fastmath=STRICT, inline=True)
-def starting_intercept(loss, mean):
-    """b from which Newton's method starts, for targets of this mean."""
-    return math.log(mean) if loss == POISSON and mean > 0.0 else 0.0
-
-
-@operation(fastmath=STRICT, inline=True)
-def starts_wider(loss):
-    """Whether Newton's method follows ever smaller parameters δ to the loss's own."""
-    return loss == HUBER

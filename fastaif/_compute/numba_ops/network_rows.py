@@ -7,9 +7,9 @@ import numpy as np
 from .basis_sums import load_columns
 from .blas import add_product
 from .jit import FAST, STRICT, operation
-from .losses import point_loss
 from .network_sums import rows_in_block
 from .network_units import activate, output, preactivate, weigh
+from .point_losses import point_loss
 from .row_geometry import attack_directions
 
 

@@ -20,7 +20,8 @@ Array = NDArray[Any]
 class OwnLoss:
     """A loss that is the user's own, of which nothing is known."""
 
-    is_symmetric = False
+    is_of_residuals = False
+    has_labels = False
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class SumProblem(InfluenceProblem):
             return found
         if self.has_coordinates and self.forms_hessian:
             refuse_tiny(found, self.model.names)
-        if found.scalar(c.S_F2) < _TINY and self.model.loss.is_symmetric:
+        if found.scalar(c.S_F2) < _TINY and self.model.loss.is_of_residuals:
             refuse_tiny_targets(float(np.abs(self.source.targets()).max()))
         return found
 

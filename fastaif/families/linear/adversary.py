@@ -60,8 +60,11 @@ class LinearAdversary(Adversary[LinearProblem]):
         return finite(self.problem.sweep.run(theta, c.NEED_LOSS, kappa=kappa)).loss
 
     def radii_of_labels(self) -> Array:
-        """y f / (s ‖Dβ‖_q), 0 where that is negative; inf where nothing moves f."""
-        f = self.problem.sweep.predictions(self.problem.params)
+        """y f / (s ‖Dβ‖_q), 0 where that is negative; inf where nothing moves f.
+
+        f is measured from the boundary between the labels.
+        """
+        f = self.problem.sweep.predictions(self.problem.params) - self.problem.model.loss.boundary
         return self._radii(np.maximum(self.problem.source.targets() * f, 0.0))
 
     def radii_of_change(self, change: float) -> Array:

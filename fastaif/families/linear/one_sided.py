@@ -116,7 +116,7 @@ def _may_be_flat(problem: LinearSums, moved: float) -> bool:
 
     The pass has counted those that are as near as this, and a step as short moves no others.
     """
-    size = problem.target_size if problem.model.loss.is_symmetric else 1.0
+    size = problem.target_size if problem.model.loss.is_of_residuals else 1.0
     if not (problem.sums.zero_gradients or moved > c.NEAR_FLAT * size):
         return False
     own = problem.keeps_rows and not problem.sharing.is_shared

@@ -129,7 +129,7 @@ def random_start(
     y = sweep.source.targets()
     middle = sweep.source.mean(y)
     size = 1.0
-    if sweep.loss.is_symmetric:
+    if sweep.loss.is_of_residuals:
         size = float(np.sqrt(sweep.source.mean((y - middle) ** 2))) or 1.0
     w2 = size * rng.normal(size=h) / np.sqrt(h)
     return np.concatenate([w1.ravel(), b1, w2, [sweep.loss.null_prediction(middle)]])

@@ -108,7 +108,7 @@ def _unbounded(
         return 0.0
     reach = 2.0 * np.abs(theta)
     more = 0.0
-    if not problem.sweep.loss.is_symmetric:
+    if not problem.sweep.loss.is_of_residuals:
         sizes = np.maximum(design.sizes, np.finfo(float).tiny)
         known = np.maximum(np.abs(left) - _ROUNDING * steep * sizes, 0.0)
         more = float(known @ (2.0 / sizes))

@@ -1,0 +1,135 @@
+"""Classifiers of two labels with a linear predictor, fitted by Newton's method."""
+
+from __future__ import annotations
+
+from ..losses import Cloglog, Logistic, Probit, SquaredHinge
+from .base import LinearPredictor
+from .binary import BinaryClassifier
+
+
+class LinearClassifier(BinaryClassifier, LinearPredictor):
+    """What they share: two labels as ±1, and what may have kept a fit from its end."""
+
+    def _why_not(self) -> str:
+        if self.alpha > 0.0:
+            return (
+                ": there is one class only, or features are so large that this alpha hardly holds "
+                "their coefficients; divide them by a power of ten"
+            )
+        return (
+            ": the classes look linearly separable, so that there is no finite optimum; "
+            "use alpha > 0"
+        )
+
+
+class LogisticRegression(LinearClassifier):
+    """Binary logistic regression: ``E log(1 + exp(−y f)) + alpha ‖β‖²``, y = ±1.
+
+    scikit-learn's ``LogisticRegression(C=c)`` is ``alpha = 1 / (2 c Σw)`` here.
+
+    Parameters
+    ----------
+    alpha : float, default 1e-3
+        With alpha = 0, separable classes have no finite optimum: the fit then stops with
+        a ConvergenceWarning.
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    classes_ : array (2,)
+        The labels; f > 0 means the second.
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "logistic"
+    _loss = Logistic()
+
+    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+
+class ProbitRegression(LinearClassifier):
+    """Binary probit regression: ``E [−log Φ(y f)] + alpha ‖β‖²``, y = ±1.
+
+    Parameters
+    ----------
+    alpha : float, default 1e-3
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    classes_ : array (2,)
+        The labels; f > 0 means the second.
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "probit"
+    _loss = Probit()
+
+    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+
+class CloglogRegression(LinearClassifier):
+    """Binary regression with a complementary log-log link: P(y = +1) = 1 − exp(−exp(f)).
+
+    Minimises the negative log likelihood plus ``alpha ‖β‖²``; labels are not alike: the second
+    is "something happened", which it does exp(f) times on average.
+
+    Parameters
+    ----------
+    alpha : float, default 1e-3
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    classes_ : array (2,)
+        The labels; f > log log 2 (`decision_function` > 0) means the second.
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "cloglog"
+    _loss = Cloglog()
+
+    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+
+class SquaredHingeClassification(LinearClassifier):
+    """A linear support vector machine: ``E max(0, 1 − y f)² + alpha ‖β‖²``, y = ±1.
+
+    scikit-learn's ``LinearSVC(C=c)`` minimises ½ ‖β‖² + c Σ …, its intercept in the penalty.
+
+    Parameters
+    ----------
+    alpha : float, default 1e-3
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    classes_ : array (2,)
+        The labels; f > 0 means the second.
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "squared_hinge"
+    _loss = SquaredHinge()
+
+    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept

@@ -1,0 +1,149 @@
+"""Estimators of a positive mean exp(f), fitted by Newton's method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+
+from ..losses import Gamma, NegativeBinomial, Poisson, Tweedie
+from .base import LinearPredictor
+
+Array = NDArray[Any]
+
+
+class LogLinkPredictor(RegressorMixin, LinearPredictor):
+    """What they share: predictions are means, and scores shares of the deviance."""
+
+    def predict(self, X: Any) -> Array:
+        """The expected target exp(f(X)), shape (n,)."""
+        return self.loss_description().response(self._decision(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """D²: the fraction of the deviance explained."""
+        return self.loss_description().score(y, self.predict(X), sample_weight)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        return tags
+
+
+class PoissonRegression(LogLinkPredictor):
+    """Poisson regression with a log link: ``E [exp(f) − y f] + alpha ‖β‖²``.
+
+    Half of scikit-learn's deviance: ``PoissonRegressor(alpha=a)`` is ``alpha = a / 2``.
+
+    Parameters
+    ----------
+    alpha : float, default 0.0
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "poisson"
+    _loss = Poisson()
+
+    def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+
+class GammaRegression(LogLinkPredictor):
+    """Gamma regression with a log link: ``E [y exp(−f) + f] + alpha ‖β‖²``, y > 0.
+
+    Half of scikit-learn's deviance: ``GammaRegressor(alpha=a)`` is ``alpha = a / 2``.
+
+    Parameters
+    ----------
+    alpha : float, default 0.0
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "gamma"
+    _loss = Gamma()
+
+    def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+
+class TweedieRegression(LogLinkPredictor):
+    """Tweedie regression with a log link, for y ≥ 0 that is often exactly zero.
+
+    Minimises ``E [exp((2 − π) f)/(2 − π) + y exp((1 − π) f)/(π − 1)] + alpha ‖β‖²``, half of
+    scikit-learn's deviance: ``TweedieRegressor(power=π, alpha=a)`` is ``alpha = a / 2``.
+
+    Parameters
+    ----------
+    power : float, default 1.5
+        π, 1 < π < 2. For 1 and 2 there are PoissonRegression and GammaRegression.
+    alpha : float, default 0.0
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "tweedie"
+
+    def __init__(self, power: float = 1.5, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+        self.power = power
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+    def loss_description(self) -> Tweedie:
+        """ℓ."""
+        return Tweedie(self.power)
+
+
+class NegativeBinomialRegression(LogLinkPredictor):
+    """Regression of counts that scatter more than Poisson's, with a log link.
+
+    Minimises ``E [(y + 1/a) log(1 + a exp(f)) − y f] + alpha ‖β‖²``.
+
+    Parameters
+    ----------
+    dispersion : float, default 1.0
+        a, given rather than estimated: the variance is μ + a μ².
+    alpha : float, default 0.0
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+    n_features_in_ : int
+    """
+
+    kind = "negative_binomial"
+
+    def __init__(
+        self, dispersion: float = 1.0, alpha: float = 0.0, fit_intercept: bool = True
+    ) -> None:
+        self.dispersion = dispersion
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+    def loss_description(self) -> NegativeBinomial:
+        """ℓ."""
+        return NegativeBinomial(self.dispersion)
