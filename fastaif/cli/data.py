@@ -1,27 +1,55 @@
-"""The data of `fastaif analyze`: files and embedded sets, read and checked."""
+"""The data of `fastaif analyze`: a table that is checked, and all that is wrong with it at once."""
 
 from __future__ import annotations
 
-import io
 import re
-import sys
-import zipfile
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .files import EMBEDDED, read_frame
+from .names import listing, require, target_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[Any]
 
-EMBEDDED = ("diabetes", "breast_cancer")
-_TARGETS = ("y", "target")
 _TWO_LABELS = "; a target of two labels takes --model logistic"
 _NUMBERED = "the nameless first column only numbers the rows and was left out"
+_FEW = 10  # texts that are categories however few rows there are
+
+
+class Reading(NamedTuple):
+    """How a table is to be read.
+
+    Attributes
+    ----------
+    target, weights : str or None
+        Columns; None: the one named "y" or "target"; none.
+    labels : bool or None
+        Whether the target is of labels; None: as it looks.
+    drop : list of str or None
+        Columns to leave out.
+    gaps : {"refuse", "drop", "impute"}
+        What becomes of empty cells.
+    one_hot : bool
+        Whether text is taken for categories.
+    sep : str or None
+        Between cells; None: what the file's suffix says.
+    """
+
+    target: str | None = None
+    weights: str | None = None
+    labels: bool | None = None
+    drop: list[str] | None = None
+    gaps: str = "refuse"
+    one_hot: bool = True
+    sep: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,11 +60,17 @@ class Table:
     ----------
     title : str
         Where they are from.
-    X : frame (n, m) of float64
+    X : frame (n, m)
+        Numbers as float64, with gaps if they are to be imputed, and categories as text.
     y : array (n,), numbers or labels
     weights : array (n,) or None
     notes : tuple of str
         What its user should know.
+    labels : bool
+        Whether y is of labels.
+    categories : tuple of str
+        Columns of text.
+    has_gaps : bool
     """
 
     title: str
@@ -44,22 +78,43 @@ class Table:
     y: Array
     weights: Array | None
     notes: tuple[str, ...]
+    labels: bool
+    categories: tuple[str, ...] = ()
+    has_gaps: bool = False
 
 
-def load_table(data: str | None, target: str | None, weights: str | None, labels: bool) -> Table:
+class _Problems:
+    """What is wrong with a table, told all at once."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def trying(self, check: Callable[..., Any], *arguments: Any) -> Any:
+        """What a check returns, or None where it finds something wrong."""
+        try:
+            return check(*arguments)
+        except ValueError as error:
+            self.found.append(str(error))
+            return None
+
+    def tell(self) -> None:
+        """Raise what was found."""
+        if len(self.found) == 1:
+            raise ValueError(self.found[0])
+        if self.found:
+            told = "; ".join(f"({k}) {problem}" for k, problem in enumerate(self.found, 1))
+            raise ValueError(f"{len(self.found)} problems: {told}")
+
+
+def load_table(data: str | None, how: Reading) -> Table:
     """Read and check a table.
 
     Parameters
     ----------
     data : str or None
-        "diabetes" (None), "breast_cancer", or a path to .csv, .parquet or .npz (arrays X,
+        "diabetes" (None), "breast_cancer", or a path (see `files.SUFFIXES`; .npz of arrays X,
         the target, optionally names and the weights).
-    target : str or None
-        The target column; None: the one named "y" or "target".
-    weights : str or None
-        The column of sample weights; it is no feature.
-    labels : bool
-        Whether a target that is no number will do.
+    how : Reading
 
     Returns
     -------
@@ -68,40 +123,92 @@ def load_table(data: str | None, target: str | None, weights: str | None, labels
     Raises
     ------
     ValueError
-        The file cannot be read, a column is missing, not numeric, or not finite.
+        The file cannot be read, or columns are missing, no numbers nor categories, or not finite:
+        all that is wrong with it.
     ImportError
-        Nothing that reads parquet is installed.
+        Nothing that reads parquet or .xlsx is installed.
     """
-    frame = _read(data or EMBEDDED[0], target, weights)
-    names = [str(name) for name in frame.columns]
-    stored = _stored_index(frame)
-    frame = frame.set_axis(names, axis=1).reset_index(drop=True)
-    # What to_csv() writes of a default index is no feature.
-    numbered = names[:1] == ["Unnamed: 0"] and list(frame["Unnamed: 0"]) == list(range(len(frame)))
-    for place, name in enumerate(names[int(numbered) :], int(numbered)):
+    frame = read_frame(data or EMBEDDED[0], how.target, how.weights, how.sep)
+    notes = _stored_index(frame)
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1).reset_index(drop=True)
+    frame, numbered = _without_index(frame)
+    names = list(frame.columns)
+    target = target_name(names, how.target, how.weights)
+    for name in (how.weights, *(how.drop or ())):
+        require(name, names)
+    if how.weights == target:
+        raise ValueError(f"{target!r} cannot be both the target and the weights")
+    features = [name for name in names if name not in (target, how.weights, *(how.drop or ()))]
+    if not features or frame.empty:
+        raise ValueError(f"the data have {len(frame)} rows and {len(features)} feature columns")
+    if how.gaps == "drop":
+        frame, dropped = _without_gaps(frame, [*features, target, *filter(None, [how.weights])])
+        notes += dropped
+    return _checked(data or EMBEDDED[0], frame, features, target, how, [*numbered, *notes])
+
+
+def _checked(
+    title: str, frame: pd.DataFrame, features: list[str], target: str, how: Reading,
+    notes: list[str],
+) -> Table:  # fmt: skip
+    """The table, if nothing is wrong with any of its columns."""
+    problems = _Problems()
+    columns = {name: problems.trying(_feature, frame[name], how) for name in features}
+    labels = _looks_like_labels(frame[target]) if how.labels is None else how.labels
+    read = (_labels, frame[target]) if labels else (_numbers, frame[target], _TWO_LABELS)
+    y = problems.trying(*read)
+    if labels and how.labels is None and y is not None:
+        problems.trying(_refuse_classes, target, y)
+        notes.append(
+            f"the target {target!r} has two values, and the model is logistic"
+            + "; --model linear takes it for numbers" * (not _is_text(frame[target]))
+        )
+    w = None if how.weights is None else problems.trying(_weights, frame[how.weights])
+    problems.tell()
+    categories = tuple(name for name in features if columns[name].dtype == object)
+    X = frame[features].assign(**columns) if categories else _matrix(columns)
+    if categories:
+        notes.append(
+            f"categories, one column each value but the first, are held fixed and not attacked: "
+            f"{listing(list(categories))}"
+        )
+    has_gaps = bool(X.isna().to_numpy().any())
+    return Table(title, X, y, w, tuple(notes), labels, categories, has_gaps)
+
+
+def _matrix(columns: dict[str, pd.Series]) -> pd.DataFrame:
+    """Columns of numbers, each row in one piece."""
+    import pandas as pd
+
+    values = np.column_stack([column.to_numpy() for column in columns.values()])
+    return pd.DataFrame(values, columns=list(columns), copy=False)
+
+
+def _without_index(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Without what to_csv() writes of an index, which is no feature."""
+    names = list(frame.columns)
+    notes = []
+    if names[:1] == ["Unnamed: 0"]:
+        index = frame["Unnamed: 0"]
+        if index.dtype.kind in "iu" and index.is_unique and len(names) > 1:
+            notes, frame = [_NUMBERED], frame.iloc[:, 1:]
+    first = len(names) - len(frame.columns)
+    for place, name in enumerate(frame.columns, first):
         if re.fullmatch(r"Unnamed: \d+", name):
             raise ValueError(
                 f"column {place + 1} has no name in the header: name it, or leave it out"
             )
-    target = _target_name(names, target, weights)
-    _require(weights, names)
-    if weights == target:
-        raise ValueError(f"{target!r} cannot be both the target and the weights")
-    features = [name for name in names[int(numbered) :] if name not in (target, weights)]
-    if not features or frame.empty:
-        raise ValueError(f"the data have {len(frame)} rows and {len(features)} feature columns")
-    for name in features:
-        _numbers(frame[name])
-    w = None if weights is None else _numbers(frame[weights])
-    if w is not None and (w.min() < 0 or not w.any()):
-        raise ValueError(f"the weights {weights!r} must not be negative, nor all zero")
-    return Table(
-        title=data or EMBEDDED[0],
-        X=frame[features].astype(np.float64),
-        y=_labels(frame[target]) if labels else _numbers(frame[target], _TWO_LABELS),
-        weights=w,
-        notes=(*[_NUMBERED] * numbered, *stored),
-    )
+    return frame, notes
+
+
+def _without_gaps(frame: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Without the rows that have empty cells in some columns."""
+    kept = frame.dropna(subset=names)
+    lost = len(frame) - len(kept)
+    if kept.empty:
+        raise ValueError("--dropna leaves no row: every one has an empty cell; try --impute")
+    note = [f"{lost} of {len(frame)} rows have empty cells and were left out"] * bool(lost)
+    return kept.reset_index(drop=True), note
 
 
 def _stored_index(frame: pd.DataFrame) -> list[str]:
@@ -113,124 +220,74 @@ def _stored_index(frame: pd.DataFrame) -> list[str]:
     given = enumerate(frame.index.names)
     names = [f"__index_level_{k}__" if name is None else str(name) for k, name in given]
     return [
-        f"the index that pandas stored with the frame, {_listing(names)}, was left out; "
+        f"the index that pandas stored with the frame, {listing(names)}, was left out; "
         "reset_index() before to_parquet() makes it a feature"
     ]
 
 
-def _read(data: str, target: str | None, weights: str | None) -> pd.DataFrame:
-    if data in EMBEDDED:
-        from sklearn import datasets
-
-        frame: pd.DataFrame = getattr(datasets, f"load_{data}")(as_frame=True).frame
-        return frame
-    path, suffix = Path(data), Path(data).suffix.lower()
-    # A device, as /dev/stdin of a shell's `< file`, has no suffix that could say what it holds.
-    if data == "-" or path.is_fifo() or (path.parts[:2] == ("/", "dev") and path.exists()):
-        return _read_pipe(sys.stdin.buffer.read() if data == "-" else path.read_bytes())
-    if not path.is_file():
-        raise ValueError(f"no such file: {data} (embedded data: {', '.join(EMBEDDED)})")
-    if suffix not in (".csv", ".parquet", ".npz"):
-        raise ValueError(f"{data} is no .csv, .parquet or .npz file")
-    try:
-        if suffix == ".npz":
-            return _read_npz(path, target, weights)
-        return _read_csv(path.read_bytes()) if suffix == ".csv" else _read_parquet(path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"cannot read {data}: {error}") from error
+# --- columns ----------------------------------------------------------------------------------
 
 
-def _read_pipe(contents: bytes) -> pd.DataFrame:
-    """What comes through a pipe, a table of comma-separated values."""
-    try:
-        return _read_csv(contents)
-    except ValueError as error:
-        raise ValueError(f"cannot read comma-separated values from the pipe: {error}") from error
-
-
-def _read_csv(contents: bytes) -> pd.DataFrame:
+def _feature(column: pd.Series, how: Reading) -> pd.Series:
+    """A feature: numbers, or text that is taken for categories."""
     import pandas as pd
 
-    header = pd.read_csv(io.BytesIO(contents), header=None, nrows=1, dtype=str).iloc[0].tolist()
-    for name in header:
-        if header.count(name) > 1 and isinstance(name, str):  # pandas would number them
-            raise ValueError(f"its header has several columns {name!r}: name each differently")
-    frame = pd.read_csv(io.BytesIO(contents), low_memory=False)
-    # pandas makes an index of what the header does not name, without a word.
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError("its rows have more cells than its header")
-    return frame
+    if not _is_text(column):
+        return pd.Series(_numbers(column, gaps=how.gaps == "impute"), column.index)
+    _refuse_dates(column)
+    if not how.one_hot:
+        return pd.Series(_numbers(column, "; --one-hot takes it for categories"), column.index)
+    present = column.dropna()
+    different = present.nunique()
+    if different > _FEW and different > len(present) / 2:
+        raise ValueError(
+            f"column {column.name!r} has {different} different texts in {len(present)} rows, too "
+            f"many for categories: leave it out, --drop {column.name}"
+        )
+    if how.gaps != "impute":
+        _refuse(column, column.isna().to_numpy())
+    return column.astype(object).where(column.notna(), np.nan)
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except ImportError:
-        pass
-    try:
-        import polars as pl
-    except ImportError as error:
-        raise ImportError("reading parquet needs pyarrow: pip install pyarrow") from error
-    try:
-        table = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise ValueError(str(error)) from error
-    frame = pd.DataFrame({name: table[name].to_numpy() for name in table.columns})
-    index = [name for name in table.columns if re.fullmatch(r"__index_level_\d+__", name)]
-    return frame.set_index(index) if index else frame  # as pandas does
-
-
-def _read_npz(path: Path, target: str | None, weights: str | None) -> pd.DataFrame:
-    import pandas as pd
-
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is no archive of arrays (numpy.savez)")
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    _require("X", list(arrays))
-    X = arrays.pop("X")
-    if X.ndim != 2:
-        raise ValueError(f"X must be two-dimensional, but has shape {X.shape}")
-    names = [str(n) for n in arrays.pop("names", [f"x{k}" for k in range(X.shape[1])])]
-    if len(names) != X.shape[1] or len(set(names)) != len(names):
-        raise ValueError(f"names must hold {X.shape[1]} different names, one a column of X")
-    _require(weights, list(arrays))
-    columns = [_target_name(list(arrays), target, weights), *filter(None, [weights])]
-    for name in columns:
-        if name in names:
-            raise ValueError(f"{name!r} names both an array and a column of X")
-        if arrays[name].shape != X.shape[:1]:
-            raise ValueError(f"{name!r} has shape {arrays[name].shape}, but X has {len(X)} rows")
-    return pd.DataFrame(X, columns=names).assign(**{name: arrays[name] for name in columns})
-
-
-def _target_name(known: list[str], target: str | None, weights: str | None) -> str:
-    if target is not None:
-        _require(target, known)
-        return target
-    found = [name for name in _TARGETS if name in known and name != weights]
-    if len(found) == 1:
-        return found[0]
-    what = "are columns 'y' and 'target'" if found else "is no column 'y' or 'target'"
-    raise ValueError(f"there {what}: name the target with --target, of {_listing(known)}")
-
-
-def _require(name: str | None, known: list[str]) -> None:
-    if name is not None and name not in known:
-        raise ValueError(f"there is no column {name!r}; there are {_listing(known)}")
-
-
-def _listing(names: list[str], shown: int = 12) -> str:
-    text = ", ".join(repr(name) for name in names[:shown])
-    return f"{text} and {len(names) - shown} more" if len(names) > shown else text
-
-
-def _numbers(column: pd.Series, advice: str = "") -> Array:
-    """A column as float64; refused unless it holds finite numbers only."""
+def _is_text(column: pd.Series) -> bool:
     from pandas.api import types
 
+    dtype: Any = column.dtype
+    if str(dtype) == "category":
+        return not types.is_numeric_dtype(dtype.categories.dtype)
+    return bool(types.is_object_dtype(dtype) or types.is_string_dtype(dtype))
+
+
+def _refuse_dates(column: pd.Series) -> None:
+    """Refuse text of which all that begins the column are dates."""
+    import pandas as pd
+
+    some = column.dropna().head(20).astype(str)
+    if not len(some) or not some.str.contains(r"\d{1,4}[-/.:]\d{1,2}", regex=True).all():
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of formats that it guesses
+        dates = pd.to_datetime(some, errors="coerce")
+    if dates.notna().all():
+        raise ValueError(_dates(column, some.iloc[0]))
+
+
+def _dates(column: pd.Series, first: Any) -> str:
+    return (
+        f"column {column.name!r} holds dates or times (it begins with {str(first)!r}): give "
+        f"numbers, such as days since a date, or leave it out, --drop {column.name}"
+    )
+
+
+def _numbers(column: pd.Series, advice: str = "", gaps: bool = False) -> Array:
+    """A column as float64; refused unless it holds finite numbers only, or gaps beside them."""
+    from pandas.api import types
+
+    if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
+        raise ValueError(_dates(column, column.iloc[0]))
+    dtype: Any = column.dtype
+    if str(dtype) == "category":
+        column = column.astype(dtype.categories.dtype)
     if not types.is_numeric_dtype(column.dtype) or types.is_complex_dtype(column.dtype):
         values = _labels(column)
         first = str(values[0])
@@ -238,8 +295,33 @@ def _numbers(column: pd.Series, advice: str = "") -> Array:
             f"column {column.name!r} is not numeric (it begins with {first!r}){advice}"
         )
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    _refuse(column, ~np.isfinite(numbers))
+    _refuse(column, np.isinf(numbers) if gaps else ~np.isfinite(numbers))
     return numbers
+
+
+def _weights(column: pd.Series) -> Array:
+    w = _numbers(column)
+    if w.min() < 0 or not w.any():
+        raise ValueError(f"the weights {column.name!r} must not be negative, nor all zero")
+    return w
+
+
+def _looks_like_labels(column: pd.Series) -> bool:
+    """Whether a target is text, booleans, or 0 and 1."""
+    if _is_text(column) or str(column.dtype) in ("bool", "boolean"):
+        return True
+    present = column.dropna()
+    return present.nunique() == 2 and bool(present.isin([0, 1]).all())
+
+
+def _refuse_classes(target: str, y: Array) -> None:
+    """Refuse labels that are not two."""
+    classes = sorted({str(label) for label in y})
+    if len(classes) != 2:
+        raise ValueError(
+            f"the target {target!r} has {len(classes)} classes ({listing(classes, 4)}), but two "
+            "are what a classifier takes here"
+        )
 
 
 def _labels(column: pd.Series) -> Array:
@@ -252,4 +334,6 @@ def _refuse(column: pd.Series, bad: Array) -> None:
     if bad.any():
         what = f"has {int(bad.sum())} empty, NaN or infinite cells"
         first = int(np.argmax(bad)) + 1
-        raise ValueError(f"column {column.name!r} {what} (the first in row {first})")
+        empty = bool(column.isna().any())
+        advice = ": --dropna leaves such rows out, --impute fills them" if empty else ""
+        raise ValueError(f"column {column.name!r} {what} (the first in row {first}){advice}")

@@ -119,8 +119,12 @@ def _parse_p(_: click.Context, __: click.Parameter, value: float) -> float:
     return value
 
 
-def _parse_model(_: click.Context, __: click.Parameter, value: str) -> str:
-    if value not in MODELS:
+def _parse_sep(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    return {"tab": "\t", "\\t": "\t"}.get(value, value) if value is not None else None
+
+
+def _parse_model(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and value not in MODELS:
         raise click.BadParameter(f"{value!r} is unknown; there are {', '.join(MODELS)}")
     return value
 
@@ -202,7 +206,25 @@ def main(context: click.Context) -> None:
 _DESCRIPTION = (
     click.argument("data", required=False),
     click.option("--target", help="Target column.  [default: the one named y or target]"),
-    click.option("--model", default="linear", callback=_parse_model, metavar="|".join(MODELS)),
+    click.option(
+        "--model", callback=_parse_model, metavar="|".join(MODELS),
+        help="[default: logistic for a target of text, or of 0 and 1, else linear]",
+    ),
+    click.option("--drop", callback=_parse_names, metavar="A,B,...", help="Columns to leave out."),
+    click.option(
+        "--dropna", "gaps", flag_value="drop", help="Leave out rows that have empty cells."
+    ),
+    click.option(
+        "--impute", "gaps", flag_value="impute",
+        help="Fill empty cells: by medians, and by a category of their own.",
+    ),
+    click.option(
+        "--one-hot/--no-one-hot", default=True,
+        help="Take text for categories, which are not attacked.",
+    ),
+    click.option(
+        "--sep", callback=_parse_sep, help="Between cells.  [default: a comma, in .tsv a tab]"
+    ),
     click.option("--p", default=2.0, callback=_parse_p, help="The attack's norm, from 1 to inf."),
     click.option(
         "--order", type=float, default=math.inf, callback=_parse_p,
@@ -255,9 +277,9 @@ def analyze(
 ) -> None:  # fmt: skip
     """How adversarial training would change a model of DATA, and what that costs.
 
-    DATA is a .csv, .parquet or .npz file (arrays X, y and optionally names), a pipe of
-    comma-separated values (- is stdin), or one of scikit-learn's sets: diabetes (default),
-    breast_cancer.
+    DATA is a .csv, .tsv (or .csv.gz), .xlsx, .parquet or .npz file (arrays X, y and optionally
+    names), a pipe of comma-separated values (- is stdin), or one of scikit-learn's sets: diabetes
+    (default), breast_cancer.
     """
     from ..plotting import plot_report
     from ..reports.analysis import far_off, report_json, report_text
@@ -268,9 +290,10 @@ def analyze(
     with _plain_errors(), _collected_notes() as notes:
         figure = None if plot is None else _figure_for(plot)
         table, result = _influence(data, **options)
-        eps = eps or default_eps(options["model"], result.problem)
+        kind = result.problem.model.kind
+        eps = eps or default_eps(kind, result.problem)
         notes.extend(table.notes)
-        notes.extend(notes_on(options["model"], table.y))
+        notes.extend(notes_on(kind, table.y))
         verifications = _verify(result, eps)
         notes.extend(far_off(verifications, result.validity_radius))
         result.sensitivity(max(eps), expansion="quadratic")  # for its warning
@@ -301,7 +324,7 @@ def _fitted(
     data: str | None,
     *,
     target: str | None,
-    model: str,
+    model: str | None,
     p: float,
     order: float,
     alpha: float | None,
@@ -311,19 +334,29 @@ def _fitted(
     weights: str | None,
     attackable: list[str] | None,
     seed: int | None,
+    drop: list[str] | None,
+    gaps: str | None,
+    one_hot: bool,
+    sep: str | None,
 ) -> tuple[Table, Any, dict[str, Any]]:
     """The data, a model fitted to them, and the attack as the library takes it."""
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from .data import load_table
-    from .models import has_labels, make_estimator
+    from .data import Reading, load_table
+    from .models import columns_step, has_labels, make_estimator
 
-    table = load_table(data, target, weights, labels=has_labels(model))
+    labels = None if model is None else has_labels(model)
+    how = Reading(target, weights, labels, drop, gaps or "refuse", one_hot, sep)
+    table = load_table(data, how)
+    model = model or ("logistic" if table.labels else "linear")
     estimator = make_estimator(model, alpha, kernel, gamma, table.X.shape[1])
     steps = ["scaler", "model"] if standardize else ["model"]
     weighting = {f"{step}__sample_weight": table.weights for step in steps}
-    pipeline = Pipeline([("scaler", StandardScaler()), ("model", estimator)][-len(steps) :])
+    chain: list[Any] = [("scaler", StandardScaler()), ("model", estimator)][-len(steps) :]
+    if table.categories or table.has_gaps:
+        chain.insert(0, ("columns", columns_step(table.X, table.categories)))
+    pipeline = Pipeline(chain)
     pipeline.fit(table.X, table.y, **weighting)
     attack = {
         "p": p, "order": order, "attackable": attackable, "sample_weight": table.weights

@@ -46,6 +46,26 @@ def make_estimator(
     return getattr(fastaif, MODELS[model])(**known)
 
 
+def columns_step(X: Any, categories: tuple[str, ...]) -> Any:
+    """Gaps filled, and categories as indicators of all their values but the first."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    numbers = [name for name in X.columns if name not in categories]
+    own = SimpleImputer(strategy="constant", fill_value="missing")
+    encoder = OneHotEncoder(drop="first", sparse_output=False)
+    text = list(categories)
+    return ColumnTransformer(
+        [
+            ("numbers", SimpleImputer(strategy="median"), numbers),
+            ("categories", make_pipeline(own, encoder), text),
+        ],
+        verbose_feature_names_out=False,
+    )
+
+
 def has_labels(model: str) -> bool:
     """Whether a model's targets are labels rather than numbers."""
     from sklearn.base import is_classifier

@@ -75,7 +75,7 @@ def rows_of(
     weight = validation.weights(sample_weight, X.shape[0], weightless=weightless)
     if weighed and model.weigh is not None:
         weight = model.weigh(targets, weight)
-    return RowSource(X, targets, weight, model.encode)
+    return RowSource(X, targets, weight, model.encode, model.columns)
 
 
 def _named_columns(X: Any) -> str:
@@ -111,4 +111,5 @@ class locating:  # noqa: N801  (used as a function; small problems notice a gene
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and issubclass(kind, FloatingPointError):
-            validation.locate_nonfinite(self._source.x, self._source.y)
+            source = self._source
+            validation.locate_nonfinite(source.x, source.y, columns=source.columns)

@@ -30,13 +30,15 @@ _PIECE = 1 << 20  # rows for which vectors of numbers are held at a time
 class RowSource(NamedTuple):
     """Inputs (n, m), targets (n,) and weights (n,) or None, read by the block.
 
-    `encode` turns raw targets into the numbers that the loss expects (±1 for labels).
+    `encode` turns raw targets into the numbers that the loss expects (±1 for labels); `columns`
+    names the inputs in messages, where they have names.
     """
 
     x: Array
     y: Array
     weight: Array | None
     encode: Encoder
+    columns: tuple[str, ...] | None = None
 
     @property
     def n_rows(self) -> int:

@@ -25,6 +25,8 @@ def check_two_classes(y: Array) -> Array:
     """The two labels of a classification target, sorted."""
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+    if y.dtype.kind == "O" and not isinstance(y.flat[0], str):  # numbers in an array of objects
+        y = np.asarray(y.tolist())
     check_classification_targets(y)
     classes = np.unique(y)
     if len(classes) > 2:

@@ -19,7 +19,7 @@ from ..losses.targets import as_float, check_two_classes, sign_encoder
 from ..passes.linear import Sweep
 from ..utils import validation
 from .initial_points import starting_point
-from .inputs import by_blocks, data_of_fit, dense_inputs
+from .inputs import by_blocks, columns_of_fit, data_of_fit, dense_inputs
 
 Array = NDArray[Any]
 _NOTHING = 1e-250  # a mean square that may have lost digits by underflow
@@ -104,7 +104,7 @@ class LinearPredictor(BaseEstimator):
     def _refuse_extremes(self, source: RowSource, value: float) -> None:
         """Refuse data that made of the objective no number, or nothing."""
         if not np.isfinite(value):
-            validation.locate_nonfinite(source.x, source.y)
+            validation.locate_nonfinite(source.x, source.y, columns=columns_of_fit(self))
         if abs(value) < _NOTHING and self.loss_description().is_of_residuals:
             validation.refuse_tiny_targets(float(np.abs(source.targets()).max()))
 

@@ -30,6 +30,8 @@ def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: 
         validation.refuse_unreal(values, name)
     validation.refuse_repeated(_names_of(X), "X")
     validation.warn_of_indices(_names_of(X), "X")
+    if hasattr(X, "dtypes") and not isinstance(given.X, LazyRows):
+        _refuse_by_column(X)
     if not isinstance(given.X, LazyRows) or hasattr(X, "tocsr"):
         X, y = validate_data(
             estimator, X, y, dtype=_TYPES, accept_sparse="csr", y_numeric=numbers
@@ -47,6 +49,15 @@ def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: 
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
     return Given(rows, targets, given.sample_weight)
+
+
+def _refuse_by_column(frame: Any) -> None:
+    """Refuse text and what is not finite by the names of columns, as `aif` does."""
+    if 0 in frame.shape:
+        return  # which says more of itself
+    array, names = validation.matrix(frame)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        validation.locate_nonfinite(array, np.empty(0), columns=names)
 
 
 def _names_of(X: Any) -> tuple[Any, ...] | None:

@@ -123,14 +123,19 @@ def _refuse_foreign(X: Any, name: str) -> None:
         raise TypeError(f"{name} is a Dask collection, which is not supported; compute() it first")
 
 
-def _frame_values(frame: Any, name: str) -> Array:
-    """The values of a pandas or polars frame whose columns are all numeric or boolean."""
+def refuse_text(frame: Any, name: str) -> None:
+    """Refuse a pandas or polars frame with a column that is neither numeric nor boolean."""
     dtypes = frame.dtypes
     for column, dtype in dtypes.items() if hasattr(dtypes, "items") else zip(
         frame.columns, dtypes, strict=True
     ):
         if not _is_numeric(dtype):
             raise TypeError(f"{name} has a column {column!r} of type {dtype}: encode it first")
+
+
+def _frame_values(frame: Any, name: str) -> Array:
+    """The values of a pandas or polars frame whose columns are all numeric or boolean."""
+    refuse_text(frame, name)
     array = np.asarray(frame.to_numpy())
     if array.dtype == object:  # columns of several types, or with missing values
         array = frame.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -138,7 +143,12 @@ def _frame_values(frame: Any, name: str) -> Array:
 
 
 def _is_numeric(dtype: Any) -> bool:
-    """Whether a pandas or NumPy type (which has a kind) or a polars type is a number."""
+    """Whether a pandas or NumPy type (which has a kind) or a polars type is a number.
+
+    So are pandas' categories of numbers, as for scikit-learn.
+    """
+    if str(dtype) == "category":
+        return _is_numeric(dtype.categories.dtype)
     if hasattr(dtype, "kind"):
         return dtype.kind in _NUMERIC
     return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
@@ -339,7 +349,9 @@ def refuse_tiny_targets(size: float) -> None:
         )
 
 
-def locate_nonfinite(X: Array, y: Array, block: int = 65536) -> None:
+def locate_nonfinite(
+    X: Array, y: Array, block: int = 65536, columns: Sequence[str] | None = None
+) -> None:
     """Raise a ValueError that says where the first NaN or infinity of the data is."""
     size, place = 0.0, 0
     for start in range(0, X.shape[0], block):
@@ -348,7 +360,8 @@ def locate_nonfinite(X: Array, y: Array, block: int = 65536) -> None:
         if bad.any():
             row, place = (int(v) for v in np.argwhere(bad)[0])
             raise ValueError(
-                f"X contains NaN or infinity (first at row {start + row}, column {place})"
+                f"X contains NaN or infinity (first at row {start + row}, column "
+                f"{place if columns is None else repr(columns[place])})"
             )
         largest = np.abs(rows).max(axis=0, initial=0.0)
         if largest.max(initial=0.0) > size:

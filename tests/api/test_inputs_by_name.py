@@ -132,3 +132,80 @@ def test_headers_of_csv_files(header, message, case, tmp_path):
     assert found.exit_code == (0 if message is None else 2), found.output
     if message is not None:
         assert message in found.output
+
+
+# --- labels and columns of any kind ---------------------------------------------------------------
+
+LABELS = {
+    "booleans": lambda b: b, "text": lambda b: np.where(b, "yes", "no"),
+    "text objects": lambda b: np.where(b, "yes", "no").astype(object),
+    "number objects": lambda b: b.astype(int).astype(object), "single": lambda b: b.astype("f4"),
+    "categories": lambda b: pd.Series(np.where(b, "yes", "no")).astype("category"),
+    "categories of numbers": lambda b: pd.Series(b.astype(int)).astype("category"),
+    "string": lambda b: pd.Series(np.where(b, "yes", "no")).astype("string"),
+    "boolean": lambda b: pd.Series(b).astype("boolean"),
+    "Int64": lambda b: pd.Series(b.astype(int)).astype("Int64"),
+    "a frame": lambda b: pd.DataFrame({"sick": b}), "a list": lambda b: list(np.where(b, "y", "n")),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_kind(kind):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 2))
+    b = X[:, 0] + rng.normal(size=50) > 0
+    y = LABELS[kind](b)
+    found = fa.aif(fa.LogisticRegression(alpha=0.1).fit(X, y), X, y)
+    wanted = fa.aif(fa.LogisticRegression(alpha=0.1).fit(X, b.astype(int)), X, b.astype(int))
+    np.testing.assert_array_equal(found.influence, wanted.influence)
+
+
+COLUMNS = {
+    "nullable": lambda X: X.astype("Float64"), "booleans": lambda X: X > 0,
+    "nullable booleans": lambda X: (X > 0).astype("boolean"),
+    "categories of numbers": lambda X: X.round().astype("category"),
+    "integers": lambda X: X.round().astype("Int64"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_columns_of_numbers_of_any_kind(kind):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(2.0 * rng.normal(size=(50, 2)), columns=["age", "bmi"])
+    given, y = COLUMNS[kind](X), X["age"].to_numpy() + rng.normal(size=50)
+    found = fa.aif(fa.LinearRegression().fit(given, y), given, y)
+    plain = given.astype(float)
+    wanted = fa.aif(fa.LinearRegression().fit(plain, y), plain, y)
+    np.testing.assert_allclose(found.influence, wanted.influence, rtol=1e-12)
+
+
+WRONG = {
+    "text": (lambda X: X.assign(bmi="u"), TypeError, "column 'bmi' of type .*encode it first"),
+    "categories": (
+        lambda X: X.assign(bmi=pd.Categorical(["u"] * len(X))), TypeError, "column 'bmi'",
+    ),
+    "dates": (
+        lambda X: X.assign(bmi=pd.Timestamp("2020-01-01")), TypeError, "column 'bmi' dates",
+    ),
+    "gaps": (lambda X: X.assign(bmi=X["bmi"].mask(X.index == 3)), ValueError,
+             r"first at row 3, column 'bmi'"),
+    "nullable gaps": (
+        lambda X: X.astype("Float64").assign(bmi=X["bmi"].astype("Float64").mask(X.index == 3)),
+        ValueError, r"first at row 3, column 'bmi'",
+    ),
+    "infinity": (lambda X: X.assign(bmi=np.inf), ValueError, r"first at row 0, column 'bmi'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_fit_and_aif_name_the_column(what):
+    change, kind, message = WRONG[what]
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(50, 2)), columns=["age", "bmi"])
+    y = X["age"] + rng.normal(size=50)
+    model = fa.LinearRegression().fit(X, y)
+    with pytest.raises(kind, match=message):
+        fa.LinearRegression().fit(change(X), y)
+    with pytest.raises(kind, match=message):
+        fa.aif(model, change(X), y)

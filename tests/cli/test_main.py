@@ -211,7 +211,7 @@ def test_no_note_where_the_prediction_holds() -> None:
 
 
 BAD_FILES = {
-    "text.csv": ("a,b,y\n1,x,3\n2,y,4\n3,z,1\n", "'b' is not numeric"),
+    "text.csv": ("a,b,y\n1,x,3\n2,y,4\n3,z,1\n", "fits every target exactly"),  # categories
     "hole.csv": ("a,b,y\n1,2,3\n2,,4\n3,5,1\n", "row 2"),
     "hole_y.csv": ("a,b,y\n1,2,3\n2,3,\n3,5,1\n", "'y' has 1 empty"),
     "nameless.csv": ("a,b,c\n1,2,3\n2,4,4\n", "'a', 'b', 'c'"),
@@ -224,7 +224,7 @@ BAD_FILES = {
     "long.csv": ("a,b,y\n1,2,3,4\n1,2,3,4\n", "more cells"),
     "junk.npz": ("junk", "cannot read"),
     "junk.parquet": ("junk", "cannot read"),
-    "data.txt": ("a,y\n1,2\n", "no .csv, .parquet or .npz"),
+    "data.txt": ("a,y\n1,2\n", "no .csv, .tsv"),
 }
 
 
