@@ -27,6 +27,7 @@ Array = NDArray[Any]
 _KEPT = 1 << 25  # entries of transformed rows that are kept: 256 MB
 _BLOCK = 1 << 15
 _SEEN = 1 << 13  # rows whose numbers stay in cache
+_FEW = 1 << 15  # entries of all rows, up to which calls cost more than the work in them
 _COPIED = 1 << 21  # entries up to which some of the rows are copied: 16 MB
 
 
@@ -94,8 +95,20 @@ class Design:
         squares = self._reduce(work)
         return np.sqrt(np.append(squares, 1.0) if self.sweep.fit_intercept else squares)
 
+    @cached_property
+    def _matrix(self) -> Array | None:
+        """Z (n, d) itself, where it is small."""
+        n = self.sweep.source.n_rows
+        if n * self.n_columns > _FEW or self._by_sums:
+            return None
+        V = self._block(0, n)[self._kept]
+        return np.column_stack([V, np.ones(len(V))]) if self.sweep.fit_intercept else V
+
     def yardstick(self, numbers: Array) -> float:
         """Σ |g_i| ‖z_i‖₂ of numbers g (n,): what Zᵀg is small or large against."""
+        if self._matrix is not None:
+            lengths = np.sqrt(np.einsum("ij,ij->i", self._matrix, self._matrix))
+            return float(np.abs(numbers) @ lengths)
         g = self.spread(numbers)
 
         def work(start: int, stop: int) -> Array:
@@ -129,6 +142,8 @@ class Design:
         """Zθ (n,) or (n, k), for θ (d,) or (d, k)."""
         if theta.ndim == 1 and not theta[: self.sweep.n_coefs].any():
             return np.full(self.weights.size, theta[-1] if self.sweep.fit_intercept else 0.0)
+        if self._matrix is not None:
+            return np.asarray(self._matrix @ theta)
         if self._by_sums:
             parts = [self.sweep.predictions(one)[self._kept] for one in np.atleast_2d(theta.T)]
             return np.asarray(parts[0] if theta.ndim == 1 else np.column_stack(parts))
@@ -144,6 +159,8 @@ class Design:
 
     def pull(self, numbers: Array) -> Array:
         """Zᵀg (d, k) of numbers g (n, k)."""
+        if self._matrix is not None:
+            return np.asarray(self._matrix.T @ numbers)
         g = self.spread(numbers)
         if self._by_sums:
             return np.column_stack([self._sums(np.ones(len(g)), one, 0)[1] for one in g.T])
@@ -244,6 +261,8 @@ class Design:
 
     def square(self, weights: Array) -> Array:
         """ZᵀAZ (d, d) alone, in less time."""
+        if self._matrix is not None:
+            return np.asarray((self._matrix * np.maximum(weights, 0.0)[:, None]).T @ self._matrix)
         A = self.spread(np.maximum(weights, 0.0))
         if not A.any():
             return np.zeros((self.n_columns, self.n_columns))
@@ -252,6 +271,9 @@ class Design:
     def part(self, numbers: Array) -> Design:
         """Some of the rows, copied where they are few, else with weights of zero for the others."""
         source, sweep = self.sweep.source, self.sweep
+        if self._matrix is not None:
+            V = self._matrix[numbers, : sweep.n_coefs]
+            return self._of(V, numbers)
         places = self.numbers(numbers)
         if numbers.size * self.n_columns > _COPIED or self._by_sums:
             weight = np.zeros(source.n_rows)
@@ -265,8 +287,24 @@ class Design:
                 V[first:last] = self._block(start, stop)[places[first:last] - start]
 
         sweep.executor.map_rows(source, work)
+        return self._of(V, numbers)
+
+    def _of(self, V: Array, numbers: Array) -> Design:
         rows = RowSource(V, self.targets[numbers], None, unchanged)
-        return Design(dataclasses.replace(sweep, source=rows, basis=Linear()))
+        return Design(dataclasses.replace(self.sweep, source=rows, basis=Linear()))
+
+    def pull_of(self, numbers: Array, g: Array) -> Array:
+        """Zᵀg (d,) of numbers g (k,) of some rows."""
+        if self._matrix is not None:
+            return np.asarray(g @ self._matrix[numbers])
+        return np.asarray(self.part(numbers).pull(g[:, None])[:, 0])
+
+    def square_of(self, numbers: Array, weights: Array) -> Array:
+        """ZᵀAZ (d, d) of weights A ≥ 0 (k,) of some rows."""
+        if self._matrix is not None:
+            Z = self._matrix[numbers]
+            return np.asarray((Z * weights[:, None]).T @ Z)
+        return self.part(numbers).square(weights)
 
     @cached_property
     def _by_sums(self) -> bool:

@@ -33,6 +33,7 @@ from .interior_point import InteriorPoint
 from .objective import PassLimit, Point, RobustProblem
 from .rotation import Rotation, rotates
 from .screening import screened
+from .squares import SquaresSearch, suits
 from .systems import MANY, is_wide
 
 Array = NDArray[Any]
@@ -111,6 +112,9 @@ class _Search:
         try:
             zero = zero_point(problem, self._design, self._tol)
             problem.offer(zero)
+            quick = None if self._solved() else self._quickly(zero)
+            if quick is not None:
+                return quick
             loosely = problem.folds and self._tol >= PROVABLE
             if not (self._solved() or self._wide or loosely):
                 polish(problem, self._start, None, self._tol, 8, patience=1)
@@ -122,6 +126,20 @@ class _Search:
                 "less (tol)"
             )
         return self._report()
+
+    def _quickly(self, zero: Point) -> RobustOptimum | None:
+        """Few digits, where there is a way of its own to them."""
+        problem = self._problem
+        if self._tol < PROVABLE or self._wide or not suits(problem, self._start, zero):
+            return None
+        search = SquaresSearch(problem, self._design, self._start)
+        if search.proves(self._tol):
+            return RobustOptimum(
+                search.theta, search.value, search.residual(), search.gap / search.value,
+                problem.n_passes, True,
+            )  # fmt: skip
+        self._start = search.theta
+        return None
 
     def _solved(self) -> bool:
         """Whether some point met the tolerance; a loose one bounds the gap as well."""
