@@ -29,6 +29,8 @@ Array = NDArray[Any]
 
 TIGHT = 4e-15  # tolerance of conjugate gradients
 _MAX_ITER = 500
+_SAME = 4e-15  # of K_ii + K_jj: rows as near are one
+_EQUAL = 1e-10  # of the largest: right-hand sides of equal rows are as near
 _PATIENCE = 6  # steps in which the slope has to halve
 
 
@@ -165,16 +167,41 @@ class RkhsPenalty(_Split, GramSystem):
 
     def _inner(self, b: Array) -> Array:
         """K⁻¹ b."""
-        n = len(self.weights)
-        K = self.gram.unpacked() if self.full is None else self.full.copy()
-        factor = shifted_gram(K, np.zeros(n))
+        K = self.gram.unpacked() if self.full is None else self.full
+        factor = shifted_gram(K.copy(), np.zeros(len(K)))
         if factor is None:
-            raise np.linalg.LinAlgError(
-                "the Hessian is singular or indefinite, because the Gram matrix is (its least "
-                "eigenvalue is zero to working precision): the influence on the dual coefficients "
-                "is not defined; pass damping > 0, or use penalty='l2'"
-            )
+            return _of_distinct(K, b)
         return factor.solve(b)
+
+
+def _of_distinct(K: Array, b: Array) -> Array:
+    """An x with Kx = b where rows are repeated, which share what one of them would have.
+
+    Centers at one place are one function: how it is split between them changes no prediction.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        K is not numerically positive definite without them, or b differs between equal rows.
+    """
+    size = K.diagonal()
+    same = size[:, None] + size - (K + K.T) <= _SAME * (size[:, None] + size)
+    first = np.argmax(same, axis=1)  # of each row, the first that is equal to it
+    distinct, group, count = np.unique(first, return_inverse=True, return_counts=True)
+    x = None
+    if distinct.size < len(K):
+        rest = np.abs(b - b[distinct][group])
+        if np.all(rest <= _EQUAL * np.abs(b).max(axis=0)):
+            part = np.array(K[np.ix_(distinct, distinct)], order="C")
+            factor = shifted_gram(part, np.zeros(distinct.size))
+            x = None if factor is None else factor.solve(b[distinct])
+    if x is None:
+        raise np.linalg.LinAlgError(
+            "the Hessian is singular or indefinite, because the Gram matrix is (its least "
+            "eigenvalue is zero to working precision): the influence on the dual coefficients "
+            "is not defined; pass damping > 0, or use penalty='l2'"
+        )
+    return np.asarray((x / along(count, x))[group])
 
 
 @dataclass(frozen=True)

@@ -230,7 +230,7 @@ def test_repeated_samples_of_smooth_kernels(case):
     X, y, _ = make()
     data = Data(np.concatenate([X, X[:2]]), np.concatenate([y, y[:2] + 0.3]), None)
     if case.centers == "fixed" and case.penalty == "rkhs":
-        pytest.skip("repeated centres: their K is singular")
+        pytest.skip("equal centers share coefficients: see test_repeated_rows.py")
     assert_agrees(*fitted(case, data).inspected())
 
 
