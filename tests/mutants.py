@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ["fastaif", "csrc", "tests", "setup.py", "pyproject.toml", "README.md"]
+COPIED = ["fastaif", "csrc", "tests", "docs", "setup.py", "pyproject.toml", "README.md"]
 
 
 class Mutant(NamedTuple):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
+from support.expansion_table import DOCS, errors_of_costs, quiet, row, shares, table
 from support.makers import estimator, make
 from support.real_data import LOADERS, load
 
 import fastaif as fa
 
-RADII = (0.001, 0.003, 0.01, 0.03, 0.1)
 WANTED = {0.001: 0.95, 0.01: 0.9, 0.03: 0.8, 0.1: 0.6}  # of the cases, within a quarter
 QUICK = [
     "diabetes", "linnerud weight", "linnerud pulse", "iris petals", "stackloss", "statecrime",
@@ -19,12 +17,6 @@ QUICK = [
     "breast cancer", "iris", "wine", "spector",
 ]  # fmt: skip
 KINDS = ["linear", "logistic", "poisson", "huber"]
-
-
-def quiet(call, *arguments, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fa.InfluenceWarning)
-        return call(*arguments, **options)
 
 
 def fitted(kind, alpha=0.0, seed=0, n=150):
@@ -71,52 +63,23 @@ def test_reasons_for_rough_predictions():
 # --- the costs of robust training on real data -------------------------------------------
 
 
-MODELS = {
-    "linear": lambda: fa.LinearRegression(), "poisson": lambda: fa.PoissonRegression(),
-    "logistic": lambda: fa.LogisticRegression(alpha=1e-3),
-}  # fmt: skip
-
-
-def errors_of_costs(name):
-    """Relative errors of the default prediction, and of eq. 4, by (p, ε)."""
-    kind, X, y = load(name)
-    model = MODELS[kind]().fit(X, y)
-    found = {}
-    for p in (1.0, 2.0, np.inf):
-        result = quiet(fa.aif, model, X, y, p=p)
-        for eps in RADII:
-            robust = quiet(fa.robust_fit, model, X, y, eps, p=p)
-            exact = result.problem.loss_change(robust.params)
-            ways = ("auto", "quadratic")
-            costs = [quiet(result.sensitivity, eps, expansion=way) for way in ways]
-            found[p, eps] = tuple(abs(cost / exact - 1.0) for cost in costs)
-    return found
-
-
-def shares(names):
-    """The shares of cases within a quarter of the exact cost: by default and by eq. 4."""
-    found = [errors_of_costs(name) for name in names]
-    return {
-        eps: tuple(
-            float(np.mean([errors[p, eps][way] <= 0.25 for errors in found for p, _ in errors]))
-            for way in (0, 1)
-        )
-        for eps in RADII
-    }
-
-
-def check_shares(table):
-    print("eps      default   eq. 4")
-    for eps, (new, old) in table.items():
-        print(f"{eps:<8g} {new:>6.0%} {old:>8.0%}")
+def check(found):
+    """Shares are as good as wanted, and the documentation's lines are these."""
+    table = shares(found.values())
+    for eps, (new, _) in table.items():
         assert new >= WANTED.get(eps, 0.9)
     assert table[0.1][0] > table[0.1][1]
+    lines = DOCS.read_text(encoding="utf-8").splitlines()
+    for name, errors in found.items():
+        assert row(name, errors) in lines
 
 
 def test_costs_on_real_data():
-    check_shares(shares(QUICK))
+    check({name: errors_of_costs(name) for name in QUICK})
 
 
 @pytest.mark.long
 def test_costs_on_all_real_data():
-    check_shares(shares(LOADERS))
+    found = {name: errors_of_costs(name) for name in LOADERS}
+    check(found)
+    assert table(found) == DOCS.read_text(encoding="utf-8")
