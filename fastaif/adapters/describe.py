@@ -37,10 +37,11 @@ ACCEPTED = (
     "QuadraticRegression, BasisRegression, KernelRegression, MLPRegression and MLPClassification; "
     "scikit-learn's LinearRegression, Ridge, RidgeCV, RidgeClassifier, BayesianRidge, "
     "ARDRegression, LogisticRegression and LogisticRegressionCV (binary), PoissonRegressor, "
-    "TweedieRegressor (power 0 and 1), SGDRegressor and SGDClassifier (squared error, log loss), "
-    "LinearSVR (squared), KernelRidge and TransformedTargetRegressor; Pipelines of scalers, "
-    "selectors, encoders and other preprocessing before one of these; statsmodels' OLS, WLS, GLM, "
-    "Logit and Poisson results; RandomizedSmoothing (and a DifferentiableModel, with torch or JAX)"
+    "GammaRegressor, TweedieRegressor (power 0, and from 1 to 2), SGDRegressor and SGDClassifier "
+    "(smooth losses), LinearSVC and LinearSVR (squared losses), KernelRidge and "
+    "TransformedTargetRegressor; Pipelines of scalers, selectors, encoders and other preprocessing "
+    "before one of these; statsmodels' OLS, WLS, GLM, Logit, Probit and Poisson results; "
+    "RandomizedSmoothing (and a DifferentiableModel, with torch or JAX)"
 )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from sklearn import linear_model as sk
-from sklearn.svm import LinearSVR
+from sklearn.svm import LinearSVC, LinearSVR
 
 from ..data.rows import Encoder
-from ..losses import Logistic, Poisson, SquaredError
+from ..losses import Gamma, Logistic, Poisson, SquaredError, SquaredHinge, Tweedie
 from ..losses.targets import as_float, sign_encoder
 from ..models.base import LinearPredictor
 from ..models.basis import BasisModel
@@ -109,15 +109,25 @@ def _read_poisson(model: sk.PoissonRegressor | sk.TweedieRegressor) -> Parts:
     return Parts("poisson", loss, fixed(model.alpha / 2.0), loss.encode)
 
 
+def _read_gamma(model: sk.GammaRegressor | sk.TweedieRegressor) -> Parts:
+    loss = Gamma()
+    return Parts("gamma", loss, fixed(model.alpha / 2.0), loss.encode)
+
+
 def _read_tweedie(model: sk.TweedieRegressor) -> Parts:
     link = model.link if model.link != "auto" else ("log" if model.power > 0 else "identity")
     if model.power == 0 and link == "identity":
         return _squares(fixed(model.alpha))
     if model.power == 1 and link == "log":
         return _read_poisson(model)
+    if model.power == 2 and link == "log":
+        return _read_gamma(model)
+    if 1 < model.power < 2 and link == "log":
+        loss = Tweedie(float(model.power))
+        return Parts("tweedie", loss, fixed(model.alpha / 2.0), loss.encode)
     raise ValueError(
         f"TweedieRegressor(power={model.power:g}, link={link!r}) is not supported: only power=0 "
-        "with the identity and power=1 with the logarithm are"
+        "with the identity, and powers from 1 to 2 with the logarithm are"
     )
 
 
@@ -126,6 +136,21 @@ def _read_tweedie(model: sk.TweedieRegressor) -> Parts:
 
 def _logistic(model: Any, alpha: Alpha) -> Parts:
     return Parts("logistic", Logistic(), alpha, _two_labels(model), class_weights_of(model))
+
+
+def _read_linear_svc(model: LinearSVC) -> Parts:
+    """½‖w‖² + C Σ max(0, 1 − yf)²; its intercept is shrunk like a constant's coefficient."""
+    if model.loss != "squared_hinge" or model.penalty != "l2":
+        raise ValueError(
+            f"LinearSVC(loss={model.loss!r}, penalty={model.penalty!r}) is not supported: the "
+            "hinge loss has no second derivative, and an l1 penalty has kinks at zero; fit it with "
+            "loss='squared_hinge', penalty='l2'"
+        )
+    alpha = over_weight(0.5 / float(model.C))
+    found = Parts(
+        "squared_hinge", SquaredHinge(), alpha, _two_labels(model), class_weights_of(model)
+    )
+    return found._replace(intercept_penalty=_of_liblinear(model))
 
 
 def _read_logistic(model: sk.LogisticRegression) -> Parts:
@@ -180,7 +205,7 @@ def _read_sgd_regressor(model: sk.SGDRegressor) -> Parts:
 
 
 def _read_sgd_classifier(model: sk.SGDClassifier) -> Parts:
-    if model.loss != "log_loss":
+    if model.loss not in ("log_loss", "squared_hinge"):
         raise ValueError(_other_loss(model, "log_loss"))
     if isinstance(model.class_weight, dict):
         raise ValueError(
@@ -188,6 +213,8 @@ def _read_sgd_classifier(model: sk.SGDClassifier) -> Parts:
             "not of their weight; fit it with class_weight='balanced', or a LogisticRegression"
         )
     found = _logistic(model, fixed(_of_sgd(model) / 2.0))
+    if model.loss == "squared_hinge":
+        found = found._replace(kind="squared_hinge", loss=SquaredHinge())
     return found._replace(weigh=class_weights_of(model, counts_weights=False))
 
 
@@ -219,7 +246,9 @@ READERS: dict[type, Callable[[Any], Parts]] = {
     sk.PoissonRegressor: _read_poisson,
     sk.LogisticRegression: _read_logistic,
     sk.LogisticRegressionCV: _read_logistic_cv,
+    LinearSVC: _read_linear_svc,
     LinearSVR: _read_svr,
+    sk.GammaRegressor: _read_gamma,
 }
 
 

@@ -11,8 +11,8 @@ _NO_GRADIENT = (
 _BEST = "it is a search, not a model: give its best_estimator_"
 _L1 = "its l1 penalty has a kink at every zero coefficient: fit a Ridge on the columns it selects"
 _HINGE = (
-    "the hinge loss has no second derivative: fit a LogisticRegression, whose loss bends about the "
-    "same margin"
+    "the hinge loss has no second derivative: fit a LinearSVC with loss='squared_hinge', or a "
+    "LogisticRegression, whose loss bends about the same margin"
 )
 _QUANTILE = (
     "its loss has no second derivative: fit a fastaif.HuberRegression, whose loss bends about zero"
@@ -49,7 +49,6 @@ _REASONS = {
     "NuSVR": _TUBE,
     "SVC": _HINGE,
     "NuSVC": _HINGE,
-    "LinearSVC": _HINGE,
     "CalibratedClassifierCV": _INNER.format("calibrated_classifiers_[0].estimator"),
     "_BaseNB": _DENSITIES,
     "LinearDiscriminantAnalysis": _DENSITIES,

@@ -16,7 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.intake import KeptColumns
-from ..losses import Logistic, Poisson, SquaredError
+from ..losses import (
+    Cloglog,
+    Gamma,
+    Logistic,
+    Loss,
+    NegativeBinomial,
+    Poisson,
+    Probit,
+    SquaredError,
+    Tweedie,
+)
 from ..losses.targets import as_float, sign_encoder
 from .parts import Parts, unpenalized
 from .pipelines import Preprocessing
@@ -24,8 +34,9 @@ from .pipelines import Preprocessing
 Array = NDArray[Any]
 
 _TAKEN = (
-    "of statsmodels OLS, WLS, GLM (Gaussian, Binomial with the logit, Poisson with the logarithm), "
-    "Logit and Poisson are taken"
+    "of statsmodels OLS, WLS, Logit, Probit, Poisson and GLM are taken, the last of Gaussian, of "
+    "Binomial (logit, probit, cloglog), and with the logarithm of Poisson, Gamma, Tweedie "
+    "(var_power between 1 and 2) and NegativeBinomial"
 )
 _REASONS = {
     "GLS": "its errors are correlated, so that its loss is no mean over samples",
@@ -33,7 +44,6 @@ _REASONS = {
     "QuantReg": "the quantile loss has no second derivative: fit a fastaif.HuberRegression",
     "RLM": "its weights are fitted too: fit a fastaif.HuberRegression",
     "MixedLM": "its random effects tie samples together, so that its loss is no mean over them",
-    "Probit": "its loss is not among fastaif's: fit a Logit, which bends about alike",
 }
 
 
@@ -100,13 +110,24 @@ def _least_squares(model: Any) -> Parts:
     return Parts("linear", SquaredError(), unpenalized, as_float, weigh, RESULT)
 
 
+def _of_labels(model: Any, kind: str, loss: Loss) -> Parts:
+    return Parts(kind, loss, unpenalized, _zero_and_one(model), None, RESULT)
+
+
+def _of_numbers(kind: str, loss: Loss) -> Parts:
+    return Parts(kind, loss, unpenalized, loss.encode, None, RESULT)
+
+
 def _logit(model: Any) -> Parts:
-    return Parts("logistic", Logistic(), unpenalized, _zero_and_one(model), None, RESULT)
+    return _of_labels(model, "logistic", Logistic())
+
+
+def _probit(model: Any) -> Parts:
+    return _of_labels(model, "probit", Probit())
 
 
 def _poisson(model: Any) -> Parts:
-    loss = Poisson()
-    return Parts("poisson", loss, unpenalized, loss.encode, None, RESULT)
+    return _of_numbers("poisson", Poisson())
 
 
 def _zero_and_one(model: Any) -> sign_encoder:
@@ -120,13 +141,10 @@ def _zero_and_one(model: Any) -> sign_encoder:
 
 def _glm(model: Any) -> Parts:
     family = type(model.family).__name__
-    link = {"log": "Log", "logit": "Logit", "identity": "Identity"}.get(
-        name := type(model.family.link).__name__, name
-    )
-    of = {
-        ("Gaussian", "Identity"): _least_squares_glm, ("Binomial", "Logit"): _logit,
-        ("Poisson", "Log"): _poisson,
-    }.get((family, link))  # fmt: skip
+    name = type(model.family.link).__name__
+    link = {"log": "Log", "logit": "Logit", "identity": "Identity", "probit": "Probit",
+            "cloglog": "CLogLog"}.get(name, name)  # fmt: skip
+    of = _FAMILIES.get((family, link))
     if of is None:
         raise ValueError(
             f"a GLM of family {family} with the link {link} is not supported: {_TAKEN}"
@@ -139,9 +157,30 @@ def _least_squares_glm(model: Any) -> Parts:
     return Parts("linear", SquaredError(), unpenalized, as_float, None, RESULT)
 
 
+def _tweedie(model: Any) -> Parts:
+    power = float(model.family.var_power)
+    if not 1.0 < power < 2.0:
+        raise ValueError(
+            f"a GLM of family Tweedie with var_power={power:g} is not supported: {_TAKEN}"
+        )
+    return _of_numbers("tweedie", Tweedie(power))
+
+
+def _negative_binomial(model: Any) -> Parts:
+    loss = NegativeBinomial(float(model.family.alpha))
+    return _of_numbers("negative_binomial", loss)
+
+
+_FAMILIES: dict[tuple[str, str], Callable[[Any], Parts]] = {
+    ("Gaussian", "Identity"): _least_squares_glm, ("Binomial", "Logit"): _logit,
+    ("Binomial", "Probit"): _probit,
+    ("Binomial", "CLogLog"): lambda model: _of_labels(model, "cloglog", Cloglog()),
+    ("Poisson", "Log"): _poisson, ("Gamma", "Log"): lambda model: _of_numbers("gamma", Gamma()),
+    ("Tweedie", "Log"): _tweedie, ("NegativeBinomial", "Log"): _negative_binomial,
+}  # fmt: skip
 _READERS: dict[str, Callable[[Any], Parts]] = {
     "OLS": _least_squares, "WLS": _least_squares, "GLM": _glm, "Logit": _logit,
-    "Poisson": _poisson,
+    "Probit": _probit, "Poisson": _poisson,
 }  # fmt: skip
 
 

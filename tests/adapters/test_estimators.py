@@ -238,7 +238,7 @@ def test_liblinear_without_intercept_is_taken():
 OTHERS = {
     "Lasso": (sk.Lasso(alpha=0.1), "l1 penalty.*Ridge"),
     "ElasticNet": (sk.ElasticNet(alpha=0.1), "l1 penalty.*Ridge"),
-    "GammaRegressor": (sk.GammaRegressor(), "Ridge.*PoissonRegressor.*scalers"),
+    "LassoLars": (sk.LassoLars(alpha=0.1), "l1 penalty.*Ridge"),
     "HuberRegressor": (sk.HuberRegressor(), "fastaif.HuberRegression"),
     "RandomForestClassifier": (RandomForestClassifier(n_estimators=2), "no gradient"),
     "HistGradientBoostingRegressor": (HistGradientBoostingRegressor(max_iter=2), "no gradient"),
@@ -261,7 +261,7 @@ def test_other_estimators_are_refused_with_a_way_out(name):
 def test_hinges_and_wrappers_are_refused_with_a_way_out():
     X, y, _ = make("logistic")
     for model, reason in (
-        (LinearSVC(), "LogisticRegression"), (SVC(), "LogisticRegression"),
+        (LinearSVC(loss="hinge"), "squared_hinge"), (SVC(), "LogisticRegression"),
         (CalibratedClassifierCV(sk.LogisticRegression()), "calibrated_classifiers_"),
         (sk.SGDClassifier(), "log_loss"), (sk.SGDClassifier("log_loss", penalty="l1"), "l2"),
     ):  # fmt: skip

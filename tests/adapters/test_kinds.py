@@ -42,7 +42,7 @@ def wanted_of(kind, model, X, y, p):
     """The influence, and the number of columns that never change."""
     step, transform, y = inside(model, X, y)
     weight = None
-    if kind.kind in ("logistic", "labels"):
+    if kind.kind in kinds.LABELLED:
         y = np.where(y == 1, 1.0, -1.0)
     if hasattr(step, "params"):
         beta, b = np.array(step.params), None
@@ -62,10 +62,10 @@ def wanted_of(kind, model, X, y, p):
     penalty = np.append(np.broadcast_to(alpha, d - 1), 0.0) if alpha.size < d else alpha
     if b is None:
         penalty = 0.0
-    loss = kinds.LOSS.get(kind.kind, "squared_error")
+    loss = kinds.LOSS.get(kind.kind, kind.kind)
     return twin.influence(
         transform, X, y, beta, b, kind.attacked, loss=loss, penalty=penalty, p=p,
-        sample_weight=weight,
+        sample_weight=weight, **kinds.PARAMETER.get(kind.kind, {}),
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def influence(
     centre: npt.ArrayLike = 0.0,
     c: npt.ArrayLike = 1.0,
     radius: float | None = None,
+    **parameters: float,
 ) -> Array:
     """-H^-1 Phi of theta = (beta, b); `penalty` is the diagonal of alpha P, over theta."""
     n, q = len(y), np.inf if p == 1 else (1.0 if np.isinf(p) else p / (p - 1.0))
@@ -66,7 +67,7 @@ def influence(
     c = np.broadcast_to(np.asarray(c, dtype=float), len(columns))
     V, J = np.asarray(transform(frame), dtype=float), jacobian(transform, frame, columns)
     f = V @ beta + (b or 0.0)
-    _, slope, curvature = pointwise_loss(loss, f, y)
+    _, slope, curvature = pointwise_loss(loss, f, y, **parameters)
     s = attack_scale(frame, columns, p, w, centre, c) if radius is None else radius
     Z = V if b is None else np.column_stack([V, np.ones(n)])
     H = (Z.T * (w * curvature)) @ Z + 2.0 * np.diag(np.broadcast_to(penalty, Z.shape[1]))

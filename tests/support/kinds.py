@@ -86,9 +86,14 @@ def target(kind: str, X: pd.DataFrame, seed: int = 1) -> np.ndarray:
     f = f + 0.5 * (X["city"] == "Oslo").to_numpy() + 0.2 * np.nan_to_num(X["lab"].to_numpy())
     if kind == "linear":
         return 3.0 + f + rng.normal(size=N)
-    if kind == "logistic":
+    if kind in LABELLED:
         return (f + rng.logistic(size=N) > 0).astype(int)
-    return rng.poisson(np.exp(0.5 + 0.4 * f)).astype(float)
+    counts = rng.poisson(np.exp(0.5 + 0.4 * f)).astype(float)
+    return rng.gamma(3.0, np.exp(0.4 * f)) if kind == "gamma" else counts
+
+
+LABELLED = ("labels", "logistic", "probit", "cloglog", "squared_hinge")
+POWER, DISPERSION = 1.5, 0.7
 
 
 class Kind(NamedTuple):
@@ -118,7 +123,8 @@ class Kind(NamedTuple):
     note: str = ""
 
 
-LOSS = {"linear": "squared_error", "logistic": "logistic", "poisson": "poisson"}
+LOSS = {"linear": "squared_error", "labels": "squared_error"}
+PARAMETER = {"tweedie": {"delta": POWER}, "negative_binomial": {"delta": DISPERSION}}
 
 
 def fitting(estimator: Any) -> Callable[[Any, Any], Any]:
@@ -160,6 +166,14 @@ def statsmodels(make: Callable[..., Any], kind: str) -> Kind:
             return make(sm, y, X)
 
     return Kind(fit, kind, ["const", *NUMBERS], NUMBERS)
+
+
+def _glm(family: str, link: str, **options: Any) -> Callable[..., Any]:
+    def make(sm: Any, y: Any, X: Any) -> Any:
+        kind = getattr(sm.families, family)(getattr(sm.families.links, link)(), **options)
+        return sm.GLM(y, X, family=kind).fit(tol=1e-13)
+
+    return make
 
 
 def _ard(step: Any, W: float) -> Any:
@@ -218,6 +232,19 @@ MODELS: dict[str, Kind] = {
         scaled(sk.TweedieRegressor(power=1, alpha=0.2, tol=1e-12)), lambda step, W: 0.1,
         kind="poisson",
     ),
+    "TweedieRegressor (power 1.5)": of(
+        scaled(sk.TweedieRegressor(power=POWER, alpha=0.2, tol=1e-12, solver="newton-cholesky")),
+        lambda step, W: 0.1, kind="tweedie", note="powers from 1 to 2",
+    ),
+    "GammaRegressor": of(
+        scaled(sk.GammaRegressor(alpha=0.2, tol=1e-12, solver="newton-cholesky")),
+        lambda step, W: 0.1, kind="gamma",
+    ),
+    "LinearSVC": of(
+        scaled(LinearSVC(C=_C, tol=1e-10, max_iter=100_000)),
+        lambda step, W: np.full(5, 0.5 / _C / W), kind="squared_hinge",
+        note="squared hinge; penalises its intercept",
+    ),
     "TransformedTargetRegressor": of(
         TransformedTargetRegressor(sk.Ridge(2.0), transformer=StandardScaler()),
         lambda step, W: 2.0 / W, note="the loss is that of the transformed targets",
@@ -242,6 +269,16 @@ RESULTS: dict[str, Kind] = {
     "GLM (Poisson, log)": statsmodels(
         lambda sm, y, X: sm.GLM(y, X, family=sm.families.Poisson()).fit(tol=1e-13), "poisson"
     ),
+    "GLM (Binomial, probit)": statsmodels(
+        _glm("Binomial", "Probit"), "probit"
+    ),
+    "GLM (Binomial, cloglog)": statsmodels(_glm("Binomial", "CLogLog"), "cloglog"),
+    "GLM (Gamma, log)": statsmodels(_glm("Gamma", "Log"), "gamma"),
+    "GLM (Tweedie, log)": statsmodels(_glm("Tweedie", "Log", var_power=POWER), "tweedie"),
+    "GLM (NegativeBinomial, log)": statsmodels(
+        _glm("NegativeBinomial", "Log", alpha=DISPERSION), "negative_binomial"
+    ),
+    "Probit": statsmodels(lambda sm, y, X: sm.Probit(y, X).fit(disp=0, tol=1e-13), "probit"),
     "Logit": statsmodels(lambda sm, y, X: sm.Logit(y, X).fit(disp=0, tol=1e-13), "logistic"),
     "Poisson": statsmodels(
         lambda sm, y, X: sm.Poisson(y, X).fit(disp=0, method="newton", tol=1e-13), "poisson"
@@ -387,7 +424,9 @@ REFUSED: dict[str, Refusal] = {
     "BaggingRegressor": no(BaggingRegressor(sk.Ridge()), "linear", "one of estimators_"),
     "VotingRegressor": no(VotingRegressor([("a", sk.Ridge())]), "linear", "one of estimators_"),
     "SVC": no(SVC(), "logistic", "hinge loss has no second derivative"),
-    "LinearSVC": no(scaled(LinearSVC()), "logistic", "squared hinge|second derivative"),
+    "LinearSVC(loss='hinge')": no(
+        scaled(LinearSVC(loss="hinge")), "logistic", "loss='squared_hinge'"
+    ),
     "SVR": no(SVR(), "linear", "epsilon-insensitive"),
     "Lasso": no(sk.Lasso(0.1), "linear", "l1 penalty"),
     "ElasticNet": no(sk.ElasticNet(0.1), "linear", "l1 penalty"),
@@ -421,7 +460,7 @@ def accepted() -> dict[tuple[str, str], Kind]:
 def data_of(kind: Kind) -> tuple[pd.DataFrame, np.ndarray]:
     """X and y of a kind."""
     whole = frame()
-    y = target("logistic" if kind.kind == "labels" else kind.kind, whole)
+    y = target(kind.kind, whole)
     if kind.columns[0] == "const":
         whole["const"] = 1.0
     return whole[kind.columns], y
