@@ -261,9 +261,9 @@ def _described(command: Callable[..., Any]) -> Callable[..., Any]:
 @_described
 @click.option(
     "--eps", callback=_parse_eps, metavar="E,E,...",
-    help="Attack sizes, in units of the mean norm of a sample.  [default: of linear predictors a "
-    "tenth, a third and nine tenths of the way to where nothing is left to attack; 0.01,0.05; for "
-    "kernel models 0.0001,0.001]",
+    help="Attack sizes, in units of the mean norm of a sample.  [default: 0.05 and a tenth, a "
+    "third and nine tenths of the way to where nothing is left to attack; where that is not known "
+    "0.01,0.05, for kernel models with moving centres 0.0001,0.001]",
 )  # fmt: skip
 @click.option("--out", type=_FILE, callback=_parse_out, help="Write the report as JSON.")
 @click.option("--plot", type=_FILE, callback=_parse_out, help="Write a figure (.png, .pdf, ...).")

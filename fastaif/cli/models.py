@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import fastaif
 
-# Every public regression but those that take more than an option can say.
+_SUFFIX = re.compile("(Regression|Classification)$")
+
+
+def _key(name: str) -> str:
+    """What an option calls an estimator: negative_binomial, of NegativeBinomialRegression."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", _SUFFIX.sub("", name)).lower()
+
+
+# Every public model but those that take more than an option can say.
 MODELS = {
-    name.removesuffix("Regression").lower(): name
+    _key(name): name
     for name in fastaif.__all__
-    if name.endswith("Regression") and name not in ("BasisRegression", "MLPRegression")
+    if _SUFFIX.search(name) and not name.startswith(("Basis", "MLP"))
 }
+_USUAL = 0.05  # what people ask for
 KERNELS = ("rbf", "matern", "polynomial", "linear", "ntk")
 
 
@@ -88,14 +98,15 @@ def _kernel(name: str, gamma: float | None, n_features: int) -> Any:
 
 
 def default_eps(model: str, problem: Any) -> list[float]:
-    """Attack sizes: on the way to the zero radius, where there is one."""
+    """Attack sizes: 0.05 and some on the way to the zero radius, where there is one."""
     from ..families.registry import adversary_of
 
     try:
         end = adversary_of(problem).zero_radius()
     except ValueError:  # kernel models with moving centres have their kinks early
         return [1e-4, 1e-3] if model == "kernel" else [0.01, 0.05]
-    return [float(f"{share * end:.2g}") for share in (0.1, 1.0 / 3.0, 0.9)]
+    on_the_way = {float(f"{share * end:.2g}") for share in (0.1, 1.0 / 3.0, 0.9)}
+    return sorted(on_the_way | {_USUAL} if end > _USUAL else on_the_way)
 
 
 def notes_on(model: str, y: Any) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import text as report
-from .answer import answer_json, answer_lines, answers
+from .answer import Answer, answer_json, answer_lines, answers
 from .protocols import Reported, Verified
 
 _WIDTH = 79
@@ -31,8 +31,9 @@ def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> s
     verified : sequence of Verification
         At least one; `result.verify(eps)` at each ε.
     """
-    problem, largest = result.problem, max(verified, key=lambda v: v.eps)
-    how = report.method_name(verified[0].method)
+    problem, middle = result.problem, _middle(verified)
+    how, loss = report.method_name(verified[0].method), problem.model.loss.name.replace("_", " ")
+    found = answers(result, verified)
     lines = [
         f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
         "=" * _WIDTH,
@@ -40,57 +41,83 @@ def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> s
         f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}"
         + (f", order {result.order:g}" if problem.sharing.is_shared else ""),
         *_kernel_lines(problem.model),
+        _wrap(_units(result)),
         "",
-        *answer_lines(answers(result, verified), problem.model.loss.name.replace("_", " ")),
+        *answer_lines(found, loss, how),
+        *_nothing_left(result, verified),
         "",
-        f"{'eps':>8}{'S (eq. 4)':>14}{'predicted':>14}{how + ' cost':>15}{how + ' gain':>15}"
-        f"{'flipped':>12}",
+        *_prediction_lines(result, verified, found),
+        "",
+        *_coefficient_lines(result, middle),
     ]
-    for v in verified:
-        clean = v.eps**2 * result.sensitivity_coefficient
-        lines.append(
-            f"{v.eps:>8g}{clean:>14.6g}{_predicted(result, v):>14.6g}{v.exact_cost:>15.6g}"
-            f"{v.exact_gain:>15.6g}{result.flip_fraction(v.eps):>12.1%}"
-        )
-    lines += [_wrap(_meaning(result, largest, how)), ""]
-    lines += [*_coefficient_lines(result, largest), ""]
     radius = report.radius_text(result, 5)
     reason = f"Validity radius {radius} ({result.validity_reason})."
     solved = report.diagnostics_line(result.diagnostics).splitlines()
     return "\n".join([*lines, _wrap(reason), *map(_wrap, solved)])
 
 
+def _middle(verified: Sequence[Verified]) -> Verified:
+    """The ε in the middle, of two the smaller: at the largest little may be left of the model."""
+    return sorted(verified, key=lambda v: v.eps)[(len(verified) - 1) // 2]
+
+
+def _units(result: Reported) -> str:
+    """What ε is, and what the numbers are of."""
+    whose = "all attacks together" if result.problem.sharing.is_shared else "an attack"
+    return (
+        f"eps is the p = {report.norm_name(result.p)} length of {whose}, divided by s, the "
+        "samples' mean length. All numbers are of the data that the model was fitted to."
+        + _labels(result.problem.model)
+    )
+
+
+def _labels(model: Any) -> str:
+    """Which label f > 0 means."""
+    classes = getattr(model.encode, "classes", None)
+    return "" if classes is None else f" Positive is the label {classes.tolist()[1]!r}."
+
+
+def _nothing_left(result: Reported, verified: Sequence[Verified]) -> list[str]:
+    """Which robust models are constants."""
+    m = result.problem.model.n_coefs
+    flat = [f"{v.eps:g}" for v in verified if not v.robust.params[:m].any()]
+    if not flat or result.problem.model.is_dual:
+        return []
+    return [f"At eps = {', '.join(flat)} the robust model is a constant: no coefficient is left."]
+
+
+def _prediction_lines(
+    result: Reported, verified: Sequence[Verified], found: Sequence[Answer]
+) -> list[str]:
+    """What one would have said without training, beside the cost."""
+    head = "exact" if report.method_name(verified[0].method) == "exact" else "found"
+    lines = [
+        "What would have been predicted of the cost, without any robust training",
+        f"{'eps':>8}{'S (eq. 4)':>15}{'predicted':>14}{head:>14}{'samples turned':>18}",
+    ]
+    rough = [bool(result.rough_at(v.eps)) for v in verified]
+    for v, a, is_rough in zip(verified, found, rough, strict=True):
+        lines.append(
+            f"{v.eps:>8g}{a.tangent:>14.6g}{'*' if a.is_off else ' '}{_predicted(result, v):>13.6g}"
+            f"{'~' if is_rough else ' '}{a.cost:>14.6g}{result.flip_fraction(v.eps):>18.1%}"
+        )
+    meaning = (
+        "S: eq. 4 of Deng et al. (2020), the cost's tangent at eps = 0; predicted: by "
+        "sensitivity(eps); turned: attacked from the other side by then, by the tangent. Notes on "
+        "predictions leave the tables above as they are."
+    )
+    if any(rough):
+        meaning = f"~ rough. {meaning}"
+    if any(a.is_off for a in found):
+        meaning = f"* off by more than a factor of two. {meaning}"
+    return [*lines, _wrap(meaning)]
+
+
 def _predicted(result: Reported, verified: Verified) -> float:
-    """The cost as `sensitivity` predicts it; with a penalty, that of loss + penalty by eq. 4."""
-    if result.problem.alpha > 0:
-        return verified.predicted_cost
+    """The cost as `sensitivity` predicts it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the notes below the table say it
         return float(result.sensitivity(verified.eps))
-
-
-def _meaning(result: Reported, largest: Verified, how: str) -> str:
-    """What cost and gain are, and which multiple of ε² they should be."""
-    eps = largest.eps
-    if result.problem.alpha == 0:
-        return (
-            "Robust training raises the clean loss by the cost and lowers the adversarial loss by "
-            "the gain; to second order in eps both equal S (eq. 4). What is predicted of the cost "
-            "keeps what bends first, the norm of the coefficients, where there is one. Where they "
-            f"part eps is too large for the prediction: trust the {how} columns."
-        )
-    # With a penalty θ̂ does not minimise the clean loss, and eq. 4 is not its whole change.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        change = result.sensitivity(eps, expansion="taylor")
-    curvature = largest.predicted_cost / largest.eps**2
-    return (
-        "Robust training raises the clean loss + penalty by the cost and lowers the adversarial "
-        f"one by the gain; to second order in eps both equal {curvature:.5g} eps^2, so where they "
-        "part from it eps is too large for the prediction. S (eq. 4) leaves out the penalty and, "
-        "as alpha > 0, a term of first order: with it the clean loss itself is predicted to "
-        f"change by {change:.5g} at eps = {eps:g}."
-    )
 
 
 def far_off(verified: Sequence[Verified], validity_radius: float) -> list[str]:
@@ -112,27 +139,30 @@ def far_off(verified: Sequence[Verified], validity_radius: float) -> list[str]:
     ]
 
 
-def _coefficient_lines(result: Reported, largest: Verified) -> list[str]:
-    model, how = result.problem.model, report.method_name(largest.method)
+def _coefficient_lines(result: Reported, at: Verified) -> list[str]:
+    model, how = result.problem.model, report.method_name(at.method)
     dual = model.is_dual
-    chosen = report.largest_moves(result, _MOST_DUAL if dual else _MOST)
+    exact = at.robust.params - result.params
+    order = np.argsort(-np.abs(exact[: model.n_coefs]), kind="stable")
+    chosen = order[: _MOST_DUAL if dual else _MOST]
     which = "" if len(chosen) == model.n_coefs else f" ({len(chosen)} of {model.n_coefs})"
-    reach = _reach(result, largest.eps)
+    reach = _reach(result, at.eps)
     unit = "" if dual or model.basis.is_identity else ", per standard deviation"
     lines = [
-        *(_dual_lines(result, largest, how) if dual else []),
-        f"What adversarial training would move most{which}{unit}",
-        f"{'':>22}{'param':>12}{'influence':>12}{'change at eps = ' + f'{largest.eps:g}:':>25}",
-        f"{'':>46}{'tangent':>12}{how:>12}{'' if reach is None else 'x within':>10}",
+        *(_dual_lines(result, at, how) if dual else []),
+        f"What robust training moves most{which}{unit}",
+        f"{'':>20}{'param':>12}{'influence':>12}{'change at eps = ' + f'{at.eps:g}:':>23}",
+        f"{'':>44}{'tangent':>11}{how:>12}{'' if reach is None else 'x within':>12}",
     ]
-    exact = largest.robust.params - result.params
     for k in chosen:
         slope = result.influence[k]
-        numbers = f"{result.params[k]:>12.5g}{slope:>12.5g}{largest.eps * slope:>12.5g}"
-        room = "" if reach is None else f"{_within(reach[k]):>10}"
-        lines.append(f"{_cut(result.names[k], 21):>22}{numbers}{exact[k]:>12.5g}{room}")
+        numbers = f"{result.params[k]:>12.5g}{slope:>12.5g}{at.eps * slope:>11.4g}"
+        room = "" if reach is None else f"{_within(reach[k]):>12}"
+        lines.append(f"{_cut(result.names[k], 19):>20}{numbers}{exact[k]:>12.5g}{room}")
+    if not dual:
+        lines.append("influence: d param / d eps at eps = 0; tangent: eps times that")
     if reach is not None:
-        lines.append("x within: how far an attack can move that feature alone, in its own units")
+        lines.append("x within: how far the attack can move that feature if it moves no other")
     return lines
 
 
@@ -202,7 +232,7 @@ def _verified(result: Reported, v: Verified) -> dict[str, Any]:
         "eps": v.eps,
         "cost": v.exact_cost,
         "gain": v.exact_gain,
-        "predicted_cost": v.predicted_cost,
+        "predicted_cost": _predicted(result, v),
         "sensitivity": v.eps**2 * result.sensitivity_coefficient,
         "flip_fraction": result.flip_fraction(v.eps),
         "rough": result.rough_at(v.eps, expansion="quadratic"),

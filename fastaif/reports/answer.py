@@ -25,6 +25,11 @@ class Pair:
     before: float
     after: float
 
+    @property
+    def change(self) -> float:
+        """From one to the other."""
+        return self.after - self.before
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -54,7 +59,7 @@ class Answer:
     @property
     def cost(self) -> float:
         """By how much the clean loss rises."""
-        return self.clean.after - self.clean.before
+        return self.clean.change
 
     @property
     def is_off(self) -> bool:
@@ -106,29 +111,51 @@ def _attacked(
     return _accuracy(problem, theta, rows)
 
 
-def answer_lines(found: Sequence[Answer], loss: str) -> list[str]:
-    """A table of at most 80 columns, and what is to be said of it."""
+def answer_lines(found: Sequence[Answer], loss: str, how: str) -> list[str]:
+    """Tables of at most 80 columns, and what is to be said of them.
+
+    `how`: "exact" where robust optima are, else how they were found.
+    """
+    found_by = "exactly" if how == "exact" else f"as found by {how}"
     lines = [
-        f"What robust training does to the mean {loss} loss, exactly",
-        f"{'':>9}{'without attack':>24}{'under attack of size eps':>26}{'cost':>10}",
-        f"{'eps':>9}{'before':>12}{'after':>12}{'before':>14}{'after':>12}{'by eq. 4':>11}",
+        f"What robust training does to the mean {loss} loss, {found_by}",
+        f"{'':>8}{'without attack (the cost)':>35}{'under attack of size eps (the gain)':>36}",
+        f"{'eps':>8}{'before':>11}{'after':>11}{'change':>13}"
+        f"{'before':>12}{'after':>11}{'change':>13}",
     ]
+    in_parts = all(min(a.clean.before, a.clean.after, a.attacked.after) > 0.0 for a in found)
     for a in found:
+        parts = (_change(pair, in_parts) for pair in (a.clean, a.attacked))
+        clean, attacked = parts
         lines.append(
-            f"{a.eps:>9.4g}{a.clean.before:>12.5g}{a.clean.after:>12.5g}"
-            f"{a.attacked.before:>14.5g}{a.attacked.after:>12.5g}{a.tangent:>11.4g}"
-            f"{'*' if a.is_off else ''}"
+            f"{a.eps:>8.4g}{a.clean.before:>11.5g}{a.clean.after:>11.5g}{clean:>13}"
+            f"{a.attacked.before:>12.5g}{a.attacked.after:>11.5g}{attacked:>13}"
         )
+    if not in_parts:
+        lines.append("A likelihood without its constant: only differences say something.")
+    return [*lines, *_accuracy_lines(found)]
+
+
+def _change(pair: Pair, in_parts: bool) -> str:
+    """As a share of what it was, or where that says nothing as it is."""
+    if in_parts:
+        return f"{pair.change / pair.before:+.2%}"
+    return f"{pair.change:+.4g}"
+
+
+def _accuracy_lines(found: Sequence[Answer]) -> list[str]:
+    """The same of a classifier's accuracy."""
+    lines = []
     for a in found:
         if a.accuracy is not None and a.attacked_accuracy is not None:
+            points = (f"{100.0 * p.change:+.1f} pts" for p in (a.accuracy, a.attacked_accuracy))
+            clean, attacked = points
             lines.append(
-                f"{a.eps:>9.4g}  accuracy {a.accuracy.before:.1%} before, {a.accuracy.after:.1%} "
-                f"after; under attack {a.attacked_accuracy.before:.1%}, "
-                f"{a.attacked_accuracy.after:.1%}"
+                f"{a.eps:>8.4g}{a.accuracy.before:>11.1%}{a.accuracy.after:>11.1%}{clean:>13}"
+                f"{a.attacked_accuracy.before:>12.1%}{a.attacked_accuracy.after:>11.1%}"
+                f"{attacked:>13}"
             )
-    if any(a.is_off for a in found):
-        lines.append("* off by more than a factor of two: eq. 4 is the tangent at eps = 0")
-    return lines
+    return ["To the share of samples that are classified rightly", *lines] if lines else []
 
 
 def answer_json(a: Answer) -> dict[str, Any]:
@@ -141,4 +168,5 @@ def answer_json(a: Answer) -> dict[str, Any]:
     for name, pair in pairs.items():
         found[f"{name}_before"] = None if pair is None else pair.before
         found[name] = None if pair is None else pair.after
+        found[f"{name}_change"] = None if pair is None else pair.change
     return {**found, "reach": a.reach, "tangent_is_off": a.is_off}

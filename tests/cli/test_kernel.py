@@ -129,8 +129,8 @@ def test_the_table_can_be_read(path: Path, tmp_path: Path) -> None:
     assert sum(line.strip().startswith("dual") for line in lines) == 5
     text = " ".join(result.stdout.split())
     for part in (
-        "60 samples, 3 features, alpha = 0.05", "l2 penalty, moving centers", "PGD cost",
-        "PGD gain", "(5 of 60)", "dual coefficients (dual0 is that of the first row)",
+        "60 samples, 3 features, alpha = 0.05", "l2 penalty, moving centers", "as found by PGD",
+        "under attack", "(5 of 60)", "dual coefficients (dual0 is that of the first row)",
         "Validity radius", "Condition number",
     ):  # fmt: skip
         assert part in text
