@@ -103,8 +103,8 @@ def _prediction_lines(
         )
     meaning = (
         "S: eq. 4 of Deng et al. (2020), the cost's tangent at eps = 0; predicted: by "
-        "sensitivity(eps); turned: attacked from the other side by then, by the tangent. Notes on "
-        "predictions leave the tables above as they are."
+        "sensitivity(eps); turned: attacked from the other side by then, by the tangent. However "
+        "rough these are, the tables above stand."
     )
     if any(rough):
         meaning = f"~ rough. {meaning}"
