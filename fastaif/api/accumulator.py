@@ -112,6 +112,11 @@ class InfluenceAccumulator:
     ) -> None:
         if damping != "auto":
             damping = validation.number(damping, "damping", low=0.0)
+        if threat.budget.splits_samples:
+            raise ValueError(
+                "formula='ball' is not for sums of blocks: call aif(estimator, X, y) with all of "
+                "the data, or use formula='exact'"
+            )
         self._estimator, self._threat = copy.deepcopy(estimator), threat
         self._lock = Lock()
         model = summed(describe_for_sums(self._estimator))

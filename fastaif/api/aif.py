@@ -81,10 +81,12 @@ def aif(
         scaled inputs) or in raw units (c = 1). Only scalers before features of several inputs
         count. What a pipeline drops, categories and missing cells are not attacked, nor in s.
     sample_weight : array (n,), optional
-    formula : {"exact", "paper"}, default "exact"
+    formula : {"exact", "paper", "ball"}, default "exact"
         "paper": Theorem 6.1 as printed, which gives all of a shared budget to one sample.
         It is right for order 1, and for comparison only at other finite orders; at inf the
-        paper has Theorem 4.1, the same as "exact".
+        paper has Theorem 4.1, the same as "exact". "ball", with order=1: the Wasserstein ball
+        itself, whose distributions may split samples, ``Φ = s Lip(ℓ) ∇‖c∘β‖_q``; for linear
+        predictors and losses that are Lipschitz in f (logistic, Huber).
     damping : float or "auto", default 0.0
         Added to the diagonal of H before it is inverted (section 4.1's surrogate). "auto" adds
         nothing to a positive definite H, and otherwise what brings its least eigenvalue up to

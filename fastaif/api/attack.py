@@ -103,17 +103,26 @@ def adversarial_loss(
     step: float | None = None,
     n_restarts: int = 1,
     random_state: Any = None,
+    formula: str = "exact",
 ) -> float:
     """The mean loss under attack, ``E max ℓ(f(x + δ), y)``, without penalty.
 
-    The parameters are those of `attack`; the mean is weighted by `sample_weight`.
+    The parameters are those of `attack`, and `formula`; the mean is weighted by `sample_weight`.
+
+    Parameters
+    ----------
+    formula : {"exact", "ball"}, default "exact"
+        "ball", with order=1: ``E ℓ + ε s Lip(ℓ) ‖c∘β‖_q``, the worst mean over distributions in the
+        Wasserstein ball, which may split samples; for linear predictors and losses that are
+        Lipschitz in f (logistic, Huber).
 
     Returns
     -------
     float
         In units of the loss (the squared error has no factor ½).
     """
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
+    validation.option(formula, "formula", ["exact", "ball"])
+    threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
     adversary, eps, settings = _prepare_attack(
         estimator, X, y, threat, sample_weight, eps, method, n_steps, step, n_restarts,
         random_state,

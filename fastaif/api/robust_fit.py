@@ -25,7 +25,7 @@ def robust_fit(
     p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: Any = ...,
     attackable: Any = ..., attack_space: str = ..., sample_weight: Any = ..., method: str = ...,
     tol: float = ..., max_iter: int | None = ..., random_state: Any = ...,
-    n_threads: int | None = ..., checkpoint: Any = ...,
+    n_threads: int | None = ..., checkpoint: Any = ..., formula: str = ...,
 ) -> RobustFit: ...  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def robust_fit(
     p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: Any = ...,
     attackable: Any = ..., attack_space: str = ..., sample_weight: Any = ..., method: str = ...,
     tol: float = ..., max_iter: int | None = ..., random_state: Any = ...,
-    n_threads: int | None = ..., checkpoint: Any = ...,
+    n_threads: int | None = ..., checkpoint: Any = ..., formula: str = ...,
 ) -> list[RobustFit]: ...  # fmt: skip
 
 
@@ -58,6 +58,7 @@ def robust_fit(
     random_state: Any = None,
     n_threads: int | None = None,
     checkpoint: Any = None,
+    formula: str = "exact",
 ) -> RobustFit | list[RobustFit]:
     """Train adversarially: ``argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²`` over ‖δ/c‖_p ≤ ε s.
 
@@ -107,6 +108,10 @@ def robust_fit(
         predictor; reading it runs no code. A fit that was interrupted, called again with the same
         arguments, takes them from there and goes on; the file is deleted at the end.
 
+    formula : {"exact", "ball"}, default "exact"
+        "ball", with order=1: the Wasserstein ball itself, whose distributions may split samples:
+        ``E ℓ + ε s Lip(ℓ) ‖c∘β‖_q``, for losses that are Lipschitz in f (logistic, Huber).
+
     Returns
     -------
     RobustFit, or a list of them in the order of `eps`
@@ -131,7 +136,8 @@ def robust_fit(
     validation.option(method, "method", ["auto", "exact", "pgd"])
     tol = validation.number(tol, "tol", low=0.0, strict=True)
     limit = None if max_iter is None else validation.count(max_iter, "max_iter")
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
+    validation.option(formula, "formula", ["exact", "ball"])
+    threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
     problem = prepare(
         estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..data.rows import RowSource
 from ..threat.attack_set import AttackSet
+from ..threat.budget import OWN_BUDGETS
 from .adversary import Adversary
 from .autodiff.adversary import AutodiffAdversary
 from .autodiff.model import AutodiffModel
@@ -23,7 +24,8 @@ from .finite_sum.totals import Accumulated, Totals
 from .kernel.adversary import MovingCentersAdversary, fixed_centers_adversary
 from .kernel.model import FixedCentersModel, MovingCentersModel
 from .kernel.problem import fixed_problem, moving_problem
-from .linear.adversary import LinearAdversary, SharedLinearAdversary
+from .linear.adversary import LinearAdversary
+from .linear.ball import ball_problem, shared_adversary
 from .linear.bootstrap import linear_replicates
 from .linear.model import LinearModel
 from .linear.problem import AccumulatedLinear, linear_problem
@@ -51,6 +53,8 @@ class Family(NamedTuple):
         call with each lot of draws; None: draw by draw.
     without_rows : type or None
         The problem of which only totals are left; None: its influence is no mean over samples.
+    split : callable or None
+        As `problem`, for attacks that may split samples; None: there are none on this family.
     summed : callable or None
         From the model to one of another family that such totals are of.
     """
@@ -61,12 +65,13 @@ class Family(NamedTuple):
     replicates: Callable[..., Replicates] | None = None
     without_rows: type[Accumulated] | None = None
     summed: Callable[[Any], SumModel] | None = None
+    split: Callable[..., InfluenceProblem] | None = None
 
 
 _FAMILIES: dict[type, Family] = {
     LinearModel: Family(
-        linear_problem, LinearAdversary, SharedLinearAdversary, linear_replicates,
-        AccumulatedLinear,
+        linear_problem, LinearAdversary, shared_adversary, linear_replicates, AccumulatedLinear,
+        split=ball_problem,
     ),
     ExpansionModel: Family(basis_problem, BasisAdversary, without_rows=AccumulatedBasis),
     MovingCentersModel: Family(moving_problem, MovingCentersAdversary),
@@ -91,7 +96,15 @@ def make_problem(
     Options are the fields of an `InfluenceProblem`, and solver, seed and hessian as `aif` takes
     them.
     """
-    return family_of(model).problem(model, source, ball, **options)
+    family, sharing = family_of(model), options.get("sharing", OWN_BUDGETS)
+    if sharing.splits_samples:
+        if family.split is None:
+            raise ValueError(
+                "formula='ball' is for linear predictors, whose gradient is the same for every "
+                f"input: not for a {model.kind} model; use formula='exact'"
+            )
+        return family.split(model, source, ball, **options)
+    return family.problem(model, source, ball, **options)
 
 
 def adversary_of(problem: InfluenceProblem) -> Adversary[Any]:

@@ -122,6 +122,11 @@ class Loss(ABC):
     def conjugate(self, slope: Array, y: Array) -> Array:
         """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""
 
+    @property
+    def lipschitz(self) -> float:
+        """sup |ℓ'|, the same for every target; inf where ℓ grows faster than linearly."""
+        return float("inf")
+
     # --- fits ---------------------------------------------------------------------------------
 
     @abstractmethod

@@ -75,6 +75,11 @@ class Huber(Loss):
         plus, minus = (r + kappa) / self.delta, (r - kappa) / self.delta
         return 2.0 * r / (np.hypot(1.0, plus) + np.hypot(1.0, minus))
 
+    @property
+    def lipschitz(self) -> float:
+        """δ."""
+        return float(self.delta)
+
     def zero_slope_prediction(self, y: Array) -> Array:
         """y."""
         return np.asarray(y, dtype=float)

@@ -53,6 +53,11 @@ class Logistic(LabelLoss):
             return self.slope(f, y)
         return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
 
+    @property
+    def lipschitz(self) -> float:
+        """1."""
+        return 1.0
+
     @np.errstate(divide="ignore", invalid="ignore")
     def conjugate(self, slope: Array, y: Array) -> Array:
         """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""

@@ -48,7 +48,9 @@ class Sharing:
     ----------
     order : float
         u, at least 1; inf: each sample has its own.
-    formula : {"exact", "paper"}
+    formula : {"exact", "paper", "ball"}
+        "ball", of order 1: samples may be split, so that the attack is any distribution within that
+        Wasserstein distance of the data's.
     """
 
     order: float = math.inf
@@ -60,9 +62,14 @@ class Sharing:
         return self.order < math.inf
 
     @property
+    def splits_samples(self) -> bool:
+        """Whether the attack may move parts of a sample's weight."""
+        return self.formula == "ball"
+
+    @property
     def exponent(self) -> float:
         """e of shares (g/M)^e, M the largest gain: v − 1, inf where one sample has it all."""
-        if not self.is_shared:
+        if not self.is_shared or self.splits_samples:
             return 0.0
         if self.order == 1.0 or self.formula == "paper":
             return math.inf
@@ -96,7 +103,7 @@ class Sharing:
         """t (n,) for gains g (n,) and weights ω (n,) that sum to 1."""
         counted = np.where(weights > 0, gains, 0.0)
         peak = float(counted.max(initial=0.0))
-        if not self.is_shared or peak == 0.0:
+        if not self.is_shared or self.splits_samples or peak == 0.0:
             return np.ones(len(gains))
         ratios = counted / peak
         shares = ratios**self.exponent if self.exponent < math.inf else 1.0 * (ratios >= TIED)

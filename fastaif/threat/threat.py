@@ -30,8 +30,8 @@ class Threat:
     attackable : boolean array (m,) or list of feature names, optional
     attack_space : {"scaled", "raw"}
         Whether c is in a scaler's standard deviations or in raw units.
-    formula : {"exact", "paper"}
-        How a shared budget is divided.
+    formula : {"exact", "paper", "ball"}
+        How a shared budget is divided; "ball", of order 1, the Wasserstein ball itself.
 
     Raises
     ------
@@ -55,8 +55,13 @@ class Threat:
             "radius": validation.radius(self.radius),
         }
         validation.option(self.attack_space, "attack_space", ["scaled", "raw"])
-        validation.option(self.formula, "formula", ["exact", "paper"])
+        validation.option(self.formula, "formula", ["exact", "paper", "ball"])
         self.__dict__.update(checked)
+        if self.formula == "ball" and self.order != 1.0:
+            raise ValueError(
+                f"formula='ball' is the Wasserstein ball of order 1, not of order {self.order:g}: "
+                "use order=1, or formula='exact'"
+            )
 
     @property
     def budget(self) -> Sharing:
