@@ -28,6 +28,8 @@ _WHERE = {
     "robust_fit": "api.robust_fit",
     "robust_path": "api.robust_path",
     "sensitivity": "api.sensitivity",
+    "WorstDistribution": "api.worst_distribution",
+    "worst_distribution": "api.worst_distribution",
     "zero_radius": "api.zero_radius",
     "ComplexityCurve": "api.complexity",
     "complexity_curve": "api.complexity",

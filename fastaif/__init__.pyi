@@ -30,6 +30,8 @@ from .api.robustness import robustness_radius as robustness_radius
 from .api.sensitivity import sensitivity as sensitivity
 from .api.training import AdversarialTraining as AdversarialTraining
 from .api.training_cv import AdversarialTrainingCV as AdversarialTrainingCV
+from .api.worst_distribution import WorstDistribution as WorstDistribution
+from .api.worst_distribution import worst_distribution as worst_distribution
 from .api.zero_radius import zero_radius as zero_radius
 from .influence.intervals import BootstrapDraws as BootstrapDraws
 from .influence.path import RobustPath as RobustPath

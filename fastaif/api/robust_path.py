@@ -34,6 +34,7 @@ def robust_path(
     tol: float = 1e-8,
     n_threads: int | None = None,
     checkpoint: Any = None,
+    formula: str = "exact",
 ) -> RobustPath:
     """Adversarial training at every ε: ``θ_ε = argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²``.
 
@@ -58,6 +59,8 @@ def robust_path(
     n_threads : int, optional
     checkpoint : path, optional
         As in `robust_fit`: a file that keeps the Hessians of an interrupted path.
+    formula : {"exact", "ball"}, default "exact"
+        As in `robust_fit`.
 
     Returns
     -------
@@ -92,7 +95,8 @@ def robust_path(
     """
     radii = validation.sizes(eps)
     tol = validation.number(tol, "tol", low=0.0, strict=True)
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
+    validation.option(formula, "formula", ["exact", "ball"])
+    threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
     problem = prepare(
         estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads
     )  # fmt: skip

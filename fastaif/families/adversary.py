@@ -69,6 +69,16 @@ class Place(NamedTuple):
     slopes: Array
 
 
+class Distribution(NamedTuple):
+    """Attacked inputs (k, m), their weights (k,) of sum 1, the samples that they were (k,), and the
+    mean loss."""
+
+    inputs: Array
+    weights: Array
+    rows: Array
+    loss: float
+
+
 class Ground(NamedTuple):
     """What an ascent on all samples at once, with a budget that they share, climbs on.
 
@@ -174,6 +184,20 @@ class Adversary(ABC, Generic[P]):
     def ground(self, theta: Array, eps: float) -> Ground:
         """What an ascent with a budget that samples share climbs on, at θ and ε."""
         raise NotImplementedError
+
+    def distribution(self, theta: Array, eps: float) -> Distribution:
+        """The worst distribution within a budget that samples share.
+
+        Raises
+        ------
+        ValueError
+            It is not known of this family.
+        """
+        raise ValueError(
+            "worst_distribution is for linear predictors, and finite orders: of a "
+            f"{self.problem.model.kind} model the worst of them is not known; attack(...) ascends "
+            "towards it"
+        )
 
     # --- what predictions withstand ---------------------------------------------------------
 

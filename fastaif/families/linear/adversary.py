@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..._compute import types as c
 from ...data.parallel import single_threaded_blas
 from ...threat.ascent_settings import PgdSettings
-from ..adversary import Adversary, Optimum
+from ..adversary import Adversary, Distribution, Optimum
 from ..finite_sum.model import finite
 from ..finite_sum.robust_by_ascent import solve_by_ascent
 from ..path import Path, PathTangent
@@ -180,6 +180,10 @@ class SharedLinearAdversary(Adversary[LinearProblem]):
     ) -> None:
         """Write x_i + δ_i, whatever the settings."""
         shared_attack.attack_shared(self.problem, theta, eps, out)
+
+    def distribution(self, theta: Array, eps: float) -> Distribution:
+        """Each sample where it goes at the price of the budget, in two parts where that jumps."""
+        return shared_attack.distribution(self.problem, theta, eps)
 
     def loss(self, theta: Array, eps: float, settings: PgdSettings | None) -> float:
         """E ℓ under the worst attack, whatever the settings, however the rows are read."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ...losses import Loss
 from ...threat.budget import Sharing
+from ..adversary import Distribution
 from .problem import LinearProblem
 from .robust.priced_moves import Pricing, best_moves
 
@@ -241,3 +242,36 @@ def shared_loss(problem: LinearProblem, theta: Array, eps: float) -> float:
     with np.errstate(over="ignore"):
         values = problem.model.loss.value(f + side * moves, problem.source.targets())
     return float(problem.shares @ values)
+
+
+def distribution(problem: LinearProblem, theta: Array, eps: float) -> Distribution:
+    """The worst distribution within the budget."""
+    loss, y, omega = problem.model.loss, problem.source.targets(), problem.shares
+    counted = np.flatnonzero(omega > 0.0)
+    f, moves, side = moves_of(problem, theta, eps)
+    parts = [(counted, omega[counted], (side * moves)[counted])]
+    gain = problem.ball.gain(theta[: problem.model.n_features])
+    kappa = eps * problem.radius * gain
+    if problem.sharing.order > 1.0 and kappa > 0.0:
+        rows, w = Pricing(loss, y[counted], problem.sharing.order), omega[counted]
+        found = best_moves(rows, f[counted], w, kappa)
+        if found.jumps and np.isfinite(found.bound):
+            parts = _divided(counted, w, kappa * found.sizes * found.side, found.share)
+    places, weights, lengths = (np.concatenate(part) for part in zip(*parts, strict=True))
+    with np.errstate(over="ignore"):
+        mean = float(weights @ loss.value(f[places] + lengths, y[places]))
+    inputs = np.asarray(problem.source.inputs(0, problem.source.n_rows), dtype=float)[places]
+    if gain > 0.0:
+        direction = problem.ball.direction(theta[: problem.model.n_features])
+        inputs = inputs + (lengths / gain)[:, None] * direction
+    return Distribution(inputs, weights, places, mean)
+
+
+def _divided(
+    places: Array, w: Array, lengths: Array, share: float
+) -> list[tuple[Array, Array, Array]]:
+    """Samples whose moves jump in two parts, the others whole."""
+    near, far = lengths
+    apart = np.abs(far - near) > 1e-6 * np.maximum(np.abs(far), np.abs(near))
+    weight = np.where(apart, (1.0 - share) * w, w)
+    return [(places, weight, near), (places[apart], (share * w)[apart], far[apart])]

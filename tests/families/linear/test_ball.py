@@ -104,6 +104,13 @@ def test_beyond_the_price_of_any_slope_nothing_is_left():
     assert np.isfinite(theta_of(found.estimator)).all()
 
 
+def test_paths_are_of_the_same_fits():
+    model, X, y, w = fitted("logistic")
+    path = fa.robust_path(model, X, y, eps=[0.02], sample_weight=w, **BALL)
+    fit = fa.robust_fit(model, X, y, 0.02, sample_weight=w, **BALL)
+    assert path.objective(0.02) == about(fit.objective, 1e-8)
+
+
 def test_what_has_no_such_value_is_refused():
     X, y, _ = makers.make_clear("linear")
     linear = fa.LinearRegression(alpha=0.1).fit(X, y)
