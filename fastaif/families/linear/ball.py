@@ -150,8 +150,8 @@ def ball_problem(
     """
     if not np.isfinite(model.loss.lipschitz):
         raise ValueError(
-            "formula='ball' is infinite for every eps > 0 under a loss that grows faster than "
-            f"linearly, such as {model.loss.name}: use a logistic or Huber loss, or formula='exact'"
+            "formula='ball' needs a loss whose slope has one bound for every target, which "
+            f"{model.loss.name} has not: use a logistic or Huber loss, or formula='exact'"
         )
     if not ball.has_dual_norm:
         raise ValueError(
