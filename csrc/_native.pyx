@@ -18,6 +18,7 @@ from fastaif._compute import checks as _checks
 
 include "operation_shim.pxi"
 include "shim/arrays.pxi"
+include "shim/take.pxi"
 
 
 def instruction_set():

@@ -23,12 +23,16 @@ ELEMENTS = {"float64": "double", "float32 or float64": "double", "int64": "int64
             "int32": "int32_t"}  # fmt: skip
 
 
-def write(folder: Path) -> list[Path]:
-    """Write both files, unless they are there and the same; where they are."""
+def write(folder: Path, checked: bool = True) -> list[Path]:
+    """Write both files, unless they are there and the same; where they are.
+
+    A shim that is not `checked` looks at nothing that it is handed: `bench/checks.py` builds one to
+    measure what looking costs.
+    """
     codes, table = (_load(path) for path in SOURCES)
     made = {
         "operation_table.h": _header(codes, table),
-        "operation_shim.pxi": _shim(codes, table),
+        "operation_shim.pxi": _shim(codes, table, checked),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in made.items():
@@ -139,7 +143,7 @@ def _header(codes: ModuleType, table: ModuleType) -> str:
     return "\n".join([*lines, ""]) + "\n"
 
 
-def _shim(codes: ModuleType, table: ModuleType) -> str:
+def _shim(codes: ModuleType, table: ModuleType, checked: bool) -> str:
     lines = [
         "# Made by csrc/generate.py of fastaif/_compute/codes.py and operations.py.",
         "",
@@ -163,14 +167,14 @@ def _shim(codes: ModuleType, table: ModuleType) -> str:
         "",
     ]
     for name, operation in _operations(table).items():
-        lines += ["", *_function(table, name, operation), ""]
+        lines += ["", *_function(table, name, operation, checked), ""]
     return "\n".join(lines) + "\n"
 
 
 # --- functions of the shim -----------------------------------------------------------------------
 
 
-def _function(table: ModuleType, name: str, operation) -> Iterator[str]:
+def _function(table: ModuleType, name: str, operation, checked: bool) -> Iterator[str]:
     """Arguments into arrays and numbers, the checks, the structures, the call."""
     plain = [
         f"{spec.type} {argument}" if isinstance(spec, table.Number) else argument
@@ -185,7 +189,8 @@ def _function(table: ModuleType, name: str, operation) -> Iterator[str]:
     yield f'    """{twin}"""'
     body = [
         *_taken(table, name, operation),
-        *_checked(table, name, operation),
+        *_sizes(table, operation),
+        *(_checked(table, name, operation) if checked else ()),
         *_filled(table, operation),
         *_called(table, name, operation),
     ]
@@ -242,10 +247,13 @@ def _in_c(text: str, table: ModuleType, operation) -> str:
     return text
 
 
-def _checked(table: ModuleType, name: str, operation) -> Iterator[str]:
+def _sizes(table: ModuleType, operation) -> Iterator[str]:
     for size, text in operation.sizes.items():
         yield f"cdef ptrdiff_t {size}"
         yield f"{size} = {_in_c(table.expression(text, operation), table, operation)}"
+
+
+def _checked(table: ModuleType, name: str, operation) -> Iterator[str]:
     for leaf in _arrays(table, operation):
         spec, variable = leaf.spec, f"{leaf.variable}_"
         if spec.unused:
