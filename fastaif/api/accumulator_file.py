@@ -1,11 +1,18 @@
-"""Files of accumulators: an npz archive of plain arrays, and a header in JSON."""
+"""Files of accumulators: an npz archive of plain arrays, a header in JSON, and a digest of both.
+
+The digest tells files that were damaged or edited; it is no signature.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +26,10 @@ from ..utils.files import write_whole
 Array = NDArray[Any]
 
 _FORMAT = "fastaif accumulator 1"
-_UNREADABLE = (zipfile.BadZipFile, ValueError, KeyError, EOFError, TypeError, IndexError)
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OverflowError, EOFError,
+    OSError, ValueError, LookupError, TypeError, AttributeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +76,7 @@ def save_accumulator(
     }
     arrays = {} if totals is None else totals.arrays()
     arrays |= {"header": np.array(json.dumps(header)), "theta": np.array(problem.params)}
+    arrays["digest"] = np.array(_digest(arrays))
     write_whole(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
@@ -79,9 +90,12 @@ def load_accumulator(path: Any) -> Saved:
     OSError
         It cannot be read.
     """
+    contents = Path(path).read_bytes()
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(contents), allow_pickle=False) as archive:
             arrays = dict(archive)
+        if str(arrays.pop("digest")) != _digest(arrays):
+            raise ValueError("not what was written")
         header = json.loads(str(arrays["header"]))
         if header["format"] != _FORMAT:
             raise ValueError("another format")
@@ -94,6 +108,16 @@ def load_accumulator(path: Any) -> Saved:
         )  # fmt: skip
     except _UNREADABLE as error:
         raise ValueError(f"{path} is no file of an InfluenceAccumulator") from error
+
+
+def _digest(arrays: dict[str, Array]) -> str:
+    """SHA-256 of arrays and their names, in hexadecimal."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"{name}|{array.dtype.str}|{np.shape(arrays[name])}|".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
 
 
 def _described(problem: SumProblem) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import io
@@ -297,6 +298,45 @@ def test_files_of_other_models_and_other_files(tmp_path):
     assert not Ran.marks
     with pytest.raises(FileNotFoundError):
         fa.InfluenceAccumulator.load(tmp_path / "nowhere", fitted("linear"))
+
+
+class UnreadableError(Exception):
+    """The file was refused, in the words for it."""
+
+
+def loaded(path, model):
+    try:
+        return fa.InfluenceAccumulator.load(path, model)
+    except ValueError as error:
+        if "is no file of an InfluenceAccumulator" in str(error):
+            raise UnreadableError from error
+        raise
+
+
+@pytest.mark.parametrize("order", [1.0, np.inf])
+def test_damaged_and_edited_files(order, tmp_path):
+    X, y, _ = data("linear")
+    model, path = fitted("linear"), tmp_path / "sums.npz"
+    total = accumulated(model, X, y, order=order)
+    total.save(path)
+    whole, expected = path.read_bytes(), total.result().influence
+    for place in range(0, len(whole), 61):
+        torn, flipped, longer = whole[:place], bytearray(whole), bytearray(whole)
+        flipped[place] ^= 0x41
+        longer[place:place] = b"\0\1"
+        for contents in (torn, bytes(flipped), bytes(longer)):
+            path.write_bytes(contents)
+            with contextlib.suppress(UnreadableError):
+                found = loaded(path, model)  # a byte that nobody reads
+                np.testing.assert_array_equal(found.result().influence, expected)
+    path.write_bytes(whole)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    for name in arrays:
+        for edited in (arrays[name].ravel()[:1], np.zeros(3), np.full(arrays[name].shape, np.nan)):
+            np.savez(path, **{**arrays, name: edited})
+            with pytest.raises(ValueError, match="is no file of an InfluenceAccumulator"):
+                fa.InfluenceAccumulator.load(path, model)
 
 
 class Ran:
