@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -26,10 +27,7 @@ def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: 
     checked here; those of blocks and files come with them.
     """
     given = opened(X, y, sample_weight)
-    for values, name in ((X, "X"), (y, "y"), (sample_weight, "sample_weight")):
-        validation.refuse_unreal(values, name)
-    validation.refuse_repeated(_names_of(X), "X")
-    validation.warn_of_indices(_names_of(X), "X")
+    _refuse_no_numbers(X, y, sample_weight)
     if hasattr(X, "dtypes") and not isinstance(given.X, LazyRows):
         _refuse_by_column(X)
     if not isinstance(given.X, LazyRows) or hasattr(X, "tocsr"):
@@ -60,6 +58,35 @@ def _refuse_by_column(frame: Any) -> None:
         validation.locate_nonfinite(array, np.empty(0), columns=names)
 
 
+def rows_at_once(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array]:
+    """Checked X and y of a fit that needs all of its rows in memory.
+
+    Raises
+    ------
+    TypeError
+        X is an iterable of blocks, or a path.
+    """
+    if is_blocks(X) or isinstance(X, (str, os.PathLike)):
+        what = "an iterable of blocks" if is_blocks(X) else f"the path {os.fspath(X)!r}"
+        raise TypeError(
+            f"{type(estimator).__name__} is fitted to all of its rows at once, but X is {what}: "
+            "give an array"
+        )
+    _refuse_no_numbers(X, y, sample_weight)
+    if hasattr(X, "dtypes"):
+        _refuse_by_column(X)
+    X, y = validate_data(estimator, X, y, dtype=_TYPES, y_numeric=True)
+    return X, y
+
+
+def _refuse_no_numbers(X: Any, y: Any, sample_weight: Any) -> None:
+    """What scikit-learn would take for numbers or columns though it is neither."""
+    for values, name in ((X, "X"), (y, "y"), (sample_weight, "sample_weight")):
+        validation.refuse_unreal(values, name)
+    validation.refuse_repeated(_names_of(X), "X")
+    validation.warn_of_indices(_names_of(X), "X")
+
+
 def _names_of(X: Any) -> tuple[Any, ...] | None:
     """The columns' names of a frame."""
     columns = getattr(X, "columns", None)
@@ -68,6 +95,7 @@ def _names_of(X: Any) -> tuple[Any, ...] | None:
 
 def dense_inputs(estimator: Any, X: Any) -> Array:
     """Checked inputs of a prediction."""
+    validation.refuse_unreal(X, "X")
     return np.asarray(validate_data(estimator, X, reset=False, dtype=_TYPES))
 
 

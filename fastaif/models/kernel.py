@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..bases.expansion import Expansion
 from ..bases.kernel_functions import KernelBasis
@@ -24,6 +24,7 @@ from ..losses.targets import as_float
 from ..passes.basis import make_sweep
 from ..utils import validation
 from ..utils.arrays import ordered
+from .inputs import by_blocks, dense_inputs, rows_at_once
 
 Array = NDArray[Any]
 
@@ -109,7 +110,7 @@ class KernelRegression(RegressorMixin, BaseEstimator):
             The minimum is not unique (the minimum-norm one is taken).
         """
         self._check_parameters()
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
+        X, y = rows_at_once(self, X, y, sample_weight)
         w = None
         if sample_weight is not None:
             w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -177,10 +178,14 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         self._warn_if(found.singular)
 
     def predict(self, X: Any) -> Array:
-        """f(X), shape (n,); the matrix of kernel values exists in tiles only."""
+        """f(X), shape (n,); X is read block by block where it is not in memory."""
+        return self._predicted(X)
+
+    @by_blocks
+    def _predicted(self, X: Any) -> Array:
+        """f at rows in memory; the matrix of kernel values exists in tiles only."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        U = ordered(X)
+        U = ordered(dense_inputs(self, X))
         self.kernel.check_inputs(U)
         centers = ordered(self.X_fit_)
         return Pairs(self.kernel.compiled(), U, centers, False).product(self.dual_coef_)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from oracles import gram
 from oracles.kernels import RBF
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import r2_score
@@ -275,3 +276,46 @@ def test_ill_conditioned_systems_keep_their_digits(penalty, place):
         squared = gram.Regression(RBF(gamma), data.y, alpha)
         B = squared.directions(theta, data.X)
         assert relative_error(squared.influence(theta, data.X, B), influence) >= 3.0 * tol
+
+
+# --- rows that are not an array in memory ---------------------------------------------------
+
+
+@pytest.mark.parametrize("centers", ["moving", "drawn"])
+def test_predictions_of_rows_that_are_read_by_blocks(centers, tmp_path):
+    da = pytest.importorskip("dask.array", reason="Dask is not installed")
+    X, y, _ = make()
+    model = makers.estimator(Case("rbf", "l2", centers)).fit(X, y)
+    expected = model.predict(X)
+    pd.DataFrame(X, columns=list("abc")).to_parquet(tmp_path / "x.parquet")
+    for rows in (da.from_array(X, chunks=(7, 3)), sparse.csr_matrix(X)):
+        np.testing.assert_allclose(model.predict(rows), expected, rtol=1e-12)
+        assert model.score(rows, y) == pytest.approx(model.score(X, y), rel=1e-12)
+    frame = pd.DataFrame(X, columns=list("abc"))
+    named = makers.estimator(Case("rbf", "l2", centers)).fit(frame, y)
+    np.testing.assert_allclose(named.predict(str(tmp_path / "x.parquet")), expected, rtol=1e-12)
+    for blocks in ([(X[:9], y[:9]), (X[9:], y[9:])], iter([(X, y)])):
+        with pytest.raises(TypeError, match=r"iterable of blocks: ask for each"):
+            model.predict(blocks)
+
+
+@pytest.mark.parametrize(("rows", "error", "why"), [
+    (lambda X, y: ([(X, y)], None), TypeError, "an iterable of blocks: give an array"),
+    (lambda X, y: (iter([(X, y)]), None), TypeError, "an iterable of blocks: give an array"),
+    (lambda X, y: ("x.parquet", "y"), TypeError, "the path 'x.parquet': give an array"),
+    (lambda X, y: (np.ma.masked_greater(X, 1.0), y), ValueError, "X is a masked array"),
+    (lambda X, y: (X, np.ma.masked_greater(y, 0.0)), ValueError, "y is a masked array"),
+    (lambda X, y: (pd.DataFrame(X, columns=list("aab")), y), ValueError, "several columns"),
+    (lambda X, y: (pd.DataFrame(X).assign(d=pd.Timestamp("2020")), y), TypeError, "dates"),
+])  # fmt: skip
+def test_rows_that_fits_refuse(rows, error, why):
+    X, y, _ = make()
+    with pytest.raises(error, match=why):
+        fa.KernelRegression().fit(*rows(X, y))
+
+
+def test_masked_inputs_of_predictions():
+    X, y, _ = make()
+    for model in (fa.KernelRegression(), fa.LinearRegression(), fa.QuadraticRegression()):
+        with pytest.raises(ValueError, match="X is a masked array"):
+            model.fit(X, y).predict(np.ma.masked_greater(X, 1.0))
