@@ -34,6 +34,7 @@ Array = npt.NDArray[Any]
 Counts = Counter[str]
 
 _HANGS = 120.0  # seconds, after which a child hangs
+_COMES_BACK = 40.0  # within which a nanny has a new worker
 
 
 class Case(NamedTuple):
@@ -276,13 +277,12 @@ def _with_workers(rounds: int, rng: np.random.Generator, counts: Counts) -> None
     ):
         lengths = [_took(call) for call in calls]
         for _ in range(rounds):
-            try:
-                client.wait_for_workers(2, timeout=30)
-            except TimeoutError:
+            faulthandler.dump_traceback_later(_HANGS, exit=True)
+            processes = _processes(client)
+            if not processes:
                 counts["clusters without a nanny"] += 1
                 return
-            faulthandler.dump_traceback_later(_HANGS, exit=True)
-            victim = int(rng.choice(_processes(client)))
+            victim = int(rng.choice(processes))
             kind = int(rng.choice(3, p=[0.45, 0.45, 0.1]))
             wait = float(rng.uniform(0.0, 1.0)) * lengths[kind]
             killer = threading.Timer(wait, os.kill, (victim, signal.SIGKILL))
@@ -294,16 +294,18 @@ def _with_workers(rounds: int, rng: np.random.Generator, counts: Counts) -> None
 
 
 def _processes(client: Any) -> list[int]:
-    """The numbers of both workers' processes.
+    """The numbers of both workers' processes; none where a nanny does not bring hers back.
 
     Dask counts a killed worker until it notices: one that no longer answers is waited for.
     """
-    while True:
+    deadline = time.monotonic() + _COMES_BACK
+    while time.monotonic() < deadline:
         answers = client.run(os.getpid, on_error="return").values()
         numbers = [int(answer) for answer in answers if not isinstance(answer, BaseException)]
         if len(numbers) == 2:
             return numbers
         time.sleep(0.05)
+    return []
 
 
 def _ending(call: Callable[[], Any]) -> str:
