@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..data.checked_rows import locating
 from ..families.registry import adversary_of
 from ..threat.threat import Threat
 from .prepare import prepare
@@ -68,5 +69,5 @@ def interpolation_radius(
     problem = prepare(
         estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads, only_radius=True
     )  # fmt: skip
-    with problem.executor.watching("interpolation radius"):
+    with problem.executor.watching("interpolation radius"), locating(problem.source):
         return adversary_of(problem).interpolation_radius()

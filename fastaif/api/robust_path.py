@@ -12,6 +12,7 @@ from ..families.registry import adversary_of
 from ..influence.path import RobustPath
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.arrays import unwritable
 from ..utils.warnings import SolverWarning, warn
 from .prepare import prepare
 
@@ -114,7 +115,7 @@ def robust_path(
         asked = radii if np.ndim(eps) else []
         solver = adversary.path(max(radii, default=0.0), tol, asked)
         nodes = solver.nodes(radii[0]) if np.ndim(eps) == 0 else np.union1d(0.0, radii)
-        path = RobustPath(nodes, problem, solver, tol, not adversary.is_convex, {})
+        path = RobustPath(unwritable(nodes), problem, solver, tol, not adversary.is_convex, {})
         _ = path.params
     if not path.converged:
         warn(

@@ -134,6 +134,7 @@ class AdversarialTrainingCV(Delegating):
         SolverWarning
             The tolerance was not reached.
         """
+        X = _by_number(X, y)
         radii = np.array(validation.sizes(_GRID if self.eps is None else self.eps))
         score = self._score(radii)
         folds = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
@@ -195,6 +196,22 @@ class AdversarialTrainingCV(Delegating):
                              for model in models])  # fmt: skip
 
         return each
+
+
+def _by_number(X: Any, y: Any) -> Any:
+    """X in a form of which rows can be taken by their numbers, as folds are.
+
+    Raises
+    ------
+    TypeError
+        It is an iterable of blocks, or there are no targets.
+    """
+    if y is None:
+        raise TypeError(
+            "y is None: folds are taken of rows by their numbers, so that X and y have to be "
+            "arrays or frames, not blocks"
+        )
+    return X.tocsr() if hasattr(X, "tocsr") else X
 
 
 def _named(scoring: str) -> Any:

@@ -259,6 +259,8 @@ def radii(eps: Any) -> Array:
     array = np.asarray(eps)
     if array.dtype.kind not in "uif":
         raise TypeError(f"eps must be a number or an array of numbers, but is {eps!r}")
+    if np.ma.is_masked(eps):
+        raise ValueError("eps has masked entries: leave them out, with eps.compressed()")
     array = array.astype(float)
     if not np.isfinite(array).all() or (array < 0).any():
         raise ValueError(f"eps must be finite and at least 0, but is {eps!r}")
@@ -272,6 +274,8 @@ def sizes(eps: Any, *, strict: bool = False) -> list[float]:
     array = radii(eps)
     if array.ndim != 1:
         raise ValueError(f"eps must be a number or a list of numbers, but has shape {array.shape}")
+    if not array.size:
+        raise ValueError("eps is a list without a number: give one radius or more")
     return [number(e, "eps", low=0.0, strict=strict) for e in array]
 
 

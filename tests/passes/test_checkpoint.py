@@ -177,6 +177,55 @@ def test_every_torn_tail_is_dropped(passes, tmp_path):
     np.testing.assert_array_equal(again.params, whole.params)
 
 
+PATHS = [("linear", {}), ("linear", {"p": 1}), ("logistic", {}), ("huber", {"order": 2})]
+
+
+@pytest.mark.parametrize(("kind", "options"), PATHS)
+def test_an_interrupted_path_goes_on(kind, options, passes, tmp_path):
+    """Killed after any pass, it comes to the same numbers, and what it kept is not made again."""
+    model, X, y, w = case(kind)
+    eps, path = [0.02, 0.05], tmp_path / "a path"
+    passes.made = 0
+    whole = fa.robust_path(model, X, y, eps, sample_weight=w, **options)
+    needed = passes.made
+    for limit in sorted({1, needed // 2, needed - 1}):
+        passes.made, passes.limit = 0, limit
+        with pytest.raises(KeyboardInterrupt):
+            fa.robust_path(model, X, y, eps, sample_weight=w, checkpoint=path, **options)
+        passes.made, passes.limit = 0, None
+        again = fa.robust_path(model, X, y, eps, sample_weight=w, checkpoint=path, **options)
+        np.testing.assert_array_equal(again.params, whole.params)
+        assert passes.made <= needed - max(limit - 1, 0)
+        assert not list(tmp_path.iterdir())
+
+
+def test_another_path_is_refused(passes, tmp_path):
+    model, X, y, w = case("linear")
+    path = tmp_path / "a path"
+    passes.made, passes.limit = 0, 1
+    with pytest.raises(KeyboardInterrupt):
+        fa.robust_path(model, X, y, [0.05], sample_weight=w, checkpoint=path)
+    passes.limit, before = None, path.read_bytes()
+    other = fa.LinearRegression(0.5).fit(X, y, w)
+    for fitted, inputs, targets, eps, options in (
+        (model, X, y, [0.06], {}), (model, X, y + 1.0, [0.05], {}), (model, X[::-1], y, [0.05], {}),
+        (other, X, y, [0.05], {}), (model, X, y, [0.05], {"p": 1}),
+        (model, X, y, [0.05], {"tol": 1e-6}),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="is the checkpoint of another robust fit"):
+            fa.robust_path(
+                fitted, inputs, targets, eps, sample_weight=w, checkpoint=path, **options
+            )  # fmt: skip
+        assert path.read_bytes() == before
+    with pytest.raises(ValueError, match="is the checkpoint of another robust fit"):
+        fa.robust_fit(model, X, y, 0.05, sample_weight=w, checkpoint=path)
+    path.write_bytes(FOREIGN["a pickle"])
+    with pytest.raises(ValueError, match="is no checkpoint"):
+        fa.robust_path(model, X, y, [0.05], sample_weight=w, checkpoint=path)
+    assert path.read_bytes() == FOREIGN["a pickle"]
+    assert not Ran.marks
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

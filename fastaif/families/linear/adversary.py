@@ -30,6 +30,8 @@ from .zero import zero_model
 
 Array = NDArray[Any]
 
+_NOTHING = 1e-100  # of ρ, in working coordinates, where columns are of size 1
+
 
 @dataclass(frozen=True)
 class LinearAdversary(Adversary[LinearProblem]):
@@ -151,6 +153,8 @@ def _solve(
         penalized = work.penalized(penalized)
     gain = problem.ball.dual_norm(None if work is None else work.units)
     norm, rho = gain.spending(eps * problem.radius)
+    if rho < _NOTHING:
+        return _natural(problem, max_iter)
     inner = RobustProblem(
         problem.working_sweep(), problem.alpha, penalized, *norm, rho,
         1000 if max_iter is None else max_iter,
@@ -162,6 +166,13 @@ def _solve(
         theta, found.objective, found.residual, found.gap, found.n_passes, found.converged,
         found.why,
     )  # fmt: skip
+
+
+def _natural(problem: LinearProblem, max_iter: int | None) -> Optimum:
+    """What an attack leaves that moves no digit of θ, and whose products with others underflow."""
+    found = problem.fit_result(max_iter=100 if max_iter is None else max_iter)
+    local = found.local
+    return Optimum(found.x, local.value, local.residual, 0.0, found.n_iter, found.converged)
 
 
 @dataclass(frozen=True)

@@ -263,7 +263,10 @@ class Place:
             found = factorize(raised)
             if found is not None:
                 return found
-        raise np.linalg.LinAlgError("the robust objective has no curvature in some direction")
+        raise np.linalg.LinAlgError(
+            "the robust objective has no curvature in some direction: fit the model with a penalty "
+            "(alpha > 0), or leave out columns that others determine"
+        )
 
     def kink_slopes(self, which: Array) -> Array:
         """∇c_i (k, d) of some rows."""

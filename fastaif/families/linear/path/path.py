@@ -90,7 +90,7 @@ class LinearPath(Path):
         found: dict[float, Array] = {}
         if first.tangent is not None:
             found[first.eps] = first.tangent
-        inner = [e for e in eps if 0.0 < e < last.eps or (e == last.eps and not self._ends)]
+        inner = [e for e in eps if 0.0 < e <= last.eps and not (e == last.eps and self._ends)]
         for step, e in self._steps(inner, _TIGHT):
             at = step.at if step.at.problem.loss.is_quadratic else refreshed(step.at)
             found[e] = tangent(step_from(at), s)
@@ -154,8 +154,7 @@ def _beyond(trace: Trace, zero: Knot, eps: float) -> PathTangent:
     """From the zero radius on nothing moves."""
     d = zero.theta.size
     event = Event(np.inf, "nothing is left to attack")
-    matrix = zero.matrix if zero.matrix is not None else trace.start().matrix
-    assert matrix is not None
+    matrix = trace.natural_hessian(zero.theta) if zero.matrix is None else zero.matrix
     return PathTangent(
         eps, trace.leave(zero.theta), np.zeros(d), np.zeros(d), trace.raw_matrix(matrix), 0.0,
         0.0, event, 0, int(trace.inner.norm.free.sum()),

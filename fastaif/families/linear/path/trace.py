@@ -94,13 +94,19 @@ class Trace:
         n = np.where(inner.norm.free, -pulled / (steep or 1.0), 0.0)
         known = Multipliers(np.empty(0, dtype=int), np.empty(0), n)
         sides = np.where(slope < 0.0, -1, 1).astype(np.int8)
-        matrix = None
-        if not loss.is_quadratic:
-            bend = w * loss.curvature(f, y)
-            matrix = inner.readings.gram(bend, bend[:, None])[0].copy()
-            matrix[np.diag_indices_from(matrix)] += inner.ridge
+        matrix = None if loss.is_quadratic else self.natural_hessian(theta)
         value = inner.value(f, theta, 0.0)
         return Knot(model.radius, theta, None, known, value, 0.0, sides, matrix)
+
+    def natural_hessian(self, theta: Array) -> Array:
+        """H of the natural objective, penalty included, in working coordinates."""
+        inner = self.inner
+        readings = inner.readings
+        curvature = inner.loss.curvature(readings.predict(theta), readings.targets)
+        bend = readings.weights * curvature
+        matrix = np.array(readings.gram(bend, bend[:, None])[0])
+        matrix[np.diag_indices_from(matrix)] += inner.ridge
+        return matrix
 
     def _solved(self, steps: list[Step], eps: list[float]) -> list[Knot]:
         """The knots that first steps lead to."""
@@ -150,8 +156,13 @@ class Trace:
         As many as it takes for what is between to be foreseen, and the Hessians there; at radii
         that are asked for, if any are.
         """
-        first, last = self.start(), self.zero()
+        last = self.zero()
         self.zero_radius = last.eps
+        if last.eps == 0.0:  # nothing to attack is left of the natural optimum itself
+            return [last]
+        first = self.start()
+        if eps == 0.0:
+            return [first]
         if eps < last.eps:
             (last,) = self._solved(self.steps([Segment(first, last)], [eps]), [eps])
         found, open_ = [first, last], [Segment(first, last)]

@@ -138,6 +138,8 @@ class InteriorPoint:
     def advance(self, floor: float, sorts: bool = True) -> float:
         """One step; the gap is not meant to fall below `floor`. The step's length is returned."""
         mu = self._product / self._count
+        if mu == 0.0:  # nothing of the gap is left: targets that are fitted exactly
+            return 0.0
         self._turn_to(0.0, False)
         t = self._reach()
         after = self.norm.pairs.product_after(t)
