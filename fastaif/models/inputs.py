@@ -72,6 +72,7 @@ def rows_at_once(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Ar
             f"{type(estimator).__name__} is fitted to all of its rows at once, but X is {what}: "
             "give an array"
         )
+    X, y = (part.compute() if hasattr(part, "compute") else part for part in (X, y))  # Dask's
     _refuse_no_numbers(X, y, sample_weight)
     if hasattr(X, "dtypes"):
         _refuse_by_column(X)

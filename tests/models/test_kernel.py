@@ -284,6 +284,7 @@ def test_ill_conditioned_systems_keep_their_digits(penalty, place):
 @pytest.mark.parametrize("centers", ["moving", "drawn"])
 def test_predictions_of_rows_that_are_read_by_blocks(centers, tmp_path):
     da = pytest.importorskip("dask.array", reason="Dask is not installed")
+    dd = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
     X, y, _ = make()
     model = makers.estimator(Case("rbf", "l2", centers)).fit(X, y)
     expected = model.predict(X)
@@ -294,6 +295,9 @@ def test_predictions_of_rows_that_are_read_by_blocks(centers, tmp_path):
     frame = pd.DataFrame(X, columns=list("abc"))
     named = makers.estimator(Case("rbf", "l2", centers)).fit(frame, y)
     np.testing.assert_allclose(named.predict(str(tmp_path / "x.parquet")), expected, rtol=1e-12)
+    chunks = dd.from_pandas(frame, npartitions=3)
+    again = makers.estimator(Case("rbf", "l2", centers)).fit(chunks, da.from_array(y, chunks=5))
+    np.testing.assert_allclose(again.predict(chunks), expected, rtol=1e-12)
     for blocks in ([(X[:9], y[:9]), (X[9:], y[9:])], iter([(X, y)])):
         with pytest.raises(TypeError, match=r"iterable of blocks: ask for each"):
             model.predict(blocks)
