@@ -34,6 +34,7 @@ TABLES = {
     "quadratic": Table((), ("--quick",)),
     "robust": Table((), None, "cvxpy"),
     "robust_large": Table((), ("--no-clarabel",)),
+    "robust_peers": Table((), None, "linadvtrain"),
     "bootstrap": Table((), ("--quick",)),
     "batch": Table((), ("--quick",)),
     "streams": Table((), ("--quick",)),

@@ -27,6 +27,36 @@ def robust_fit(X: Array, y: Array, rho: float, p: float, max_iter: int) -> Array
     return np.asarray(lin_advregr(X, y, adv_radius=rho, max_iter=max_iter, p=p)[0])
 
 
+def methods(p: float) -> tuple[str, ...]:
+    """Its methods for regression."""
+    return ("w-ridge", "w-cg", "w-sqlasso") if np.isinf(p) else ("w-ridge", "w-cg")
+
+
+def steps_to(
+    X: Array, y: Array, rho: float, p: float, method: str, best: float, gap: float
+) -> int | None:
+    """The fewest iterations of a method that come within a relative gap; None: more than tried."""
+    from linadvtrain.regression import lin_advregr
+
+    seen: list[float] = []
+
+    def note(step: int, beta: Array, loss: float) -> None:
+        seen.append(loss)
+
+    lin_advregr(
+        X, y, adv_radius=rho, max_iter=_TRIALS[-1], p=p, method=method, callback=note
+    )  # fmt: skip
+    close = [step for step, loss in enumerate(seen, 1) if loss <= best * (1.0 + gap)]
+    return close[0] if close else None
+
+
+def fit_by(X: Array, y: Array, rho: float, p: float, method: str, steps: int) -> Array:
+    """β after so many iterations of a method."""
+    from linadvtrain.regression import lin_advregr
+
+    return np.asarray(lin_advregr(X, y, adv_radius=rho, max_iter=steps, p=p, method=method)[0])
+
+
 def objective(X: Array, y: Array, beta: Array, rho: float, p: float) -> float:
     """E (|x·β − y| + ρ ‖β‖_q)², 1/p + 1/q = 1."""
     q = 1.0 if np.isinf(p) else np.inf if p == 1 else p / (p - 1.0)
