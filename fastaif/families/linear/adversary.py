@@ -158,6 +158,7 @@ def _solve(
     inner = RobustProblem(
         problem.working_sweep(), problem.alpha, penalized, *norm, rho,
         1000 if max_iter is None else max_iter,
+        natural=problem.sums if work is None and start is problem.params else None,
     )  # fmt: skip
     with single_threaded_blas():
         found = own_budgets.solve(inner, problem.enter(start), tol)

@@ -84,6 +84,8 @@ class RobustProblem:
         Bound on the passes over the data, and how many there were so far.
     best : Point or None
         The point of smallest subgradient met so far.
+    natural : InfluenceSums or None
+        Of a pass at the start without an attack, where one has been made.
     """
 
     sweep: Sweep
@@ -96,6 +98,7 @@ class RobustProblem:
     limit: int = 1000
     n_passes: int = 0
     best: Point | None = None
+    natural: InfluenceSums | None = None
 
     @cached_property
     def design(self) -> Design:

@@ -44,7 +44,8 @@ class Rotation:
         shrunk = problem.penalized[0] / problem.weights[0] ** 2
         penalized = np.concatenate([np.full(k, shrunk), problem.penalized[problem.m :]])
         self.inner = dataclasses.replace(
-            problem, sweep=sweep, penalized=penalized, weights=np.ones(k), best=None
+            problem, sweep=sweep, penalized=penalized, weights=np.ones(k), best=None,
+            natural=None,
         )
 
     def enter(self, theta: Array) -> Array:

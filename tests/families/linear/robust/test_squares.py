@@ -87,7 +87,8 @@ def test_a_bound_is_one_wherever_it_is_made():
         def __init__(self, problem, design, theta):
             for _ in range(20):
                 moved = theta + rng.normal(size=theta.size)
-                search = original(dataclasses.replace(problem, n_passes=0), design, moved)
+                elsewhere = dataclasses.replace(problem, natural=None)
+                search = original(elsewhere, design, moved)
                 search._prove(search._model())
                 caught.append(search.value - search.gap)
             super().__init__(problem, design, theta)
