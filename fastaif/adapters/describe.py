@@ -15,14 +15,13 @@ from ..families.kernel.model import KernelModel
 from ..families.model import Model
 from ..models.differentiable import DifferentiableModel
 from ..models.meta import Delegating
-from ..models.network import Network
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
 from .fitted import require_fitted
 from .frames import NO_GAPS, Gaps
 from .kernel import describe_kernel, is_kernel_model
 from .linear import reader_of
 from .nesting import last_step, with_last_step
-from .network import describe_network
+from .network import describe_network, is_network
 from .parts import Parts
 from .pipelines import Preprocessing, split
 from .refusals import refused
@@ -38,10 +37,11 @@ ACCEPTED = (
     "scikit-learn's LinearRegression, Ridge, RidgeCV, RidgeClassifier, BayesianRidge, "
     "ARDRegression, LogisticRegression and LogisticRegressionCV (binary), PoissonRegressor, "
     "GammaRegressor, TweedieRegressor (power 0, and from 1 to 2), SGDRegressor and SGDClassifier "
-    "(smooth losses), LinearSVC and LinearSVR (squared losses), KernelRidge and "
-    "TransformedTargetRegressor; Pipelines of scalers, selectors, encoders and other preprocessing "
-    "before one of these; statsmodels' OLS, WLS, GLM, Logit, Probit and Poisson results; "
-    "RandomizedSmoothing (and a DifferentiableModel, with torch or JAX)"
+    "(smooth losses), LinearSVC and LinearSVR (squared losses), KernelRidge, MLPRegressor and "
+    "MLPClassifier (one layer of tanh), and TransformedTargetRegressor; Pipelines of scalers, "
+    "selectors, encoders and other preprocessing before one of these; statsmodels' OLS, WLS, GLM, "
+    "Logit, Probit and Poisson results; RandomizedSmoothing (and a DifferentiableModel, with torch "
+    "or JAX)"
 )
 
 
@@ -207,7 +207,7 @@ def _take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken:
     if isinstance(step, Delegating):
         check_is_fitted(step, "estimator_")
         raise TypeError(f"a {type(step).__name__} is not taken as it is: give {step.instead}")
-    if is_kernel_model(step) or isinstance(step, Network):
+    if is_kernel_model(step) or is_network(step):
         require_fitted(step, "dual_coef_" if is_kernel_model(step) else "coefs_")
         return Taken(estimator, before, step)
     reader = reader_of(step)

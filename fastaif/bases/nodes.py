@@ -85,7 +85,7 @@ class Node(ABC):
     @property
     @abstractmethod
     def is_affine(self) -> bool:
-        """Whether all features are affine in the inputs."""
+        """Whether all features are affine in the inputs that can move."""
 
     @abstractmethod
     def on_leaves(self, change: Callable[[Columns], Node]) -> Node:
@@ -232,7 +232,7 @@ class Filled(Node):
 
     @property
     def is_affine(self) -> bool:
-        return False  # of a row, but not the same in all rows
+        return True  # in each row, where masks do not move
 
     def _missing(self, U: Array) -> Array:
         return np.where(self.masks >= 0, U[:, self.masks] > 0.5, False)

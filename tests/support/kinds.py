@@ -492,6 +492,11 @@ def table() -> str:
         lines += [f"## {group}", "", "| what | note |", "|---|---|"]
         lines += [f"| {name} | {kind.note} |" for name, kind in kinds.items()]
         lines.append("")
+    lines += [
+        "Taken as well, and compared elsewhere: fastaif's own kernels, bases and networks,",
+        "scikit-learn's KernelRidge, MLPRegressor and MLPClassifier (one hidden layer of tanh,",
+        "lbfgs), and whatever `fastaif.adapters.register` describes.", "",
+    ]  # fmt: skip
     lines += ["## Refused", "", "| what | the reason, and a way out |", "|---|---|"]
     lines += [f"| {name} | {reason_of(each)} |" for name, each in REFUSED.items()]
     return "\n".join(lines) + "\n"
