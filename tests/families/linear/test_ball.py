@@ -9,6 +9,7 @@ from oracles import order as twin
 from oracles.norms import norm
 from support import makers
 from support.makers import DELTA, LOSS, about, theta_of
+from support.sums import loss_of
 
 import fastaif as fa
 
@@ -125,3 +126,12 @@ def test_what_has_no_such_value_is_refused():
         fa.aif(quadratic, X, y, **BALL)
     with pytest.raises(ValueError, match="blocks"):
         fa.InfluenceAccumulator(fa.HuberRegression(alpha=0.1).fit(X, y), **BALL)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_no_slope_is_steeper_than_the_bound(kind):
+    loss = loss_of(kind)
+    f = np.linspace(-60.0, 60.0, 1001)
+    slopes = np.concatenate([np.abs(loss.slope(f, np.full(f.size, y))) for y in (-1.0, 1.0)])
+    assert slopes.max() <= loss.lipschitz * (1.0 + 1e-15)
+    assert loss.lipschitz == about(slopes.max(), 1e-3)
