@@ -44,6 +44,11 @@ class Factor(NamedTuple):
     norm: float  # of the scaled matrix, the largest sum of magnitudes of a column
 
     @property
+    def inner(self) -> Factor:
+        """The factor itself; others are in other coordinates than θ."""
+        return self
+
+    @property
     def rcond(self) -> float:
         """The reciprocal condition number of the scaled matrix, estimated."""
         return float(_lapack().dpocon(self.lower, self.norm, uplo="L")[0])

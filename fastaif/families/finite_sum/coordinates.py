@@ -8,24 +8,27 @@ are only shifted.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._compute import types as c
 from ...bases.builtin import Linear
 from ...data.rows import RowSource
 from ...data.sources.sparse import SparseRows
 from ...passes.executor import Executor
+from ...passes.sums import InfluenceSums
 from ...solvers.cholesky import Inverse
-from .whitening import Whitening
 
 Array = NDArray[Any]
 
 _FAR = 1000.0**0.5  # deviations from zero, some 32
+_VERY_FAR = 1e5  # the same, where digits are lost
 _EXTREME = 2.0**13  # scales beyond this, either way, are brought to about 1
 
 
@@ -41,6 +44,13 @@ class Coordinates:
 
     means: Array
     units: Array
+
+    are_the_models: ClassVar[bool] = False
+
+    @property
+    def are_far(self) -> bool:
+        """Whether a column is very far from zero, for its spread."""
+        return bool(np.any(np.abs(self.means) > _VERY_FAR * self.units))
 
     @property
     def m(self) -> int:
@@ -73,6 +83,25 @@ class Coordinates:
         out[: self.m] /= self.units if out.ndim == 1 else self.units[:, None]
         return out
 
+    def cancelled(self, theta: Array) -> float:
+        """|β|ᵀ|means|: the terms of f that its intercept takes back."""
+        return float(np.abs(theta[: self.m]) @ np.abs(self.means))
+
+    def carry(self, sums: InfluenceSums, before: Coordinates | None) -> InfluenceSums:
+        """Natural sums of u = (v − μ)/ς as those of u' = (v − μ')/ς' = a ∘ u + b."""
+        means, units = (0.0, 1.0) if before is None else (before.means, before.units)
+        a, b = units / self.units, (means - self.means) / self.units
+        raw = sums.raw
+        lower, h, curvature = sums.lower, raw.vectors[c.V_FF], raw.scalars[c.S_FF]
+        cross = np.multiply.outer(a * h, b)
+        hessian = np.multiply.outer(a, a) * lower + cross + cross.T
+        hessian += curvature * np.multiply.outer(b, b)
+        vectors = a * raw.vectors
+        for row, total in ((c.V_F, c.S_F), (c.V_FF, c.S_FF)):
+            vectors[row] += raw.scalars[total] * b
+        moved = c.Sums(hessian, vectors, raw.scalars)
+        return dataclasses.replace(sums, raw=moved, exponent=0.0, by_moments=False)
+
     def damping(self, d: int) -> Array:
         """The identity on θ as a quadratic form in θ_u, (d, d)."""
         leave = self.leave(np.eye(d))
@@ -98,22 +127,6 @@ class Coordinates:
             last = np.append(-self.means / self.units, 1.0)
             diagonal[self.m] = last @ factor.solve(last)
         return diagonal
-
-
-@dataclass(frozen=True)
-class WorkingFactor:
-    """H⁻¹ by way of H in working coordinates."""
-
-    inner: Inverse
-    coordinates: Coordinates | Whitening
-
-    def solve(self, b: Array) -> Array:
-        """H⁻¹ b for b (d,) or (d, k)."""
-        return self.coordinates.leave(self.inner.solve(self.coordinates.gradient(b)))
-
-    def inverse_diagonal(self) -> Array:
-        """diag(H⁻¹), shape (d,)."""
-        return self.coordinates.inverse_diagonal(self.inner)
 
 
 _SUB_BLOCK = 1 << 17  # entries of v at a time: several temporaries of a block are alive

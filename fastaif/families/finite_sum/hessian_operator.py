@@ -15,8 +15,7 @@ from ...solvers.limits import fits
 from ...solvers.woodbury import Woodbury, woodbury
 from ...utils.caching import cached_property
 from ..problem import singular_hessian
-from .coordinates import Coordinates
-from .whitening import Whitening
+from .working import WorkingCoordinates
 
 Array = NDArray[Any]
 
@@ -33,7 +32,7 @@ class WorkingHessian:
     ----------
     products : HessianProducts
         The mean loss's part, in working coordinates.
-    work : Coordinates or Whitening
+    work : WorkingCoordinates
     ridge : array (r,)
         2α P, which is diagonal in working coordinates.
     damping : float
@@ -41,7 +40,7 @@ class WorkingHessian:
     """
 
     products: HessianProducts
-    work: Coordinates | Whitening
+    work: WorkingCoordinates
     ridge: Array
     damping: float
 

@@ -19,9 +19,9 @@ from ...solvers.cg import conjugate_gradients
 from ...solvers.limits import cholesky_fits, most_products
 from ...solvers.newton import Local, NewtonResult, minimize
 from ...utils.arrays import read_only
-from .coordinates import Coordinates, measure
+from .coordinates import measure
 from .row_space import RowSpaceSteps, has_few_rows
-from .whitening import Whitening
+from .working import WorkingCoordinates
 
 Array = NDArray[Any]
 _NEED = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK
@@ -94,7 +94,7 @@ def natural_fit(
     theta: Array | None = None,
     max_iter: int = 1000,
     penalized: Array | None = None,
-    work: Whitening | None = None,
+    work: WorkingCoordinates | None = None,
 ) -> NewtonResult:
     """Minimise L by Newton's method on the one-pass sums, in working coordinates.
 
@@ -107,7 +107,6 @@ def natural_fit(
     start = np.zeros(d + sweep.fit_intercept) if theta is None else np.array(theta, dtype=float)
     if penalized is None:
         penalized = penalized_entries(d, sweep.fit_intercept)
-    coordinates: Coordinates | Whitening
     coordinates = work or measure(source, sweep.basis, sweep.fit_intercept, sweep.executor)
     inner = dataclasses.replace(sweep, basis=coordinates.basis(sweep.basis), ball=None)
     units = np.append(coordinates.units, np.ones(start.size - d))

@@ -36,21 +36,20 @@ from ..problem import (
     singular_hessian,
     too_many_parameters,
 )
-from .coordinates import Coordinates, WorkingFactor, are_needed, measure
+from .coordinates import Coordinates, are_needed, measure
 from .hessian_operator import WorkingHessian
 from .hessian_solves import inverse_diagonal, solve
 from .model import SumModel, finite
 from .natural_fit import add_penalty, natural_fit, shrink
 from .row_factor import row_factor
 from .row_space import positive_rows
-from .whitening import Whitening
+from .working import WorkingCoordinates, WorkingFactor
 
 Array = NDArray[Any]
 
 _MANY = 32  # so many times fewer columns than parameters are few
 _STEP_TOL = 1e-4  # relative residual of the Newton step left at θ̂
 _NOISE = 1e-13  # of the largest eigenvalue: what eigenvalues are computed to
-_FAR = 1e5  # standard deviations
 _CANCELS, _HOPELESS = 1e-10, 1e-5  # of E |ℓ'|: rounding of f that matters, that is too much
 _TINY, _NORMAL = 1e-290, 1e-15  # squares that underflow; curvatures that say nothing of columns
 
@@ -181,7 +180,7 @@ class SumProblem(InfluenceProblem):
         return self.with_hessian().hessian if cholesky_fits(len(self.params)) else None
 
     @cached_property
-    def coordinates(self) -> Coordinates | Whitening | None:
+    def coordinates(self) -> WorkingCoordinates | None:
         """Working coordinates where the penalty, or the columns' scales, ask for them."""
         if self.model.whitening is not None:
             return self.model.whitening
@@ -316,7 +315,7 @@ class SumProblem(InfluenceProblem):
     def _why_singular(self) -> str:
         """What may be to blame beside the model, for a message."""
         work = self.coordinates
-        if isinstance(work, Coordinates) and _are_far(work):
+        if work is not None and work.are_far:
             return " (X is far from the origin, which costs digits: centre the columns)"
         return ""
 
@@ -497,14 +496,13 @@ class SumProblem(InfluenceProblem):
         Where that is much, solving with H makes more of the same rounding in its entries.
         """
         work, eps = self.coordinates, sys.float_info.epsilon
-        if not isinstance(work, Coordinates):
+        cancelled = 0.0 if work is None else work.cancelled(self.params)
+        if cancelled == 0.0:
             return 0.0
-        size = eps * float(np.abs(self.params[: work.m]) @ np.abs(work.means))
-        share = size * self._mean_curvature() / self.loss_slope
+        share = eps * cancelled * self._mean_curvature() / self.loss_slope
         if self.is_iterative or not _CANCELS < share < _HOPELESS:
             return share
-        factor = self.factor
-        return max(share, eps / factor.inner.rcond) if isinstance(factor, WorkingFactor) else share
+        return max(share, eps / self.factor.rcond)
 
     def _mean_curvature(self) -> float:
         """E ℓ''."""
@@ -550,11 +548,6 @@ def refuse_tiny(sums: InfluenceSums, names: tuple[str, ...]) -> None:
             "power of ten, and feature_scale and radius, if they are given, as well; coefficients "
             "and influences are then divided by it"
         )
-
-
-def _are_far(work: Coordinates) -> bool:
-    """Whether a column is very far from zero, for its spread."""
-    return bool(np.any(np.abs(work.means) > _FAR * work.units))
 
 
 def chosen_solver(model: SumModel, solver: str) -> str:

@@ -19,6 +19,7 @@ from .coordinates import Coordinates, are_needed, measure
 from .model import finite
 from .problem import SumProblem
 from .whitening import Whitening
+from .working import WorkingCoordinates
 
 Array = NDArray[Any]
 
@@ -42,7 +43,7 @@ class Totals:
         The largest |y|.
     kinked_pairs : int
         Pairs of a row and a centre at which the model has a kink.
-    work : Coordinates, Whitening or None
+    work : WorkingCoordinates or None
         Working coordinates, where some of the rows asked for them.
     working : InfluenceSums or None
         The natural loss's gradient and Hessian there.
@@ -53,7 +54,7 @@ class Totals:
     n_rows: int
     target_size: float
     kinked_pairs: int
-    work: Coordinates | Whitening | None = None
+    work: WorkingCoordinates | None = None
     working: InfluenceSums | None = None
 
     def merge(self, other: Totals) -> Totals:
@@ -72,12 +73,12 @@ class Totals:
             self.kinked_pairs + other.kinked_pairs,
         )
         work = self._work_with(other)
-        if work is None or not (isinstance(work, Whitening) or total.asks_for_coordinates):
+        if work is None or not (work.are_the_models or total.asks_for_coordinates):
             return total
         parts = (_scaled(part.natural(work), part.unit / unit) for part in both)
         return dataclasses.replace(total, work=work, working=_added(*parts))
 
-    def _work_with(self, other: Totals) -> Coordinates | Whitening | None:
+    def _work_with(self, other: Totals) -> WorkingCoordinates | None:
         """The heavier part's working coordinates, where it has any."""
         if self.work is None or other.work is None:
             return other.work if self.work is None else self.work
@@ -115,7 +116,7 @@ class Totals:
         )
         if sums is None:
             raise KeyError("sums")
-        work: Coordinates | Whitening | None = None
+        work: WorkingCoordinates | None = None
         for kind in (Coordinates, Whitening):
             if part(kind.__name__):
                 work = kind(**part(kind.__name__))
@@ -129,15 +130,11 @@ class Totals:
             return False
         return are_needed(sums.hessian, sums.raw.vectors.shape[1], sums.scalar(c.S_FF))
 
-    def natural(self, work: Coordinates | Whitening) -> InfluenceSums:
+    def natural(self, work: WorkingCoordinates) -> InfluenceSums:
         """The natural loss's sums in these working coordinates."""
         if self.working is None:
-            assert isinstance(work, Coordinates)  # whitening is the model's: all parts have it
-            return _moved(self.sums, None, work)
-        if self.work is work or isinstance(work, Whitening):
-            return self.working
-        assert isinstance(self.work, Coordinates)
-        return _moved(self.working, self.work, work)
+            return work.carry(self.sums, None)
+        return self.working if self.work is work else work.carry(self.working, self.work)
 
 
 def totals_of(problem: SumProblem, unit: float, before: Totals | None) -> Totals:
@@ -166,7 +163,8 @@ def totals_of(problem: SumProblem, unit: float, before: Totals | None) -> Totals
     if work is not None:
         found = _in_coordinates(found, problem, work)
     total = merged(before, found)
-    if isinstance(total.work, Whitening) or not problem.has_coordinates:
+    given = total.work is not None and total.work.are_the_models
+    if given or not problem.has_coordinates:
         return found
     if not (found.sums.weight > 0.0 and total.asks_for_coordinates):
         return found
@@ -180,7 +178,7 @@ def merged(before: Totals | None, found: Totals) -> Totals:
 
 
 def _in_coordinates(
-    found: Totals, problem: SumProblem, work: Coordinates | Whitening
+    found: Totals, problem: SumProblem, work: WorkingCoordinates
 ) -> Totals:
     plain = problem.model.sweep(problem.source, None, problem.executor)
     sweep = dataclasses.replace(plain, basis=work.basis(plain.basis))
@@ -200,24 +198,6 @@ def _scaled(sums: InfluenceSums, factor: float) -> InfluenceSums:
 def _added(mine: InfluenceSums, theirs: InfluenceSums) -> InfluenceSums:
     """The sum of two copies of sums that are known to be alike."""
     return mine.merge(dataclasses.replace(theirs, fingerprint=mine.fingerprint))
-
-
-def _moved(
-    sums: InfluenceSums, before: Coordinates | None, after: Coordinates
-) -> InfluenceSums:
-    """Natural sums of u = (v − μ)/ς as those of u' = (v − μ')/ς' = a ∘ u + b."""
-    means, units = (0.0, 1.0) if before is None else (before.means, before.units)
-    a, b = units / after.units, (means - after.means) / after.units
-    raw = sums.raw
-    lower, h, curvature = sums.lower, raw.vectors[c.V_FF], raw.scalars[c.S_FF]
-    cross = np.multiply.outer(a * h, b)
-    hessian = np.multiply.outer(a, a) * lower + cross + cross.T
-    hessian += curvature * np.multiply.outer(b, b)
-    vectors = a * raw.vectors
-    for row, total in ((c.V_F, c.S_F), (c.V_FF, c.S_FF)):
-        vectors[row] += raw.scalars[total] * b
-    moved = c.Sums(hessian, vectors, raw.scalars)
-    return dataclasses.replace(sums, raw=moved, exponent=0.0, by_moments=False)
 
 
 def needs_rows(what: str) -> ValueError:
@@ -274,7 +254,7 @@ class Accumulated(SumProblem):
         return self.sums.mean_norm if self.ball.radius is None else self.ball.radius
 
     @cached_property
-    def coordinates(self) -> Coordinates | Whitening | None:
+    def coordinates(self) -> WorkingCoordinates | None:
         """Working coordinates where the penalty, or the columns' scales, ask for them."""
         return self.totals.work
 

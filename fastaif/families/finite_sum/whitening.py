@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...passes.sums import InfluenceSums
 from ...solvers.cholesky import Inverse
 from ...utils.caching import cached_property
 
@@ -33,6 +34,9 @@ class Whitening:
 
     forward: Array
     backward: Array
+
+    are_the_models: ClassVar[bool] = True
+    are_far: ClassVar[bool] = False
 
     @property
     def units(self) -> Array:
@@ -61,6 +65,15 @@ class Whitening:
     def gradient(self, g: Array) -> Array:
         """A gradient in θ as one in u."""
         return np.asarray(self.backward.T @ g)
+
+    def cancelled(self, theta: Array) -> float:
+        """Nothing: kernel functions are no columns far from zero."""
+        return 0.0
+
+    def carry(self, sums: InfluenceSums, before: Whitening | None) -> InfluenceSums:
+        """The same: the model's rows are all summed in these."""
+        assert before is not None
+        return sums
 
     def damping(self, d: int) -> Array:
         """The identity on θ as a quadratic form in u, (r, r)."""

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...solvers.cholesky import Factor, Inverse, factorize
+from ...solvers.cholesky import Factor, factorize
 from ...solvers.norm_quadratic import Minimum, NormQuadratic, UnitHessian
 from ...solvers.root import rising_root
 from ...threat.attack_set import DualNorm
 from ...utils.caching import cached_property
-from ..finite_sum.coordinates import Coordinates, WorkingFactor
+from ..finite_sum.working import WorkingCoordinates
 from .sums import LinearSums
 from .zero import ZeroModel, zero_model
 
@@ -125,10 +125,8 @@ class NormExpansion:
     # --- the two expansions -----------------------------------------------------------------
 
     @cached_property
-    def _work(self) -> Coordinates | None:
-        work = self.problem.coordinates
-        assert work is None or isinstance(work, Coordinates)
-        return work
+    def _work(self) -> WorkingCoordinates | None:
+        return self.problem.coordinates
 
     @cached_property
     def _norm(self) -> DualNorm:
@@ -150,12 +148,10 @@ class NormExpansion:
     def _origin(self) -> NormQuadratic:
         """m about θ̂ and κ₀ = 0, where its gradient is zero."""
         problem, sums = self.problem, self.problem.sums
-        factor, cross = problem.factor, self.cross
-        inner: Inverse | WorkingFactor = factor
-        if isinstance(factor, WorkingFactor):
-            assert self._work is not None
-            inner, cross = factor.inner, self._work.gradient(cross)
+        inner, cross = problem.factor.inner, self.cross
         assert isinstance(inner, Factor)  # H is formed
+        if self._work is not None:
+            cross = self._work.gradient(cross)
         numbers = (sums.gain, sums.scalar(c.S_FF), 0.0)
         theta = problem.enter(problem.params)
         return self._quadratic(UnitHessian(inner), np.zeros(len(theta)), cross, numbers, theta)

@@ -16,10 +16,9 @@ from ...passes.network import LARGEST_BEND, NetworkSweep
 from ...solvers.newton import Local, NewtonResult
 from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
-from ..finite_sum.coordinates import Coordinates
 from ..finite_sum.totals import Accumulated
 from ..finite_sum.varying import VaryingSums
-from ..finite_sum.whitening import Whitening
+from ..finite_sum.working import WorkingCoordinates
 from ..objective import number
 from ..problem import Counts, refuse_solver
 from .dead_units import idle_biases, pin
@@ -65,7 +64,7 @@ class NetworkProblem(VaryingSums):
         return self.model.sweep(self.source, self.ball, self.executor)
 
     @property
-    def coordinates(self) -> Coordinates | Whitening | None:
+    def coordinates(self) -> WorkingCoordinates | None:
         """None: working coordinates are those of linear predictors."""
         return None
 
