@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import types
 from numba.core.caching import FunctionCache
+from numba.core.imputils import impl_ret_borrowed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,3 +57,16 @@ def operation(*, fastmath: frozenset[str] | bool, inline: bool = False) -> Calla
         return compiled
 
     return wrap
+
+
+@numba.extending.intrinsic
+def sealed(typing: Any, array: Any) -> Any:
+    """The same array, read-only, within a compiled operation: what it calls is then compiled for
+    one type of arguments alone, those that Python hands over."""
+    if not isinstance(array, types.Array):
+        return None
+
+    def same(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return impl_ret_borrowed(context, builder, signature.return_type, arguments[0])
+
+    return array.copy(readonly=True)(array), same

@@ -44,7 +44,7 @@ from ..types import (
     Rows,
     Sums,
 )
-from .jit import STRICT, operation
+from .jit import STRICT, operation, sealed
 from .linear_sums import linear_sums
 from .point_losses import of_residuals, starting_intercept, starts_wider
 from .pointwise import row_direction, row_norm
@@ -99,8 +99,9 @@ def _evaluate(rows, theta, model, inner, scales, sums, gradient):
     """Value and relative residual of the gradient, which is written; penalty included."""
     m, d = rows.x.shape[1], theta.size
     sums.hessian[:], sums.vectors[:], sums.scalars[:] = 0.0, 0.0, 0.0
-    predictor = Predictor(theta[:m], theta[m] if d > m else 0.0, EMPTY, EMPTY)
-    linear_sums(rows, predictor, NormOf(2.0, EMPTY, EMPTY), inner, _NEED, sums)
+    predictor = Predictor(sealed(theta[:m]), theta[m] if d > m else 0.0, EMPTY, EMPTY)
+    # A literal number would be a type of its own.
+    linear_sums(rows, predictor, NormOf(2.0, EMPTY, EMPTY), inner, np.int64(_NEED), sums)
     weight = sums.scalars[S_WEIGHT]
     value, square = sums.scalars[S_LOSS] / weight, 0.0
     for j in range(d):
@@ -283,7 +284,7 @@ def linear_batch(rows, spans, model, attack, found):
             w[:] = rows.weight[start:stop]
         radius = attack.radius if attack.radius > 0.0 else _mean_norm(z, w, attack)
         _standardise(z, w, model.fit_intercept, means, scales)
-        status, steps = _fit(Rows(z, y, w), model, scales, theta, sums)
+        status, steps = _fit(Rows(sealed(z), y, sealed(w)), model, scales, theta, sums)
         if status == FOUND and model.wants_influence:
             status = _influence(
                 model, attack, (means, scales), theta, sums, radius, np.abs(y).max(),
