@@ -62,19 +62,20 @@ def test_importing_leaves_the_floating_point_environment_alone():
     assert _run(code) == "True True"  # subnormal numbers are still there
 
 
-def test_the_second_process_compiles_nothing(tmp_path):
+def test_the_second_process_compiles_nothing():
+    """The first one may have found what an earlier test compiled."""
     code = (
         "    import fastaif as fa; fa.set_backend('numba')\n"
         + ANSWER
         + """
     from fastaif._compute.numba_ops.linear_sums import linear_sums
-    print(sum(linear_sums.stats.cache_misses.values()))
+    stats = linear_sums.stats
+    print(*[sum(counts.values()) for counts in (stats.cache_hits, stats.cache_misses)])
     """
     )
-    first = _run(code, NUMBA_CACHE_DIR=str(tmp_path)).split("\n")
-    second = _run(code, NUMBA_CACHE_DIR=str(tmp_path)).split("\n")
-    assert int(first[-1]) > 0
-    assert int(second[-1]) == 0
+    first, second = (_run(code).split("\n") for _ in range(2))
+    assert first[-1] in ("0 1", "1 0")
+    assert second[-1] == "1 0"
     assert first[0] == second[0]
 
 
@@ -389,12 +390,17 @@ def test_results_can_be_pickled(problem):
     assert again.sensitivity_coefficient == result.sensitivity_coefficient
 
 
-def test_warming_up_leaves_nothing_of_networks_to_compile():
+@pytest.mark.parametrize(
+    "warm_up",
+    ["_warm_up_networks(X, X[:, 0])", pytest.param("fa.warmup()", marks=pytest.mark.long)],
+)
+def test_warming_up_leaves_nothing_of_networks_to_compile(warm_up):
     code = """
         import importlib
         import numpy as np
         import fastaif as fa
         from fastaif._compute import OPERATIONS
+        from fastaif.api.config import _warm_up_networks
 
         def compiled():
             parts = {n: importlib.import_module(f"fastaif._compute.numba_ops.{m}")
@@ -402,13 +408,14 @@ def test_warming_up_leaves_nothing_of_networks_to_compile():
             return {n: len(getattr(part, n).signatures) for n, part in parts.items()}
 
         fa.set_backend("numba")
-        fa.warmup()
+        X = np.random.default_rng(0).normal(size=(40, 2))
+        WARM_UP
         before = compiled()
-        X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+        X = X.astype(np.float32)
         model = fa.MLPClassification(hidden=2, alpha=0.1, random_state=0).fit(X, X[:, 0] > 0)
         result = fa.aif(model, X, X[:, 0] > 0, damping="auto", sample_weight=np.ones(40))
         result.per_sample(), result.validity_radius
         fa.attack(model, X, X[:, 0] > 0, 0.1)
         print(min(before.values()) > 0, compiled() == before)
     """
-    assert _run(code) == "True True"
+    assert _run(code.replace("WARM_UP", warm_up)) == "True True"

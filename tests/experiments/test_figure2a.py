@@ -7,9 +7,11 @@ import numpy.typing as npt
 import pytest
 
 import fastaif as fa
-from fastaif._compute.numba_ops.nested_powers import draw_powers, nested_powers
+from fastaif import _compute
+from fastaif._compute.numba_ops.nested_powers import draw_powers
 from fastaif.experiments import Figure2aResult, figure2a
 from fastaif.utils import validation as _validate
+from fastaif.utils.arrays import read_only
 
 Array = npt.NDArray[np.float64]
 
@@ -21,7 +23,7 @@ def sample(
 ) -> tuple[Array, Array]:
     """Inputs (n, M) and targets of one repetition."""
     x, y = np.empty((b.size, n)), np.empty(n)
-    draw_powers(seed, repetition, b, c, noise, x, y)
+    draw_powers(seed, repetition, read_only(b), read_only(c), noise, x, y)
     return x.T, y
 
 
@@ -46,7 +48,7 @@ def by_numpy(X: Array, y: Array, m: int) -> float:
 def test_compiled_loop_against_numpy(n: int, features: int, rng: np.random.Generator) -> None:
     b, c = rng.normal(size=features), rng.normal(size=features)
     out = np.empty((3, features))
-    nested_powers(77, 5, n, b, c, 0.3, out)
+    _compute.get("nested_powers")(77, 5, n, b, c, 0.3, out)
     for r, row in enumerate(out):
         X, y = sample(77, 5 + r, n, b, c, 0.3)
         wanted = [by_numpy(X, y, m) for m in range(1, features + 1)]

@@ -8,6 +8,7 @@ hand stays so, and one marked `every` keeps all of its parametrisations.
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -15,20 +16,29 @@ import pytest
 
 def mark_long(items: list[Any]) -> None:
     """Mark what a covering selection leaves out."""
-    groups = defaultdict(list)
+    groups, said = defaultdict(list), _Said()
     for item in items:
         if hasattr(item, "callspec") and item.get_closest_marker("every") is None:
             groups[item.path, item.parent.name, item.originalname].append(item)
     for group in groups.values():
-        kept = covering([_values(item.callspec.params) for item in group])
+        kept = covering([_values(item.callspec.params, said) for item in group])
         for number, item in enumerate(group):
             if number not in kept:
                 item.add_marker(pytest.mark.long)
 
 
-def _values(params: dict[str, Any]) -> set[Any]:
+class _Said(dict[int, str]):
+    """What each value is told by; estimators take long to say it, and stand in many products."""
+
+    def of(self, value: Any) -> str:
+        if id(value) not in self:  # the items keep it alive
+            self[id(value)] = repr(value)
+        return self[id(value)]
+
+
+def _values(params: dict[str, Any], said: _Said) -> set[Any]:
     """What a parametrisation has that its neighbours may lack: each parameter's value."""
-    return {(name, repr(value)) for name, value in params.items()}
+    return {(name, said.of(value)) for name, value in params.items()}
 
 
 def covering(values: list[set[Any]]) -> set[int]:
@@ -40,7 +50,9 @@ def covering(values: list[set[Any]]) -> set[int]:
     order = sorted(range(len(values)), key=lambda number: (number * 0.6180339887) % 1.0)
     missing, kept = set().union(*values), set()
     while missing:
-        best = max(order, key=lambda number: len(values[number] & missing))
+        news = [(len(values[number] & missing), number) for number in order]
+        _, best = max(news, key=itemgetter(0))
         kept.add(best)
         missing -= values[best]
+        order = [number for new, number in news if new]
     return kept
