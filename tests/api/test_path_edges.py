@@ -89,6 +89,13 @@ def test_targets_that_are_all_the_same(kind, alpha, target):
         np.testing.assert_allclose(fa.robust_fit(model, X, y, 0.1).params, constant, atol=1e-8)
 
 
+@pytest.mark.parametrize("eps", [1e150, [0.1, 1e150]])
+def test_radii_whose_losses_overflow(kind, eps):
+    X, y, _ = make(kind, n=40, m=3)
+    with pytest.raises(ValueError, match="give a smaller eps"):
+        fa.robust_path(estimator(kind, 0.01).fit(X, y), X, y, eps)
+
+
 def test_one_row():
     model = fa.LinearRegression(0.01).fit([[1.0, 2.0]], [3.0])
     np.testing.assert_allclose(fa.robust_path(model, [[1.0, 2.0]], [3.0]).params[-1], [0, 0, 3])

@@ -277,11 +277,11 @@ def _with_workers(rounds: int, rng: np.random.Generator, counts: Counts) -> None
     ):
         lengths = [_took(call) for call in calls]
         for _ in range(rounds):
-            faulthandler.dump_traceback_later(_HANGS, exit=True)
             processes = _processes(client)
             if not processes:
                 counts["clusters without a nanny"] += 1
                 return
+            faulthandler.dump_traceback_later(_HANGS, exit=True)
             victim = int(rng.choice(processes))
             kind = int(rng.choice(3, p=[0.45, 0.45, 0.1]))
             wait = float(rng.uniform(0.0, 1.0)) * lengths[kind]

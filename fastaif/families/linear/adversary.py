@@ -84,7 +84,9 @@ class LinearAdversary(Adversary[LinearProblem]):
 
     def path(self, eps: float, tol: float, asked: Sequence[float] = ()) -> Path:
         """By the path's own derivatives, where H can be formed and rows are in this process."""
-        problem = self.problem
+        problem, work = self.problem, self.problem.coordinates
+        norm = problem.ball.dual_norm(None if work is None else work.units)
+        norm.spending(eps * problem.radius)  # refuses what overflows, as fits at single radii do
         if not is_traceable(problem):
             return super().path(eps, tol, asked)
         return LinearPath(problem.with_hessian(), eps, tol, asked)
