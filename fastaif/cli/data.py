@@ -166,7 +166,8 @@ def _checked(
     w = None if how.weights is None else problems.trying(_weights, frame[how.weights])
     problems.tell()
     categories = tuple(name for name in features if columns[name].dtype == object)
-    X = frame[features].assign(**columns) if categories else _matrix(columns)
+    # Numbers alone stay in the order in which the file has them in memory.
+    X = frame[features].assign(**columns) if categories else frame[features].astype(np.float64)
     if categories:
         notes.append(
             f"categories, one column each value but the first, are held fixed and not attacked: "
@@ -174,14 +175,6 @@ def _checked(
         )
     has_gaps = bool(X.isna().to_numpy().any())
     return Table(title, X, y, w, tuple(notes), labels, categories, has_gaps)
-
-
-def _matrix(columns: dict[str, pd.Series]) -> pd.DataFrame:
-    """Columns of numbers, each row in one piece."""
-    import pandas as pd
-
-    values = np.column_stack([column.to_numpy() for column in columns.values()])
-    return pd.DataFrame(values, columns=list(columns), copy=False)
 
 
 def _without_index(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
