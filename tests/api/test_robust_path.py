@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from support.real_data import LOADERS, load
 
 import fastaif as fa
@@ -133,6 +136,26 @@ def test_hundred_radii_take_no_more_readings_than_three_robust_fits(kind, monkey
     most = 2 if kind == "linear" else 3 * fit.n_iter
     assert path.solver.n_hessians + 1 <= most  # with the one of the influence
     assert path.n_passes <= ours
+
+
+@pytest.mark.parametrize("kind", ["linear", "poisson"])
+def test_paths_from_models_that_lead_nowhere(kind):
+    """A constant column, or a category without counts: H is singular, robust fits are not."""
+    model, X, y = case(kind)
+    X = X.copy()
+    if kind == "linear":
+        X[:, 0] = 0.0
+    else:
+        X[:, 0], y = 0.0, y.copy()
+        X[0, 0], y[0] = 1.0, 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = MODELS[kind]().fit(X, y)
+    eps = [0.01, 0.1, 0.4]
+    path = fa.robust_path(model, X, y, eps)
+    assert path.converged
+    wanted = [fa.robust_fit(model, X, y, e).objective for e in eps]
+    np.testing.assert_allclose(path.objective(eps), wanted, rtol=1e-8)
 
 
 def test_choice_of_a_radius():

@@ -319,6 +319,11 @@ class SumProblem(InfluenceProblem):
             return " (X is far from the origin, which costs digits: centre the columns)"
         return ""
 
+    @property
+    def is_regular(self) -> bool:
+        """Whether H is numerically definite."""
+        return self._undamped is not None
+
     @cached_property
     def _undamped(self) -> Factor | WorkingFactor | None:
         return self._factorized(0.0)

@@ -89,7 +89,10 @@ class LinearAdversary(Adversary[LinearProblem]):
         norm.spending(eps * problem.radius)  # refuses what overflows, as fits at single radii do
         if not is_traceable(problem):
             return super().path(eps, tol, asked)
-        return LinearPath(problem.with_hessian(), eps, tol, asked)
+        problem = problem.with_hessian()
+        if not problem.is_regular:  # nothing leads on from θ̂; robust fits need no such H
+            return super().path(eps, tol, asked)
+        return LinearPath(problem, eps, tol, asked, lambda e: self.robust_fit(e, tol))
 
     def tangent_at(self, eps: float) -> PathTangent:
         """The robust path about an ε > 0: solved from θ̂, and its derivative."""

@@ -56,6 +56,8 @@ class Step:
     def relative(self) -> float:
         """The decrease, relative to J."""
         value = abs(self.at.value)
+        if not np.isfinite(value + self.decrease):
+            return np.inf
         return self.decrease / value if value > 0.0 else self.decrease
 
 
@@ -80,6 +82,7 @@ def steps_from(places: list[Place], enough: float = 0.0) -> list[Step]:
     Where the present multipliers alone tell that `enough`, relative to J, is all that J can fall,
     they stay as they are.
     """
+    places = [refreshed(at) if at.is_out_of_scale else at for at in places]
     found = [_Minimum(at, enough) for at in places]
     open_ = [one for one in found if one.problem is not None]
     shares = box_qp.minimise_each([one.problem for one in open_ if one.problem is not None])
@@ -94,12 +97,16 @@ class _Minimum:
     problem: box_qp.Problem | None = None
 
     def __init__(self, at: Place, enough: float) -> None:
-        self._at, self._factor, gradient = at, at.factor(), at.gradient
-        m = at.problem.m
+        factor, gradient, m = at.definite, at.gradient, at.problem.m
+        if factor is None:  # no step is known to lead anywhere
+            nothing = np.zeros(at.theta.size)
+            self.step = Step(at, nothing, nothing, np.inf, at.known)
+            return
+        self._at, self._factor = at, factor
         self._plain = plain = -self._factor.solve(gradient)
         left = _spare(at) - 0.5 * float(plain @ gradient)
         known = at.known._replace(slope=at.norm.slope(at.norm.shares))
-        if left > enough * abs(at.value):
+        if not (np.isfinite(at.value) and left <= enough * abs(at.value)):
             self._near, self._live = at.candidates(plain), at.norm.live(plain[:m])
             known = known._replace(rows=self._near, sides=at.sides(self._near))
             self._pose(gradient)
@@ -287,7 +294,7 @@ def correct(steps: list[Step], exact: float, slow: float) -> list[Step]:
         A step that leaves more than this of the decrease before asks for a matrix of its own.
     """
     best = dict(enumerate(steps))
-    open_ = {j: step for j, step in best.items() if step.relative > exact}
+    open_ = {j: step for j, step in best.items() if exact < step.relative < np.inf}
     stale: set[int] = set()
     for _ in range(_STEPS):
         landed = dict(zip(open_, landings(list(open_.values())), strict=True))
@@ -304,7 +311,7 @@ def correct(steps: list[Step], exact: float, slow: float) -> list[Step]:
                 best[j] = step
             is_slow = step.decrease > slow * before
             stuck = share == 0.0 or (is_slow and share == 1.0 and step.relative <= _FLOOR)
-            if step.relative <= exact or stuck:
+            if step.relative <= exact or stuck or not step.relative < np.inf:
                 del open_[j]
                 continue
             open_[j] = step

@@ -30,6 +30,7 @@ Array = NDArray[Any]
 _RIDGES = (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6)  # of H's diagonal
 _PER_COLUMN, _MOST = 1, 600  # rows near their kinks that a step looks at
 _REACH = 3.0  # times how far a plain step moves predictions: rows as near may meet their kinks
+_SCALE = 100.0  # times what rows bend here: a matrix as large is of elsewhere
 AT_KINK = 1e-9  # of a row's scale: c as small is zero
 
 
@@ -252,7 +253,24 @@ class Place:
         return np.asarray(H)
 
     def factor(self) -> Factor:
-        """Of H, raised by as little as makes it definite."""
+        """Of H, raised by as little as makes it definite.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            H has no curvature in some direction, or overflows.
+        """
+        found = self.definite
+        if found is None:
+            raise np.linalg.LinAlgError(
+                "the robust objective has no curvature in some direction: fit the model with a "
+                "penalty (alpha > 0), or leave out columns that others determine"
+            )
+        return found
+
+    @cached_property
+    def definite(self) -> Factor | None:
+        """The factor, if there is one."""
         found = factorize(self.hessian())
         if found is not None:
             return found
@@ -263,10 +281,23 @@ class Place:
             found = factorize(raised)
             if found is not None:
                 return found
-        raise np.linalg.LinAlgError(
-            "the robust objective has no curvature in some direction: fit the model with a penalty "
-            "(alpha > 0), or leave out columns that others determine"
-        )
+        return None
+
+    @property
+    def is_out_of_scale(self) -> bool:
+        """Whether the matrix is of where losses bend a hundred times more, or less, than here.
+
+        By a matrix that is too large J would seem to be at its minimum.
+        """
+        squares = self.problem.readings.squares
+        if squares is None or self.problem.loss.is_quadratic or not np.isfinite(self.value):
+            return False
+        here = self.sums.curvature * squares
+        used = here > 0.0
+        with np.errstate(over="ignore"):
+            there = (self.matrix.diagonal() - self.problem.ridge)[used] / here[used]
+        size = float(np.median(there)) if there.size else 1.0
+        return not 1.0 / _SCALE <= size <= _SCALE
 
     def kink_slopes(self, which: Array) -> Array:
         """∇c_i (k, d) of some rows."""

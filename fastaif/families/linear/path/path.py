@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,17 @@ class LinearPath(Path):
         Of the objective, relative.
     asked : sequence of float
         Radii that will be asked for: knots are at these.
+    fit : callable, optional
+        A robust fit by itself, for radii at which the path ends short of the tolerance, as it may
+        near the kink at β = 0.
     """
 
     def __init__(
-        self, problem: LinearProblem, eps: float, tol: float, asked: Sequence[float] = ()
-    ) -> None:
-        self._trace, self._tol = Trace.of(problem, tol), tol
+        self, problem: LinearProblem, eps: float, tol: float, asked: Sequence[float] = (),
+        fit: Callable[[float], RobustSolution] | None = None,
+    ) -> None:  # fmt: skip
+        self._trace, self._tol, self._fit = Trace.of(problem, tol), tol, fit
+        self._is_exact, self._more_passes = True, 0
         with single_threaded_blas():
             self._knots = self._trace.knots(eps, np.unique(asked))
         self.zero_radius = self._trace.zero_radius
@@ -53,7 +58,7 @@ class LinearPath(Path):
     @property
     def n_passes(self) -> int:  # type: ignore[override]
         """Readings of the rows, products with them included."""
-        return self._trace.inner.readings.n_passes
+        return self._trace.inner.readings.n_passes + self._more_passes
 
     @property
     def n_hessians(self) -> int:
@@ -62,8 +67,8 @@ class LinearPath(Path):
 
     @property
     def converged(self) -> bool:  # type: ignore[override]
-        """Whether all solves came within their tolerance."""
-        return self._trace.converged
+        """Whether all that was asked for came within the tolerance."""
+        return self._is_exact
 
     def nodes(self, eps: float) -> Array:
         """A grid, knots where the path bends most, and the zero radius."""
@@ -82,6 +87,11 @@ class LinearPath(Path):
         for step, e in self._steps([e for e in eps if e not in found], _EXACT * self._tol):
             theta, value = step.landing
             found[e] = self._solution(e, theta, value, step.relative)
+        for e in dict.fromkeys(eps):
+            if not found[e].gap <= self._tol and self._fit is not None:
+                found[e] = self._fit(e)
+                self._more_passes += found[e].n_iter
+            self._is_exact &= found[e].gap <= self._tol
         return [found[e] for e in eps]
 
     def slopes(self, eps: Sequence[float]) -> Array:
@@ -93,6 +103,7 @@ class LinearPath(Path):
         inner = [e for e in eps if 0.0 < e <= last.eps and not (e == last.eps and self._ends)]
         for step, e in self._steps(inner, _TIGHT):
             at = step.at if step.at.problem.loss.is_quadratic else refreshed(step.at)
+            self._is_exact &= step.relative <= self._tol
             found[e] = tangent(step_from(at), s)
         nothing = np.zeros_like(first.theta)
         slopes = np.column_stack([found.get(e, nothing) for e in eps])
@@ -116,7 +127,7 @@ class LinearPath(Path):
         return found
 
     def _solution(self, eps: float, theta: Array, objective: float, gap: float) -> RobustSolution:
-        residual, done = float("nan"), self.converged
+        residual, done = float("nan"), gap <= self._tol
         return RobustSolution(
             self._trace.leave(theta), eps, objective, residual, gap, 0, done, "exact"
         )

@@ -25,11 +25,14 @@ class Readings:
         Readings of all rows.
     n_hessians : int
         Those which summed a Hessian.
+    squares : array (d,) or None
+        E z_j² in the weights of the first of these.
     """
 
     design: Design
     n_passes: int = 0
     n_hessians: int = 0
+    squares: Array | None = None
     _few: dict[int, Array] = field(default_factory=dict, repr=False)
 
     @property
@@ -80,7 +83,10 @@ class Readings:
         """ZᵀAZ (d, d) and Zᵀg (d, k)."""
         self.n_passes += 1
         self.n_hessians += 1
-        return self.design.gram(weights, numbers)
+        found, pulled = self.design.gram(weights, numbers)
+        if self.squares is None:
+            self.squares = found.diagonal() / max(float(weights.sum()), 1e-300)
+        return found, pulled
 
     def rows(self, which: Array) -> Array:
         """Some rows z, (k, d)."""

@@ -33,6 +33,7 @@ _SLOW = 0.05  # of the last decrease: a knot's matrix is then made anew
 _HARDLY = 0.3  # the same at other ε, of which there are many
 _FORESEEN = 1e-3  # of J: so well the middle of a stretch has to be foreseen from its ends
 _BENDS = 0.7  # by this much the matrix's diagonal, in logarithms, may change along a stretch
+_BENDS_MUCH = 2.0  # the same where nothing is asked for between: decreases tell little beyond that
 _MOST = 100  # knots
 
 
@@ -50,7 +51,6 @@ class Trace:
     problem: LinearProblem
     inner: Problem
     tol: float
-    converged: bool = True
     zero_radius: float = np.inf
 
     @classmethod
@@ -113,7 +113,13 @@ class Trace:
         exact = max(_EXACT, _KNOWN * self.tol)
         found = steps_from([step.at for step in self._corrected(steps, exact, _SLOW)])
         s = self.problem.radius
-        return [self._knot(step, e, tangent(step, s)) for step, e in zip(found, eps, strict=True)]
+        slopes = [
+            tangent(step, s) if step.relative < np.inf else np.zeros(step.move.size)
+            for step in found
+        ]
+        return [
+            self._knot(step, e, slope) for step, e, slope in zip(found, eps, slopes, strict=True)
+        ]
 
     def _knot(self, step: Step, eps: float, slope: Array) -> Knot:
         at, known = step.at, step.known
@@ -167,7 +173,7 @@ class Trace:
             (last,) = self._solved(self.steps([Segment(first, last)], [eps]), [eps])
         found, open_ = [first, last], [Segment(first, last)]
         while open_ and len(found) < _MOST:
-            open_ = [segment for segment in open_ if segment.divides(asked)]
+            open_ = [seg for seg in open_ if seg.divides(asked) or seg.bends > _BENDS_MUCH]
             if not open_:
                 break
             middles = [segment.middle(asked) for segment in open_]
@@ -236,6 +242,4 @@ class Trace:
         return self._corrected(steps, exact, _HARDLY)
 
     def _corrected(self, steps: list[Step], exact: float, slow: float) -> list[Step]:
-        found = correct(steps, exact, slow)
-        self.converged &= all(step.relative <= self.tol for step in found)
-        return found
+        return correct(steps, exact, slow)
