@@ -94,7 +94,7 @@ def robust_path(
     >>> bool(path.cost(0.05) < path.cost(0.1))
     True
     """
-    radii = validation.sizes(eps)
+    radii = validation.sizes(eps, some=True)
     tol = validation.number(tol, "tol", low=0.0, strict=True)
     validation.option(formula, "formula", ["exact", "ball"])
     threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)

@@ -135,7 +135,7 @@ class AdversarialTrainingCV(Delegating):
             The tolerance was not reached.
         """
         X = _by_number(X, y)
-        radii = np.array(validation.sizes(_GRID if self.eps is None else self.eps))
+        radii = np.array(validation.sizes(_GRID if self.eps is None else self.eps, some=True))
         score = self._score(radii)
         folds = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         scores = np.array([

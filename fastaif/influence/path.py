@@ -302,7 +302,7 @@ class RobustPath:
         return evaluation_rows(self.problem.model, X, y)
 
     def _in_range(self, eps: Any) -> list[float]:
-        radii = validation.sizes(eps)
+        radii = validation.sizes(eps, some=True)
         end = float(self.eps[-1])
         for e in radii:
             if e > end and e < self.zero_radius:

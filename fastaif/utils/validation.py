@@ -267,14 +267,17 @@ def radii(eps: Any) -> Array:
     return array
 
 
-def sizes(eps: Any, *, strict: bool = False) -> list[float]:
-    """ε: a number or a list of them, of at least (or, if strict, above) 0, as a list."""
+def sizes(eps: Any, *, strict: bool = False, some: bool = False) -> list[float]:
+    """ε: a number or a list of them, of at least (or, if strict, above) 0, as a list.
+
+    An empty list is one, unless there must be `some`.
+    """
     if np.ndim(eps) == 0:
         return [number(eps, "eps", low=0.0, strict=strict)]
     array = radii(eps)
     if array.ndim != 1:
         raise ValueError(f"eps must be a number or a list of numbers, but has shape {array.shape}")
-    if not array.size:
+    if some and not array.size:
         raise ValueError("eps is a list without a number: give one radius or more")
     return [number(e, "eps", low=0.0, strict=strict) for e in array]
 

@@ -15,6 +15,7 @@ from fastaif import _compute, losses
 from fastaif._compute import types as c
 
 LOSSES = {name: losses.get(name).code for name in losses.names()}
+BY_CODE = {losses.get(name).code: losses.get(name) for name in losses.names()}
 NEEDS = {
     "hessian": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM,
     "yardstick": c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_LOSS | c.NEED_YARDSTICK,
@@ -93,12 +94,12 @@ def sums(operation, *, loss, need, n, m, dtype, inner, hard):
     x = rng.normal(size=(n, m)).astype(dtype)
     beta = rng.normal(size=m) / np.sqrt(m)
     f = x @ beta
-    y = {
-        0: f + rng.normal(size=n),
-        1: np.where(f + rng.normal(size=n) > 0, 1.0, -1.0),
-        2: rng.poisson(np.exp(f)).astype(float),
-        3: f + rng.normal(size=n),
-    }[loss]
+    told = BY_CODE[loss]
+    y = f + rng.normal(size=n)
+    if told.has_labels:
+        y = np.where(y > 0, 1.0, -1.0)
+    elif told.has_positive_targets:
+        y = rng.poisson(np.exp(f)).astype(float)
     weight = rng.exponential(size=n) * (np.arange(n) % 7 > 0) if hard else c.EMPTY
     shift, scale = (rng.normal(size=m), rng.uniform(0.5, 2.0, m)) if hard else (c.EMPTY,) * 2
     units = (rng.normal(size=m), rng.uniform(0.5, 2.0, m)) if hard else (c.EMPTY,) * 2
@@ -114,7 +115,7 @@ def sums(operation, *, loss, need, n, m, dtype, inner, hard):
         c.NormOf(2.0, *(units if not need & c.NEED_YARDSTICK else (c.EMPTY,) * 2)),
         c.Inner(
             loss,
-            0.7,
+            1.3 if told.name == "tweedie" else 0.7,
             inner.get("kappa", 0.0),
             inner.get("smoothing", 0.0),
             multiplier if inner.get("multiplier") else c.EMPTY,

@@ -13,6 +13,7 @@ from support.operations import (
     empty_sums,
     make_basis,
     make_rows,
+    parameter_of,
 )
 
 from fastaif._compute import types as c
@@ -37,7 +38,7 @@ def test_basis_sums(extension, rng, kind, loss, need, exponent):
         predictor = c.Predictor(beta, 0.2, c.EMPTY, c.EMPTY)
         units = (rng.normal(size=m), rng.uniform(0.5, 2.0, m)) if n == 300 else (c.EMPTY,) * 2
         attack = c.Attack(p, rng.uniform(0.5, 2.0, m) * (np.arange(m) != 1))
-        inner = c.Inner(loss, 0.7, 0.0, 0.0, c.EMPTY, exponent)
+        inner = c.Inner(loss, parameter_of(loss), 0.0, 0.0, c.EMPTY, exponent)
         found = []
         for operation in both(extension, "basis_sums"):
             sums = empty_sums(NEEDS[need], n, d)
@@ -54,7 +55,7 @@ def test_block_sums(extension, rng, d, k, loss, need, exponent):
     v, gains, need = rng.normal(size=(d, k)), rng.random(k), NEEDS[need]
     gains[0] = 0.0
     rows = make_rows(rng, loss, k, 1, True, np.float64)
-    inner, found = c.Inner(loss, 0.7, 0.0, 0.0, c.EMPTY, exponent), []
+    inner, found = c.Inner(loss, parameter_of(loss), 0.0, 0.0, c.EMPTY, exponent), []
     directions = c.Directions(gains, np.round(2 * rng.random(k)))
     if not need & c.NEED_MIXED:
         directions = c.Directions(c.EMPTY, c.EMPTY)

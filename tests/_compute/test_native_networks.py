@@ -13,6 +13,7 @@ from support.operations import (
     both,
     empty_sums,
     make_rows,
+    parameter_of,
 )
 
 from fastaif._compute import types as c
@@ -39,7 +40,7 @@ def make_network(rng, activation, m, h, scaled, size=1.0):
 
 
 def inner_of(loss, exponent=0.0, multiplier=c.EMPTY):
-    return c.Inner(loss, 0.7, 0.0, 0.0, multiplier, exponent)
+    return c.Inner(loss, parameter_of(loss), 0.0, 0.0, multiplier, exponent)
 
 
 def steps_of(p, radius, n_steps, draws, step=0.0):

@@ -41,7 +41,7 @@ def test_no_radii(path, ask, eps, why):
 
 
 @pytest.mark.parametrize("ask", [
-    fa.robust_path, fa.robust_fit,
+    fa.robust_path,
     lambda model, X, y, eps: fa.AdversarialTrainingCV(model, eps).fit(X, y),
     lambda model, X, y, eps: fa.choose_eps(model, X, y, eps=eps, max_cost=0.1),
 ])  # fmt: skip

@@ -63,7 +63,7 @@ for model in (fa.LinearRegression(0.1), fa.LogisticRegression(0.01)):
     model.fit(X, y if model.alpha == 0.1 else y > 0)
     result = fa.aif(model, X, y if model.alpha == 0.1 else y > 0)
     assert result.hessian is None
-    assert result.diagnostics["solver"] == "cg"
+    assert result.diagnostics["solver"] == "woodbury"  # of a matrix of the rows
     result.sensitivity(0.01), result.validity_radius
 linear = peak()
 Q, q = rng.normal(size=(600, 144)), rng.normal(size=600)  # 10,584 features

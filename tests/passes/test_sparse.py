@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from support.operations import LOSSES, assert_sums, empty_sums, make_rows
+from support.operations import LOSSES, assert_sums, empty_sums, make_rows, parameter_of
 
 import fastaif as fa
 from fastaif import _compute
@@ -36,7 +36,7 @@ def test_as_dense(engine, rng, loss, need, exponent):
         predictor = c.Predictor(0.3 * rng.normal(size=m), 0.2, c.EMPTY, c.EMPTY)
         multiplier = rng.uniform(-1.0, 1.0, n) if n == 300 and exponent == 0.0 else c.EMPTY
         kappa = 0.3 if multiplier.size else 0.0
-        inner = c.Inner(loss, 0.7, kappa, 0.0, multiplier, exponent)
+        inner = c.Inner(loss, parameter_of(loss), kappa, 0.0, multiplier, exponent)
         dense, sparse = empty_sums(NEEDS[need], n, m), empty_sums(NEEDS[need], n, m)
         _compute.get("linear_sums")(
             rows, predictor, c.NormOf(p, c.EMPTY, c.EMPTY), inner, NEEDS[need], dense

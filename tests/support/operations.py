@@ -12,6 +12,12 @@ SQUARED_ERROR, LOGISTIC, POISSON, HUBER = (
     losses.get(name).code for name in ("squared_error", "logistic", "poisson", "huber")
 )
 
+
+def parameter_of(loss):
+    """One that the loss takes, by its code."""
+    return 1.3 if LOSSES[loss].name == "tweedie" else 0.7
+
+
 BASES = {"quadratic": c.QUADRATIC, "powers": c.POWERS, "fourier": c.FOURIER}
 
 

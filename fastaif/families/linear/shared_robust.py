@@ -34,7 +34,7 @@ def solve(
     """The robust optimum; `ascent` takes attacks by ascent inside and descent outside."""
     with single_threaded_blas():
         if ascent:
-            return _by_ascent(problem, eps, tol, max_iter)
+            return _by_ascent(problem, eps, max_iter, problem.params)
         if problem.sharing.order == 2.0 and problem.model.loss.is_quadratic:
             return _by_root(problem, eps, tol, max_iter)
         return _by_price(problem, eps, tol, max_iter)
@@ -89,7 +89,26 @@ def _by_price(
     gap = max(value - least, 0.0) / (abs(value) or 1.0)
     done = found.converged and gap <= max(tol, _PROVEN)
     why = "" if done else found.why or _JUMPS
-    return Optimum(theta, value, found.residual, gap, found.n_passes, done, why)
+    optimum = Optimum(theta, value, found.residual, gap, found.n_passes, done, why)
+    return _descended(problem, eps, optimum, least, max_iter) if jumps and not done else optimum
+
+
+def _descended(
+    problem: LinearProblem, eps: float, optimum: Optimum, least: float, max_iter: int | None
+) -> Optimum:
+    """From a mixture's optimum on to that of the worst whole-sample attack, where that is smooth.
+
+    It is a maximum of convex functions of θ: what is stationary away from its kinks is its least
+    value, which the mixture's bound does not know.
+    """
+    other = _by_ascent(problem, eps, max_iter, start=optimum.theta)
+    if not other.objective <= optimum.objective:
+        return optimum
+    steps = optimum.n_iter + other.n_iter
+    if other.converged:
+        return other._replace(n_iter=steps)
+    gap = max(other.objective - least, 0.0) / (abs(other.objective) or 1.0)
+    return other._replace(gap=gap, n_iter=steps, why=_JUMPS)
 
 
 def _natural(problem: LinearProblem) -> float:
@@ -99,7 +118,7 @@ def _natural(problem: LinearProblem) -> float:
 
 
 def _by_ascent(
-    problem: LinearProblem, eps: float, tol: float, max_iter: int | None
+    problem: LinearProblem, eps: float, max_iter: int | None, start: Array
 ) -> Optimum:
     """Danskin's theorem: the gradient at the worst κ_i, in proportion to κ = ε s ‖Dβ‖_q."""
     loss, source, omega = problem.model.loss, problem.source, problem.shares
@@ -125,7 +144,7 @@ def _by_ascent(
 
     H = problem.working_hessian()  # a little more than H, so that a singular one scales as well
     metric = np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))
-    found = minimize_adversarial(evaluate, problem.enter(problem.params), metric, max_iter)
+    found = minimize_adversarial(evaluate, problem.enter(start), metric, max_iter)
     decrement = np.linalg.solve(metric, found.gradient)
     gap = 0.5 * float(decrement @ decrement) / (abs(found.objective) or 1.0)
     # At a kink descent ends as well, wherever on it that is: then nothing is known.

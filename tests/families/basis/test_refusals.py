@@ -8,7 +8,7 @@ import pytest
 from sklearn import linear_model as sk
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from support.basis_makers import BASES, estimator, make
 
 import fastaif as fa
@@ -201,22 +201,12 @@ def test_columns_in_another_order_are_refused():
 
 
 PIPELINES = {
-    "degree 3": ([PolynomialFeatures(3), sk.LinearRegression()], "degree"),
-    "degrees 2 to 2": ([PolynomialFeatures((2, 2)), sk.LinearRegression()], "degree"),
-    "interactions": (
-        [PolynomialFeatures(2, interaction_only=True), sk.LinearRegression()], "interaction_only",
-    ),
-    "twice": ([PolynomialFeatures(2), PolynomialFeatures(2), sk.LinearRegression()], "Polynomial"),
     "penalised intercept": (
         [PolynomialFeatures(2), sk.Ridge(fit_intercept=False)], "include_bias|intercept",
     ),
     "penalised intercept, logistic": (
         [PolynomialFeatures(2), sk.LogisticRegression(fit_intercept=False)],
         "include_bias|intercept",
-    ),
-    "another step": (
-        [FunctionTransformer(), PolynomialFeatures(2), sk.LinearRegression()],
-        "FunctionTransformer",
     ),
     "our basis behind a scaler": ([StandardScaler(), fa.QuadraticRegression()], None),
 }  # fmt: skip
