@@ -176,7 +176,8 @@ def _general_slopes(f, y, inner, first_row, w, need, derivatives, scalars):
     d1, d12, d2 = derivatives[0], derivatives[1], derivatives[2]
     total = carry = sum_f = sum_k = sum_ff = sum_fk = sum_kk = sum_f2 = 0.0
     monotone = is_monotone(inner.loss)
-    counts_wrong = monotone and not need & NEED_LOSS
+    mixed = inner.multiplier.size > 0 or (inner.smoothing > 0.0 and inner.kappa > 0.0)
+    counts_wrong = monotone and not mixed and not need & NEED_LOSS
     smooth = inner.smoothing > 0.0 and not monotone and inner.kappa > 0.0
     given = inner.multiplier.size > 0
     for i in range(f.shape[0]):
