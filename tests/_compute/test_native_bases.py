@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.operations import (
     BASES,
-    LOSSES,
+    KINDS,
     SQUARED_ERROR,
     assert_sums,
     both,
@@ -28,7 +28,7 @@ NEEDS = {
 
 @pytest.mark.parametrize("exponent", [0.0, 1.5, np.inf])
 @pytest.mark.parametrize("need", NEEDS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("kind", BASES)
 def test_basis_sums(extension, rng, kind, loss, need, exponent):
     for n, m, p, hard in [(1, 1, 2.0, False), (77, 5, np.inf, True), (300, 3, 1.5, True)]:
@@ -49,7 +49,7 @@ def test_basis_sums(extension, rng, kind, loss, need, exponent):
 
 @pytest.mark.parametrize("exponent", [0.0, 0.5])
 @pytest.mark.parametrize("need", ["hessian", "influence", "yardstick"])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize(("d", "k"), [(1, 1), (9, 30), (30, 8)])
 def test_block_sums(extension, rng, d, k, loss, need, exponent):
     v, gains, need = rng.normal(size=(d, k)), rng.random(k), NEEDS[need]

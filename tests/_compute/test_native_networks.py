@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from support.operations import (
     HUBER,
+    KINDS,
     LOGISTIC,
-    LOSSES,
     SQUARED_ERROR,
     assert_sums,
     both,
@@ -48,7 +48,7 @@ def steps_of(p, radius, n_steps, draws, step=0.0):
 
 
 @pytest.mark.parametrize(("need", "exponent"), PASSES)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_network_sums(extension, rng, activation, loss, need, exponent):
     for (n, m, h, scaled), p in zip(SHAPES, (2.0, np.inf, 1.5, 1.0), strict=True):

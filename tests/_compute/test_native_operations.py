@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.operations import LOGISTIC, LOSSES, both, relative_close
+from support.operations import KINDS, LOGISTIC, both, relative_close
 
 from fastaif._compute import types as c
 
@@ -12,7 +12,7 @@ BALLS = [1.0, 1.3, 2.0, 3.7, np.inf]
 
 
 @pytest.mark.parametrize("p", BALLS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (12, 6)])
 def test_linear_pgd(extension, rng, p, loss, n, m):
     f = rng.normal(size=n)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from support.operations import LOSSES, assert_sums, empty_sums, make_rows, parameter_of
+from support.operations import KINDS, assert_sums, empty_sums, make_rows, parameter_of
 
 import fastaif as fa
 from fastaif import _compute
@@ -29,7 +29,7 @@ def make(rng, loss, n, m, dtype=np.float64):
 
 @pytest.mark.parametrize("exponent", [0.0, 1.5, np.inf])
 @pytest.mark.parametrize("need", NEEDS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 def test_as_dense(engine, rng, loss, need, exponent):
     for n, m, p in [(1, 1, 2.0), (77, 5, np.inf), (300, 13, 1.5), (801, 9, 1.0)]:
         rows = make(rng, loss, n, m, np.float32 if n == 77 else np.float64)

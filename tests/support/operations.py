@@ -8,6 +8,9 @@ from fastaif import _compute, losses
 from fastaif._compute import types as c
 
 LOSSES = {losses.get(name).code: losses.get(name) for name in losses.names()}
+# For products with what knows nothing of losses: those with vectors of their own in C, and one
+# that goes lane by lane. Sums of linear predictors are compared for all of them.
+KINDS = [losses.get(name).code for name in (*losses.names()[:4], "tweedie")]
 SQUARED_ERROR, LOGISTIC, POISSON, HUBER = (
     losses.get(name).code for name in ("squared_error", "logistic", "poisson", "huber")
 )
