@@ -38,11 +38,11 @@ def test_chooses_as_a_grid_search(kind, p, scoring):
         return -fa.adversarial_loss(fitted.estimator_, X, y, 0.05, p=p, radius=s)
 
     search = GridSearchCV(
-        fa.AdversarialTraining(model, p=p), {"eps": GRID}, cv=3,
+        fa.AdversarialTraining(model, p=p, tol=1e-11), {"eps": GRID}, cv=3,
         scoring=attacked if scoring else None,
     ).fit(X, y)  # fmt: skip
     found = fa.AdversarialTrainingCV(
-        model, GRID, p=p, cv=3, scoring=scoring, attack_eps=0.05
+        model, GRID, p=p, cv=3, scoring=scoring, attack_eps=0.05, tol=1e-11
     ).fit(X, y)  # fmt: skip
     assert found.eps_ == search.best_params_["eps"]
     np.testing.assert_allclose(

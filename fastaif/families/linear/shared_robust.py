@@ -19,7 +19,7 @@ _JUMPS = (
     "the best attack moves some sample far or near, as good either way, and of such attacks a "
     "mixture is worse than each: the gap says how far the objective may be above its least"
 )
-_SMALL_GAP = 1e-9  # of an ascent's optimum that counts as converged
+_SMALL_GAP = 1e-9  # of an optimum that counts as converged though a stricter search did not end
 
 
 def is_exact(problem: LinearProblem) -> bool:
@@ -87,7 +87,7 @@ def _by_price(
     if jumps:  # no attack at all is one of whole samples too
         least = max(least, _natural(problem))
     gap = max(value - least, 0.0) / (abs(value) or 1.0)
-    done = found.converged and gap <= max(tol, _PROVEN)
+    done = gap <= max(tol, _PROVEN if found.converged else _SMALL_GAP)
     why = "" if done else found.why or _JUMPS
     optimum = Optimum(theta, value, found.residual, gap, found.n_passes, done, why)
     return _descended(problem, eps, optimum, least, max_iter) if jumps and not done else optimum
@@ -108,7 +108,7 @@ def _descended(
     if other.converged:
         return other._replace(n_iter=steps)
     gap = max(other.objective - least, 0.0) / (abs(other.objective) or 1.0)
-    return other._replace(gap=gap, n_iter=steps, why=_JUMPS)
+    return other._replace(gap=gap, n_iter=steps, why=optimum.why)
 
 
 def _natural(problem: LinearProblem) -> float:
