@@ -190,8 +190,10 @@ def test_gap_bounds_the_objective(kind, p):
     adversary = adversary_of(result.problem)
     solution = adversary.robust_fit(0.1)
     rough = adversary.robust_fit(0.1, tol=1e-3)
-    assert solution.gap == pytest.approx(0.0, abs=2e-15)  # nine units of rounding
     assert objective(rough.theta, 0.1) >= objective(solution.theta, 0.1) * (1 - 1e-14)
+    if (kind, p) == ("poisson", np.inf) and 1e-15 < solution.gap < 2e-15:
+        pytest.xfail("five units of rounding, where there is no AVX-512")
+    assert solution.gap == pytest.approx(0.0, abs=1e-15)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
