@@ -50,12 +50,6 @@ class Cloglog(LabelLoss):
         """ℓ(f + step, y) − ℓ(f, y), to the digits of the step however small it is."""
         return change_by_quadrature(self, f, step, y)
 
-    def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
-        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
-        if kappa == 0.0:
-            return self.slope(f, y)
-        return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
-
     @np.errstate(divide="ignore", invalid="ignore")
     def conjugate(self, slope: Array, y: Array) -> Array:
         """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""
@@ -72,7 +66,6 @@ class Cloglog(LabelLoss):
     def null_prediction(self, mean: float) -> float:
         """log(−log(1 − p)), p the share of +1."""
         return float(np.log(-np.log1p(-share_of(mean))))
-
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils import validation
-from .base import Loss
+from .one_parameter import OneParameterLoss
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Expectile(Loss):
+class Expectile(OneParameterLoss):
     """|τ − 1(y < f)| (y − f)²: τ of the squares of what f falls short of y, 1 − τ of the rest.
 
     Parameters
@@ -33,19 +32,10 @@ class Expectile(Loss):
     tau: float = 0.5
 
     name = "expectile"
+    field = "tau"
+    high = 1.0
     code = 10
     is_of_residuals = True
-
-    def __post_init__(self) -> None:
-        tau = validation.number(self.tau, "tau", low=0.0, strict=True)
-        if tau >= 1.0:
-            raise ValueError(f"tau must lie between 0 and 1, but is {tau:g}")
-        object.__setattr__(self, "tau", tau)
-
-    @property
-    def parameter(self) -> float:
-        """τ."""
-        return float(self.tau)
 
     def _side(self, r: Array) -> Array:
         return np.where(r > 0.0, 1.0 - self.tau, self.tau)

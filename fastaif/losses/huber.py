@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils import validation
-from .base import Loss
+from .one_parameter import OneParameterLoss
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Huber(Loss):
+class Huber(OneParameterLoss):
     """δ²(√(1 + ((f − y)/δ)²) − 1).
 
     Parameters
@@ -33,20 +32,11 @@ class Huber(Loss):
     delta: float = 1.0
 
     name = "huber"
+    field = "delta"
     code = 3
     is_of_residuals = True
     is_symmetric = True
     needs_start = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "delta", validation.number(self.delta, "delta", low=0.0, strict=True)
-        )
-
-    @property
-    def parameter(self) -> float:
-        """δ."""
-        return float(self.delta)
 
     def value(self, f: Array, y: Array) -> Array:
         """ℓ(f, y), elementwise."""

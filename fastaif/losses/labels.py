@@ -26,6 +26,13 @@ class LabelLoss(Loss):
         """NaN: ℓ' never changes its sign."""
         return np.full(np.shape(y), np.nan)
 
+    @np.errstate(over="ignore", invalid="ignore")
+    def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
+        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
+        if kappa == 0.0:
+            return self.slope(f, y)
+        return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
+
     def worse_end(self, f: Array, y: Array, kappa: float) -> Array:
         """−y: at which end of [f − κ, f + κ] the loss is larger."""
         return -np.asarray(y, dtype=float)

@@ -46,13 +46,6 @@ class Logistic(LabelLoss):
         near = np.log1p(_expit(-y * f) * np.expm1(-y * short))
         return np.where(short == step, near, self.value(f + step, y) - self.value(f, y))
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
-        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
-        if kappa == 0.0:
-            return self.slope(f, y)
-        return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
-
     @property
     def lipschitz(self) -> float:
         """1."""

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils import validation
 from .log_link import LogLinkLoss
+from .one_parameter import OneParameterLoss
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class NegativeBinomial(LogLinkLoss):
+class NegativeBinomial(LogLinkLoss, OneParameterLoss):
     """(y + 1/a) log(1 + a exp(f)) − y f, the negative log likelihood of counts up to a constant.
 
     Parameters
@@ -32,16 +32,8 @@ class NegativeBinomial(LogLinkLoss):
     dispersion: float = 1.0
 
     name = "negative_binomial"
+    field = "dispersion"
     code = 6
-
-    def __post_init__(self) -> None:
-        number = validation.number(self.dispersion, "dispersion", low=0.0, strict=True)
-        object.__setattr__(self, "dispersion", number)
-
-    @property
-    def parameter(self) -> float:
-        """a."""
-        return float(self.dispersion)
 
     def _parts(self, f: Array, y: Array) -> tuple[Array, Array]:
         """f + log a, and y + 1/a."""

@@ -42,12 +42,6 @@ class Probit(LabelLoss):
         """ℓ(f + step, y) − ℓ(f, y), to the digits of the step however small it is."""
         return change_by_quadrature(self, f, step, y)
 
-    def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
-        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
-        if kappa == 0.0:
-            return self.slope(f, y)
-        return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
-
     def conjugate(self, slope: Array, y: Array) -> Array:
         """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""
         steep = -y * np.asarray(slope, dtype=float)
@@ -59,7 +53,6 @@ class Probit(LabelLoss):
         from scipy.special import ndtri
 
         return float(ndtri(share_of(mean)))
-
 
 
 @np.errstate(over="ignore", under="ignore")

@@ -40,12 +40,6 @@ class SquaredHinge(LabelLoss):
         less = np.where(both, -y * step, after - before)  # of what is short of the corner
         return less * np.where(both, 2.0 * before - y * step, after + before)
 
-    def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
-        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
-        if kappa == 0.0:
-            return self.slope(f, y)
-        return self.change(f - kappa, np.asarray(2.0 * kappa), y) / (2.0 * kappa)
-
     def conjugate(self, slope: Array, y: Array) -> Array:
         """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""
         steep = -y * np.asarray(slope, dtype=float)

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils import validation
 from .inversion import conjugate_of
 from .log_link import LogLinkLoss, exp_gap
+from .one_parameter import OneParameterLoss
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Tweedie(LogLinkLoss):
+class Tweedie(LogLinkLoss, OneParameterLoss):
     """exp((2 − π) f)/(2 − π) + y exp((1 − π) f)/(π − 1), half the Tweedie deviance of y ≥ 0.
 
     At π = 1 and 2 it would be, up to constants, the Poisson and the gamma loss.
@@ -35,21 +35,10 @@ class Tweedie(LogLinkLoss):
     power: float = 1.5
 
     name = "tweedie"
+    field = "power"
+    low, high = 1.0, 2.0
+    at_ends = ": 1 is the Poisson loss, and 2 the gamma loss"
     code = 5
-
-    def __post_init__(self) -> None:
-        power = validation.number(self.power, "power", low=1.0, strict=True)
-        if power >= 2.0:
-            raise ValueError(
-                f"power must lie between 1 and 2, but is {power:g}: 1 is the Poisson loss, and 2 "
-                "the gamma loss"
-            )
-        object.__setattr__(self, "power", power)
-
-    @property
-    def parameter(self) -> float:
-        """π."""
-        return float(self.power)
 
     def value(self, f: Array, y: Array) -> Array:
         """ℓ(f, y), elementwise."""

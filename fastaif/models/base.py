@@ -23,10 +23,21 @@ from .inputs import by_blocks, columns_of_fit, data_of_fit, dense_inputs
 
 Array = NDArray[Any]
 _NOTHING = 1e-250  # a mean square that may have lost digits by underflow
+FITTED = """
+    Attributes
+    ----------
+    coef_ : array (m,)
+    intercept_ : float
+    n_iter_ : int
+        Newton steps taken.
+    n_features_in_ : int
+    """
 
 
 class LinearPredictor(BaseEstimator):
     """What the estimators share; a subclass says its loss, and its basis if it has one.
+
+    Where its docstring stops at the parameters, those that fits set are told after them.
 
     Attributes
     ----------
@@ -36,10 +47,18 @@ class LinearPredictor(BaseEstimator):
 
     kind: ClassVar[str]
     _loss: ClassVar[Loss]
+    _fitted: ClassVar[str] = FITTED
     _encode: Encoder = staticmethod(as_float)
 
-    alpha: float
-    fit_intercept: bool
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        text = cls.__doc__ or ""
+        if "Parameters\n" in text and "Attributes\n" not in text:
+            cls.__doc__ = text.rstrip() + "\n" + cls._fitted
+
+    def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
 
     def loss_description(self) -> Loss:
         """ℓ."""
@@ -157,6 +176,10 @@ class LinearPredictor(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+    def predict(self, X: Any) -> Array:
+        """The expected target of each row, shape (n,): f(X), or exp(f(X)) with a log link."""
+        return self.loss_description().response(self._decision(X))
 
     @by_blocks
     def _decision(self, X: Any) -> Array:

@@ -98,8 +98,7 @@ class QuadraticRegression(RegressorMixin, BasisModel):
     _loss = SquaredError()
 
     def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
+        super().__init__(alpha, fit_intercept)
 
     def _basis(self) -> Quadratic:
         return Quadratic()
@@ -113,10 +112,6 @@ class QuadraticRegression(RegressorMixin, BasisModel):
         m = self.n_features_in_
         self.coef_ = np.array(beta[:m])
         self.quadratic_ = Quadratic.matrix(beta, m)
-
-    def predict(self, X: Any) -> Array:
-        """f(X), shape (n,)."""
-        return self._decision(X)
 
 
 def _is_binary(model: BasisRegression) -> bool:
@@ -162,8 +157,7 @@ class BasisRegression(BasisModel):
     ) -> None:
         self.basis = basis
         self.loss = loss
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
+        super().__init__(alpha, fit_intercept)
 
     def _basis(self) -> Any:
         if not isinstance(self.basis, _BASES):
@@ -189,10 +183,7 @@ class BasisRegression(BasisModel):
 
     def predict(self, X: Any) -> Array:
         """f(X); with a log link the expected target, with labels the likelier one. (n,)."""
-        f = self._decision(X)
-        if _is_binary(self):
-            return likelier_labels(self, f)
-        return self.loss_description().response(f)
+        return likelier_labels(self, self._decision(X)) if _is_binary(self) else super().predict(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of labels, D² with a log link, else R²."""

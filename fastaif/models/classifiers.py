@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from ..losses import Cloglog, Logistic, Probit, SquaredHinge
-from .base import LinearPredictor
+from .base import FITTED, LinearPredictor
 from .binary import BinaryClassifier
 
 
 class LinearClassifier(BinaryClassifier, LinearPredictor):
     """What they share: two labels as ±1, and what may have kept a fit from its end."""
+
+    _fitted = FITTED.replace(
+        "coef_", "classes_ : array (2,)\n        The labels; f > 0 means the second.\n    coef_"
+    )
+
+    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
+        super().__init__(alpha, fit_intercept)
 
     def _why_not(self) -> str:
         if self.alpha > 0.0:
@@ -33,23 +40,10 @@ class LogisticRegression(LinearClassifier):
         With alpha = 0, separable classes have no finite optimum: the fit then stops with
         a ConvergenceWarning.
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    classes_ : array (2,)
-        The labels; f > 0 means the second.
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "logistic"
     _loss = Logistic()
-
-    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
 
 
 class ProbitRegression(LinearClassifier):
@@ -59,23 +53,10 @@ class ProbitRegression(LinearClassifier):
     ----------
     alpha : float, default 1e-3
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    classes_ : array (2,)
-        The labels; f > 0 means the second.
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "probit"
     _loss = Probit()
-
-    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
 
 
 class CloglogRegression(LinearClassifier):
@@ -102,10 +83,6 @@ class CloglogRegression(LinearClassifier):
     kind = "cloglog"
     _loss = Cloglog()
 
-    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-
 
 class SquaredHingeClassification(LinearClassifier):
     """A linear support vector machine: ``E max(0, 1 − y f)² + alpha ‖β‖²``, y = ±1.
@@ -116,20 +93,7 @@ class SquaredHingeClassification(LinearClassifier):
     ----------
     alpha : float, default 1e-3
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    classes_ : array (2,)
-        The labels; f > 0 means the second.
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "squared_hinge"
     _loss = SquaredHinge()
-
-    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept

@@ -24,26 +24,10 @@ class LinearRegression(RegressorMixin, LinearPredictor):
     alpha : float, default 0.0
     fit_intercept : bool, default True
         The intercept is not penalised.
-
-    Attributes
-    ----------
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-        Newton steps taken.
-    n_features_in_ : int
     """
 
     kind = "linear"
     _loss = SquaredError()
-
-    def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-
-    def predict(self, X: Any) -> Array:
-        """f(X), shape (n,)."""
-        return self._decision(X)
 
 
 class HuberRegression(RegressorMixin, LinearPredictor):
@@ -59,29 +43,17 @@ class HuberRegression(RegressorMixin, LinearPredictor):
     alpha : float, default 0.0
         α in ``E ℓ + α ‖β‖²``.
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "huber"
 
     def __init__(self, delta: float = 1.0, alpha: float = 0.0, fit_intercept: bool = True) -> None:
         self.delta = delta
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
+        super().__init__(alpha, fit_intercept)
 
     def loss_description(self) -> Huber:
         """ℓ."""
         return Huber(self.delta)
-
-    def predict(self, X: Any) -> Array:
-        """f(X), shape (n,)."""
-        return self._decision(X)
 
 
 class ExpectileRegression(RegressorMixin, LinearPredictor):
@@ -96,26 +68,14 @@ class ExpectileRegression(RegressorMixin, LinearPredictor):
         0 < τ < 1; above a half, values that f falls short of weigh more.
     alpha : float, default 0.0
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "expectile"
 
     def __init__(self, tau: float = 0.5, alpha: float = 0.0, fit_intercept: bool = True) -> None:
         self.tau = tau
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
+        super().__init__(alpha, fit_intercept)
 
     def loss_description(self) -> Expectile:
         """ℓ."""
         return Expectile(self.tau)
-
-    def predict(self, X: Any) -> Array:
-        """f(X), shape (n,)."""
-        return self._decision(X)

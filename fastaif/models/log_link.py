@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from ..losses import Gamma, NegativeBinomial, Poisson, Tweedie
 from .base import LinearPredictor
 
-Array = NDArray[Any]
-
 
 class LogLinkPredictor(RegressorMixin, LinearPredictor):
     """What they share: predictions are means, and scores shares of the deviance."""
-
-    def predict(self, X: Any) -> Array:
-        """The expected target exp(f(X)), shape (n,)."""
-        return self.loss_description().response(self._decision(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """D²: the fraction of the deviance explained."""
@@ -39,21 +32,10 @@ class PoissonRegression(LogLinkPredictor):
     ----------
     alpha : float, default 0.0
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "poisson"
     _loss = Poisson()
-
-    def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
 
 
 class GammaRegression(LogLinkPredictor):
@@ -65,21 +47,10 @@ class GammaRegression(LogLinkPredictor):
     ----------
     alpha : float, default 0.0
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "gamma"
     _loss = Gamma()
-
-    def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
 
 
 class TweedieRegression(LogLinkPredictor):
@@ -94,21 +65,13 @@ class TweedieRegression(LogLinkPredictor):
         π, 1 < π < 2. For 1 and 2 there are PoissonRegression and GammaRegression.
     alpha : float, default 0.0
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "tweedie"
 
     def __init__(self, power: float = 1.5, alpha: float = 0.0, fit_intercept: bool = True) -> None:
         self.power = power
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
+        super().__init__(alpha, fit_intercept)
 
     def loss_description(self) -> Tweedie:
         """ℓ."""
@@ -126,13 +89,6 @@ class NegativeBinomialRegression(LogLinkPredictor):
         a, given rather than estimated: the variance is μ + a μ².
     alpha : float, default 0.0
     fit_intercept : bool, default True
-
-    Attributes
-    ----------
-    coef_ : array (m,)
-    intercept_ : float
-    n_iter_ : int
-    n_features_in_ : int
     """
 
     kind = "negative_binomial"
@@ -141,8 +97,7 @@ class NegativeBinomialRegression(LogLinkPredictor):
         self, dispersion: float = 1.0, alpha: float = 0.0, fit_intercept: bool = True
     ) -> None:
         self.dispersion = dispersion
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
+        super().__init__(alpha, fit_intercept)
 
     def loss_description(self) -> NegativeBinomial:
         """ℓ."""

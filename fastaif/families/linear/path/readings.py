@@ -58,24 +58,7 @@ class Readings:
     def through(
         self, theta: Array, see: Callable[[slice, Array], tuple[Array, Array]], width: int
     ) -> tuple[Array, Array, Array]:
-        """Predictions at θ (d, k), and what is made of them, in one reading.
-
-        Parameters
-        ----------
-        theta : array (d, k)
-        see : callable
-            From rows, as a slice, and the predictions there (k, b), to numbers (c, b) and
-            totals (t,).
-        width : int
-            c.
-
-        Returns
-        -------
-        f : array (k, n)
-        pulled : array (c, d)
-            Numbers times rows.
-        totals : array (t,)
-        """
+        """As of a Design: predictions at θ (d, k), and what is made of them, in one reading."""
         self.n_passes += 1
         return self.design.through(theta, see, width)
 

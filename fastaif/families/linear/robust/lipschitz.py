@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from ...._compute import types as c
 from ....losses import Loss
 from ....passes.sums import InfluenceSums
-from .barrier import Pairs
 from .dual_points import DualPoint
 from .objective import RobustProblem
-from .row_terms import RowTerms
+from .row_terms import RowTerms, SmoothTerms
 
 Array = NDArray[Any]
 
@@ -109,22 +108,14 @@ class Slopes:
         return dataclasses.replace(self, slope=self.slope / ratio)
 
 
-class _SmoothTerms:
-    """E ℓ + Lip κ; nothing is kept apart."""
+class _LipschitzTerms(SmoothTerms):
+    """E ℓ + Lip κ."""
 
-    pairs: Pairs | None = None
-    n_pairs = 0
-    spread = np.ones(1)
-    residual = 0.0
-
-    def __init__(self, loss: Loss, y: Array, w: Array) -> None:
-        self._loss, self._y, self._w = loss, y, w
-
-    def start(self, f: Array, kappa: float, mu: float, far: bool = False) -> None:
-        pass
+    def _total(self, f: Array, kappa: float) -> float:
+        return float(self._w @ self._loss.value(f, self._y)) + self._loss.lipschitz * kappa
 
     def refresh(self, f: Array, kappa: float) -> None:
-        self.value = self.merit(f, kappa, 0.0, 0.0)
+        self.value = self._total(f, kappa)
         self._slope = self._w * self._loss.slope(f, self._y)
         self._bend = self._w * self._loss.curvature(f, self._y)
 
@@ -135,24 +126,8 @@ class _SmoothTerms:
     def curvature(self) -> tuple[Array, Array, float, float]:
         return self._bend, np.zeros(self._bend.size), 0.0, 0.0
 
-    def right(self, mu: float, second: bool) -> tuple[Array, float]:
-        return self.slopes
-
-    def turn(self, df: Array, dkappa: float) -> None:
-        pass
-
-    def merit(self, f: Array, kappa: float, t: float, mu: float) -> float:
-        value = float(self._w @ self._loss.value(f, self._y)) + self._loss.lipschitz * kappa
-        return value if np.isfinite(value) else np.inf
-
-    def advance(self, t: float) -> None:
-        pass
-
     def multipliers(self) -> tuple[Array, Array]:
         raise NotImplementedError("rows have no shares of a norm")
-
-    def carry(self, other: RowTerms, mine: Array, theirs: Array) -> None:
-        pass
 
 
 @dataclass
@@ -196,4 +171,4 @@ class LipschitzProblem(RobustProblem):
 
     def row_terms(self, y: Array, w: Array) -> RowTerms:
         """All rows together."""
-        return _SmoothTerms(self.sweep.loss, y, w)
+        return _LipschitzTerms(self.sweep.loss, y, w)

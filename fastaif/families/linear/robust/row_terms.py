@@ -83,8 +83,8 @@ def row_terms(loss: Loss, y: Array, w: Array) -> RowTerms:
     return _Levels(loss, y, w) if loss.is_symmetric else _Values(loss, y, w)
 
 
-class _OneEnd:
-    """ψ = ℓ(f − yκ)."""
+class SmoothTerms:
+    """Terms without kinks, of which nothing is kept apart; subclasses say which."""
 
     pairs: Pairs | None = None
     n_pairs = 0
@@ -94,12 +94,43 @@ class _OneEnd:
     def __init__(self, loss: Loss, y: Array, w: Array) -> None:
         self._loss, self._y, self._w = loss, y, w
 
+    def _total(self, f: Array, kappa: float) -> float:
+        """Their sum."""
+        raise NotImplementedError
+
     def start(self, f: Array, kappa: float, mu: float, far: bool = False) -> None:
         pass
 
+    @property
+    def slopes(self) -> tuple[Array, float]:
+        raise NotImplementedError
+
+    def right(self, mu: float, second: bool) -> tuple[Array, float]:
+        return self.slopes
+
+    def turn(self, df: Array, dkappa: float) -> None:
+        pass
+
+    def merit(self, f: Array, kappa: float, t: float, mu: float) -> float:
+        value = self._total(f, kappa)
+        return value if np.isfinite(value) else np.inf
+
+    def advance(self, t: float) -> None:
+        pass
+
+    def carry(self, other: RowTerms, mine: Array, theirs: Array) -> None:
+        pass
+
+
+class _OneEnd(SmoothTerms):
+    """ψ = ℓ(f − yκ)."""
+
+    def _total(self, f: Array, kappa: float) -> float:
+        return float(self._w @ self._loss.value(f - self._y * kappa, self._y))
+
     def refresh(self, f: Array, kappa: float) -> None:
         end = f - self._y * kappa
-        self.value = float(self._w @ self._loss.value(end, self._y))
+        self.value = self._total(f, kappa)
         self._slope = self._loss.slope(end, self._y)
         self._bend = self._w * self._loss.curvature(end, self._y)
 
@@ -111,26 +142,10 @@ class _OneEnd:
     def curvature(self) -> tuple[Array, Array, float, float]:
         return self._bend, -self._y * self._bend, float(self._bend.sum()), 0.0
 
-    def right(self, mu: float, second: bool) -> tuple[Array, float]:
-        return self.slopes
-
-    def turn(self, df: Array, dkappa: float) -> None:
-        pass
-
-    def merit(self, f: Array, kappa: float, t: float, mu: float) -> float:
-        value = float(self._w @ self._loss.value(f - self._y * kappa, self._y))
-        return value if np.isfinite(value) else np.inf
-
-    def advance(self, t: float) -> None:
-        pass
-
     def multipliers(self) -> tuple[Array, Array]:
         upper = self._y < 0
         share = np.where(np.vstack([upper, ~upper]), self._w, 0.0)
         return share, np.vstack([self._slope, self._slope])
-
-    def carry(self, other: RowTerms, mine: Array, theirs: Array) -> None:
-        pass
 
 
 class _TwoEnds:
