@@ -174,7 +174,7 @@ class InfluenceAccumulator:
         )
         with locating(source):
             found = totals_of(dataclasses.replace(problem, source=source), unit, self._totals)
-        with self._lock:  # other threads may have added rows meanwhile
+        with self._lock.section:  # other threads may have added rows meanwhile
             self._problem = self._named(columns)
             self._totals = merged(self._totals, found)
         return self
@@ -209,7 +209,7 @@ class InfluenceAccumulator:
             raise ValueError("an accumulator merged with itself would count its rows twice")
         refuse_unlike(self._problem, other._problem)
         theirs = other._totals
-        with self._lock:
+        with self._lock.section:
             self._problem = self._named(other._problem.model.columns)
             if theirs is not None:
                 self._totals = merged(self._totals, theirs)

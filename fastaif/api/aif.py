@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data.parallel import blas_for_solves, overlapped
+from ..data.blas import blas_for_solves
+from ..data.parallel import overlapped
 from ..data.sources.blocks import as_block, is_one_shot, refuse_weights
 from ..families.problem import InfluenceProblem
 from ..influence.along_path import along_path

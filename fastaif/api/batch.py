@@ -13,6 +13,7 @@ from .._compute import get
 from .._compute import types as c
 from ..bases.builtin import Linear
 from ..data import parallel
+from ..data.blas import single_threaded_blas
 from ..losses import Loss
 from ..models import classifiers, linear, log_link
 from ..threat.attack_set import AttackSet
@@ -282,7 +283,7 @@ def _run(
         operation(data.rows, data.spans[part], model, attack, written)
 
     threads = parallel.resolve_threads(validation.threads(n_threads), entries)
-    with parallel.single_threaded_blas():
+    with single_threaded_blas():
         parallel.for_each(len(edges) - 1, task, threads)
     return found
 

@@ -2,41 +2,35 @@
 
 `reduce_chunks` runs operations over chunks of rows and merges their partial sums along a fixed
 binary tree: the result does not depend on the number of threads.
+
+Ctrl-C raises on the calling thread, between any two calls of Python code, that of `threading` and
+`concurrent.futures` as well: a condition that was being entered would stay locked, and every later
+call wait for it. What the calling thread shares with the others is therefore changed by single
+calls of C alone (`SimpleQueue`, `deque.popleft`, `dict.setdefault`, a bare lock), and the others,
+where they wait, look now and then whether anybody still waits for them.
 """
 
 from __future__ import annotations
 
-import itertools
+import _thread
+import atexit
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from .blas import single_threaded_blas
 
 T = TypeVar("T")
 
 _SERIAL_ENTRIES = 1 << 16  # below this a thread costs more than it brings
-
-
-_pool: ThreadPoolExecutor | None = None
-_pool_size = 0
-_pool_lock = threading.Lock()
-
-
-def _forget_threads() -> None:
-    """After a fork the child has the parent's pool and locks but none of its threads."""
-    global _pool, _pool_lock, _blas_lock, _blas_users
-    _pool, _pool_lock = None, threading.Lock()
-    if _blas_users:
-        _restore_blas()
-    _blas_lock, _blas_users = threading.Lock(), 0
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget_threads)
+_LOOK_UP = 0.2  # seconds after which a thread that waits looks whether it should stop
+_PATIENCE = 0.5  # seconds that Ctrl-C waits for tasks to see that they should stop
+_GOODBYE = 10.0  # seconds that the end of the process waits for them
 
 
 def default_threads() -> int:
@@ -47,16 +41,6 @@ def default_threads() -> int:
         return os.cpu_count() or 1
 
 
-def _executor(n_threads: int) -> ThreadPoolExecutor:
-    global _pool, _pool_size
-    with _pool_lock:
-        if _pool is None or _pool_size < n_threads:
-            # The old pool may still be in use; its threads end when nothing refers to it.
-            _pool = ThreadPoolExecutor(n_threads, thread_name_prefix="fastaif")
-            _pool_size = n_threads
-        return _pool
-
-
 def resolve_threads(n_threads: int | None, entries: int) -> int:
     """The number of threads to use for work on that many matrix entries."""
     if entries < _SERIAL_ENTRIES:
@@ -64,94 +48,94 @@ def resolve_threads(n_threads: int | None, entries: int) -> int:
     return default_threads() if n_threads is None else n_threads
 
 
-class _Blas(NamedTuple):
-    """How a library's number of threads is read and set."""
-
-    get: Callable[[], int]
-    set: Callable[[int], Any]
+# --- threads that wait for work ---------------------------------------------------------------
 
 
-_blas_lock = threading.Lock()
-_blas_users = 0
-_blas_libraries: list[_Blas] = []
-_blas_threads: list[int] = []  # what each library had before
+class _Job:
+    """Work for another thread, which may be called off as long as none has begun it."""
+
+    def __init__(self, run: Callable[[], Any]) -> None:
+        self._run: Callable[[], Any] | None = run
+        self._begun, self._ended = _thread.allocate_lock(), _thread.allocate_lock()
+        self._ended.acquire()
+        self._error: BaseException | None = None
+
+    def __call__(self) -> None:
+        """Do it, unless another thread does, or it was called off."""
+        if not self._begun.acquire(blocking=False):
+            return
+        run, self._run = self._run, None
+        assert run is not None
+        _running[self] = None
+        try:
+            run()
+        except BaseException as error:
+            self._error = error
+        finally:
+            _running.pop(self, None)
+            self._ended.release()
+
+    def call_off(self) -> bool:
+        """Whether no thread had begun; none will."""
+        if not self._begun.acquire(blocking=False):
+            return False
+        self._run = None
+        return True
+
+    def wait(self, patience: float | None = None) -> None:
+        """Until it has ended, or for some seconds at most."""
+        if self._ended.acquire(timeout=-1 if patience is None else max(patience, 0.0)):
+            self._ended.release()
+
+    def raise_error(self) -> None:
+        """The error with which it ended, if it did."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
 
-class _SingleThreadedBlas:
-    """What `single_threaded_blas` enters; a class, for small problems notice a generator."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        global _blas_users, _blas_threads
-        with _blas_lock:
-            if _blas_users == 0:
-                libraries = _blas_libraries or _loaded_blas()
-                _blas_threads = [library.get() for library in libraries]
-                for library, threads in zip(libraries, _blas_threads, strict=True):
-                    if threads != 1:
-                        library.set(1)
-            _blas_users += 1
-
-    def __exit__(self, *_: object) -> None:
-        global _blas_users
-        with _blas_lock:
-            _blas_users -= 1
-            if _blas_users == 0:
-                _restore_blas()
+_jobs: SimpleQueue[_Job] = SimpleQueue()
+_running: dict[_Job, None] = {}
+_n_waiting = 0  # threads that there are
 
 
-def single_threaded_blas() -> AbstractContextManager[None]:
-    """BLAS on one thread: our own threads call it, and its bits must not depend on theirs.
-
-    Counted, because Python threads may nest and overlap; the libraries are looked for once
-    (that costs milliseconds).
-    """
-    return _SingleThreadedBlas()
+def _serve(jobs: SimpleQueue[_Job]) -> None:
+    """What a thread does as long as the process lives."""
+    while True:
+        jobs.get()()
 
 
-def _restore_blas() -> None:
-    for library, threads in zip(_blas_libraries, _blas_threads, strict=True):
-        if threads != 1:
-            library.set(threads)
+def _hand_out(jobs: list[_Job]) -> None:
+    """Have other threads begin; as many are made as one call asks for."""
+    global _n_waiting
+    while _n_waiting < len(jobs):
+        _thread.start_new_thread(_serve, (_jobs,))
+        _n_waiting += 1
+    for job in jobs:
+        _jobs.put(job)
 
 
-def _blas_of(library: Any) -> _Blas:
-    """OpenBLAS's own functions where it has threads of its own, else threadpoolctl's.
-
-    These cost a tenth, which small problems notice, and heed whoever calls: since 3.8 threadpoolctl
-    heeds only the thread that set the number first, as long as that lives, but ours come in first
-    and go out last in any order, and keep count themselves.
-    """
-    if library.internal_api == "openblas" and library.threading_layer == "pthreads":
-        for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
-            names = [f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set")]
-            if hasattr(library.dynlib, names[1]):
-                return _Blas(*(getattr(library.dynlib, name) for name in names))
-    return _Blas(library.get_num_threads, library.set_num_threads)
+def _wait_for_the_last() -> None:
+    """What Ctrl-C left behind ends before what it works with is taken down."""
+    deadline = time.monotonic() + _GOODBYE
+    for job in list(_running):
+        job.wait(deadline - time.monotonic())
 
 
-def _loaded_blas() -> list[_Blas]:
-    """The BLAS libraries of this process, NumPy's and SciPy's."""
-    import scipy.linalg.cython_blas  # noqa: F401  (so that its BLAS is loaded)
-    from threadpoolctl import ThreadpoolController
-
-    found = ThreadpoolController().select(user_api="blas").lib_controllers
-    _blas_libraries.extend(map(_blas_of, found))
-    return _blas_libraries
+def _forget_threads() -> None:
+    """After a fork the child has none of the parent's threads."""
+    global _jobs, _running, _n_waiting
+    _jobs, _running, _n_waiting = SimpleQueue(), {}, 0
 
 
-_SMALL_SOLVE = 1024
+atexit.register(_wait_for_the_last)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
-def blas_for_solves(d: int) -> AbstractContextManager[None]:
-    """BLAS on one thread for small systems: its bits then depend on nothing else, and waking
-    threads would cost more than they bring."""
-    return single_threaded_blas() if d <= _SMALL_SOLVE else nullcontext()
+# --- drivers ------------------------------------------------------------------------------------
 
-
-_PATIENCE = 0.5  # seconds that Ctrl-C waits for tasks to see that they should stop
-_asked = threading.local()  # .stops: the events of the drivers within which a thread works
+_asked = threading.local()  # .drivers: those within which a thread works
 
 
 class _StoppedError(BaseException):
@@ -160,38 +144,40 @@ class _StoppedError(BaseException):
 
 def stop_if_asked() -> None:
     """Give up a task that nobody waits for any more; long ones ask now and then."""
-    if any(stop.is_set() for stop in getattr(_asked, "stops", ())):
+    if any(driver.stopped for driver in getattr(_asked, "drivers", ())):
         raise _StoppedError
 
 
 class _Driver:
-    """Runs tasks on the calling thread and on others of the pool, until done or stopped."""
+    """Runs tasks on the calling thread and on others, until done or stopped."""
 
     def __init__(self, n_threads: int) -> None:
-        self.stop = threading.Event()
-        self._outer: tuple[threading.Event, ...] = getattr(_asked, "stops", ())
+        self.stopped = False
+        self._outer: tuple[_Driver, ...] = getattr(_asked, "drivers", ())
         self._n_others = n_threads - 1
 
     def run(self, worker: Callable[[], None], mine: Callable[[], None]) -> None:
         """`mine` on this thread and `worker` on others; the first error stops them all."""
         # The calling thread works too: another one is then woken on another core at once, and a
         # call from within a task never waits for threads that are all busy.
-        pool = _executor(self._n_others)
-        futures = [pool.submit(self.guarded, worker) for _ in range(self._n_others)]
+        jobs = [_Job(partial(self.guarded, worker)) for _ in range(self._n_others)]
         patience = None
         try:
+            _hand_out(jobs)
             done = self.guarded(mine)
         except BaseException as error:
-            self.stop.set()
+            self.stopped = True
             self.wake()
             if isinstance(error, KeyboardInterrupt):
                 patience = _PATIENCE  # what a thread still does is lost, and it ends by itself
             raise
         finally:
-            started = [future for future in futures if not future.cancel()]
-            wait(started, patience)
-        for future in started:
-            future.result()
+            deadline = None if patience is None else time.monotonic() + patience
+            begun = [job for job in jobs if not job.call_off()]
+            for job in begun:
+                job.wait(None if deadline is None else deadline - time.monotonic())
+        for job in begun:
+            job.raise_error()
         if not done:
             raise _StoppedError
 
@@ -200,22 +186,23 @@ class _Driver:
 
     def guarded(self, worker: Callable[[], None]) -> bool:
         """Whether the worker came to its end, rather than being stopped by another's error."""
-        before = getattr(_asked, "stops", ())
-        _asked.stops = (*self._outer, self.stop)
+        before = getattr(_asked, "drivers", ())
+        # No call between this and `try`, nor in `finally`: Ctrl-C cannot come between.
+        _asked.drivers = (*self._outer, self)
         try:
             worker()
         except _StoppedError:
-            if not self.stop.is_set():  # it is a driver around this one that stops
+            if not self.stopped:  # it is a driver around this one that stops
                 raise
             return False
         except BaseException:
-            self.stop.set()
+            self.stopped = True
             self.wake()
             raise
         else:
             return True
         finally:
-            _asked.stops = before
+            _asked.drivers = before
 
 
 def for_each(n_tasks: int, work: Callable[[int], None], n_threads: int) -> None:
@@ -225,15 +212,14 @@ def for_each(n_tasks: int, work: Callable[[int], None], n_threads: int) -> None:
             stop_if_asked()
             work(task)
         return
-    tickets = iter(range(n_tasks))
-    ticket_lock = threading.Lock()
+    tasks = deque(range(n_tasks))
 
     def worker() -> None:
         while True:
             stop_if_asked()
-            with ticket_lock:
-                task = next(tickets, None)
-            if task is None:
+            try:
+                task = tasks.popleft()
+            except IndexError:
                 return
             work(task)
 
@@ -253,48 +239,48 @@ class _Queue(_Driver):
         super().__init__(n_threads)
         self._n_tasks, self._read, self._work = n_tasks, read, work
         self._most = 2 * n_threads
-        self._ready: deque[int] = deque()
-        self._is_read = False
-        self._changed = threading.Condition()
-
-    def wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+        self._ready: SimpleQueue[int | None] = SimpleQueue()  # None: no more will come
 
     def read_and_work(self) -> None:
         """What the calling thread does: it reads, and works when enough has been read."""
         for task in range(self._n_tasks):
             stop_if_asked()
             self._read(task)
-            with self._changed:
-                self._ready.append(task)
-                self._changed.notify()
-                busy = len(self._ready) > self._most
-            if busy:
-                self._work_on_next()
-        self._is_read = True
-        self.wake()
-        while self._work_on_next():
-            pass
+            self._ready.put(task)
+            if self._ready.qsize() > self._most:
+                self._work_on_one()
+        self._ready.put(None)
+        self.work_on_all()
 
     def work_on_all(self) -> None:
-        """What the others do."""
-        while True:
-            with self._changed:
-                while not (self._ready or self._is_read or self.stop.is_set()):
-                    self._changed.wait()
+        """What the others do, and the calling thread when all has been read."""
+        while (task := self._next()) is not None:
             stop_if_asked()
-            if not self._work_on_next() and self._is_read:
-                return
+            self._work(task)
 
-    def _work_on_next(self) -> bool:
+    def _next(self) -> int | None:
+        """The number of a task that is ready; None when there will be none."""
+        while True:
+            stop_if_asked()
+            try:
+                task = self._ready.get(timeout=_LOOK_UP)
+            except Empty:
+                continue
+            if task is None:
+                self._ready.put(None)  # for the others
+            return task
+
+    def _work_on_one(self) -> None:
+        """A task, if one is ready."""
         try:
-            task = self._ready.popleft()
-        except IndexError:
-            return False
-        stop_if_asked()
+            task = self._ready.get_nowait()
+        except Empty:
+            return
+        assert task is not None
         self._work(task)
-        return True
+
+    def wake(self) -> None:
+        self._ready.put(None)
 
 
 def for_each_in_order(
@@ -319,17 +305,26 @@ def overlapped(items: Iterable[T], work: Callable[[T], None]) -> None:
 
     Iterators run on the calling thread, and Ctrl-C does not wait for the work.
     """
-    driver, working = _Driver(1), None
-    with ThreadPoolExecutor(1, thread_name_prefix="fastaif-rows") as pool:
-        try:
-            for item in items:
-                if working is not None:
-                    working.result()
-                working = pool.submit(driver.guarded, partial(work, item))
-            if working is not None:
-                working.result()
-        finally:
-            driver.stop.set()
+    driver, job = _Driver(2), None
+    try:
+        for item in items:
+            _finish(job)
+            job = _Job(partial(driver.guarded, partial(work, item)))
+            _hand_out([job])
+        _finish(job)
+    finally:
+        driver.stopped = True
+        if job is not None and not job.call_off():
+            job.wait(_PATIENCE)
+
+
+def _finish(job: _Job | None) -> None:
+    """Wait for a job, or do it here if the other threads are busy."""
+    if job is None:
+        return
+    job()
+    job.wait()
+    job.raise_error()
 
 
 class _Tree:
@@ -338,26 +333,26 @@ class _Tree:
     def __init__(self, n_leaves: int, merge: Callable[[Any, Any], Any]) -> None:
         self._n_leaves = n_leaves
         self._merge = merge
-        self._waiting: dict[tuple[int, int], Any] = {}
-        self._lock = threading.Lock()
+        self._waiting: dict[tuple[int, int], tuple[int, Any]] = {}  # by level and pair
 
     def add(self, leaf: int, part: Any) -> None:
         level, place, width = 0, leaf, self._n_leaves
         while width > 1:
             if not (place % 2 == 0 and place + 1 == width):  # an odd one out moves up alone
-                sibling = place ^ 1
-                with self._lock:
-                    other = self._waiting.pop((level, sibling), None)
-                    if other is None:
-                        self._waiting[level, place] = part
-                        return
-                part = self._merge(part, other) if place < sibling else self._merge(other, part)
+                mine, pair = (place, part), (level, place // 2)
+                other = self._waiting.setdefault(pair, mine)  # of two threads one comes first
+                if other is mine:
+                    return
+                del self._waiting[pair]
+                sibling = other[1]
+                part = (
+                    self._merge(part, sibling) if place < other[0] else self._merge(sibling, part)
+                )
             level, place, width = level + 1, place // 2, (width + 1) // 2
-        with self._lock:
-            self._waiting[level, 0] = part
+        self._waiting[level, 0] = (0, part)
 
     def root(self) -> Any:
-        (part,) = self._waiting.values()
+        ((_, part),) = self._waiting.values()
         return part
 
 

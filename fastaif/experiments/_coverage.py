@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..api.aif import aif
-from ..data.parallel import single_threaded_blas
+from ..data.blas import single_threaded_blas
 from ..norms import dual_direction, lp_norm
 from ..plotting.style import BLUE, ORANGE, finish, new_figure
 from ..reports import text

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..api.aif import aif
-from ..data.parallel import single_threaded_blas
+from ..data.blas import single_threaded_blas
 from ..utils import validation
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import theory
 from ..api.aif import aif
 from ..bases import builtin
-from ..data.parallel import single_threaded_blas
+from ..data.blas import single_threaded_blas
 from ..plotting.style import (
     BLUE,
     FEATURES,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.parallel import blas_for_solves
+from ..data.blas import blas_for_solves
 from ..data.rows import RowSource
 from ..families.linear.bootstrap import draw_weights
 from ..families.problem import InfluenceProblem, Replicates, failed_draw

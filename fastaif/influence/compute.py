@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from ..adapters.stopping import early_stop
-from ..data.parallel import blas_for_solves
+from ..data.blas import blas_for_solves
 from ..families.problem import InfluenceProblem
 from ..utils.warnings import (
     InfluenceWarning,

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
-from ..data.parallel import for_each, resolve_threads, single_threaded_blas
+from ..data.blas import single_threaded_blas
+from ..data.parallel import for_each, resolve_threads
 from ..utils.arrays import read_only
 
 Array = NDArray[Any]

@@ -20,6 +20,7 @@ import secrets
 import stat
 import struct
 from collections.abc import Callable
+from io import RawIOBase
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,7 +67,7 @@ class Checkpoint:
     def __init__(self, path: Any, source: RowSource, identity: str) -> None:
         self.path = Path(path).resolve()
         self._source, self._found = source, dict[bytes, bytes]()
-        self._file: IO[bytes] | None = None
+        self._file: RawIOBase | None = None
         self._mine: os.stat_result | None = None
         self._end = 0
         first = _FIRST_LINE + _digest(identity, *_ends(source)).hex().encode() + b"\n"
@@ -90,7 +91,10 @@ class Checkpoint:
                 os.fsync(file.fileno())
             _publish(beside, self.path)
         finally:
-            beside.unlink(missing_ok=True)
+            try:  # noqa: SIM105  (one call, which Ctrl-C does not cut in two)
+                os.unlink(beside)
+            except FileNotFoundError:
+                pass
 
     def _open(self, first: bytes) -> None:
         """Read what an earlier solve left."""
@@ -107,13 +111,14 @@ class Checkpoint:
                     f"{self.path} is the checkpoint of another robust fit, or of other data: give "
                     "another path, or delete it"
                 )
-        self._file = self.path.open("r+b")
+            self._end = len(first)
+            while (record := _read(found)) is not None:
+                self._found[record[0]] = record[1]
+                self._end = found.tell()
+        # Without a buffer: one that Ctrl-C comes upon is written when the file is closed, and may
+        # then be written where it was read, over the beginning.
+        self._file = self.path.open("r+b", buffering=0)
         self._mine = os.fstat(self._file.fileno())
-        self._file.seek(len(first))
-        self._end = len(first)
-        while (record := _read(self._file)) is not None:
-            self._found[record[0]] = record[1]
-            self._end = self._file.tell()
         self._file.truncate(self._end)  # without a record that was being written
 
     def recall(
@@ -148,9 +153,7 @@ class Checkpoint:
             return
         record = _HEAD.pack(key, len(data), hashlib.sha256(data).digest()) + data
         try:
-            self._file.seek(self._end)
-            self._file.write(record)
-            self._file.flush()
+            _write_at(self._file, self._end, record)
         except OSError as error:
             self._give_up(error)
         else:
@@ -188,6 +191,14 @@ def _publish(beside: Path, path: Path) -> None:
         except OSError:  # no file system for hard links
             if not path.exists():
                 beside.rename(path)
+
+
+def _write_at(file: RawIOBase, place: int, data: bytes) -> None:
+    """Write all of it, in as many calls as it takes."""
+    file.seek(place)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
 
 
 def _read(file: IO[bytes]) -> tuple[bytes, bytes] | None:

@@ -1,16 +1,17 @@
-"""A lock that a forked child does not inherit."""
+"""A lock that a forked child does not inherit, nor an interrupted call leave closed."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from types import TracebackType
 
 
 class Lock:
     """A lock for short critical sections, which is free in a child that is forked meanwhile.
 
+    It is entered as ``with lock.section:``, a bare lock, for Ctrl-C may come between any two calls
+    of Python code: between those of an ``__enter__`` of ours it would leave the lock closed.
     Copies and pickles of what holds one get one of their own.
     """
 
@@ -20,18 +21,7 @@ class Lock:
 
     def renew(self) -> None:
         """Forget who holds it: the thread that did is not there."""
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.release()
+        self.section = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Lock], tuple[()]]:
         return Lock, ()

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fastaif.data import parallel
+from fastaif.data import blas
 from fastaif.data.parallel import for_each, for_each_in_order, reduce_chunks, stop_if_asked
 
 
@@ -136,15 +136,15 @@ def test_an_error_while_reading_or_working(where):
 
 def test_blas_has_its_threads_back_whoever_leaves_last():
     """The thread that came first is still alive when the other one leaves."""
-    with parallel.single_threaded_blas():
-        libraries = list(parallel._blas_libraries)
+    with blas.single_threaded_blas():
+        libraries = list(blas._libraries)
     before = [library.get() for library in libraries]
     for library in libraries:
         library.set(2)
     first_in, second_in, first_out, may_end = (threading.Event() for _ in range(4))
 
     def first():
-        with parallel.single_threaded_blas():
+        with blas.single_threaded_blas():
             first_in.set()
             second_in.wait(10)
         first_out.set()
@@ -153,7 +153,7 @@ def test_blas_has_its_threads_back_whoever_leaves_last():
     thread = threading.Thread(target=first)
     thread.start()
     first_in.wait(10)
-    with parallel.single_threaded_blas():
+    with blas.single_threaded_blas():
         assert [library.get() for library in libraries] == [1] * len(libraries)
         second_in.set()
         first_out.wait(10)

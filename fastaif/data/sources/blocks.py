@@ -70,11 +70,50 @@ def as_block(part: Any, number: int) -> Block:
 
 
 class _Cursor(threading.local):
-    """Where a thread is in its pass over the blocks."""
+    """Where a thread is in its pass over the blocks.
 
-    iterator: Iterator[Any] = iter(())
-    position = 0  # number of the block that comes next
-    block: Block | None = None  # the last one that came
+    Ctrl-C may come anywhere in between: what it leaves is the end of the pass.
+    """
+
+    def __init__(self) -> None:
+        self.end_pass()
+
+    def end_pass(self) -> None:
+        """The next block is the first one."""
+        self._iterator: Iterator[Any] = iter(())
+        self._position = 0  # number of the block that comes next
+        self._last: Block | None = None  # the one that came last
+
+    def block(self, blocks: Any, number: int, count: int) -> Block:
+        """A block of this pass or, where that is beyond it, of the next one."""
+        if number == self._position - 1 and self._last is not None:
+            return self._last
+        if number < self._position or self._position == 0:
+            self.end_pass()
+            self._iterator = iter(blocks)
+        last = None
+        while self._position <= number:
+            last = self._next(count)
+        assert last is not None
+        return last
+
+    def _next(self, count: int) -> Block:
+        try:
+            part = next(self._iterator, None)
+            if part is None:
+                raise _other_count(self._position, count)
+            self._last = as_block(part, self._position)
+            self._position += 1
+        except BaseException:
+            self.end_pass()
+            raise
+        return self._last
+
+    def refuse_more(self, count: int) -> None:
+        """The last block was the last one."""
+        iterator, self._iterator = self._iterator, iter(())
+        if next(iterator, None) is not None:
+            raise _other_count(count + 1, count)
 
 
 class BlockRows(LazyRows):
@@ -127,7 +166,7 @@ class BlockRows(LazyRows):
     def hold(self, start: int, stop: int) -> None:
         """Read rows now, and keep them until they are released."""
         rows = self._read(start, stop)
-        with self._lock:
+        with self._lock.section:
             self._held.setdefault((start, stop), [rows, 0])[1] += 1
 
     def released_after(self, work: Callable[[int, int], T]) -> Callable[[int, int], T]:
@@ -142,7 +181,7 @@ class BlockRows(LazyRows):
         return done
 
     def _release(self, start: int, stop: int) -> None:
-        with self._lock:
+        with self._lock.section:
             held = self._held.get((start, stop))
             if held is not None:
                 held[1] -= 1
@@ -151,12 +190,12 @@ class BlockRows(LazyRows):
 
     def release_all(self) -> None:
         """Release what a pass that was stopped has left."""
-        with self._lock:
+        with self._lock.section:
             self._held.clear()
 
     def read(self, start: int, stop: int) -> Array:
         """Rows start ≤ i < stop, held or out of the blocks that they are in."""
-        with self._lock:
+        with self._lock.section:
             for (low, high), (rows, _) in self._held.items():
                 if low <= start and stop <= high:
                     return rows[start - low : stop - low]
@@ -208,23 +247,10 @@ class BlockRows(LazyRows):
             if len(self._blocks) != count:
                 raise _other_count(len(self._blocks), count)
             return as_block(self._blocks[number], number)
-        cursor = self._cursor
-        if number == cursor.position - 1 and cursor.block is not None:
-            return cursor.block
-        if number < cursor.position or cursor.position == 0:  # another pass
-            cursor.iterator, cursor.position = iter(self._blocks), 0
-        end = object()
-        while cursor.position <= number:
-            part = next(cursor.iterator, end)
-            if part is end:
-                made, cursor.position = cursor.position, 0
-                raise _other_count(made, count)
-            cursor.block = as_block(part, cursor.position)
-            cursor.position += 1
-        if number == count - 1 and next(cursor.iterator, end) is not end:
-            raise _other_count(count + 1, count)
-        assert cursor.block is not None
-        return cursor.block
+        block = self._cursor.block(self._blocks, number, count)
+        if number == count - 1:
+            self._cursor.refuse_more(count)
+        return block
 
 
 def _changed(number: int, now: str, before: str) -> ValueError:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import parallel
+from ...data.blas import single_threaded_blas
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import NewtonResult
 from ..adversary import Optimum
@@ -57,7 +57,7 @@ def solve(
     start, floor = problem.enter(problem.params), _floor(problem)
     limit = 1000 if max_iter is None else max_iter
     # Where attacks are strong the first steps may be as long as numbers go.
-    with parallel.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
+    with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         plain = steadily(objective, start, tol, limit, floor)
         if plain.converged or plain.local.value < floor or objective.n_passes >= limit:
             found = _finish(objective, plain, plain.converged, 0.0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import get
-from ...data.parallel import single_threaded_blas
+from ...data.blas import single_threaded_blas
 from ...solvers.lanczos import largest_eigenvalue
 from ..iterative import Sample, Solution, batch_rows, by_cg, by_lissa, random_probe
 from ..problem import singular_hessian

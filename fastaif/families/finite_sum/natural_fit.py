@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...data import parallel
+from ...data.blas import single_threaded_blas
 from ...losses import Loss
 from ...passes.hessian_products import hessian_products
 from ...passes.linear import Sweep
@@ -117,7 +117,7 @@ def natural_fit(
     steps: NewtonSteps | RowSpaceSteps = NewtonSteps(objective, units)
     if few:
         steps = RowSpaceSteps(inner, 2.0 * alpha * shrunk, units)
-    with parallel.single_threaded_blas():
+    with single_threaded_blas():
         found = minimize(
             objective, coordinates.enter(start), tol=1e-12, max_iter=max_iter, floor=floor,
             units=units, solve=None if direct else steps,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...data.parallel import single_threaded_blas
+from ...data.blas import single_threaded_blas
 from ...data.rows import RowSource
 from ...passes.hessian_products import HessianProducts, hessian_products
 from ...passes.linear import Sweep

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.parallel import blas_for_solves, single_threaded_blas
+from ...data.blas import blas_for_solves, single_threaded_blas
 from ...data.rows import RowSource
 from ...kernels.pairs import Gram, Pairs, make_gram
 from ...solvers.gram_solver import GramSystem, Solved, make_system

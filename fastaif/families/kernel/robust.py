@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.parallel import blas_for_solves
+from ...data.blas import blas_for_solves
 from ...solvers.anderson import Anderson
 from ...solvers.bundle import Cut, best_mixture
 from ...solvers.monitored_newton import steadily

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...data.parallel import single_threaded_blas
+from ...data.blas import single_threaded_blas
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Adversary, Distribution, Optimum
 from ..finite_sum.model import finite

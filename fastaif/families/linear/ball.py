@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.parallel import single_threaded_blas
+from ...data.blas import single_threaded_blas
 from ...data.rows import RowSource
 from ...threat.ascent_settings import PgdSettings
 from ...threat.attack_set import AttackSet

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..._compute import backend_of, get
 from ..._compute import types as c
 from ...data import parallel
+from ...data.blas import single_threaded_blas
 from ...solvers.cholesky import factorize
 from ...utils.arrays import read_only
 from ...utils.caching import cached_property
@@ -74,7 +75,7 @@ def linear_replicates(
         found[task] = bootstrap.replicates(chunks[task])
         advance(chunks[task].size)
 
-    with parallel.single_threaded_blas():
+    with single_threaded_blas():
         bootstrap.prepare()
         parallel.for_each(len(chunks), work, threads)
     theta, moved, coefficient = (np.concatenate(parts) for parts in zip(*found, strict=True))

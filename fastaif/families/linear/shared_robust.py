@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...data.parallel import single_threaded_blas
+from ...data.blas import single_threaded_blas
 from ...solvers.lbfgs import minimize_adversarial
 from ...threat.attack_set import DualNorm
 from ..adversary import Optimum

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...data import parallel
+from ...data.blas import single_threaded_blas
 from ...passes.network import NetworkSweep
 from ...solvers.newton import Local, NewtonResult
 from ...solvers.nonconvex_newton import minimize_nonconvex
@@ -82,7 +82,7 @@ def fit_network(
     """
     x, n_iter = np.array(theta, dtype=float), 0
     slopes = NetworkObjective(sweep, alpha, penalized, GRADIENT)
-    with parallel.single_threaded_blas():
+    with single_threaded_blas():
         if x.size > DENSE:
             x, n_iter = _descend(slopes, x, max_iter, 1e-3 * tol)
             local = slopes(x)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute.types import NEED_HESSIAN
-from ...data import parallel
+from ...data.blas import single_threaded_blas
 from ...solvers.cholesky import factorize
 from ...solvers.lbfgs import minimize_adversarial
 from ...solvers.monitored_newton import steadily
@@ -117,7 +117,7 @@ def solve(
     """A local minimum of R, by descent from θ̂."""
     objective = RobustNetwork(problem, eps, settings)
     limit = 1000 if max_iter is None else max_iter
-    with parallel.single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
+    with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         found = steadily(objective, problem.params, tol, limit)
         if not found.converged and objective.n_passes < limit:
             if problem.model.loss.has_kinks:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....data.parallel import single_threaded_blas
+from ....data.blas import single_threaded_blas
 from ....solvers.limits import cholesky_fits
 from ...kinks import Event
 from ...path import NODES, Path, PathTangent
