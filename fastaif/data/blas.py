@@ -1,8 +1,8 @@
 """BLAS on one thread: our own threads call it, and its bits must not depend on theirs.
 
-Ctrl-C may come between any two calls of the main thread, within this file's as well. What has
-been entered is therefore known by a key that its own object holds: one that was never left is
-struck out when that object goes.
+Ctrl-C may come between any two calls of the main thread, within this file's as well. Who is in is
+therefore known by weak references: who never left no longer counts when its frame is gone. What
+the libraries had before is kept until it has been given back.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
@@ -22,39 +23,34 @@ class _Blas(NamedTuple):
     set: Callable[[int], Any]
 
 
-_lock = threading.RLock()  # the collector may end a use while one begins
-_users: set[object] = set()
+_lock = threading.Lock()
+_users: set[weakref.ref[_SingleThreadedBlas]] = set()
 _libraries: tuple[_Blas, ...] = ()
-_threads: tuple[int, ...] = ()  # what each library had before
+_before: tuple[int, ...] | None = None  # each library's threads; None while they are its own
 
 
 class _SingleThreadedBlas:
     """What `single_threaded_blas` enters; a class, for small problems notice a generator."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("__weakref__", "_me")
 
     def __init__(self) -> None:
-        self._key = object()
+        self._me = weakref.ref(self)
 
     def __enter__(self) -> None:
-        global _threads
         with _lock:
             if not _users:
-                _threads = tuple(library.get() for library in _libraries or _loaded())
-            _users.add(self._key)
-            if len(_users) == 1:
-                _set(1)
+                _take()
+            _users.add(self._me)
 
     def __exit__(self, *_: object) -> None:
         with _lock:
-            if self._key in _users:
-                _users.remove(self._key)
-                if not _users:
-                    _set(None)
-
-    def __del__(self) -> None:
-        if self._key in _users:  # Ctrl-C came before it was left
-            self.__exit__()
+            _users.discard(self._me)
+            for user in tuple(_users):
+                if user() is None:
+                    _users.discard(user)
+            if not _users:
+                _give_back()
 
 
 def single_threaded_blas() -> AbstractContextManager[None]:
@@ -75,11 +71,23 @@ def blas_for_solves(d: int) -> AbstractContextManager[None]:
     return single_threaded_blas() if d <= _SMALL_SOLVE else nullcontext()
 
 
-def _set(number: int | None) -> None:
-    """That many threads for the libraries that had another number; None: that one again."""
-    for library, before in zip(_libraries, _threads, strict=True):
-        if before != 1:
-            library.set(number or before)
+def _take() -> None:
+    """One thread for every library."""
+    global _before
+    if _before is None:
+        _before = tuple(library.get() for library in _libraries or _loaded())
+    for library, threads in zip(_libraries, _before, strict=True):
+        if threads != 1:
+            library.set(1)
+
+
+def _give_back() -> None:
+    """Its own number for every library."""
+    global _before
+    for library, threads in zip(_libraries, _before or (), strict=False):
+        if threads != 1:
+            library.set(threads)
+    _before = None
 
 
 def _blas_of(library: Any) -> _Blas:
@@ -111,9 +119,9 @@ def _loaded() -> tuple[_Blas, ...]:
 def _forget_users() -> None:
     """After a fork the child has the parent's lock and keys, but none of its threads."""
     global _lock, _users
-    if _users:
-        _set(None)
-    _lock, _users = threading.RLock(), set()
+    if _before is not None:
+        _give_back()
+    _lock, _users = threading.Lock(), set()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

@@ -58,6 +58,7 @@ class _Job:
         self._run: Callable[[], Any] | None = run
         self._begun, self._ended = _thread.allocate_lock(), _thread.allocate_lock()
         self._ended.acquire()
+        self._is_over = False
         self._error: BaseException | None = None
 
     def __call__(self) -> None:
@@ -73,6 +74,7 @@ class _Job:
             self._error = error
         finally:
             _running.pop(self, None)
+            self._is_over = True
             self._ended.release()
 
     def call_off(self) -> bool:
@@ -84,6 +86,8 @@ class _Job:
 
     def wait(self, patience: float | None = None) -> None:
         """Until it has ended, or for some seconds at most."""
+        if self._is_over:
+            return
         if self._ended.acquire(timeout=-1 if patience is None else max(patience, 0.0)):
             self._ended.release()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
+
+_generation = 0  # of this process: how often its ancestors and it were forked
 
 
 class Lock:
@@ -16,24 +17,21 @@ class Lock:
     """
 
     def __init__(self) -> None:
-        self.renew()
-        _all.add(self)
+        self._of = {_generation: threading.Lock()}
 
-    def renew(self) -> None:
-        """Forget who holds it: the thread that did is not there."""
-        self.section = threading.Lock()
+    @property
+    def section(self) -> threading.Lock:
+        """The lock of this process: the thread that holds the parent's is not here."""
+        return self._of.setdefault(_generation, threading.Lock())
 
     def __reduce__(self) -> tuple[type[Lock], tuple[()]]:
         return Lock, ()
 
 
-_all: weakref.WeakSet[Lock] = weakref.WeakSet()
-
-
-def _renew_all() -> None:
-    for lock in list(_all):
-        lock.renew()
+def _count() -> None:
+    global _generation
+    _generation += 1
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(after_in_child=_count)
