@@ -183,7 +183,8 @@ typedef struct {
 /* A loss that is flat beyond its corner has rows of no slope that are no kinks. */
 INLINE vl near_flat(int loss, fa_end end, vd f, vd y)
 {
-    vl flat = magnitude(end.first) <= NEAR_FLAT * end.second * (magnitude(f) + magnitude(y));
+    vd reach = has_log_link(loss) ? splat(1.0) : magnitude(y);
+    vl flat = magnitude(end.first) <= NEAR_FLAT * end.second * (magnitude(f) + reach);
     return loss == SQUARED_HINGE ? flat & (end.second > 0.0) : flat;
 }
 
@@ -304,7 +305,8 @@ static void mixed_ends(
         scalars[S_FK] += w * psi.fk;
         scalars[S_KK] += w * psi.kk;
         scalars[S_F2] += w * psi.f * psi.f;
-        int flat = fabs(psi.k) <= NEAR_FLAT * psi.ff * (fabs(b->f[i]) + fabs(b->y[i]));
+        double reach = has_log_link(inner->loss) ? 1.0 : fabs(b->y[i]);
+        int flat = fabs(psi.k) <= NEAR_FLAT * psi.ff * (fabs(b->f[i]) + reach);
         scalars[S_ZERO] += flat && (psi.ff > 0.0 || inner->loss != SQUARED_HINGE);
     }
     scalars[S_LOSS] += total;

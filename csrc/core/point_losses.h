@@ -31,12 +31,8 @@ static inline double sinh_over(double kappa)
     return kappa > 1e-4 ? sinh(kappa) / kappa : 1.0 + kappa * kappa / 6.0;
 }
 
-/* log(1 + exp(t)), its slope s and s (1 - s). */
-static fa_point softplus(double t)
-{
-    double e = exp(-fabs(t)), inverse = 1.0 / (1.0 + e), small = e * inverse;
-    return (fa_point){log1p(e) + (t > 0.0 ? t : 0.0), t > 0.0 ? inverse : small, small * inverse};
-}
+/* log(1 + exp(t)). */
+static double softplus(double t) { return log1p(exp(-fabs(t))) + (t > 0.0 ? t : 0.0); }
 
 /* -log Phi(t), h = phi / Phi and h (t + h). Below -3, 1/h and what h is above -t are continued
    fractions: t + h would cancel. */
@@ -80,13 +76,16 @@ static fa_point tweedie(double power, double f, double y)
     return (fa_point){up / a + down / b, up - down, a * up + b * down};
 }
 
-/* (y + 1/a) log(1 + a exp(f)) - y f. */
+/* (y + 1/a) log(1 + a exp(f)) - y f; beyond t = 0 y f would cancel. */
 static fa_point negative_binomial(double a, double f, double y)
 {
-    double count = y + 1.0 / a;
-    fa_point at = softplus(f + log(a));
-    return (fa_point){
-        count * at.value - y * f, count * at.first - y, count * at.second};
+    double t = f + log(a), count = y + 1.0 / a;
+    double e = exp(-fabs(t)), inverse = 1.0 / (1.0 + e), small = e * inverse;
+    double share = t > 0.0 ? inverse : small, rest = t > 0.0 ? small : inverse;
+    double beyond = t > 0.0 ? y * log(a) + t / a : -y * f;
+    double of_f = exp(-fabs(f)); /* (exp(f) - y)/(1 + a exp(f)) without overflow */
+    double slope = f > 0.0 ? (1.0 - y * of_f) * (share / a) : (of_f - y) * rest;
+    return (fa_point){count * log1p(e) + beyond, slope, count * share * rest};
 }
 
 static fa_point rarer_loss(int loss, double delta, double f, double y)
@@ -147,6 +146,15 @@ static double exp_gap(double a, double f, double kappa)
     return exp(a * f) * sinh_over(reach);
 }
 
+/* (log(1 + exp(t + kappa)) - log(1 + exp(t - kappa))) / 2 kappa for t <= 0. */
+static double softplus_gap(double t, double kappa)
+{
+    if (kappa > 1.0)
+        return (softplus(t + kappa) - softplus(t - kappa)) / (2.0 * kappa);
+    double slope = exp_gap(1.0, t, kappa) / (1.0 + exp(t - kappa));
+    return kappa > 1e-150 ? log1p(2.0 * kappa * slope) / (2.0 * kappa) : slope;
+}
+
 static double rarer_end_gap(int loss, double delta, double f, double y, double kappa)
 {
     if (loss == GAMMA)
@@ -156,12 +164,8 @@ static double rarer_end_gap(int loss, double delta, double f, double y, double k
             - (y > 0.0 ? y * exp_gap(1.0 - delta, f, kappa) : 0.0);
     if (loss == NEGATIVE_BINOMIAL) {
         double t = f + log(delta), count = y + 1.0 / delta;
-        if (kappa > 1.0)
-            return count * ((softplus(t + kappa).value - softplus(t - kappa).value) / (2.0 * kappa))
-                - y;
-        double tilt = tanh(0.5 * t);
-        double rise = kappa > 1e-150 ? atanh(tilt * tanh(0.5 * kappa)) / kappa : 0.5 * tilt;
-        return count * (0.5 + rise) - y;
+        double gap = count * softplus_gap(-fabs(t), kappa);
+        return t > 0.0 ? 1.0 / delta - gap : gap - y;
     }
     double r = f - y, low = r - kappa, high = r + kappa; /* EXPECTILE */
     if (low >= 0.0 || high <= 0.0)
@@ -197,11 +201,16 @@ static inline int of_residuals(int loss)
     return loss == SQUARED_ERROR || loss == HUBER || loss == EXPECTILE;
 }
 
+/* Whether f is the logarithm of a mean. */
+static inline int has_log_link(int loss)
+{
+    return loss == POISSON || loss == GAMMA || loss == TWEEDIE || loss == NEGATIVE_BINOMIAL;
+}
+
 /* b from which Newton's method starts, for targets of this mean. */
 static inline double starting_intercept(int loss, double mean)
 {
-    int link = loss == POISSON || loss == GAMMA || loss == TWEEDIE || loss == NEGATIVE_BINOMIAL;
-    return link && mean > 0.0 ? log(mean) : 0.0;
+    return has_log_link(loss) && mean > 0.0 ? log(mean) : 0.0;
 }
 
 /* Whether Newton's method follows ever smaller parameters delta to the loss's own. */

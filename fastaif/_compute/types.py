@@ -13,7 +13,7 @@ import numpy as np
 
 from .codes import *  # noqa: F403  (they are read as `types.NEED_HESSIAN`)
 
-NEAR_FLAT = 1e-9  # of ψ_ff (|f| + |y|): a ψ_κ as small may be zero but for rounding
+NEAR_FLAT = 1e-9  # of ψ_ff (|f| + |y|), or ψ_ff (|f| + 1) with a log link: ψ_κ may be rounding
 TIED = 1.0 - 1e-14  # of the largest gain: gains as near as that differ by rounding
 
 EMPTY = np.empty(0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..adapters.stopping import early_stop
 from ..data.blas import blas_for_solves
 from ..families.problem import InfluenceProblem
@@ -32,6 +34,7 @@ def conclude(problem: InfluenceProblem, kind: type[Result], estimator: Any) -> R
     problem.refuse_kinks()
     with problem.executor.watching("influence"), blas_for_solves(len(problem.params)):
         influence = problem.influence()  # a singular H is refused before any rounding
+        _refuse_flat_samples(problem)
         _refuse_rounding(problem)
         _warn(problem)
         _warn_if_not_stationary(problem, estimator)
@@ -43,11 +46,29 @@ def conclude(problem: InfluenceProblem, kind: type[Result], estimator: Any) -> R
 
 def _refuse_zero_gradients(problem: InfluenceProblem) -> None:
     if problem.value_derivative == 0.0 or problem.loss_slope <= _rounding(problem):
-        hint = problem.way_out_without_gradients
-        raise ValueError(
-            "every sample's input gradient is zero (the attackable coefficients are all zero, or "
-            f"the model fits every target exactly): no first-order attack exists{hint}"
-        )
+        raise _no_gradients(problem)
+
+
+def _refuse_flat_samples(problem: InfluenceProblem) -> None:
+    """Refuse a fit that meets every target but for rounding, row by row.
+
+    Of residuals it takes the kinks' care to tell: the pass counts those of targets far from zero.
+    """
+    counts = problem.counts
+    of_residuals = problem.model.loss.is_of_residuals
+    flat = counts.pinned_samples + (0 if of_residuals else counts.zero_gradients)
+    if not flat or not problem.keeps_rows:
+        return
+    if flat == (np.count_nonzero(problem.source.weights()) or problem.n_rows):
+        raise _no_gradients(problem)
+
+
+def _no_gradients(problem: InfluenceProblem) -> ValueError:
+    return ValueError(
+        "every sample's input gradient is zero (the attackable coefficients are all zero, or "
+        "the model fits every target exactly): no first-order attack exists"
+        f"{problem.way_out_without_gradients}"
+    )
 
 
 def _refuse_rounding(problem: InfluenceProblem) -> None:

@@ -97,6 +97,13 @@ class Loss(ABC):
     def zero_slope_prediction(self, y: Array) -> Array:
         """The f at which ℓ' changes sign; NaN where it never does."""
 
+    def target_reach(self, y: Array) -> Array:
+        """How far f goes with a target that changes by all of itself, elementwise.
+
+        Where |ℓ'| is a small part of ℓ'' (|f| + this) it may be rounding.
+        """
+        return np.abs(y)
+
     def worse_end(self, f: Array, y: Array, kappa: float) -> Array:
         """±1: at which end of [f − κ, f + κ] the loss is larger; +1 where they tie."""
         return np.where(self.end_gap(f, y, kappa) < 0, -1.0, 1.0)

@@ -32,6 +32,10 @@ class LogLinkLoss(Loss):
         with np.errstate(divide="ignore"):
             return np.where(y > 0, np.log(np.maximum(y, 0.0)), np.nan)
 
+    def target_reach(self, y: Array) -> Array:
+        """1, whatever the unit of y: f is the logarithm of a mean."""
+        return np.ones(np.shape(y))
+
     def null_prediction(self, mean: float) -> float:
         """The log of the mean target."""
         return float(np.log(mean)) if mean > 0 else 0.0

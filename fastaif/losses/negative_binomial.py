@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .log_link import LogLinkLoss
+from .log_link import LogLinkLoss, exp_gap
 from .one_parameter import OneParameterLoss
 
 Array = NDArray[Any]
@@ -35,53 +35,49 @@ class NegativeBinomial(LogLinkLoss, OneParameterLoss):
     field = "dispersion"
     code = 6
 
-    def _parts(self, f: Array, y: Array) -> tuple[Array, Array]:
-        """f + log a, and y + 1/a."""
-        return f + np.log(self.dispersion), y + 1.0 / self.dispersion
+    def _parts(self, f: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+        """t = f + log a, y + 1/a, and the shares 1/(1 + exp(∓t)).
+
+        Beyond t = 0 ℓ is f/a + (y + 1/a) log(1 + exp(−t)) up to a constant: y f would cancel.
+        """
+        from scipy.special import expit
+
+        t = f + np.log(self.dispersion)
+        return t, y + 1.0 / self.dispersion, expit(t), expit(-t)
 
     def value(self, f: Array, y: Array) -> Array:
         """ℓ(f, y), elementwise."""
-        t, count = self._parts(f, y)
-        return count * np.logaddexp(0.0, t) - y * f
+        t, count, _, _ = self._parts(f, y)
+        beyond = y * np.log(self.dispersion) + t / self.dispersion
+        return count * np.log1p(np.exp(-np.abs(t))) + np.where(t > 0.0, beyond, -y * f)
 
     def slope(self, f: Array, y: Array) -> Array:
-        """ℓ'(f, y), elementwise."""
-        from scipy.special import expit
-
-        t, count = self._parts(f, y)
-        return np.asarray(count * expit(t) - y)
+        """ℓ'(f, y), elementwise: (exp(f) − y)/(1 + a exp(f))."""
+        _, _, share, rest = self._parts(f, y)
+        small = np.exp(-np.abs(f))
+        beyond = (1.0 - y * small) * (share / self.dispersion)
+        return np.where(f > 0.0, beyond, (small - y) * rest)
 
     def curvature(self, f: Array, y: Array) -> Array:
         """ℓ''(f, y), elementwise."""
-        from scipy.special import expit
-
-        t, count = self._parts(f, y)
-        return np.asarray(count * expit(t) * expit(-t))
+        _, count, share, rest = self._parts(f, y)
+        return np.asarray(count * share * rest)
 
     @np.errstate(over="ignore", invalid="ignore")
     def change(self, f: Array, step: Array, y: Array) -> Array:
         """ℓ(f + step, y) − ℓ(f, y), to the digits of the step however small it is."""
-        from scipy.special import expit
-
-        t, count = self._parts(f, y)
+        t, count, share, rest = self._parts(f, y)
         short = np.clip(step, -1.0, 1.0)
-        near = count * np.log1p(expit(t) * np.expm1(short)) - y * short
+        below = count * np.log1p(share * np.expm1(short)) - y * short
+        beyond = count * np.log1p(rest * np.expm1(-short)) + short / self.dispersion
+        near = np.where(t > 0.0, beyond, below)
         return np.where(short == step, near, self.value(f + step, y) - self.value(f, y))
 
-    @np.errstate(over="ignore", invalid="ignore")
     def end_gap(self, f: Array, y: Array, kappa: float) -> Array:
-        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0.
-
-        With T = tanh(½(f + log a)) the logarithms differ by κ + 2 artanh(T tanh ½κ).
-        """
-        t, count = self._parts(f, y)
-        if kappa > 1.0:
-            rise = np.logaddexp(0.0, t + kappa) - np.logaddexp(0.0, t - kappa)
-            return count * (rise / (2.0 * kappa)) - y
-        tilt = np.tanh(0.5 * t)
-        small = kappa <= 1e-150
-        rise = 0.5 * tilt if small else np.arctanh(tilt * np.tanh(0.5 * kappa)) / kappa
-        return count * (0.5 + rise) - y
+        """(ℓ(f + κ) − ℓ(f − κ)) / 2κ without cancellation; ℓ'(f) at κ = 0."""
+        t, count, _, _ = self._parts(f, y)
+        gap = count * _softplus_gap(-np.abs(t), kappa)
+        return np.where(t > 0.0, 1.0 / self.dispersion - gap, gap - y)
 
     @np.errstate(divide="ignore", invalid="ignore")
     def conjugate(self, slope: Array, y: Array) -> Array:
@@ -92,3 +88,11 @@ class NegativeBinomial(LogLinkLoss, OneParameterLoss):
         share, rest = (slope + y) / count, (1.0 / self.dispersion - slope) / count
         parts = xlogy(share, share / self.dispersion) + xlogy(rest, rest)
         return np.where((share >= 0.0) & (rest >= 0.0), count * parts, np.inf)
+
+
+def _softplus_gap(t: Array, kappa: float) -> Array:
+    """(log(1 + exp(t + κ)) − log(1 + exp(t − κ))) / 2κ for t ≤ 0, to all its digits."""
+    if kappa > 1.0:
+        return (np.logaddexp(0.0, t + kappa) - np.logaddexp(0.0, t - kappa)) / (2.0 * kappa)
+    slope = exp_gap(1.0, t, kappa) / (1.0 + np.exp(t - kappa))
+    return slope if kappa < 1e-150 else np.log1p(2.0 * kappa * slope) / (2.0 * kappa)

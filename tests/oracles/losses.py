@@ -51,11 +51,12 @@ def tweedie(f: Array, y: Array, power: float) -> tuple[Array, Array, Array]:
 
 
 def negative_binomial(f: Array, y: Array, a: float) -> tuple[Array, Array, Array]:
-    """(y + 1/a) log(1 + a exp(f)) - y f."""
+    """(y + 1/a) log(1 + a exp(f)) - y f; its slope is (exp(f) - y)/(1 + a exp(f))."""
     t, count = f + np.log(a), y + 1.0 / a
+    wide, b = np.asarray(f, dtype=np.longdouble), np.longdouble(a)  # the terms cancel
     return (
-        count * np.logaddexp(0.0, t) - y * f,
-        count * expit(t) - y,
+        np.asarray((y + 1 / b) * np.logaddexp(0, wide + np.log(b)) - y * wide, dtype=float),
+        (np.exp(f) - y) * expit(-t),
         count * expit(t) * expit(-t),
     )
 

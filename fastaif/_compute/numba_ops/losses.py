@@ -37,6 +37,7 @@ from .point_losses import (
     SQUARED_ERROR,
     SQUARED_HINGE,
     end_gap,
+    has_log_link,
     is_monotone,
     point_loss,
 )
@@ -179,7 +180,7 @@ def _general_slopes(f, y, inner, first_row, w, need, derivatives, scalars):
     mixed = inner.multiplier.size > 0 or (inner.smoothing > 0.0 and inner.kappa > 0.0)
     counts_wrong = monotone and not mixed and not need & NEED_LOSS
     smooth = inner.smoothing > 0.0 and not monotone and inner.kappa > 0.0
-    given = inner.multiplier.size > 0
+    given, log_link = inner.multiplier.size > 0, has_log_link(inner.loss)
     for i in range(f.shape[0]):
         wi = w[i]
         if wi == 0.0:  # also where the loss overflows: 0 · ∞ is no number
@@ -203,7 +204,7 @@ def _general_slopes(f, y, inner, first_row, w, need, derivatives, scalars):
         sum_fk += d12[i]
         sum_kk += wi * bb
         sum_f2 += d1[i] * a
-        if abs(b) <= NEAR_FLAT * aa * (abs(f[i]) + abs(y[i])):
+        if abs(b) <= NEAR_FLAT * aa * (abs(f[i]) + (1.0 if log_link else abs(y[i]))):
             # Beyond its corner this one is flat, which is no kink.
             scalars[S_ZERO] += aa > 0.0 or inner.loss != SQUARED_HINGE
         if counts_wrong:

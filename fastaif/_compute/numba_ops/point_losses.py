@@ -34,10 +34,15 @@ def of_residuals(loss):
 
 
 @operation(fastmath=STRICT, inline=True)
+def has_log_link(loss):
+    """Whether f is the logarithm of a mean."""
+    return loss in (POISSON, GAMMA, TWEEDIE, NEGATIVE_BINOMIAL)
+
+
+@operation(fastmath=STRICT, inline=True)
 def starting_intercept(loss, mean):
     """b from which Newton's method starts, for targets of this mean."""
-    link = loss in (POISSON, GAMMA, TWEEDIE, NEGATIVE_BINOMIAL)
-    return math.log(mean) if link and mean > 0.0 else 0.0
+    return math.log(mean) if has_log_link(loss) and mean > 0.0 else 0.0
 
 
 @operation(fastmath=STRICT, inline=True)
@@ -51,11 +56,22 @@ def starts_wider(loss):
 
 @operation(fastmath=STRICT)
 def _softplus(t):
-    """log(1 + exp(t)), its slope s, and s (1 − s)."""
+    """log(1 + exp(t))."""
+    return math.log1p(math.exp(-abs(t))) + max(t, 0.0)
+
+
+@operation(fastmath=STRICT)
+def _negative_binomial(a, f, y):
+    """(y + 1/a) log(1 + a exp(f)) − y f; beyond t = 0 y f would cancel."""
+    t, count = f + math.log(a), y + 1.0 / a
     e = math.exp(-abs(t))
     inverse = 1.0 / (1.0 + e)
     small = e * inverse
-    return math.log1p(e) + max(t, 0.0), inverse if t > 0.0 else small, small * inverse
+    share, rest = (inverse, small) if t > 0.0 else (small, inverse)
+    beyond = y * math.log(a) + t / a if t > 0.0 else -y * f
+    of_f = math.exp(-abs(f))  # (exp(f) − y)/(1 + a exp(f)) without overflow
+    slope = (1.0 - y * of_f) * (share / a) if f > 0.0 else (of_f - y) * rest
+    return count * math.log1p(e) + beyond, slope, count * share * rest
 
 
 @operation(fastmath=STRICT)
@@ -104,9 +120,7 @@ def _log_link_loss(loss, delta, f, y):
         up = math.exp(a * f)
         down = y * math.exp(-b * f) if y > 0.0 else 0.0
         return up / a + down / b, up - down, a * up + b * down
-    count = y + 1.0 / delta
-    value, share, bend = _softplus(f + math.log(delta))
-    return count * value - y * f, count * share - y, count * bend
+    return _negative_binomial(delta, f, y)
 
 
 @operation(fastmath=STRICT)
@@ -170,6 +184,15 @@ def _exp_gap(a, f, kappa):
 
 
 @operation(fastmath=STRICT)
+def _softplus_gap(t, kappa):
+    """(log(1 + exp(t + κ)) − log(1 + exp(t − κ))) / 2κ for t ≤ 0."""
+    if kappa > 1.0:
+        return (_softplus(t + kappa) - _softplus(t - kappa)) / (2.0 * kappa)
+    slope = _exp_gap(1.0, t, kappa) / (1.0 + math.exp(t - kappa))
+    return math.log1p(2.0 * kappa * slope) / (2.0 * kappa) if kappa > 1e-150 else slope
+
+
+@operation(fastmath=STRICT)
 def _rarer_end_gap(loss, delta, f, y, kappa):
     """The gap of all losses but the first four that have two ends."""
     if loss == GAMMA:
@@ -179,12 +202,8 @@ def _rarer_end_gap(loss, delta, f, y, kappa):
         return _exp_gap(2.0 - delta, f, kappa) - down
     if loss == NEGATIVE_BINOMIAL:
         t, count = f + math.log(delta), y + 1.0 / delta
-        if kappa > 1.0:
-            rise = _softplus(t + kappa)[0] - _softplus(t - kappa)[0]
-            return count * (rise / (2.0 * kappa)) - y
-        tilt = math.tanh(0.5 * t)
-        rise = math.atanh(tilt * math.tanh(0.5 * kappa)) / kappa if kappa > 1e-150 else 0.5 * tilt
-        return count * (0.5 + rise) - y
+        gap = count * _softplus_gap(-abs(t), kappa)
+        return 1.0 / delta - gap if t > 0.0 else gap - y
     r = f - y  # the expectile's
     low, high = r - kappa, r + kappa
     if low >= 0.0 or high <= 0.0:

@@ -28,7 +28,7 @@ from .sums import LinearSums
 
 Array = NDArray[Any]
 
-_ROUNDING = 1e-11  # of ℓ'' (|y| + |z|ᵀ|θ̂|): a slope as small is zero
+_ROUNDING = 1e-11  # of ℓ'' (|y| + |z|ᵀ|θ̂|), y in units of f: a slope as small is zero
 _NEWTON = 10.0  # times what a Newton step changes: where θ̂ is less exact than that
 _PINNED = 1.0 - 1e-6  # the leverage from which a row has its target whatever the others are
 _OFF = 1e-4  # of targets: a θ̂ that a Newton step moves by more is not stationary at all
@@ -83,7 +83,7 @@ def _newton_step(problem: LinearSums) -> tuple[Array | None, float]:
     step = problem.step_to_optimum
     curvature = problem.sums.scalar(c.S_FF)
     moved = math.sqrt(problem.newton_decrement / max(curvature, 1e-300))
-    if not moved < _OFF * problem.target_size:
+    if not moved < _OFF * _target_reach(problem):
         return None, 0.0
     return step, moved * math.sqrt(problem.n_rows)
 
@@ -94,20 +94,21 @@ def _flat_rows(problem: LinearSums, step: Array | None) -> tuple[Array, Array]:
     w = problem.row_weights
     f, t, y = problem.moves(np.zeros(len(theta)) if step is None else step)
     slope, bend = np.abs(loss.slope(f, y)), loss.curvature(f, y)
-    near = slope <= bend * (c.NEAR_FLAT * (np.abs(f) + np.abs(y)) + _NEWTON * np.abs(t))
+    reach = loss.target_reach(y)
+    near = slope <= bend * (c.NEAR_FLAT * (np.abs(f) + reach) + _NEWTON * np.abs(t))
     places = np.flatnonzero(near & (w > 0.0))
     if not places.size:
         return _no_rows(problem)
     Z = features(problem, places)
-    f, y, t = np.abs(f[places]), np.abs(y[places]), np.abs(t[places])
+    f, reach, t = np.abs(f[places]), reach[places], np.abs(t[places])
     slope, bend = slope[places], bend[places]
-    flat = slope <= _ROUNDING * bend * (y + np.abs(Z) @ np.abs(theta))
+    flat = slope <= _ROUNDING * bend * (reach + np.abs(Z) @ np.abs(theta))
     unsure = ~flat & (slope <= _NEWTON * bend * t)
     if unsure.any():
         leverage = w[places] * bend * np.einsum("ij,ji->i", Z, problem.solve(Z.T))
         leverage /= problem.sums.weight
         # Of rows that others hold few are as near as this by chance.
-        flat |= unsure & ((leverage >= _PINNED) | (_NEWTON * t <= c.NEAR_FLAT * (f + y)))
+        flat |= unsure & ((leverage >= _PINNED) | (_NEWTON * t <= c.NEAR_FLAT * (f + reach)))
     return places[flat], Z[flat]
 
 
@@ -116,12 +117,15 @@ def _may_be_flat(problem: LinearSums, moved: float) -> bool:
 
     The pass has counted those that are as near as this, and a step as short moves no others.
     """
-    size = problem.target_size if problem.model.loss.is_of_residuals else 1.0
-    if not (problem.sums.zero_gradients or moved > c.NEAR_FLAT * size):
+    if not (problem.sums.zero_gradients or moved > c.NEAR_FLAT * _target_reach(problem)):
         return False
     own = problem.keeps_rows and not problem.sharing.is_shared
     at_hand = own and not problem.executor.is_remote(problem.source)
     return at_hand and problem.model.loss.has_kinks
+
+
+def _target_reach(problem: LinearSums) -> float:
+    return float(problem.model.loss.target_reach(np.asarray(problem.target_size)))
 
 
 def _no_rows(problem: LinearSums) -> tuple[Array, Array]:
@@ -161,11 +165,13 @@ def _solved(problem: LinearSums, face: Face, rows: Array, Z: Array) -> OneSided:
 
 
 def _direction_without(problem: LinearSums, rows: Array) -> Array:
-    """E[t ℓ'' sgn(ℓ') (v, 1)] over the other rows."""
+    """E[t ℓ'' sgn(ℓ') (v, 1)] over the other rows, which may be none."""
     if not rows.size:
         return problem.shared_direction
     weights = np.array(problem.row_weights)
     weights[rows] = 0.0
+    if not weights.any():
+        return np.zeros(len(problem.params))
     source = problem.source._replace(weight=weights)
     sweep = problem.model.sweep(source, problem.ball, problem.executor)
     sums = sweep.run(problem.params, c.NEED_GRADIENT | c.NEED_MIXED)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from oracles import linear as twin
 from scipy.optimize import minimize
+from sklearn.base import clone
 
 import fastaif as fa
 
@@ -254,3 +255,45 @@ def test_labels_change_at_the_boundary_of_probabilities():
         attacked = model.predict(fa.attack(model, X, y, eps=eps, p=2))
         away = np.abs(radii / eps - 1.0) > 1e-9
         np.testing.assert_array_equal((attacked == y)[away], (radii > eps)[away])
+
+
+LOG_LINKS = {
+    "poisson": fa.PoissonRegression(),
+    "gamma": fa.GammaRegression(),
+    "tweedie": fa.TweedieRegression(power=1.4),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", sorted(LOG_LINKS))
+def test_with_a_log_link_the_unit_of_the_targets_moves_the_intercept_alone(name, order):
+    """1e10 of them are no reason to take a residual for rounding."""
+    X, y, w = make("gamma")
+    one, many = (clone(LOG_LINKS[name]).fit(X, y * unit, w) for unit in (1.0, 1e10))
+    told = {"order": order, "sample_weight": w}
+    expected = fa.aif(one, X, y, **told)
+    found = fa.aif(many, X, y * 1e10, **told)
+    np.testing.assert_allclose(found.influence, expected.influence, rtol=1e-8, atol=1e-9)
+    assert found.diagnostics["pinned_samples"] == found.diagnostics["zero_gradients"] == 0
+
+
+def test_counts_in_large_units_are_fitted_to_the_last_digit():
+    """What y f and the logarithm have in common cancels where y is large."""
+    X, y, w = make("negative_binomial")
+    y = 1e10 * (y + 1.0)
+    model = fa.NegativeBinomialRegression(dispersion=0.8).fit(X, y, w)
+    found = fa.aif(model, X, y, sample_weight=w)
+    # Beyond 1/a the loss is a gamma loss over a.
+    other = fa.GammaRegression().fit(X, y, w)
+    expected = fa.aif(other, X, y, sample_weight=w)
+    np.testing.assert_allclose(theta_of(model), theta_of(other), rtol=1e-8)
+    np.testing.assert_allclose(found.influence, expected.influence, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", sorted(LOG_LINKS))
+def test_a_fit_that_meets_every_target_is_refused_whatever_the_loss(name, order):
+    X, y, _ = make("gamma", n=4, m=3)
+    model = clone(LOG_LINKS[name]).fit(X, y)
+    with pytest.raises(ValueError, match="every sample's input gradient is zero"):
+        fa.aif(model, X, y, order=order)

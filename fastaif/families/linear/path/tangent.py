@@ -116,9 +116,9 @@ def _rows(step: Step, speed: float) -> Conditions:
     """Of the rows at their kinks; κ changes at a `speed` where θ stays."""
     at = step.at
     which, sides = step.known.rows, step.known.sides
-    f, y = at.f[which], at.problem.readings.targets[which]
+    f, reach = at.f[which], at.problem.loss.target_reach(at.problem.readings.targets[which])
     along_f, along_kappa = at.ends(which)
-    scale = along_f / max(at.kappa, 1e-300) * (np.abs(f) + np.abs(y) + at.kappa)
+    scale = along_f / max(at.kappa, 1e-300) * (np.abs(f) + reach + at.kappa)
     small = np.abs(at.gaps(which)) <= AT_KINK * scale
     inner = np.abs(sides) < 1.0 - _AT_BOUND
     kept = inner | small

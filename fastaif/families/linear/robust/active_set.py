@@ -102,7 +102,7 @@ def _gaps(
     f, source, loss = problem.sweep.predictions(theta), problem.sweep.source, problem.sweep.loss
     for rows in blocks(f.size):
         here, y = f[rows], source.targets(rows.start, rows.stop)
-        scale = loss.curvature(here, y) * (np.abs(here) + np.abs(y) + kappa)
+        scale = loss.curvature(here, y) * (np.abs(here) + loss.target_reach(y) + kappa)
         yield rows, loss.end_gap(here, y, kappa), scale
 
 
