@@ -46,6 +46,7 @@ _SHRINKS = 1e-2  # of the gap, until kinks are looked for again
 _SPARSE, _ROUNDS = 1e-3, 20  # the gap at which columns are chosen, and how often
 _LEAST_PROVEN = 1e-11  # where kinks cannot be told apart, a gap as small as this will do
 _LEAST = 1e-14  # a gap that rounding does not let shrink
+_SETTLED, _FALLS = 1e-12, 0.3  # residuals: one that still falls by this much is worth a step
 _ROUNDING = "rounding of these data allows no more; the gap says how far the objective may be off"
 
 
@@ -175,7 +176,7 @@ class _Search:
         aim, kept = (self._tol if self._tol < PROVABLE else 1e-3 * self._tol), np.inf
         folds = self._problem.folds and not self._wide
         shows, sparse, short, before = _KINKS_PLAIN if folds else _KINKS_SHOW, _SPARSE, 0, None
-        steps = 0  # some take no pass
+        steps, residual = 0, np.inf  # some steps take no pass
         while short < 3:
             if point.gap <= kept:
                 self._keep(point)
@@ -199,9 +200,11 @@ class _Search:
                     before = None
                     continue
                 before = kinks
-            if shows < _LEAST and not point.sort():
+            settled = point.residual <= _SETTLED or point.residual > _FALLS * residual
+            if shows < _LEAST and settled and not point.sort():
                 self._take_proof(point)
                 return
+            residual = point.residual
             steps += 1
             if steps > self._problem.limit:
                 raise PassLimit
