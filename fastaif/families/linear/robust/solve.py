@@ -181,14 +181,12 @@ class _Search:
             if point.gap <= kept:
                 self._keep(point)
                 kept = 0.1 * point.gap
-            if self._escapes(point):
+            if self._escapes(point) or self._proven(point) or self._solved():
                 return
             if self._sparse and point.gap <= sparse:
                 if self._on_columns(point):
                     return
                 sparse = _SHRINKS * point.gap
-            if self._proven(point) or self._solved():
-                return
             if not self._wide and point.gap <= shows and point.residual <= 1e3 * shows:
                 kinks = point.kinks()
                 if point.gap <= _SHRINKS * shows or (before is not None and kinks.same(before)):
