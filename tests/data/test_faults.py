@@ -19,6 +19,9 @@ import pytest
 
 import fastaif as fa
 from fastaif import _compute
+from fastaif._compute.operations import TABLE
+from fastaif._compute.signatures import sealer
+from fastaif.api.config import _warm_up_networks
 
 SOURCE = Path(fa.__file__).parent
 ANSWER = """
@@ -40,6 +43,12 @@ def _run(code, **environment):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def answer():
+    """That of a process to which nothing happens."""
+    return _run(ANSWER)
 
 
 def test_importing_loads_neither_numba_nor_scikit_learn():
@@ -86,7 +95,7 @@ def test_two_processes_on_a_cold_cache(tmp_path):
     assert len(answers) == 1
 
 
-def test_without_any_writable_cache(tmp_path):
+def test_without_any_writable_cache(answer):
     """A read-only install and no home: operations compile in every process."""
     code = """
         from numba.core import caching
@@ -94,20 +103,20 @@ def test_without_any_writable_cache(tmp_path):
             raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
         caching.CacheImpl.__init__ = nowhere
     """
-    assert _run(textwrap.dedent(code) + textwrap.dedent(ANSWER)) == _run(ANSWER)
+    assert _run(textwrap.dedent(code) + textwrap.dedent(ANSWER)) == answer
 
 
-def test_one_thread_gives_the_same_bits():
+def test_one_thread_gives_the_same_bits(answer):
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system cannot pin a process to a core")
     pinned = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-    assert _run(pinned + textwrap.dedent(ANSWER)) == _run(ANSWER)
+    assert _run(pinned + textwrap.dedent(ANSWER)) == answer
 
 
-def test_outside_the_checkout(tmp_path):
+def test_outside_the_checkout(answer, tmp_path):
     """The package works from wherever it is installed."""
     shutil.copytree(SOURCE, tmp_path / "fastaif", ignore=shutil.ignore_patterns("__pycache__"))
-    assert _run(ANSWER, PYTHONPATH=str(tmp_path)) == _run(ANSWER)
+    assert _run(ANSWER, PYTHONPATH=str(tmp_path)) == answer
 
 
 @pytest.fixture(scope="module")
@@ -326,22 +335,45 @@ INTERRUPTED = {
         print("ready", flush=True)
         call = lambda: result.bootstrap(20_000, 0)
     """,
+    # The last: the process ends when the chunk does.
     "a chunk of Dask's": """
         import dask.array as da
 
         def slowly(block):
             print("ready", flush=True)
-            time.sleep(12)
+            time.sleep(6)
             return block
 
         rows = da.from_array(X, chunks=(50_000, 20)).map_blocks(slowly, dtype=float, meta=X[:0])
         call = lambda: fa.aif(model, rows, y)
     """,
 }
+CALLED = """
+try:
+    call()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    assert fa.aif(model, X, y).influence.shape == (21,)
+print("over", flush=True)
+"""
 
 
-@pytest.mark.parametrize("what", INTERRUPTED.values(), ids=INTERRUPTED)
-def test_interrupts_are_answered_at_once(what):
+def _interrupt(process, what):
+    """Once it is ready; it says so, and what it says next is read up to its end."""
+    assert process.stdout.readline().strip() == "ready", what
+    time.sleep(0.7)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    while (said := process.stdout.readline().strip()) == "ready":
+        pass
+    assert said == "interrupted", what
+    # One second, and what a busy machine adds.
+    assert time.monotonic() - began < 2.0, what
+    assert process.stdout.readline().strip() == "over", what
+
+
+def test_interrupts_are_answered_at_once():
+    """One after the other in one process, which goes on after each."""
     code = """
         import time
         import numpy as np
@@ -351,26 +383,14 @@ def test_interrupts_are_answered_at_once(what):
         y = X.sum(axis=1) + rng.logistic(size=200_000)
         model = fa.HuberRegression().fit(X, y)
     """
-    code = textwrap.dedent(code) + textwrap.dedent(what) + textwrap.dedent("""
-        try:
-            call()
-        except KeyboardInterrupt:
-            print("interrupted", flush=True)
-            assert fa.aif(model, X, y).influence.shape == (21,)
-    """)
+    for what in INTERRUPTED.values():
+        code = textwrap.dedent(code) + textwrap.dedent(what) + CALLED
     env = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "PYTHONSAFEPATH": "1"}
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=env
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "ready"
-        time.sleep(1.0)
-        began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        while (said := process.stdout.readline().strip()) == "ready":
-            pass
-        assert said == "interrupted"
-        assert time.monotonic() - began < 2.0  # one second, and what a busy machine adds
+        for what in INTERRUPTED:
+            _interrupt(process, what)
         assert process.wait(60) == 0
 
 
@@ -390,10 +410,41 @@ def test_results_can_be_pickled(problem):
     assert again.sensitivity_coefficient == result.sensitivity_coefficient
 
 
-@pytest.mark.parametrize(
-    "warm_up",
-    ["_warm_up_networks(X, X[:, 0])", pytest.param("fa.warmup()", marks=pytest.mark.long)],
-)
+def test_networks_are_warmed_up_with_the_types_they_meet(monkeypatch):
+    """Numba compiles by types: no call has any that warming up has not had."""
+    numba = pytest.importorskip("numba")
+    if not _compute.native_available():
+        pytest.skip("the C extension was not built")
+    extension, met = _compute.native(), set()
+
+    class Noted:
+        def __getattr__(self, name):
+            seal = sealer(TABLE[name])
+
+            def run(*arguments):
+                met.add((name, *map(numba.typeof, seal(*arguments))))
+                return getattr(extension, name)(*arguments)
+
+            return run
+
+    monkeypatch.setattr(_compute, "native", Noted)
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    _warm_up_networks(X, X[:, 0])
+    warm = {types for types in met if types[0].startswith("network")}
+    assert {name for name, *_ in warm} == {name for name in TABLE if name.startswith("network")}
+    met.clear()
+    for inputs in (X, X.astype(np.float32)):
+        model = fa.MLPClassification(hidden=2, alpha=0.1, random_state=0)
+        model.fit(inputs, X[:, 0] > 0)
+        result = fa.aif(model, inputs, X[:, 0] > 0, damping="auto", sample_weight=np.ones(40))
+        assert len(result.per_sample()) == 40
+        assert result.validity_radius >= 0.0
+        fa.attack(model, inputs, X[:, 0] > 0, 0.1)
+    assert {types for types in met if types[0].startswith("network")} <= warm
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("warm_up", ["_warm_up_networks(X, X[:, 0])", "fa.warmup()"])
 def test_warming_up_leaves_nothing_of_networks_to_compile(warm_up):
     code = """
         import importlib
