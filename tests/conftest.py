@@ -32,6 +32,8 @@ def _cache_folder() -> Path:
 
 os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
 os.environ["MPLBACKEND"] = "Agg"
+# JAX only differentiates here, each function once or twice: compiling it well costs more.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 # The first example may compile code, and a failure must be the same in every run;
 # HYPOTHESIS_PROFILE=explore looks further than a test run has time for.
@@ -112,6 +114,16 @@ def native_or_skip():
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """The quick suite runs a covering few of each test's parametrisations; `-m ""` runs all."""
-    from support.selection import mark_long
+    from support.selection import compilers_first, mark_long
 
     mark_long(items)
+    compilers_first(items)
+
+
+def pytest_collection_finish():
+    """Workers keep all cores busy: threads of BLAS's own would only wait for one another."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import scipy.linalg.cython_blas  # noqa: F401  (its BLAS is loaded)
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(1, user_api="blas")

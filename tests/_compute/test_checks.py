@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from itertools import product
 
 import numpy as np
 import pytest
@@ -74,11 +75,10 @@ def test_what_fits_is_taken(backend, name):
             call(run, name, single)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("backend", "name"), CASES)
-def test_layouts_and_types(backend, name, fault):
+def test_layouts_and_types(backend, name):
     run = operation_of(backend, name)
-    for leaf in arrays_of(name):
+    for leaf, fault in product(arrays_of(name), FAULTS):
         paths = arguments_of(name)
         if not paths[leaf.path].size:
             continue

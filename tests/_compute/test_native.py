@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import product
 
 import mpmath
 import numpy as np
@@ -132,12 +133,13 @@ def scale_of_sums(raw):
     return [np.abs(raw.hessian).max(initial=1.0), np.abs(raw.vectors).max(initial=1.0)]
 
 
-@pytest.mark.parametrize("hard", [False, True])
-@pytest.mark.parametrize("inner", INNERS)
+SHAPES = [(1, 1, "f8"), (7, 3, "f4"), (100, 8, "f8"), (333, 100, "f4")]
+
+
 @pytest.mark.parametrize("need", NEEDS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_backends_agree(extension, loss, need, inner, hard):
-    for n, m, dtype in [(1, 1, "f8"), (7, 3, "f4"), (100, 8, "f8"), (333, 100, "f4")]:
+def test_backends_agree(extension, loss, need):
+    for (n, m, dtype), inner, hard in product(SHAPES, INNERS, [False, True]):
         case = {
             "loss": LOSSES[loss], "need": NEEDS[need], "n": n, "m": m, "dtype": dtype,
             "inner": INNERS[inner], "hard": hard,
@@ -145,11 +147,15 @@ def test_backends_agree(extension, loss, need, inner, hard):
         mine = sums(extension.linear_sums, **case)
         theirs = sums(_compute._numba_operation("linear_sums"), **case)
         size = scale_of_sums(theirs)
-        np.testing.assert_allclose(
-            np.tril(mine.hessian), np.tril(theirs.hessian), rtol=1e-12, atol=1e-13 * size[0]
-        )
-        np.testing.assert_allclose(mine.vectors, theirs.vectors, rtol=1e-12, atol=1e-13 * size[1])
-        np.testing.assert_allclose(mine.scalars, theirs.scalars, rtol=1e-11, atol=1e-13 * size[1])
+        for part, rtol, largest in (
+            ("hessian", 1e-12, size[0]), ("vectors", 1e-12, size[1]), ("scalars", 1e-11, size[1]),
+        ):  # fmt: skip
+            pair = [getattr(raw, part) for raw in (mine, theirs)]
+            if part == "hessian":
+                pair = [np.tril(matrix) for matrix in pair]
+            np.testing.assert_allclose(
+                *pair, rtol=rtol, atol=1e-13 * largest, err_msg=f"{part} of {case}"
+            )
 
 
 def test_instruction_sets_agree(rng):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from support.operations import (
@@ -14,8 +16,10 @@ from support.operations import (
     empty_sums,
     make_rows,
     parameter_of,
+    wide,
 )
 
+from fastaif._compute import _numba_operation
 from fastaif._compute import types as c
 
 ACTIVATIONS = {"tanh": c.TANH, "softplus": c.SOFTPLUS, "gelu": c.GELU}
@@ -47,24 +51,42 @@ def steps_of(p, radius, n_steps, draws, step=0.0):
     return c.Steps(p, radius, c.EMPTY, n_steps, step, draws, 5, 3)
 
 
-@pytest.mark.parametrize(("need", "exponent"), PASSES)
 @pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_network_sums(extension, rng, activation, loss, need, exponent):
-    for (n, m, h, scaled), p in zip(SHAPES, (2.0, np.inf, 1.5, 1.0), strict=True):
+def test_network_sums(extension, rng, activation, loss):
+    shapes = list(zip(SHAPES, (2.0, np.inf, 1.5, 1.0), strict=True))
+    for ((n, m, h, scaled), p), (need, exponent) in product(shapes, PASSES):
         network = make_network(rng, activation, m, h, scaled)
         rows = make_rows(rng, loss, n, m, scaled, np.float32 if n == 77 else np.float64)
         units = (rng.normal(size=m), rng.uniform(0.5, 2.0, m)) if n == 300 else (c.EMPTY,) * 2
         attack = c.Attack(p, rng.uniform(0.5, 2.0, m) * (np.arange(m) != 1))
         found = []
-        for operation in both(extension, "network_sums"):
+        operations = both(extension, "network_sums")
+        for operation, given in zip(operations, (rows, wide(rows)), strict=True):
             sums = empty_sums(NEEDS[need], n, (m + 2) * h)
             operation(
-                rows, network, c.NormOf(p, *units), attack, inner_of(loss, exponent),
+                given, network, c.NormOf(p, *units), attack, inner_of(loss, exponent),
                 NEEDS[need], sums,
             )  # fmt: skip
             found.append(sums)
-        assert_sums(*found)
+        assert_sums(*found, f"{n} rows, {need}, exponent {exponent}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_numba_reads_single_precision_as_it_does_double(rng, activation):
+    """Above Numba is handed doubles of the same values: another type takes long to compile."""
+    network = make_network(rng, activation, 5, 3, True)
+    rows = make_rows(rng, SQUARED_ERROR, 77, 5, True, np.float32)
+    norm_of, attack = c.NormOf(1.5, c.EMPTY, c.EMPTY), c.Attack(1.5, np.ones(5))
+    found = []
+    for given in (rows, wide(rows)):
+        sums = empty_sums(NEEDS["influence"], 77, 21)
+        _numba_operation("network_sums")(
+            given, network, norm_of, attack, inner_of(SQUARED_ERROR), NEEDS["influence"], sums
+        )
+        found.append(sums)
+    assert_sums(*found)
 
 
 @pytest.mark.parametrize(("n", "m", "h", "scaled"), SHAPES)

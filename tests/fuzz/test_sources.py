@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 
 import pytest
 from support.fuzz import FAULTS, FORMS
 from support.fuzz_checks import SMALL, check_accumulator, check_fault, check_form
 
-FEW, MANY = range(6), range(6, 200)
-SEEDS = [*FEW, *(pytest.param(seed, marks=pytest.mark.long) for seed in MANY)]
+# A seed alone, or many one after the other: most of a small case's time would be pytest's.
+SEEDS = [range(seed, seed + 1) for seed in range(6)] + [
+    pytest.param(range(first, min(first + 50, 200)), marks=pytest.mark.long)
+    for first in range(6, 200, 50)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -28,18 +32,31 @@ def quiet():
         yield
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+def each(seeds, tmp_path, check, *arguments):
+    """Check every seed in a folder of its own; an error names its seed."""
+    for seed in seeds:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        try:
+            check(*arguments, seed, folder)
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("seeds", SEEDS, ids=str)
 @pytest.mark.parametrize("form", FORMS)
-def test_any_form(form, seed, tmp_path):
-    check_form(form, seed, tmp_path)
+def test_any_form(form, seeds, tmp_path):
+    each(seeds, tmp_path, check_form, form)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seeds", SEEDS, ids=str)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_any_fault(fault, seed, tmp_path):
-    check_fault(fault, seed, tmp_path)
+def test_any_fault(fault, seeds, tmp_path):
+    each(seeds, tmp_path, check_fault, fault)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_blocks_added_up_in_any_order(seed, tmp_path):
-    check_accumulator(seed, tmp_path)
+@pytest.mark.parametrize("seeds", SEEDS, ids=str)
+def test_blocks_added_up_in_any_order(seeds, tmp_path):
+    each(seeds, tmp_path, check_accumulator)

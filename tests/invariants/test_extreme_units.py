@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -63,11 +64,17 @@ def results(kind, k, attack, **how):
     yield "loss", fa.adversarial_loss(model, X, y, 0.05, sample_weight=w, **attack)
 
 
+@cache
+def usual(kind, p):
+    """In the units in which the data come."""
+    return list(results(kind, 0, {"p": p}))
+
+
 @pytest.mark.parametrize("k", [*WITHIN, *EVERY])
 @pytest.mark.parametrize("p", NORMS)
 def test_units_of_all_columns(kind, p, k):
     for (name, found), (_, expected) in zip(
-        results(kind, k, {"p": p}), results(kind, 0, {"p": p}), strict=True
+        results(kind, k, {"p": p}), usual(kind, p), strict=True
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12, err_msg=name)
 

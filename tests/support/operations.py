@@ -43,12 +43,17 @@ def empty_sums(need, n, d):
     return c.Sums(np.zeros(shape), np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
 
 
-def assert_sums(mine, theirs):
+def wide(rows):
+    """The same values in double precision."""
+    return rows._replace(x=rows.x.astype(np.float64))
+
+
+def assert_sums(mine, theirs, case=""):
     for part, other in zip(mine, theirs, strict=True):
         if part.shape[0] == part.shape[-1]:
             part, other = np.tril(part), np.tril(other)
         size = np.abs(other).max(initial=1.0)
-        np.testing.assert_allclose(part, other, rtol=1e-11, atol=1e-12 * size)
+        np.testing.assert_allclose(part, other, rtol=1e-11, atol=1e-12 * size, err_msg=case)
 
 
 def relative_close(mine, theirs, rtol=1e-13):

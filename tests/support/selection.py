@@ -18,13 +18,27 @@ def mark_long(items: list[Any]) -> None:
     """Mark what a covering selection leaves out."""
     groups, said = defaultdict(list), _Said()
     for item in items:
-        if hasattr(item, "callspec") and item.get_closest_marker("every") is None:
+        marks = {mark.name for mark in item.iter_markers()}
+        if hasattr(item, "callspec") and not marks & {"every", "long"}:
             groups[item.path, item.parent.name, item.originalname].append(item)
     for group in groups.values():
         kept = covering([_values(item.callspec.params, said) for item in group])
         for number, item in enumerate(group):
             if number not in kept:
                 item.add_marker(pytest.mark.long)
+
+
+COMPILED = {"engine", "extension"}  # fixtures of tests that call both versions of an operation
+COMPILING = ("tests/_compute/", "tests/contracts/test_operations", "tests/data/test_misaligned")
+
+
+def compilers_first(items: list[Any]) -> None:
+    """Put what runs Numba's operations first, so that one of the workers compiles them for all."""
+    items.sort(
+        key=lambda item: not (
+            COMPILED & set(item.fixturenames) or item.nodeid.startswith(COMPILING)
+        )
+    )
 
 
 class _Said(dict[int, str]):
