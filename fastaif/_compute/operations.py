@@ -609,6 +609,21 @@ NETWORKS = {
     ),
 }  # fmt: skip
 
+SOFTMAX = {
+    "softmax_sums": Operation(
+        "softmax_sums",
+        {"rows": ROWS, "coef": reads("classes", "c"), **UNITS, "norm_of": NORM_OF,
+         "attack": ATTACK, "exponent": REAL_NUMBER, "need": INT,
+         "sums": SUMS.but(
+             hessian=writes("classes * (classes - 1) // 2", "c", "c", when="need & NEED_HESSIAN"),
+             vectors=writes("N_VECTORS", "classes * c"))},
+        {**SIZES_OF_ROWS, "classes": "coef[0]", "c": "coef[1]"},
+        c="-",
+        holds=(("c == m or c == m + 1", "a class has its coefficients, and perhaps an intercept"),
+               ("within(rows.y, classes)", "targets are numbers of classes, from 0 on")),
+    ),
+}  # fmt: skip
+
 RANDOM_NUMBERS = {
     "standard_normals": Operation(
         "philox",
@@ -643,7 +658,8 @@ PARTS = {
 }
 
 TABLE: dict[str, Operation] = {
-    **LINEAR, **BOOTSTRAP, **BASES, **KERNELS, **ATTACKS, **NETWORKS, **RANDOM_NUMBERS,
+    **LINEAR, **BOOTSTRAP, **BASES, **KERNELS, **ATTACKS, **NETWORKS, **SOFTMAX,
+    **RANDOM_NUMBERS,
 }  # fmt: skip
 
 # --- reading an entry ----------------------------------------------------------------------------

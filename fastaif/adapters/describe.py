@@ -13,6 +13,8 @@ from ..data.intake import Intake
 from ..families.finite_sum.model import SumModel
 from ..families.kernel.model import KernelModel
 from ..families.model import Model
+from ..families.softmax.model import SoftmaxModel
+from ..losses.softmax import Softmax
 from ..models.differentiable import DifferentiableModel
 from ..models.meta import Delegating
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
@@ -26,6 +28,7 @@ from .parts import Parts
 from .pipelines import Preprocessing, split
 from .refusals import refused
 from .registered import LinearDescription, described
+from .softmax import describe_softmax
 from .statsmodels import is_result, preprocessing_of, read_result, refuse_unfitted
 from .sums import describe_sum, names_of_fit
 
@@ -35,7 +38,7 @@ ACCEPTED = (
     "fastaif's LinearRegression, LogisticRegression, PoissonRegression, HuberRegression, "
     "QuadraticRegression, BasisRegression, KernelRegression, MLPRegression and MLPClassification; "
     "scikit-learn's LinearRegression, Ridge, RidgeCV, RidgeClassifier, BayesianRidge, "
-    "ARDRegression, LogisticRegression and LogisticRegressionCV (binary), PoissonRegressor, "
+    "ARDRegression, LogisticRegression and LogisticRegressionCV, PoissonRegressor, "
     "GammaRegressor, TweedieRegressor (power 0, and from 1 to 2), SGDRegressor and SGDClassifier "
     "(smooth losses), LinearSVC and LinearSVR (squared losses), KernelRidge, MLPRegressor and "
     "MLPClassifier (one layer of tanh), and TransformedTargetRegressor; Pipelines of scalers, "
@@ -127,7 +130,7 @@ def judge(estimator: Any) -> None:
 
 def describe_for_sums(
     estimator: Any, column_names: tuple[str, ...] | None = None
-) -> SumModel | KernelModel:
+) -> SumModel | KernelModel | SoftmaxModel:
     """The model of an estimator whose influence may be made of sums over blocks of rows.
 
     Raises
@@ -151,7 +154,7 @@ def describe_for_sums(
 
 def describe_fitted(
     estimator: Any, column_names: tuple[str, ...] | None = None, gaps: Gaps = NO_GAPS
-) -> SumModel | KernelModel:
+) -> SumModel | KernelModel | SoftmaxModel:
     """The model description of a fitted estimator of ours or of other people's.
 
     Parameters
@@ -217,8 +220,13 @@ def _take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken:
     return Taken(estimator, before, step, reader(step))
 
 
-def _described(taken: Taken, names: tuple[str, ...] | None) -> SumModel | KernelModel:
+def _described(
+    taken: Taken, names: tuple[str, ...] | None
+) -> SumModel | KernelModel | SoftmaxModel:
     estimator, before, step, read = taken
+    if read is not None and isinstance(read.loss, Softmax):
+        columns = _columns(estimator, before, names, np.shape(step.coef_)[1])
+        return describe_softmax(estimator, before, step, read, columns)
     if read is not None:
         return describe_sum(estimator, before, step, read, names)
     if is_kernel_model(step):

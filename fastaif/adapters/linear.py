@@ -14,9 +14,11 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 from ..data.rows import Encoder
 from ..losses import Gamma, Logistic, Poisson, SquaredError, SquaredHinge, Tweedie
-from ..losses.targets import as_float, sign_encoder
+from ..losses.softmax import Softmax
+from ..losses.targets import as_float, class_encoder, sign_encoder
 from ..models.base import LinearPredictor
 from ..models.basis import BasisModel
+from ..models.multinomial import Multinomial
 from .class_weights import class_weights_of
 from .parts import ATTRIBUTES, OUR_BASIS, Parts, fixed, over_weight, unpenalized
 
@@ -28,6 +30,8 @@ def _squares(alpha: Alpha, encode: Encoder = as_float) -> Parts:
 
 
 def _read_ours(model: LinearPredictor) -> Parts:
+    if isinstance(model, Multinomial) and model.is_multinomial:
+        return Parts("softmax", Softmax(), fixed(model.alpha), model.encoder())
     holder = OUR_BASIS if isinstance(model, BasisModel) else ATTRIBUTES
     loss = model.loss_description()
     return Parts(model.kind, loss, fixed(model.alpha), model.encoder(), holder=holder)
@@ -138,6 +142,14 @@ def _logistic(model: Any, alpha: Alpha) -> Parts:
     return Parts("logistic", Logistic(), alpha, _two_labels(model), class_weights_of(model))
 
 
+def _of_any_classes(model: Any, alpha: Alpha) -> Parts:
+    """A logistic regression, multinomial where there are three classes or more."""
+    classes = np.asarray(model.classes_)
+    if len(classes) == 2:
+        return _logistic(model, alpha)
+    return Parts("softmax", Softmax(), alpha, class_encoder(classes), class_weights_of(model))
+
+
 def _read_linear_svc(model: LinearSVC) -> Parts:
     """½‖w‖² + C Σ max(0, 1 − yf)²; its intercept is shrunk like a constant's coefficient."""
     if model.loss != "squared_hinge" or model.penalty != "l2":
@@ -155,23 +167,35 @@ def _read_linear_svc(model: LinearSVC) -> Parts:
 
 def _read_logistic(model: sk.LogisticRegression) -> Parts:
     shrunk = _of_liblinear(model) if model.solver == "liblinear" else 0.0
-    _two_labels(model)
-    if getattr(model, "multi_class", None) == "multinomial":
-        raise ValueError('LogisticRegression(multi_class="multinomial") is not supported')
+    _refuse_other_classes(model)
     penalty, ratio = model.penalty, model.l1_ratio
     # Since 1.8 the penalty is "deprecated" and l1_ratio alone says which one it is.
     mixed = penalty in ("elasticnet", "deprecated") and ratio not in (None, 0)
     if penalty == "l1" or mixed:
         raise ValueError("LogisticRegression with an l1 or elastic-net penalty is not supported")
     if penalty is None or np.isinf(model.C):
-        return _logistic(model, unpenalized)
-    found = _logistic(model, over_weight(0.5 / float(model.C)))
+        return _of_any_classes(model, unpenalized)
+    found = _of_any_classes(model, over_weight(0.5 / float(model.C)))
     return found._replace(intercept_penalty=shrunk)
+
+
+def _refuse_other_classes(model: Any) -> None:
+    """Refuse what two and more classes have been made of otherwise than by one softmax."""
+    name, how = type(model).__name__, getattr(model, "multi_class", None)
+    if len(model.classes_) == 2:
+        if how == "multinomial":
+            raise ValueError(f'{name}(multi_class="multinomial") of two classes is not supported')
+        return
+    if how == "ovr" or model.solver == "liblinear":
+        raise ValueError(
+            f"{name} was fitted to {len(model.classes_)} classes one by one, which are as many "
+            "models: fit one softmax, by another solver and without multi_class"
+        )
 
 
 def _read_logistic_cv(model: sk.LogisticRegressionCV) -> Parts:
     """The logistic regression at the C that was chosen."""
-    _two_labels(model)
+    _refuse_other_classes(model)
     if not model.refit:
         raise ValueError(
             "LogisticRegressionCV(refit=False) has averaged its coefficients over folds, and so "
@@ -180,7 +204,7 @@ def _read_logistic_cv(model: sk.LogisticRegressionCV) -> Parts:
     chosen = np.ravel(getattr(model, "l1_ratio_", 0.0))[:1]
     if model.penalty == "l1" or any(ratio not in (None, 0.0) for ratio in chosen):
         raise ValueError("LogisticRegressionCV with an l1 or elastic-net penalty is not supported")
-    found = _logistic(model, over_weight(0.5 / float(np.ravel(model.C_)[0])))
+    found = _of_any_classes(model, over_weight(0.5 / float(np.ravel(model.C_)[0])))
     shrunk = _of_liblinear(model) if model.solver == "liblinear" else 0.0
     return found._replace(intercept_penalty=shrunk)
 

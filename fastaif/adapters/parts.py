@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ..data.rows import Encoder
 from ..families.model import Weighing
-from ..losses import Loss
 from ..models.basis import BasisModel
 
 Array = NDArray[Any]
@@ -80,7 +79,8 @@ class Parts(NamedTuple):
     Attributes
     ----------
     kind : str
-    loss : Loss
+    loss : Loss or Softmax
+        Softmax: of a model with a prediction a class.
     alpha : callable
         From the total weight to α.
     encode : callable
@@ -97,7 +97,7 @@ class Parts(NamedTuple):
     """
 
     kind: str
-    loss: Loss
+    loss: Any
     alpha: Callable[[float], float]
     encode: Encoder
     weigh: Weighing | None = None

@@ -35,6 +35,9 @@ from .network.model import NetworkModel
 from .network.problem import AccumulatedNetwork, network_problem
 from .problem import InfluenceProblem, Replicates
 from .shared_ascent import SharedBudget
+from .softmax.adversary import SoftmaxAdversary
+from .softmax.model import SoftmaxModel, refuse_sums
+from .softmax.problem import softmax_problem
 
 
 class Family(NamedTuple):
@@ -79,6 +82,7 @@ _FAMILIES: dict[type, Family] = {
         fixed_problem, fixed_centers_adversary, summed=FixedCentersModel.on_basis
     ),
     NetworkModel: Family(network_problem, NetworkAdversary, without_rows=AccumulatedNetwork),
+    SoftmaxModel: Family(softmax_problem, SoftmaxAdversary, summed=refuse_sums),
     AutodiffModel: Family(autodiff_problem, AutodiffAdversary),
 }  # fmt: skip
 

@@ -168,6 +168,10 @@ class Loss(ABC):
         """The least move of f, up or down, that moves `response` by so much, elementwise."""
         return np.full(np.shape(f), change)
 
+    def is_right(self, f: Array, y: Array) -> Array:
+        """Whether a prediction is on its label's side of the boundary, elementwise."""
+        return np.asarray(y * (f - self.boundary) > 0.0)
+
     def score(self, y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
         """How good predictions of raw targets are, 1 for perfect ones: R²."""
         from sklearn.metrics import r2_score

@@ -21,22 +21,49 @@ def as_float(y: Array) -> Array:
     return y.astype(np.float64, copy=False)
 
 
-def check_two_classes(y: Array) -> Array:
-    """The two labels of a classification target, sorted."""
-    from sklearn.utils.multiclass import check_classification_targets, type_of_target
+def check_classes(y: Array) -> Array:
+    """The labels of a classification target, two or more, sorted."""
+    from sklearn.utils.multiclass import check_classification_targets
 
     if y.dtype.kind == "O" and not isinstance(y.flat[0], str):  # numbers in an array of objects
         y = np.asarray(y.tolist())
     check_classification_targets(y)
     classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(f"y has one class only: {classes.tolist()[0]!r}")
+    return classes
+
+
+def check_two_classes(y: Array) -> Array:
+    """The two labels of a classification target, sorted."""
+    from sklearn.utils.multiclass import type_of_target
+
+    classes = check_classes(y)
     if len(classes) > 2:
         raise ValueError(
             "Only binary classification is supported. The type of the target is "
             f"{type_of_target(y)}: y has {len(classes)} classes"
         )
-    if len(classes) < 2:
-        raise ValueError(f"y has one class only: {classes.tolist()[0]!r}")
     return classes
+
+
+@dataclass(frozen=True)
+class class_encoder:  # noqa: N801 - called like a function
+    """Labels as the numbers of their classes, from 0 on; anything else is refused by value."""
+
+    classes: Array
+
+    def __call__(self, y: Array) -> Array:
+        """0.0, 1.0, … for each label."""
+        out = np.full(len(y), -1.0)
+        for number, label in enumerate(self.classes):
+            out[np.asarray(y == label, dtype=bool)] = number
+        if out.size and out.min() < 0.0:
+            stranger = y[np.argmin(out)]
+            shown = [getattr(v, "item", lambda v=v: v)() for v in (stranger, *self.classes[:8])]
+            known = ", ".join(repr(v) for v in shown[1:]) + ", …" * (len(self.classes) > 8)
+            raise ValueError(f"y contains {shown[0]!r}, but the model's classes are {known}")
+        return out
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,8 @@ class LinearPredictor(BaseEstimator):
     _fitted: ClassVar[str] = FITTED
     _encode: Encoder = staticmethod(as_float)
 
+    intercept_: Any
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         text = cls.__doc__ or ""

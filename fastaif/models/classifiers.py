@@ -1,10 +1,11 @@
-"""Classifiers of two labels with a linear predictor, fitted by Newton's method."""
+"""Classifiers with a linear predictor, or one a class, fitted by Newton's method."""
 
 from __future__ import annotations
 
 from ..losses import Cloglog, Logistic, Probit, SquaredHinge
 from .base import FITTED, LinearPredictor
 from .binary import BinaryClassifier
+from .multinomial import Multinomial
 
 
 class LinearClassifier(BinaryClassifier, LinearPredictor):
@@ -29,10 +30,14 @@ class LinearClassifier(BinaryClassifier, LinearPredictor):
         )
 
 
-class LogisticRegression(LinearClassifier):
-    """Binary logistic regression: ``E log(1 + exp(−y f)) + alpha ‖β‖²``, y = ±1.
+class LogisticRegression(Multinomial, LinearClassifier):
+    """Logistic regression, binary or multinomial.
 
-    scikit-learn's ``LogisticRegression(C=c)`` is ``alpha = 1 / (2 c Σw)`` here.
+    Of two labels, y = ±1, it minimises ``E log(1 + exp(−y f)) + alpha ‖β‖²``; of K ≥ 3
+    ``E [−log softmax(W x + b)_y] + alpha ‖W‖²``, a row of W and an entry of b a class. Adding one
+    vector to all rows changes no prediction: the fit is the one whose rows, and intercepts, sum to
+    zero. θ is then all of W by rows, then b. (K = 2 is that model with β = w₁ − w₀, at half the
+    alpha.) scikit-learn's ``LogisticRegression(C=c)`` is ``alpha = 1 / (2 c Σw)`` here.
 
     Parameters
     ----------
@@ -40,6 +45,15 @@ class LogisticRegression(LinearClassifier):
         With alpha = 0, separable classes have no finite optimum: the fit then stops with
         a ConvergenceWarning.
     fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    classes_ : array (K,)
+        The labels; of two f > 0 means the second.
+    coef_ : array (m,), or (K, m)
+    intercept_ : float, or array (K,)
+    n_iter_ : int
+    n_features_in_ : int
     """
 
     kind = "logistic"

@@ -77,8 +77,6 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         # What `aif` refuses, whatever the estimator takes by itself.
         tags.array_api_support = False
         tags.target_tags.multi_output = False
-        if tags.classifier_tags is not None:
-            tags.classifier_tags.multi_class = False
         return tags
 
 

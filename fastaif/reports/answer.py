@@ -99,8 +99,7 @@ def _accuracy(problem: Any, theta: Array, rows: RowSource) -> float:
     if not problem.model.loss.has_labels:
         return 0.0
     f, step, y = problem.moves(theta - problem.params, rows)
-    beyond = f + step - problem.model.loss.boundary
-    return float(rows.mean((y * beyond > 0.0).astype(float)))
+    return float(rows.mean(problem.model.loss.is_right(f + step, y).astype(float)))
 
 
 def _attacked(

@@ -208,7 +208,7 @@ REFUSED_OPTIONS = {
     "Ridge has 2 outputs": lambda: fitted(sk.Ridge(), outputs=2),
     "l1": lambda: fitted(logistic(solver="saga", l1_ratio=1.0, tol=1e-3), "logistic"),
     "elastic-net": lambda: fitted(logistic(solver="saga", l1_ratio=0.5, tol=1e-3), "logistic"),
-    "3 classes": lambda: fitted(logistic(), "logistic", classes=3),
+    "3 classes": lambda: fitted(sk.RidgeClassifier(), "logistic", classes=3),
 }
 
 

@@ -164,7 +164,7 @@ def test_negative_counts_are_refused():
 
 def test_three_classes_are_refused():
     with pytest.raises(ValueError, match="Only binary classification"):
-        fa.LogisticRegression().fit(X, np.arange(60) % 3)
+        fa.ProbitRegression().fit(X, np.arange(60) % 3)
 
 
 def test_a_singular_hessian_is_refused_with_advice():

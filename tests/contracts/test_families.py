@@ -42,7 +42,9 @@ NEEDS = {
     "KernelRegression, fixed": {"kernel": KERNEL, "centers": "fixed"},
     "MLPRegression": {"hidden": 2, "random_state": 0},
     "MLPClassification": {"hidden": 2, "random_state": 0},
+    "LogisticRegression, of three classes": {},
 }
+LABELS = {"LogisticRegression, of three classes": lambda X: np.digitize(X[:, 0], [-0.4, 0.5])}
 
 
 def public_estimators():
@@ -80,7 +82,9 @@ def family(request):
 def problem_of(family, data, **attack):
     X, y = data
     model = made(family)
-    if hasattr(model, "loss_description") and model.loss_description().has_positive_targets:
+    if family in LABELS:
+        y = LABELS[family](X + np.random.default_rng(6).normal(size=X.shape))
+    elif hasattr(model, "loss_description") and model.loss_description().has_positive_targets:
         y = y + 1.5
     if hasattr(model, "fit"):
         model = model.fit(X, y)

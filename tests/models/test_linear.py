@@ -251,7 +251,7 @@ def test_wrong_alpha_is_refused(kind, alpha):
 def test_three_classes_are_refused():
     X = np.arange(6.0)[:, None]
     with pytest.raises(ValueError, match="Only binary classification"):
-        fa.LogisticRegression().fit(X, [0, 1, 2, 0, 1, 2])
+        fa.CloglogRegression().fit(X, [0, 1, 2, 0, 1, 2])
 
 
 def test_negative_counts_are_refused():

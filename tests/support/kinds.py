@@ -88,6 +88,8 @@ def target(kind: str, X: pd.DataFrame, seed: int = 1) -> np.ndarray:
         return 3.0 + f + rng.normal(size=N)
     if kind in LABELLED:
         return (f + rng.logistic(size=N) > 0).astype(int)
+    if kind == "classes":
+        return np.digitize(f + rng.logistic(size=N), [-0.5, 1.0])
     counts = rng.poisson(np.exp(0.5 + 0.4 * f)).astype(float)
     return rng.gamma(3.0, np.exp(0.4 * f)) if kind == "gamma" else counts
 
@@ -198,7 +200,11 @@ MODELS: dict[str, Kind] = {
     "ARDRegression": of(scaled(sk.ARDRegression()), _ard, note="its precisions held fixed"),
     "LogisticRegression": of(
         scaled(sk.LogisticRegression(**{**TIGHT, "C": _C})), _logit, kind="logistic",
-        note="binary, l2 or none; class_weight folded into the sample weights",
+        note="l2 or none; class_weight folded into the sample weights",
+    ),
+    "LogisticRegression (multinomial)": of(
+        scaled(sk.LogisticRegression(**{**TIGHT, "C": _C})), _logit, kind="classes",
+        note="three classes or more, behind scalers and encoders at most",
     ),
     "LogisticRegression (liblinear)": of(
         scaled(sk.LogisticRegression(C=_C, solver="liblinear", tol=1e-12, max_iter=10_000)),
@@ -386,6 +392,10 @@ OURS: dict[str, Kind] = {
     "LinearRegression": of(fa.LinearRegression(alpha=0.1), lambda step, W: 0.1),
     "LogisticRegression": of(
         scaled(fa.LogisticRegression(alpha=0.05)), lambda step, W: 0.05, kind="logistic"
+    ),
+    "LogisticRegression (multinomial)": of(
+        scaled(fa.LogisticRegression(alpha=0.05)), lambda step, W: 0.05, kind="classes",
+        note="three classes or more, behind scalers and encoders at most",
     ),
     "PoissonRegression": of(
         scaled(fa.PoissonRegression(alpha=0.05)), lambda step, W: 0.05, kind="poisson"

@@ -16,7 +16,8 @@ from fastaif.losses import Logistic
 
 SIZES = {
     "n": 6, "m": 3, "k": 5, "l": 4, "h": 2, "d": 7, "count": 3, "free": 2, "n_kept": 9,
-    "value_columns": 6, "slope_columns": 7, "row_columns": 8, "out_columns": 9,
+    "value_columns": 6, "slope_columns": 7, "row_columns": 8, "out_columns": 9, "classes": 3,
+    "c": 4,
 }  # fmt: skip
 NEED = (
     c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM | c.NEED_LOSS | c.NEED_YARDSTICK | c.NEED_MIXED
@@ -111,6 +112,8 @@ def arguments_of(name, seed=0):
         ):  # fmt: skip
             shape = [5, SIZES["value_columns" if leaf.path == "values" else "slope_columns"]]
         made[leaf.path] = content(leaf.path, tuple(shape), spec.dtype, rng)
+    if name == "softmax_sums":
+        made["rows.y"] = np.arange(float(sizes["n"])) % sizes["classes"]
     return made
 
 

@@ -1,0 +1,89 @@
+"""What a logistic regression of three classes or more does: a prediction a class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from ..bases.builtin import Linear
+from ..data.rows import RowSource
+from ..families.softmax.fit import fit_softmax
+from ..losses.softmax import Softmax
+from ..losses.targets import check_classes, class_encoder
+from ..passes.softmax import SoftmaxSweep
+from ..utils import validation
+from .base import LinearPredictor
+from .binary import BinaryClassifier
+from .inputs import by_blocks, dense_inputs
+
+Array = NDArray[Any]
+
+
+class Multinomial(BinaryClassifier, LinearPredictor):
+    """A classifier of two labels by one prediction, and of more by one a class.
+
+    A subclass's own loss is that of two labels. It is the same model: of two classes f is the
+    difference of their predictions.
+    """
+
+    def _prepare_targets(self, y: Array) -> Array:
+        self.classes_ = check_classes(y)
+        if not self.is_multinomial:
+            return super()._prepare_targets(y)
+        self._encode = class_encoder(self.classes_)
+        return y
+
+    @property
+    def is_multinomial(self) -> bool:
+        """Whether there are three classes or more."""
+        return len(self.classes_) > 2
+
+    def fit_rows(self, source: RowSource) -> None:
+        """Fit to checked rows, which need not exist all at once."""
+        if not self.is_multinomial:
+            super().fit_rows(source)
+            return
+        alpha = validation.number(self.alpha, "alpha", low=0.0)
+        intercept = bool(self.fit_intercept)
+        sweep = SoftmaxSweep(source, Linear(), len(self.classes_), intercept)
+        with sweep.executor.watching("fit"):
+            found, theta = fit_softmax(sweep, alpha)
+        m = source.n_columns
+        self.n_iter_ = found.n_iter
+        self.coef_ = np.array(theta[:, :m])
+        self.intercept_ = theta[:, m].copy() if intercept else np.zeros(len(theta))
+        self._refuse_extremes(source, found.local.value)
+        self._report(found.converged, found.singular, found.local.residual)
+
+    @by_blocks
+    def _logits(self, X: Any) -> Array:
+        check_is_fitted(self)
+        X = dense_inputs(self, X)
+        return np.asarray(X.astype(np.float64, copy=False) @ self.coef_.T + self.intercept_)
+
+    def decision_function(self, X: Any) -> Array:
+        """The log-odds of the second of two classes (n,); of more a prediction each, (n, K)."""
+        check_is_fitted(self)
+        return self._logits(X) if self.is_multinomial else super().decision_function(X)
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probabilities of all classes, shape (n, K)."""
+        check_is_fitted(self)
+        if self.is_multinomial:
+            return Softmax().probabilities(self._logits(X))
+        return np.asarray(super().predict_proba(X))
+
+    def predict(self, X: Any) -> Array:
+        """The likeliest label of each row, shape (n,)."""
+        check_is_fitted(self)
+        if self.is_multinomial:
+            return np.asarray(self.classes_[np.argmax(self._logits(X), axis=1)])
+        return super().predict(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = True
+        return tags
