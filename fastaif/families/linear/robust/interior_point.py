@@ -25,7 +25,8 @@ from .objective import Kinks, RobustProblem
 
 Array = NDArray[Any]
 _FIRST = 0.1  # of the objective: the gap that a start on the central path is given
-_CLOSE = 0.995  # of the way to the boundary
+_CLOSE, _WARY = 0.995, 0.9  # of the way to the boundary: after a long step, and a short one
+_SHORT = 0.5
 _FEW, _MANY = 6, 40  # halvings of a step, with Mehrotra's correction and without
 _STUCK = 0.1  # a step so short leads nowhere
 _SLOW, _SAFE = 0.5, 0.3  # of the gap two steps ago; what μ then shrinks by
@@ -148,16 +149,19 @@ class InteriorPoint:
         share = max(min(max(after / self._product, 0.0), 1.0) ** 3, _LEAST)
         if self._length < _STUCK:  # the gap has run ahead of the other conditions, or is uneven
             share = min(max(1.0, self.residual / self.gap), _MOST)
+        # Where slopes bend, what comes too near the boundary makes the steps that follow short.
+        wary = self._length <= _SHORT and not self._problem.is_quadratic
+        close = _WARY if wary else _CLOSE
         cycles = self.gap > _SLOW * self._before[0]
         if cycles:  # corrections may lead round in circles
             share = max(share, _SAFE)
         self._before = (self._before[1], self.gap)
         aim = max(share * mu, floor * abs(self.value) / self._count)
         self._turn_to(aim, not cycles)
-        t = self._search(min(1.0, _CLOSE * self._reach()), aim, _FEW)
+        t = self._search(min(1.0, close * self._reach()), aim, _FEW)
         if t == 0.0:  # the correction was no help
             self._turn_to(aim, False)
-            t = self._search(min(1.0, _CLOSE * self._reach()), aim, _MANY)
+            t = self._search(min(1.0, close * self._reach()), aim, _MANY)
         self._length = t
         self._move(t)
         self._assemble()
