@@ -18,6 +18,7 @@ import math
 import numpy as np
 
 from ..types import POWERS, QUADRATIC
+from .blas import write
 from .jit import FAST, STRICT, operation
 
 
@@ -81,7 +82,7 @@ def _quadratic_gradients(u, beta, g):
         for other in range(j + 1, m):
             bend[j, other] = bend[other, j] = beta[place + other - j]
         place += m - j
-    g[:] = np.dot(bend, u)
+    write(np.dot(bend, u), g)
     for j in range(m):
         for i in range(u.shape[1]):
             g[j, i] += beta[j]
@@ -118,7 +119,7 @@ def basis_gradients(u, basis, beta, g):
     elif basis.kind == POWERS:
         _powers_gradients(u, basis.degree, beta, g)
     else:
-        g[:] = np.dot(basis.frequencies.T, _fourier_slopes(u, basis, beta))
+        write(np.dot(basis.frequencies.T, _fourier_slopes(u, basis, beta)), g)
 
 
 @operation(fastmath=FAST)
@@ -153,7 +154,7 @@ def basis_moves(u, basis, p, out):
     elif basis.kind == POWERS:
         _powers_moves(u, basis.degree, p, out)
     else:
-        out[:] = np.dot(basis.frequencies, p)
+        write(np.dot(basis.frequencies, p), out)
         out *= _fourier_slopes(u, basis, np.ones(out.shape[0]))
 
 

@@ -143,3 +143,14 @@ def product_of_rows(a, b, k, out):
         factors.ctypes, b.ctypes, ints[2:].ctypes, a.ctypes, ints[2:].ctypes,
         factors[1:].ctypes, out.ctypes, ints[3:].ctypes,
     )  # fmt: skip
+
+
+@operation(fastmath=STRICT)
+def write(values, out):
+    """``out[:] = values`` for matrices of one shape.
+
+    Of that assignment Numba takes three seconds to compile the error that names two shapes.
+    """
+    for i in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[i, k] = values[i, k]

@@ -44,6 +44,7 @@ from ..types import (
     Rows,
     Sums,
 )
+from .blas import write
 from .jit import STRICT, operation, sealed
 from .linear_sums import linear_sums
 from .point_losses import of_residuals, starting_intercept, starts_wider
@@ -128,7 +129,7 @@ def _form_hessian(model, scales, sums, natural, full):
         for j in range(m):
             natural[m, j] = natural[j, m] = sums.vectors[V_FF, j] / weight
         natural[m, m] = sums.scalars[S_FF] / weight
-    full[:] = natural
+    write(natural, full)
     for j in range(m):
         full[j, j] += 2.0 * model.alpha / (scales[j] * scales[j])
 

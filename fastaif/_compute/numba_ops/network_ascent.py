@@ -205,7 +205,8 @@ def _attack_block(rows, start, network, moves, inner, steps, out, f):
     u, base, t = np.empty((k, rows.x.shape[1])), np.empty((k, h)), np.zeros(out.shape)
     here, side, best = np.empty(k), np.empty(k), np.empty(k)
     _load_rows(rows.x, start, network, u)
-    base[:] = network.b1
+    for r in range(k):
+        base[r] = network.b1
     add_product(u, False, network.w1, False, 1.0, base)
     _evaluate(network, moves, base, np.arange(k), t, np.empty((k, h)), here, np.empty(k))
     out[:] = 0.0

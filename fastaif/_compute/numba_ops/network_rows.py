@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .basis_sums import load_columns
-from .blas import add_product
+from .blas import add_product, write
 from .jit import FAST, STRICT, operation
 from .network_sums import rows_in_block
 from .network_units import activate, output, preactivate, weigh
@@ -78,7 +78,7 @@ def network_moves(x, network, step, speed, bend, slopes):
         g, t = np.empty((m, k)), np.empty((h, k))
         weigh(network.w2, units[1], ones[:k], t)
         add_product(network.w1, False, t, False, 0.0, g)
-        slopes[0, :, start : start + k] = g
+        write(g, slopes[0, :, rows])
         add_product(step.w1, False, t, False, 0.0, g)
         for i in range(h):
             for r in range(k):
@@ -86,7 +86,7 @@ def network_moves(x, network, step, speed, bend, slopes):
                     step.w2[i] * units[1][i, r] + network.w2[i] * units[2][i, r] * z[i, r]
                 )
         add_product(network.w1, False, t, False, 1.0, g)
-        slopes[1, :, start : start + k] = g
+        write(g, slopes[1, :, rows])
 
 
 @operation(fastmath=STRICT)

@@ -30,7 +30,7 @@ from ..types import (
 )
 from .accumulate import add_row_scalars
 from .basis_sums import add_gains, load_columns, norms_of_columns
-from .blas import add_gram_of_columns, add_product
+from .blas import add_gram_of_columns, add_product, write
 from .jit import FAST, STRICT, operation
 from .losses import slopes
 from .network_units import activate, add_row_totals, output, preactivate, weigh
@@ -61,7 +61,7 @@ def _add_turns(u, p, network, units, magnitudes, t, out):
     add_product(network.w1, True, p, False, 0.0, t)
     c = t * units[1]
     add_row_totals(c, magnitudes, out[m * h + h :])
-    c[:] = t * units[2]
+    write(t * units[2], c)
     weigh(network.w2, c, magnitudes, t)
     add_product(u, False, t, True, 1.0, weights)
     add_row_totals(t, np.ones(magnitudes.size), out[m * h : m * h + h])
