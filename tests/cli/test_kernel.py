@@ -107,16 +107,17 @@ def test_options_reach_the_library(table: pd.DataFrame, tmp_path: Path) -> None:
 
 
 def test_without_data_it_is_the_diabetes_set() -> None:
-    found = document("--eps", "1e-5")
+    done = run("--eps", "1e-5")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
     data = load_diabetes(as_frame=True)
     model = fa.KernelRegression(fa.kernels.RBF(0.1))
     fitted = Pipeline([("scaler", StandardScaler()), ("model", model)]).fit(data.data, data.target)
     result = fa.aif(fitted, data.data, data.target)
     assert found["n_samples"] == 442
     np.testing.assert_allclose(found["influence"], result.influence, rtol=1e-8)
-    note = run("--eps", "1e-5").stderr
-    assert note.startswith("fastaif: note: the target is 152.1 on average, 77.01 about that")
-    assert "no intercept" in note
+    assert done.stderr.startswith("fastaif: note: the target is 152.1 on average, 77.01 about that")
+    assert "no intercept" in done.stderr
 
 
 def test_the_table_can_be_read(path: Path, tmp_path: Path) -> None:

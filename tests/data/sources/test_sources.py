@@ -75,7 +75,7 @@ def test_everything_else(form, tmp_path):
     model = fa.LinearRegression(alpha=0.01).fit(X, y, w)
     mine = fa.aif(model, rows, target, sample_weight=weight)
     theirs = fa.aif(model, X, y, sample_weight=w)
-    close(mine.conf_int(n_draws=20, random_state=0), theirs.conf_int(n_draws=20, random_state=0))
+    close(mine.conf_int(n_draws=8, random_state=0), theirs.conf_int(n_draws=8, random_state=0))
     close(mine.per_sample(), theirs.per_sample())
     close(mine.validity_radius, theirs.validity_radius)
     close(mine.flip_fraction(0.1), theirs.flip_fraction(0.1))

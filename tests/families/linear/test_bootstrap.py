@@ -85,7 +85,7 @@ def test_attacks_of_all_kinds(kind: str) -> None:
 @pytest.mark.parametrize("m", [39, 42])
 def test_many_columns(m: int) -> None:
     """Hessians by one product for all draws, and by a product for each."""
-    data = make("logistic", n=200, m=m)
+    data = make("logistic", n=90, m=m)
     result = fa.aif(estimator("logistic", ALPHA).fit(data.X, data.y), data.X, data.y)
     assert_draws(result.bootstrap(2, 0), naive_draws("logistic", data, n_draws=2))
 
