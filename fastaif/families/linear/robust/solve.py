@@ -187,7 +187,8 @@ class _Search:
                 if self._on_columns(point):
                     return
                 sparse = _SHRINKS * point.gap
-            if not self._wide and point.gap <= shows and point.residual <= 1e3 * shows:
+            due = point.residual <= 1e3 * shows or point.residual > residual
+            if not self._wide and point.gap <= shows and due:
                 kinks = point.kinks()
                 if point.gap <= _SHRINKS * shows or (before is not None and kinks.same(before)):
                     polish(self._problem, point.theta, kinks, aim, 12, patience=2)

@@ -74,14 +74,17 @@ def test_all_that_have_a_minimum_are_solved_in_few_passes():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("seed", [56, 84, 486, 495, 665, 900, 1258])
-def test_problems_that_were_hard(seed):
-    """Rows settled too early, steps in circles, one attacked feature, starts far off."""
-    case = robust_case(seed, **(LARGE if seed % 5 == 0 else {}))
-    found = fit(case)
+@pytest.mark.parametrize(("seed", "sizes", "most"), [
+    *((seed, {}, 60) for seed in (56, 84, 486, 1258)), (742, {}, 80),
+    *((seed, LARGE, 60) for seed in (495, 665, 900, 100_095, 101_417, 101_488)),
+])  # fmt: skip
+def test_problems_that_were_hard(seed, sizes, most):
+    """Rows settled too early, steps in circles, one attacked feature, starts far off, short steps
+    along the boundary, Newton systems that lose their digits before the gap is closed."""
+    found = fit(robust_case(seed, **sizes))
     assert found.converged
     assert found.gap <= 1e-11
-    assert found.n_iter <= 60
+    assert found.n_iter <= most
 
 
 @pytest.mark.filterwarnings("ignore")
