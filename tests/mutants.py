@@ -206,6 +206,19 @@ def built(folder: Path) -> None:
     )  # fmt: skip
 
 
+def extension_of(folder: Path) -> dict[Path, bytes]:
+    """The built extension of a copy, which is kept to be put back: building takes a minute."""
+    return {path: path.read_bytes() for path in folder.glob("fastaif/_compute/_native*")}
+
+
+def put_back(folder: Path, extension: dict[Path, bytes]) -> None:
+    """That extension in place of the mutant's."""
+    for path in extension_of(folder):
+        path.unlink()
+    for path, content in extension.items():
+        path.write_bytes(content)
+
+
 def run_pytest(
     folder: Path, what: list[str], workers: int, alone: bool = False
 ) -> subprocess.CompletedProcess[str]:
@@ -225,7 +238,7 @@ def verdict(mutant: Mutant, folder: Path, workers: int) -> str:
     if original.count(mutant.before) != 1:
         return f"STALE: found {original.count(mutant.before)} times in its file"
     path.write_text(original.replace(mutant.before, mutant.after), encoding="utf-8")
-    compiled = mutant.path.startswith("csrc")
+    compiled, whole = mutant.path.startswith("csrc"), extension_of(folder)
     try:
         if compiled:
             built(folder)
@@ -235,7 +248,7 @@ def verdict(mutant: Mutant, folder: Path, workers: int) -> str:
     finally:
         path.write_text(original, encoding="utf-8")
         if compiled:
-            built(folder)
+            put_back(folder, whole)
     # An id may hold spaces; a message stands after a dash.
     failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
     if run.returncode == 1 and failed:
