@@ -37,6 +37,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "network/network_sums.h"
 #include "network/network_rows.h"
 #include "network/network_ascent.h"
+#include "softmax/softmax_sums.h"
 #include "tested_parts.h"
 
 #ifdef FA_TARGET

@@ -50,6 +50,16 @@ cdef bint within(fa_array numbers, ptrdiff_t end) noexcept:
     return numbers.size == 0 or longest < <uint64_t>end
 
 
+cdef bint numbered(fa_array values, ptrdiff_t end) noexcept:
+    """The same of numbers that are held as doubles."""
+    cdef const double *at = <const double *>values.data
+    cdef bint fine = True
+    cdef ptrdiff_t i
+    for i in range(values.size):
+        fine &= 0.0 <= at[i] and at[i] < <double>end
+    return fine
+
+
 cdef bint rising(fa_array starts, ptrdiff_t end) noexcept:
     """Whether they ascend, from 0 or more to no more than the end."""
     cdef const int64_t *at = <const int64_t *>starts.data

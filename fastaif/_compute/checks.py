@@ -90,6 +90,11 @@ def within(numbers: np.ndarray, end: int) -> bool:
     return numbers.size == 0 or bool(numbers.min() >= 0 and numbers.max() < end)
 
 
+def numbered(values: np.ndarray, end: int) -> bool:
+    """The same of numbers that are held as float64."""
+    return values.size == 0 or bool(values.min() >= 0.0 and values.max() < end)
+
+
 def rising(starts: np.ndarray, end: int) -> bool:
     """Whether they ascend, from 0 or more to no more than the end."""
     return bool(starts[0] >= 0 and starts[-1] <= end and (starts[1:] >= starts[:-1]).all())
@@ -120,7 +125,7 @@ def checker(name: str, operation: Operation) -> Callable[..., bool]:
     It returns whether there is anything to do.
     """
     known: dict[str, Any] = {
-        **vars(codes), "within": within, "rising": rising, "spanned": spanned,
+        **vars(codes), "within": within, "numbered": numbered, "rising": rising, "spanned": spanned,
         "moment_count": moment_count, "usable": _usable, "fits": _fits, "misshapen": misshapen,
         "unfit": unfit, "no_group": no_group, "NO_ENTRIES": NO_ENTRIES,
         "ndarray": np.ndarray, "EMPTY": EMPTY,

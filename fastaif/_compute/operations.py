@@ -618,9 +618,9 @@ SOFTMAX = {
              hessian=writes("classes * (classes - 1) // 2", "c", "c", when="need & NEED_HESSIAN"),
              vectors=writes("N_VECTORS", "classes * c"))},
         {**SIZES_OF_ROWS, "classes": "coef[0]", "c": "coef[1]"},
-        c="-",
+        c="rows, coef, classes, c, shift, inverse_scale, norm_of, attack, exponent, need, sums",
         holds=(("c == m or c == m + 1", "a class has its coefficients, and perhaps an intercept"),
-               ("within(rows.y, classes)", "targets are numbers of classes, from 0 on")),
+               ("numbered(rows.y, classes)", "targets are numbers of classes, from 0 on")),
     ),
 }  # fmt: skip
 

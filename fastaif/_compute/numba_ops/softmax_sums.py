@@ -80,19 +80,20 @@ def _softmax(z, labels, w, a, slopes, scalars):
     """
     total = carry = 0.0
     for i in range(w.size):
-        if w[i] == 0.0:
-            z[:, i] = 0.0
-            a[:, i] = 0.0
-            slopes[i] = 0.0
-            continue
         y = int(labels[i])
         loss, others, is_wrong = _shares_of_row(z, y, i)
-        scalars[S_WRONG] += is_wrong
         square = bend = 0.0
         for k in range(z.shape[0]):
             a[k, i] = -others if k == y else z[k, i]
             square += a[k, i] * a[k, i]
             bend += z[k, i] * (others if k == y else 1.0 - z[k, i])
+        if w[i] == 0.0:
+            slopes[i] = 0.0
+            if not square < np.inf:
+                z[:, i] = 0.0
+                a[:, i] = 0.0
+            continue
+        scalars[S_WRONG] += is_wrong
         slopes[i] = w[i] * math.sqrt(square)
         scalars[S_K] += slopes[i]
         scalars[S_F2] += w[i] * square
