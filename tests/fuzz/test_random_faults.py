@@ -44,5 +44,7 @@ def test_fifty(what):
     assert sum(found.values()) >= 50
     if what == "kill":
         assert found["killed"] > 10
+    if what == "worker":
+        assert found.get("stalls of Dask", 0) <= 1
     if what == "disk":
         assert found["fits that told of it"] > 10

@@ -13,6 +13,7 @@ import faulthandler
 import json
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -281,16 +282,53 @@ def _with_workers(rounds: int, rng: np.random.Generator, counts: Counts) -> None
             if not processes:
                 counts["clusters without a nanny"] += 1
                 return
-            faulthandler.dump_traceback_later(_HANGS, exit=True)
+            watch = _Watch(cluster, client)
             victim = int(rng.choice(processes))
             kind = int(rng.choice(3, p=[0.45, 0.45, 0.1]))
             wait = float(rng.uniform(0.0, 1.0)) * lengths[kind]
             killer = threading.Timer(wait, os.kill, (victim, signal.SIGKILL))
             killer.start()
-            counts[_ending(calls[kind])] += 1
-            killer.join()
-            calls[0]()
-            faulthandler.cancel_dump_traceback_later()
+            try:
+                ending = _ending(calls[kind])
+                killer.join()
+                calls[0]()
+            except BaseException:
+                if watch.stalled:
+                    counts["stalls of Dask"] += 1
+                    return
+                raise
+            finally:
+                watch.end()
+            counts[ending] += 1
+
+
+class _Watch:
+    """Ends a round that hangs: with its stacks where we hang, and else with the cluster.
+
+    Rarely Dask itself, of which a worker was killed, leaves a task that no worker works on.
+    """
+
+    def __init__(self, cluster: Any, client: Any) -> None:
+        self.stalled = False
+        self._cluster, self._client = cluster, client
+        faulthandler.dump_traceback_later(2.0 * _HANGS, exit=True)
+        self._timer = threading.Timer(_HANGS, self._look)
+        self._timer.start()
+
+    def end(self) -> None:
+        """The round is over."""
+        self._timer.cancel()
+        faulthandler.cancel_dump_traceback_later()
+
+    def _look(self) -> None:
+        working = {worker: stacks for worker, stacks in self._client.call_stack().items() if stacks}
+        states = {key: task.state for key, task in self._cluster.scheduler.tasks.items()}
+        print(f"hangs; at work: {working}; tasks: {states}", file=sys.stderr)
+        if working:
+            faulthandler.dump_traceback(all_threads=True)
+            os._exit(1)
+        self.stalled = True
+        self._cluster.close()
 
 
 def _processes(client: Any) -> list[int]:
