@@ -80,8 +80,10 @@ def _by_price(
     )  # fmt: skip
     found = own_budgets.solve(inner, problem.enter(problem.params), tol)
     theta = _leave(problem, found.theta)
-    value = shared_loss(problem, theta, eps) + float(problem.shrinkage(theta) @ theta)
-    bound, size = found.objective, abs(found.objective) or 1.0
+    value = bound = found.objective
+    size = abs(bound) or 1.0
+    if problem.ball.gain(theta[: problem.model.n_features]) > 0.0:  # else no attack moves anything
+        value = shared_loss(problem, theta, eps) + float(problem.shrinkage(theta) @ theta)
     jumps = value < bound - _ROUNDING * size
     least = bound - (inner.gap_of_whole_rows(found.theta) if jumps else found.gap * size)
     if jumps:  # no attack at all is one of whole samples too

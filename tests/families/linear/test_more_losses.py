@@ -297,3 +297,29 @@ def test_a_fit_that_meets_every_target_is_refused_whatever_the_loss(name, order)
     model = clone(LOG_LINKS[name]).fit(X, y)
     with pytest.raises(ValueError, match="every sample's input gradient is zero"):
         fa.aif(model, X, y, order=order)
+
+
+WITHOUT_LABELS = {
+    **LOG_LINKS,
+    "negative_binomial": fa.NegativeBinomialRegression(dispersion=0.6),
+    "squared_error": fa.LinearRegression(),
+    "huber": fa.HuberRegression(delta=0.7),
+    "expectile": fa.ExpectileRegression(tau=0.8),
+}
+
+
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, np.inf])
+@pytest.mark.parametrize("name", sorted(WITHOUT_LABELS))
+@pytest.mark.filterwarnings("ignore:.*Hessian is singular")
+def test_targets_that_are_all_alike_leave_nothing_to_attack(name, order):
+    """Rounding of their mean is no slope: a robust fit ends at it, whatever the budget."""
+    rng = np.random.default_rng(0)
+    for n, target in ((1, 3.0), (5, 3.0), (5, 0.37), (1, 1e5)):
+        X, y = rng.normal(size=(n, 2)), np.full(n, target)
+        model = clone(WITHOUT_LABELS[name]).fit(X, y)
+        for p in (1.0, 2.0, np.inf):
+            found = fa.robust_fit(model, X, y, 0.1, p=p, order=order)
+            assert found.converged
+            assert found.gap == 0.0
+            np.testing.assert_array_equal(found.params[:2], 0.0)
+            np.testing.assert_allclose(found.params[2], model.intercept_, rtol=1e-12)

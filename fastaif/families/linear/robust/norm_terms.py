@@ -94,7 +94,7 @@ class NormTerms:
             return
         self._by_a, self._by_tau = x * room / a, (1.0 - x) * room / tau
         bend = x * (1.0 - x) * room
-        self._aa, self._at, self._tt = -bend / a**2, bend / (a * tau), -bend / tau**2
+        self._aa, self._at, self._tt = -bend / a**2, bend / (a * tau), -bend / tau / tau
 
     def refresh(self, u: Array) -> None:
         """Derivatives at u and the present a and τ."""

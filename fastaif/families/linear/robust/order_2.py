@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from ...._compute import types as c
 from ....passes.sums import InfluenceSums
-from .barrier import Pairs
 from .dual_points import DualPoint
 from .objective import RobustProblem
-from .row_terms import RowTerms
+from .row_terms import RowTerms, SmoothTerms
 
 Array = NDArray[Any]
 
@@ -124,23 +123,18 @@ class RootMultipliers:
         return RootMultipliers(self.y, self.w, self.direction / ratio, self.slope)
 
 
-class _RootTerms:
-    """(A + κ)² and its derivatives in f and κ; it is smooth, so that nothing is kept apart."""
+class _RootTerms(SmoothTerms):
+    """(A + κ)²."""
 
-    pairs: Pairs | None = None
-    n_pairs = 0
-    spread = np.ones(1)
-    residual = 0.0
+    def _root_of(self, f: Array) -> float:
+        return float(np.sqrt(self._w @ (f - self._y) ** 2))
 
-    def __init__(self, y: Array, w: Array) -> None:
-        self._y, self._w = y, w
-
-    def start(self, f: Array, kappa: float, mu: float, far: bool = False) -> None:
-        pass
+    def _total(self, f: Array, kappa: float) -> float:
+        return (self._root_of(f) + kappa) ** 2
 
     def refresh(self, f: Array, kappa: float) -> None:
         self._r, self._kappa = f - self._y, kappa
-        self._root = float(np.sqrt(self._w @ self._r**2)) or 1e-300
+        self._root = self._root_of(f) or 1e-300
         self.value = (self._root + kappa) ** 2
 
     @property
@@ -156,23 +150,8 @@ class _RootTerms:
         ratio = self._kappa / self._root
         return 2.0 * (1.0 + ratio) * self._w, 2.0 * self._direction, 2.0, -0.5 * ratio
 
-    def right(self, mu: float, second: bool) -> tuple[Array, float]:
-        return self.slopes
-
-    def turn(self, df: Array, dkappa: float) -> None:
-        pass
-
-    def merit(self, f: Array, kappa: float, t: float, mu: float) -> float:
-        return (float(np.sqrt(self._w @ (f - self._y) ** 2)) + kappa) ** 2
-
-    def advance(self, t: float) -> None:
-        pass
-
     def multipliers(self) -> tuple[Array, Array]:
         raise NotImplementedError("rows have no shares of a root")
-
-    def carry(self, other: RowTerms, mine: Array, theirs: Array) -> None:
-        pass
 
 
 @dataclass
@@ -213,4 +192,4 @@ class RootProblem(RobustProblem):
 
     def row_terms(self, y: Array, w: Array) -> RowTerms:
         """All rows together."""
-        return _RootTerms(y, w)
+        return _RootTerms(self.sweep.loss, y, w)

@@ -47,6 +47,7 @@ _SPARSE, _ROUNDS = 1e-3, 20  # the gap at which columns are chosen, and how ofte
 _LEAST_PROVEN = 1e-11  # where kinks cannot be told apart, a gap as small as this will do
 _LEAST = 1e-14  # a gap that rounding does not let shrink
 _SETTLED, _FALLS = 1e-12, 0.3  # residuals: one that still falls by this much is worth a step
+_MET = 1e-13  # of predictions and targets: they differ by rounding
 _ROUNDING = "rounding of these data allows no more; the gap says how far the objective may be off"
 
 
@@ -112,6 +113,9 @@ class _Search:
         problem = self._problem
         try:
             zero = zero_point(problem, self._design, self._tol)
+            if zero.slope == 0.0:  # nothing is lower: neither the loss, nor what an attack adds
+                n_passes, value = problem.n_passes, zero.local.value
+                return RobustOptimum(zero.theta, value, 0.0, 0.0, n_passes, True)
             problem.offer(zero)
             quick = None if self._solved() else self._quickly(zero)
             if quick is not None:
@@ -372,7 +376,8 @@ def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
 
     On Dβ = 0 the objective is the natural one. A subgradient of J adds ρ E|ℓ'| D z with
     ‖z‖_p ≤ 1: the gradient g of the attackable coefficients is cancelled where
-    ‖D⁻¹ g‖_p ≤ ρ E|ℓ'|, and else all but the part outside that ball remains.
+    ‖D⁻¹ g‖_p ≤ ρ E|ℓ'|, and else all but the part outside that ball remains. Where every target
+    is met but for rounding, ℓ' is taken for zero.
     """
     loss, y, w = problem.sweep.loss, design.targets, design.weights
     theta = _without_attacked(problem, design, tol)
@@ -381,14 +386,15 @@ def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
     pushed = w * slope
     left = design.pull(pushed[:, None])[:, 0]
     left += 2.0 * problem.alpha * problem.penalized * theta
+    value = float(w @ loss.value(f, y)) + problem.penalty(theta)
+    if np.all(np.abs(slope) <= _MET * loss.curvature(f, y) * (np.abs(f) + loss.target_reach(y))):
+        nothing = np.zeros(theta.size)
+        return Point(theta, Local(value, nothing, np.empty((0, 0)), 0.0), nothing, 0.0, 0.0, None)
     gain, rows = problem.at_zero(f, slope)
     attacked = np.append(problem.weights > 0, np.zeros(theta.size - problem.m, dtype=bool))
     inner = left[attacked] / problem.weights[attacked[: problem.m]]
     size, budget = float(lp_norm(inner, problem.p)), problem.rho * gain
-    local = Local(
-        float(w @ loss.value(f, y)) + problem.penalty(theta), left.copy(), np.empty((0, 0)),
-        design.yardstick(pushed),
-    )  # fmt: skip
+    local = Local(value, left.copy(), np.empty((0, 0)), design.yardstick(pushed))
     left[attacked] *= 0.0 if size <= budget else 1.0 - budget / size
     residual = float(np.linalg.norm(left)) / (local.yardstick or 1.0)
     return Point(theta, local, left, residual, gain, rows.light())
