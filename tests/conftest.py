@@ -13,6 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+AMONG_WORKERS = "PYTEST_XDIST_WORKER" in os.environ
 _COMPUTE = Path(__file__).resolve().parents[1] / "fastaif" / "_compute"
 
 
@@ -117,12 +118,13 @@ def pytest_collection_modifyitems(items):
     from support.selection import compilers_first, mark_long
 
     mark_long(items)
-    compilers_first(items)
+    if AMONG_WORKERS:
+        compilers_first(items)
 
 
 def pytest_collection_finish():
     """Workers keep all cores busy: threads of BLAS's own would only wait for one another."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if AMONG_WORKERS:
         import scipy.linalg.cython_blas  # noqa: F401  (its BLAS is loaded)
         from threadpoolctl import threadpool_limits
 

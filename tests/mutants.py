@@ -60,7 +60,7 @@ class Mutant(NamedTuple):
 MUTANTS = [
     # Losses and norms.
     Mutant("fastaif/losses/logistic.py", "return -y * _expit(-y * f)", "return y * _expit(-y * f)"),
-    Mutant("fastaif/losses/poisson.py", "kappa**2 / 6.0", "kappa**2 / 3.0"),
+    Mutant("fastaif/losses/log_link.py", "reach**2 / 6.0", "reach**2 / 3.0"),
     Mutant("fastaif/losses/huber.py", "self.delta) ** -3.0", "self.delta) ** -2.0"),
     Mutant("fastaif/losses/squared_error.py", "y + 0.25 * slope", "y + 0.5 * slope"),
     Mutant("fastaif/losses/gamma.py", "1.0 - y * exp_gap(-1.0", "1.0 - y * exp_gap(1.0"),
