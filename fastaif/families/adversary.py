@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..data.checked_rows import locating
 from ..data.sources import LazyRows
 from ..threat.ascent_settings import PgdSettings
-from ..threat.rounding import keep_inside, round_towards
+from ..threat.rounding import keep_inside, keep_within_budget, round_towards
 from .path import Path, PathTangent, WarmPath
 from .problem import InfluenceProblem
 from .solution import RobustSolution
@@ -138,8 +138,11 @@ class Adversary(ABC, Generic[P]):
         samples = x if x.dtype.kind == "f" else x.astype(np.float64)
         if samples.dtype != out.dtype:
             out = round_towards(samples, out)
-        if not self.problem.sharing.is_shared:
-            keep_inside(samples, out, own, eps * self.problem.radius)
+        size, sharing = eps * self.problem.radius, self.problem.sharing
+        if sharing.is_shared:
+            keep_within_budget(samples, out, own, size, sharing, self.problem.source.shares())
+        else:
+            keep_inside(samples, out, own, size)
         return out
 
     def _attacked(self, theta: Array, eps: float, settings: PgdSettings | None) -> Array:

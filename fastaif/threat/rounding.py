@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .budget import Sharing
 from .own_units import OwnUnits
 
 Array = NDArray[Any]
@@ -45,3 +46,16 @@ def keep_inside(samples: Array, attacked: Array, own: OwnUnits, size: float) -> 
         if not outside.any():
             return
         attacked[outside] = np.nextafter(attacked[outside], samples[outside])
+
+
+def keep_within_budget(
+    samples: Array, attacked: Array, own: OwnUnits, size: float, sharing: Sharing, shares: Array
+) -> None:
+    """Move all rows back by their last digits, in place, where rounding left them over the budget
+    (E (‖δ/c‖/size)^u)^{1/u} ≤ 1 that they share."""
+    for _ in range(_STEPS):
+        delta = attacked.astype(np.float64) - samples
+        sizes = own.lengths(delta[:, own.free] / own.scale) / (size or 1.0)
+        if not sharing.spent(sizes, shares) > _MARGIN:
+            return
+        attacked[...] = np.nextafter(attacked, samples)

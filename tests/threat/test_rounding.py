@@ -37,3 +37,19 @@ def test_rounding_goes_towards_the_samples(rng):
 def test_rounding_does_not_overflow():
     X = np.array([[6.55e4]], dtype=np.float16)
     assert round_towards(X, np.array([[7e4]])) == np.float16(65504.0)
+
+
+@pytest.mark.parametrize("p", [1, 2, np.inf])
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_no_attack_spends_more_than_the_budget_that_samples_share(rng, dtype, order, p):
+    """Where δ has few digits beside x, too: about 1e4 in steps of 2e-12."""
+    X = (rng.normal(size=(60, 3)) * 1e4).astype(dtype)
+    y = X.astype(float) @ [1.0, -2.0, 0.5] + 1e4 * rng.normal(size=60)
+    model = fa.LinearRegression().fit(X.astype(float), y)
+    for size in (1e-8, 1e-4, 0.1):
+        found = fa.attack(model, X, y, 1.0, p=p, order=order, radius=size)
+        assert found.dtype == dtype
+        delta = found.astype(float) - X.astype(float)
+        lengths = np.linalg.norm(delta, ord=p, axis=1) / size
+        assert np.mean(lengths**order) ** (1.0 / order) <= 1.0 + 2e-15
