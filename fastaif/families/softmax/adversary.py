@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.blas import single_threaded_blas
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Adversary, Ground, Place
 from ..objective import number
@@ -64,7 +65,8 @@ class SoftmaxAdversary(Adversary[SoftmaxProblem]):
         """The robust optimum, as far as attacks are the worst."""
         inner = self._settings(settings)
         start = self.problem.params if self.start is None else self.start
-        found = robust.solve(self.problem, start, eps, tol, max_iter, inner)
+        with single_threaded_blas():
+            found = robust.solve(self.problem, start, eps, tol, max_iter, inner)
         return found.at(eps, exact=inner is None)
 
     def gain(self, theta: Array, eps: float) -> float:

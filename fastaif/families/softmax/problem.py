@@ -106,7 +106,11 @@ class SoftmaxProblem(SoftmaxRows):
     @cached_property
     def contrast_hessian(self) -> Array:
         """H over contrasts Z, penalty included, in θ's own coordinates."""
-        return self._with_ridge(contrasted(self.sums.blocks), None, 0.0)
+        return self.with_penalty(contrasted(self.sums.blocks))
+
+    def with_penalty(self, H: Array) -> Array:
+        """A form over contrasts and the penalty's."""
+        return self._with_ridge(H, None, 0.0)
 
     def _with_ridge(self, H: Array, work: Coordinates | None, damping: float) -> Array:
         """The penalty, and damping, added to a form over contrasts in working coordinates."""

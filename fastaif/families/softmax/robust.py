@@ -4,6 +4,10 @@ With attacks held fixed the objective is a natural one, convex in θ, and its gr
 robust objective. Steps −H⁻¹G, H that of the natural objective, converge fast where ε is small;
 elsewhere a quasi-Newton method takes over.
 
+Where attacks tie at the optimum (p = 1 and ∞) no gradient is zero there. A bundle then holds
+objectives of several attacks, each with the curvature at the best point: the minimum of the largest
+of these is where to look next, and their best mixture has, at the optimum, no gradient.
+
 At a θ where the gradient is zero the attacks found say that no θ does better: the natural objective
 on the rows that they attack is least there. What is left open is how much worse an attack there
 could be than was found, which the certificate bounds.
@@ -11,20 +15,23 @@ could be than was found, which the certificate bounds.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...passes.sums import InfluenceSums
+from ..._compute import types as c
+from ...passes.softmax import SoftmaxSums
+from ...solvers.bundle import Cut, best_mixture
 from ...solvers.lbfgs import minimize_adversarial
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
 from ..finite_sum.robust_by_ascent import slightly_more
 from . import attack
 from .fit import NEED
-from .gauge import centred, contrasts
+from .gauge import centred, contrasted, contrasts
 from .problem import SoftmaxProblem
 
 Array = NDArray[Any]
@@ -32,17 +39,32 @@ Array = NDArray[Any]
 _STEPS = 50
 _ENOUGH = 0.5  # by which every step has to lower the gradient
 _CONVERGED = 1e-9  # of the quasi-Newton method, whose attacks are not exact
+_ROUNDING = 1e-11  # of R: what a bundle may leave where a mixture has no gradient
+_BUNDLES, _CUTS, _LARGEST_BUNDLE = 8, 60, 1000  # of them, points in one, and its parameters
 TIGHT = PgdSettings(n_steps=500, n_restarts=2)  # from the sample, and towards each other class
 
 
 @dataclass(frozen=True)
 class _Point:
-    """R and its gradient at z, and E |a| ‖(u, 1)‖, which gradients are large or small against."""
+    """An objective and its gradient at z, and what its attacks are.
+
+    Attributes
+    ----------
+    z : array (d_c,)
+        Contrasts, row by row.
+    value : float
+    gradient : array (d_c,)
+    yardstick : float
+        E ‖a‖ ‖(u, 1)‖, which gradients are large or small against.
+    attacked : array (n, m)
+        The rows that it is the natural objective of; of R those of the worst attacks at z.
+    """
 
     z: Array
     value: float
     gradient: Array
     yardstick: float
+    attacked: Array
 
     @property
     def residual(self) -> float:
@@ -76,21 +98,31 @@ class _Objective:
         return layout.vector(still + Q @ z.reshape(Q.shape[1], -1))
 
     def __call__(self, z: Array) -> _Point:
+        return self.of(attack.worst(self.problem, self.theta(z), self.eps, self.settings).X, z)
+
+    def of(self, attacked: Array, z: Array) -> _Point:
+        """The objective of attacked rows that stay as they are, at z."""
         problem, theta = self.problem, self.theta(z)
         self.n_calls += 1
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = self._sums(theta)
+            sums = self._sums(attacked, theta)
             shrunk = problem.shrinkage(theta)
             gradient = sums.gradient + problem.model.layout.matrix(2.0 * shrunk)
             value = sums.loss + float(shrunk @ theta)
         inner = (contrasts(problem.model.n_classes).T @ gradient).ravel()
-        return _Point(z, value if np.isfinite(value) else np.inf, inner, sums.yardstick)
+        level = value if np.isfinite(value) else np.inf
+        return _Point(z, level, inner, sums.yardstick, attacked)
 
-    def _sums(self, theta: Array) -> InfluenceSums:
+    def curvature(self, point: _Point) -> Array:
+        """The Hessian over contrasts where the attacks of a point stay as they are."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = self._sums(point.attacked, self.theta(point.z), c.NEED_HESSIAN)
+        return self.problem.with_penalty(contrasted(sums.blocks))
+
+    def _sums(self, attacked: Array, theta: Array, need: int = NEED) -> SoftmaxSums:
         problem = self.problem
-        attacked = attack.worst(problem, theta, self.eps, self.settings).X
         sweep = problem.model.sweep(problem.source._replace(x=attacked), None, problem.executor)
-        return sweep.run(problem.model.layout.matrix(theta), NEED)
+        return sweep.run(problem.model.layout.matrix(theta), need)
 
 
 def solve(
@@ -110,23 +142,84 @@ def solve(
         there = objective(found.theta)
         here = there if there.value <= here.value else here
         here = _steps(metric, objective, here, tol, _STEPS)
-    return _optimum(problem, objective, metric, here, tol)
+    decrement = np.linalg.solve(metric, here.gradient)
+    end = _End(here, 0.5 * float(decrement @ decrement), here.residual)
+    if end.residual > max(tol, _CONVERGED) and len(metric) <= _LARGEST_BUNDLE:
+        end = _from_kink(objective, end, tol, limit)
+    return _optimum(problem, objective, end, tol)
+
+
+class _End(NamedTuple):
+    """The best point, how far above its minimum R may be there, and the least subgradient known."""
+
+    point: _Point
+    above: float
+    residual: float
+
+
+def _from_kink(objective: _Objective, end: _End, tol: float, limit: int) -> _End:
+    """Bundles, each with the curvature where the one before has ended, while that helps."""
+    for _ in range(_BUNDLES):
+        before = end.point.value
+        end = _bundled(objective, end, tol, min(_CUTS, limit - objective.n_calls))
+        if before - end.point.value <= _ROUNDING * abs(before):
+            break
+    return end
+
+
+def _bundled(objective: _Objective, end: _End, tol: float, most: int) -> _End:
+    """Where a bundle of attacks leads from a kink, in coordinates in which the curvature is one.
+
+    The objectives of attacks that matter are taken anew at the best point whenever all seems done:
+    from where they were met their slopes there are known to first order alone.
+    """
+    metric = slightly_more(objective.curvature(end.point))
+    points, shares, fresh = [end.point], np.ones(1), True
+    for _ in range(most):
+        cuts = [_cut(metric, point, end.point) for point in points]
+        mixture = best_mixture(cuts, shares)
+        kept = mixture.shares > 0.0
+        points = [point for point, keeps in zip(points, kept, strict=True) if keeps]
+        shares, best = mixture.shares[kept], end.point
+        left = metric @ (metric.T @ best.z - mixture.theta)
+        above = max(best.value - mixture.bound, 0.0)
+        end = _End(best, above, float(np.linalg.norm(left)) / (best.yardstick or 1.0))
+        if above <= max(tol, _ROUNDING) * abs(best.value):
+            if fresh:
+                break
+            points, fresh = [objective.of(point.attacked, best.z) for point in points], True
+            continue
+        there = objective(np.linalg.solve(metric.T, mixture.theta))
+        points, shares, fresh = [*points, there], np.append(shares, 0.0), False
+        if there.value < best.value:
+            end = end._replace(point=there)
+    return end
+
+
+def _cut(metric: Array, point: _Point, best: _Point) -> Cut:
+    """The objective of a point's attacks to second order, its curvature that of the metric.
+
+    At the best point it is no higher than R is there, as no objective of attacks can be.
+    """
+    u, slope = metric.T @ point.z, np.linalg.solve(metric, point.gradient)
+    level = point.value - float(slope @ u) + 0.5 * float(u @ u)
+    cut = Cut(0.5 * np.eye(len(u)), 0.5 * (u - slope), level)
+    excess = cut.value(metric.T @ best.z) - best.value
+    return dataclasses.replace(cut, c=cut.c - excess) if excess > 0.0 else cut
 
 
 def _optimum(
-    problem: SoftmaxProblem, objective: _Objective, metric: Array, here: _Point, tol: float
+    problem: SoftmaxProblem, objective: _Objective, end: _End, tol: float
 ) -> Optimum:
-    """How well the last point is known: its decrement, and what attacks may have missed."""
-    theta, decrement = objective.theta(here.z), np.linalg.solve(metric, here.gradient)
-    open_ = 0.5 * float(decrement @ decrement)
+    """How well the last point is known: what is above the minimum, and what attacks may miss."""
+    here, open_ = end.point, end.above
+    theta, size = objective.theta(here.z), abs(here.value) or 1.0
+    met = end.residual <= max(tol, _CONVERGED) or open_ <= max(tol, _ROUNDING) * size
     if objective.settings is not None:
         penalty = float(theta @ problem.shrinkage(theta))
         proven = attack.certificate(problem, theta, objective.eps)
         open_ += max(proven - (here.value - penalty), 0.0)
-    return Optimum(
-        theta, here.value, here.residual, open_ / (abs(here.value) or 1.0), objective.n_calls,
-        here.residual <= max(tol, _CONVERGED),
-    )  # fmt: skip
+    return Optimum(theta, here.value, end.residual, open_ / size, objective.n_calls, met)
 
 
 def _pair(point: _Point) -> tuple[float, Array]:

@@ -118,12 +118,14 @@ def test_two_classes_are_the_binary_model(p):
     assert_close(difference(found.influence), wanted.influence, 1e-10)
     for name in ("radius", "value_derivative", "sensitivity_coefficient"):
         assert getattr(found, name) == about(getattr(wanted, name), 1e-10)
-    eps = 0.05 if p == 2.0 else 0.5 * wanted.validity_radius
-    mine, theirs = found.verify(eps), wanted.verify(eps)
-    assert mine.method == theirs.method == "exact"
-    assert_close(difference(mine.robust.params), theirs.robust.params, 1e-7)
-    assert mine.robust.objective == about(theirs.robust.objective, 1e-10)
-    assert mine.exact_gain == about(theirs.exact_gain, 1e-6)
+    # At p = 1 and ∞ the larger one has optima at kinks.
+    for eps, digits in ((0.5 * min(wanted.validity_radius, 0.1), 1e-7), (0.2, 1e-4)):
+        mine, theirs = found.verify(eps), wanted.verify(eps)
+        assert mine.method == theirs.method == "exact"
+        assert mine.robust.converged
+        assert_close(difference(mine.robust.params), theirs.robust.params, digits)
+        assert mine.robust.objective == about(theirs.robust.objective, 1e-8)
+        assert mine.exact_gain == about(theirs.exact_gain, 1e-5)
 
 
 @pytest.mark.parametrize("space", ["scaled", "raw"])

@@ -171,10 +171,33 @@ def test_single_precision_stays_inside():
     assert np.linalg.norm(found.astype(float) - X, axis=1).max() <= 0.1
 
 
-@pytest.mark.filterwarnings("default")
-def test_kinks_of_robust_optima_are_told():
-    """At p = ∞ many an optimum has coefficients that are equal for two classes: a kink."""
+@pytest.mark.parametrize("p", [1.0, np.inf])
+def test_optima_at_kinks(p):
+    """Attacks tie there: no gradient is zero, but one of a mixture of attacks is."""
     data = make(3, n=40, m=2)
-    with pytest.warns(fa.SolverWarning, match="kinks"):
-        robust = fa.robust_fit(fitted(data), data.X, data.y, 0.6, p=np.inf)
+    model, eps = fitted(data), 0.5
+    robust = fa.robust_fit(model, data.X, data.y, eps, p=p, sample_weight=data.w)
+    assert robust.converged
+    assert robust.residual < 1e-5
+    rng, best = np.random.default_rng(0), robust.estimator
+
+    def value(coef, intercept):
+        other = fitted(data)
+        other.coef_, other.intercept_ = coef, intercept
+        told = fa.adversarial_loss(other, data.X, data.y, eps, p=p, sample_weight=data.w)
+        return told + 0.02 * np.sum(coef**2)
+
+    here = value(best.coef_, best.intercept_)
+    assert robust.objective == about(here, 1e-10)
+    for size in (1e-1, 1e-2, 1e-3):
+        for _ in range(8):
+            step = size * rng.normal(size=best.coef_.shape)
+            move = size * rng.normal(size=3)
+            assert value(best.coef_ + step, best.intercept_ + move) > here - 1e-9
+
+
+def test_fits_that_stop_early_say_so():
+    data = make(3, n=40, m=2)
+    with pytest.warns(fa.SolverWarning, match="stopped after"):
+        robust = fa.robust_fit(fitted(data), data.X, data.y, 0.6, p=np.inf, max_iter=3)
     assert not robust.converged
