@@ -27,6 +27,7 @@ Array = NDArray[Any]
 
 _SETTLED = 1e-15  # of ρ: what a step may still move
 _CLEARLY = 1e-12  # of a lead: what another start has to gain, for equal ends trade by rounding
+_FEW = 8  # steps after which the starts are compared
 _VERTEX_ENTRIES = 1 << 20  # logits at vertices that are looked at together
 
 
@@ -117,16 +118,17 @@ class _Search:
         return t
 
     def ascend(self, settings: PgdSettings) -> Array:
-        """The best end of ascents from some starts."""
-        best = self._climb(np.zeros((len(self.z), self.own.n_free)), settings)
+        """The best end of ascents from some starts, of which a few steps tell which lead far."""
+        part, few = min(1.0, settings.step or 1.0), min(_FEW, settings.n_steps)
+        best = self._climb(np.zeros((len(self.z), self.own.n_free)), part, few)
         value = self.leads(best)
         for start in self._starts(settings):
-            t = self._climb(start, settings)
+            t = self._climb(start, part, few)
             reached = self.leads(t)
             better = reached > value + _CLEARLY * (1.0 + np.abs(value))
             best = np.where(better[:, None], t, best)
             value = np.where(better, reached, value)
-        return best
+        return self._climb(best, part, settings.n_steps - few)
 
     def _starts(self, settings: PgdSettings) -> Iterator[Array]:
         """Starts beside the sample: towards each other class, and random points."""
@@ -143,11 +145,10 @@ class _Search:
         other = (self.y + ahead) % len(self.slopes)
         return self.rho * self.own.directions(self.slopes[other] - self.slopes[self.y])
 
-    def _climb(self, t: Array, settings: PgdSettings) -> Array:
-        """Where steps towards ρ φ(∇_t lead) go; they never lower it."""
-        part, loss = min(1.0, settings.step or 1.0), self.problem.model.loss
-        moving = np.arange(len(t))
-        for _ in range(settings.n_steps):
+    def _climb(self, t: Array, part: float, n_steps: int) -> Array:
+        """Where steps towards ρ φ(∇_t lead), or a part of the way, go; they never lower it."""
+        loss, moving = self.problem.model.loss, np.arange(len(t))
+        for _ in range(n_steps):
             z = self.z[moving] + t[moving] @ self.slopes.T
             _, pulls = loss.leads(z, self.y[moving])
             step = part * (self.rho * self.own.directions(pulls @ self.slopes) - t[moving])
