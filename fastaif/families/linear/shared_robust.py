@@ -10,6 +10,7 @@ from ...threat.attack_set import DualNorm
 from ..adversary import Optimum
 from .problem import LinearProblem
 from .robust import solve as own_budgets
+from .robust.objective import RobustProblem
 from .robust.order_2 import RootProblem
 from .robust.order_u import SharedProblem
 from .shared_attack import Array, attacked_slopes, moves_of, shared_loss
@@ -35,9 +36,40 @@ def solve(
     with single_threaded_blas():
         if ascent:
             return _by_ascent(problem, eps, max_iter, problem.params)
-        if problem.sharing.order == 2.0 and problem.model.loss.is_quadratic:
-            return _by_root(problem, eps, tol, max_iter)
-        return _by_price(problem, eps, tol, max_iter)
+        is_root = problem.sharing.order == 2.0 and problem.model.loss.is_quadratic
+        found = (_by_root if is_root else _by_price)(problem, eps, tol, max_iter)
+        if found.converged or not _may_meet_targets(problem):
+            return found
+        return _or_interpolation(problem, eps, tol, max_iter, found)
+
+
+def _may_meet_targets(problem: LinearProblem) -> bool:
+    few = problem.n_rows <= len(problem.params) and problem.alpha == 0.0
+    return few and problem.model.loss.is_of_residuals
+
+
+def _or_interpolation(
+    problem: LinearProblem, eps: float, tol: float, max_iter: int | None, found: Optimum
+) -> Optimum:
+    """That, or the optimum of own budgets if it is as good, as where it meets every target.
+
+    All moves alike are an attack within the budget that samples share: the objective of own budgets
+    is nowhere above the other's.
+    """
+    penalized, norm, rho = _working(problem, eps)
+    inner = RobustProblem(
+        problem.working_sweep(), problem.alpha, penalized, *norm, rho,
+        1000 if max_iter is None else max_iter,
+    )  # fmt: skip
+    own = own_budgets.solve(inner, problem.enter(problem.params), tol)
+    theta, steps = _leave(problem, own.theta), found.n_iter + own.n_passes
+    value, residual = shared_loss(problem, theta, eps), own.residual
+    bounds = [one.objective - one.gap * abs(one.objective) for one in (own, found)]
+    if not value <= found.objective * (1.0 + _ROUNDING):
+        theta, value, residual = found.theta, found.objective, found.residual
+    gap = max(value - max(bounds), 0.0) / (abs(value) or 1.0)
+    done = gap <= max(tol, _SMALL_GAP)
+    return Optimum(theta, value, residual, gap, steps, done, "" if done else found.why)
 
 
 def _working(problem: LinearProblem, eps: float) -> tuple[Array, DualNorm, float]:

@@ -379,3 +379,20 @@ def test_kinks_of_the_norm_are_no_hindrance():
 def test_kinks_that_leave_no_coefficient_free():
     found = order_1_fit(42)
     assert found.converged
+
+
+@pytest.mark.parametrize("p", [1, 2, np.inf])
+@pytest.mark.parametrize("shape", [(2, 3), (5, 8), (10, 30)])
+@pytest.mark.filterwarnings("ignore:.*Hessian is singular")
+def test_more_parameters_than_rows_are_fitted_as_with_budgets_of_their_own(shape, p):
+    """Up to some radius the optimum meets every target at the least norm, where both budgets' worst
+    losses are the square of the norm: √(E r²) has its kink there."""
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=shape), rng.normal(size=shape[0])
+    model = fa.LinearRegression().fit(X, y)
+    own = fa.robust_fit(model, X, y, 0.02, p=p)
+    np.testing.assert_allclose(own.estimator.predict(X), y, atol=1e-7)
+    found = fa.robust_fit(model, X, y, 0.02, p=p, order=2)
+    assert found.converged
+    assert found.gap <= 1e-9
+    assert found.objective == pytest.approx(own.objective, rel=1e-8)
