@@ -101,6 +101,10 @@ def test_other_gauges_have_the_same_influence(alpha):
     assert_close(after.params, theta_of(model), 0.0)
     refined = fa.aif(model, data.X, data.y, sample_weight=data.w, refine=True)
     assert_close(refined.params, after.params, 1e-9)
+    if alpha > 0.0:  # which the penalty takes away from W, and leaves in b
+        model.coef_ = model.coef_ + 1.0
+        again = fa.aif(model, data.X, data.y, sample_weight=data.w, refine=True)
+        assert_close(again.params, refined.params, 1e-9)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
@@ -271,6 +275,17 @@ def test_a_repeated_column_is_singular():
         fa.aif(model, X, data.y)
     for damping in (1e-6, "auto"):
         assert np.isfinite(fa.aif(model, X, data.y, damping=damping).influence).all()
+
+
+def test_solving_is_the_inverse_where_there_is_one():
+    """With a penalty nothing but intercepts can move without a change."""
+    data = make(3)
+    problem = fa.aif(fitted(data), data.X, data.y, sample_weight=data.w).problem
+    b = np.random.default_rng(0).normal(size=(15, 2))
+    b[12:] -= b[12:].mean(axis=0)
+    found = problem.solve(b)
+    assert_close(problem.hessian @ found, b, 1e-11)
+    assert_close(problem.solve(b[:, 0]), found[:, 0], 1e-13)
 
 
 def test_damping_is_added_on_the_complement():
