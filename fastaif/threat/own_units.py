@@ -42,6 +42,11 @@ class OwnUnits:
         """The number of entries of an attack."""
         return self.free.size
 
+    @property
+    def is_cross_polytope(self) -> bool:
+        """Whether ± ρ e_j are its only extreme points."""
+        return self.p == 1.0 or self.n_free == 1
+
     # --- to and from inputs ---------------------------------------------------------------
 
     def move(self, X: Array, t: Array) -> None:

@@ -40,8 +40,7 @@ class Attacked(NamedTuple):
 
 def is_exact(problem: SoftmaxRows) -> bool:
     """Whether the extreme points where the maximum may be are few."""
-    own = problem.ball.own
-    return own.p == 1.0 or own.n_free == 1 or problem.model.n_classes == 2
+    return problem.ball.own.is_cross_polytope or problem.model.n_classes == 2
 
 
 def worst(
