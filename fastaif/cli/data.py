@@ -21,6 +21,7 @@ Array = NDArray[Any]
 
 _TWO_LABELS = "; a target of two labels takes --model logistic"
 _NUMBERED = "the nameless first column only numbers the rows and was left out"
+_LEAST_OF_A_CLASS = 5  # rows on average: labels of fewer are names of the rows
 _FEW = 10  # texts that are categories however few rows there are
 
 
@@ -157,10 +158,12 @@ def _checked(
     labels = _looks_like_labels(frame[target]) if how.labels is None else how.labels
     read = (_labels, frame[target]) if labels else (_numbers, frame[target], _TWO_LABELS)
     y = problems.trying(*read)
-    if labels and how.labels is None and y is not None:
+    if labels and y is not None:
         problems.trying(_refuse_classes, target, y)
+    if labels and how.labels is None and y is not None:
+        count = frame[target].nunique()
         notes.append(
-            f"the target {target!r} has two values, and the model is logistic"
+            f"the target {target!r} has {count} values, and the model is logistic"
             + "; --model linear takes it for numbers" * (not _is_text(frame[target]))
         )
     w = None if how.weights is None else problems.trying(_weights, frame[how.weights])
@@ -308,13 +311,12 @@ def _looks_like_labels(column: pd.Series) -> bool:
 
 
 def _refuse_classes(target: str, y: Array) -> None:
-    """Refuse labels that are not two."""
+    """Refuse labels of one kind, and those that look like names of the rows."""
     classes = sorted({str(label) for label in y})
-    if len(classes) != 2:
-        raise ValueError(
-            f"the target {target!r} has {len(classes)} classes ({listing(classes, 4)}), but two "
-            "are what a classifier takes here"
-        )
+    few, found = len(classes) < 2, f"the target {target!r} has {len(classes)} classes"
+    if few or len(classes) > max(2, len(y) // _LEAST_OF_A_CLASS):
+        why = "at least two are needed" if few else "too many for as many rows"
+        raise ValueError(f"{found} ({listing(classes, 4)}), but {why}: name another --target")
 
 
 def _labels(column: pd.Series) -> Array:

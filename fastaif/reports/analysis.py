@@ -72,9 +72,11 @@ def _units(result: Reported) -> str:
 
 
 def _labels(model: Any) -> str:
-    """Which label f > 0 means."""
+    """Which label f > 0 means, where there are two."""
     classes = getattr(model.encode, "classes", None)
-    return "" if classes is None else f" Positive is the label {classes.tolist()[1]!r}."
+    if classes is None or len(classes) > 2:
+        return ""
+    return f" Positive is the label {classes.tolist()[1]!r}."
 
 
 def _nothing_left(result: Reported, verified: Sequence[Verified]) -> list[str]:
@@ -195,7 +197,13 @@ def _dual_lines(result: Reported, largest: Verified, how: str) -> list[str]:
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """A name in so many characters; of "feature[class]" the class stays."""
+    if len(text) <= width:
+        return text
+    feature, bracket, of = text.partition("[")
+    if bracket and len(of) + 4 < width:
+        return f"{feature[: width - len(of) - 2]}…[{of}"
+    return text[: width - 1] + "…"
 
 
 def _wrap(text: str) -> str:

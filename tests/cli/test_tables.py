@@ -107,19 +107,28 @@ def test_two_labels_are_classification(frame, tmp_path, labels):
     path = saved(frame[["age", "bmi"]].assign(y=y), tmp_path)
     found, notes = result_of(path)
     assert found["model"] == "logistic"
-    assert "has two values, and the model is logistic" in notes
+    assert "has 2 values, and the model is logistic" in notes
     told, _ = result_of(path, "--model", "logistic")
     assert told["influence"] == found["influence"]
     if labels == "numbers":
         assert result_of(path, "--model", "linear")[0]["model"] == "linear"
 
 
-def test_three_classes_are_refused_with_the_rest(frame, tmp_path):
-    path = saved(frame[["age", "lab"]].assign(y=frame["city"]), tmp_path)
+def test_three_classes_are_classification_too(frame, tmp_path):
+    path = saved(frame[["age", "bmi"]].assign(y=frame["city"]), tmp_path)
+    found, notes = result_of(path, "--alpha", "0.1")
+    assert found["model"] == "softmax"
+    assert "has 3 values, and the model is logistic" in notes
+    assert found["names"][:2] == ["age[Bern]", "bmi[Bern]"]
+
+
+def test_names_of_rows_are_no_classes_and_told_with_the_rest(frame, tmp_path):
+    path = saved(frame[["age", "lab"]].assign(y=[f"id{k}" for k in range(len(frame))]), tmp_path)
     found = run(path)
     assert found.exit_code == 2
     assert "2 problems" in found.stderr
-    assert "'y' has 3 classes ('Bern', 'Oslo', 'Rome')" in found.stderr
+    assert f"'y' has {len(frame)} classes ('id0', 'id1', " in found.stderr
+    assert "too many for as many rows" in found.stderr
 
 
 def test_an_index_that_was_saved_is_left_out(frame, tmp_path):
