@@ -17,6 +17,7 @@ from .protocols import Reported, Verified
 
 _WIDTH = 79
 _MOSTLY_WRONG = 0.5
+_SHORT_NAMES, _NAMES = 20, 32  # characters of a name, beside a column more and without
 _MOST, _MOST_DUAL = 10, 5  # parameters that are listed
 
 
@@ -150,17 +151,19 @@ def _coefficient_lines(result: Reported, at: Verified) -> list[str]:
     which = "" if len(chosen) == model.n_coefs else f" ({len(chosen)} of {model.n_coefs})"
     reach = _reach(result, at.eps)
     unit = "" if dual or model.basis.is_identity else ", per standard deviation"
+    room_for_names = _NAMES if reach is None else _SHORT_NAMES
+    width = min(max([_SHORT_NAMES, *(len(result.names[k]) + 1 for k in chosen)]), room_for_names)
     lines = [
         *(_dual_lines(result, at, how) if dual else []),
         f"What robust training moves most{which}{unit}",
-        f"{'':>20}{'param':>12}{'influence':>12}{'change at eps = ' + f'{at.eps:g}:':>23}",
-        f"{'':>44}{'tangent':>11}{how:>12}{'' if reach is None else 'x within':>12}",
+        f"{'':>{width}}{'param':>12}{'influence':>12}{'change at eps = ' + f'{at.eps:g}:':>23}",
+        f"{'':>{width + 24}}{'tangent':>11}{how:>12}{'' if reach is None else 'x within':>12}",
     ]
     for k in chosen:
         slope = result.influence[k]
         numbers = f"{result.params[k]:>12.5g}{slope:>12.5g}{at.eps * slope:>11.4g}"
         room = "" if reach is None else f"{_within(reach[k]):>12}"
-        lines.append(f"{_cut(result.names[k], 19):>20}{numbers}{exact[k]:>12.5g}{room}")
+        lines.append(f"{_cut(result.names[k], width - 1):>{width}}{numbers}{exact[k]:>12.5g}{room}")
     if not dual:
         lines.append("influence: d param / d eps at eps = 0; tangent: eps times that")
     if reach is not None:
