@@ -14,6 +14,8 @@ from support.fuzz import Loader
 import fastaif as fa
 
 pytestmark = [
+    # Python drops what is raised in a destructor, or in what other libraries add to the collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers"),
     pytest.mark.skipif(
         threading.current_thread() is not threading.main_thread(), reason="no signals here"
