@@ -14,7 +14,7 @@ from ..data.rows import RowSource, frozen
 from ..data.sources.sparse import SparseRows
 from ..losses import Loss
 from ..threat.attack_set import AttackSet
-from ..utils.arrays import read_only
+from ..utils.arrays import empty_matrix, read_only
 from .executor import Executor
 from .sums import InfluenceSums
 
@@ -110,7 +110,9 @@ class Sweep:
         def work(start: int, stop: int) -> InfluenceSums:
             lam = shares[start:stop] if shares.size else c.EMPTY
             inner = self.loss.inner(kappa, smoothing, lam, exponent)
-            hess = np.zeros((m, m) if need & c.NEED_HESSIAN else (0, 0))
+            size = m if need & c.NEED_HESSIAN else 0
+            hess = empty_matrix(size, size)
+            hess.fill(0.0)
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, m)), np.zeros(c.N_SCALARS))
             if sparse is None:
                 rows = self.source.rows(start, stop)

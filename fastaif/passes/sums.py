@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
-from ..utils.arrays import fill_upper
+from ..utils.arrays import empty_matrix, fill_upper
 from ..utils.caching import cached_property
 from .fourth_moments import expanded
 
@@ -174,7 +174,7 @@ class InfluenceSums:
         """E ψ_ff (v, 1)(v, 1)ᵀ, shape (d, d), symmetric; made anew at each call."""
         m = self.raw.vectors.shape[1]
         d = m + self.fit_intercept
-        full = np.empty((d, d))
+        full = empty_matrix(d, d)
         full[:m, :m] = self._products
         if self.fit_intercept:
             full[m, :m] = self.raw.vectors[c.V_FF]

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..utils.arrays import empty_matrix
+
 Array = NDArray[Any]
 _EPS = float(np.finfo(float).eps)
 
@@ -88,8 +90,8 @@ def factorize(H: Array) -> Factor | None:
     if not all(0.0 < entry < math.inf for entry in diagonal.tolist()):
         return None
     scale = np.sqrt(diagonal)
-    scaled = np.empty(H.shape, order="F")  # LAPACK's own, which it then need not copy
-    np.divide(H, scale, out=scaled)
+    scaled = empty_matrix(len(H), len(H), order="F")  # LAPACK's own, which it then need not copy
+    np.divide(H.T, scale, out=scaled)  # symmetric: the transpose is in that order
     scaled /= scale[:, None]
     norm = float(lapack.dlange("1", scaled))
     if not math.isfinite(norm):
