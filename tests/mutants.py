@@ -259,7 +259,7 @@ def verdict(mutant: Mutant, folder: Path, workers: int) -> str:
             put_back(folder, whole)
     # An id may hold spaces; a message stands after a dash.
     failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
-    if run.returncode == 1 and failed:
+    if run.returncode in (1, 2) and failed:  # 2: xdist was told to stop
         if run_pytest(folder, ["-m", "", failed[1]], 0).returncode != 0:
             return f"RED WITHOUT IT: {failed[1]}"
         return f"found by {failed[1]} ({took:.0f} s)"
