@@ -174,8 +174,7 @@ class _Search:
 
     def _follow(self, zero: Array) -> None:
         """The central path, until a proof or a polish ends it."""
-        point = self._first(zero)
-        self._point = point
+        self._point = point = self._first(zero)
         # Residuals are in other units than gaps, and quadratic convergence costs little.
         aim, kept = (self._tol if self._tol < PROVABLE else 1e-3 * self._tol), np.inf
         folds = self._problem.folds and not self._wide
@@ -188,17 +187,17 @@ class _Search:
             if self._escapes(point) or self._proven(point) or self._solved():
                 return
             if self._sparse and point.gap <= sparse:
+                sparse = _SHRINKS * point.gap
                 if self._on_columns(point):
                     return
-                sparse = _SHRINKS * point.gap
             due = point.residual <= 1e3 * shows or point.residual > residual
             if not self._wide and point.gap <= shows and due:
                 kinks = point.kinks()
                 if point.gap <= _SHRINKS * shows or (before is not None and kinks.same(before)):
                     polish(self._problem, point.theta, kinks, aim, 12, patience=2)
                     shows = _SHRINKS * point.gap
-                    enough = self._problem.least_gap
-                    if point.gap <= enough and not (self._solved() or point.sort()):
+                    close = point.gap <= self._problem.least_gap
+                    if close and not (self._solved() or point.sort()):
                         shows = 0.0
                     before = None
                     continue
@@ -213,6 +212,12 @@ class _Search:
                 raise PassLimit
             length = point.advance(min(_floor(self._tol), 0.1 * self._problem.least_gap))
             short = short + 1 if length < 1e-3 else 0
+        self._stuck(point, aim)
+
+    def _stuck(self, point: InteriorPoint, aim: float) -> None:
+        """Where no step leads on: the kinks that show by now may do."""
+        if not self._wide:
+            polish(self._problem, self._lowest, point.kinks(), aim, 12, patience=2)
 
     @property
     def _sparse(self) -> bool:

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from support.fuzz import random_case
 
 import fastaif as fa
 from fastaif.families.problem import InfluenceProblem
@@ -119,3 +120,11 @@ def test_parts_of_the_protocol_agree_with_their_wholes():
     v = np.arange(11.0)
     np.testing.assert_allclose(problem.hess_vec(v), problem.hessian @ v)
     np.testing.assert_allclose(problem.hess_vec(problem.solve(v)), v, atol=1e-8)
+
+
+def test_steps_that_lead_nowhere_end_at_the_kinks_that_show():
+    """Many rows of zeros, of which those sorted in late leave no room for a step."""
+    case = random_case(940_012)
+    found = fa.robust_fit(case.model, case.X, case.y, 0.05, sample_weight=case.w, **case.attack)
+    assert found.converged
+    assert found.gap <= 1e-12
