@@ -175,11 +175,10 @@ class InfluenceSums:
         m = self.raw.vectors.shape[1]
         d = m + self.fit_intercept
         full = empty_matrix(d, d)
-        full[:m, :m] = self._products
+        np.divide(self._products, self.weight, out=full[:m, :m])
         if self.fit_intercept:
-            full[m, :m] = self.raw.vectors[c.V_FF]
-            full[m, m] = self._numbers[c.S_FF]
-        full /= self.weight
+            full[m, :m] = self.raw.vectors[c.V_FF] / self.weight
+            full[m, m] = self._numbers[c.S_FF] / self.weight
         return fill_upper(full)
 
     def plain(self) -> InfluenceSums:
