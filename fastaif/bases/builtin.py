@@ -309,7 +309,7 @@ class Fourier(BuiltIn):
         return _compiled(c.FOURIER, frequencies=self.frequencies, phases=self.phases)
 
     def lipschitz(self, beta: Array, m: int, attack_set: AttackSet) -> float | None:
-        """√(2/d) Σ |β_h| gain(ω_h)²."""
+        """``√(2/d) Σ |β_h| gain(ω_h)²``."""
         assert self.frequencies is not None
         reach = attack_set.gains(self.frequencies)
         height = np.sqrt(2.0 / beta.size)

@@ -37,7 +37,7 @@ class Loss(ABC):
     is_of_residuals : bool
         ℓ depends on f − y alone: f is in units of y, and a fit may leave no slope at all.
     is_symmetric : bool
-        ℓ depends on |f − y| alone.
+        ℓ depends on ``|f − y|`` alone.
     is_monotone : bool
         ℓ falls to zero in y f: the worse end of an interval is always −y's, and data may be
         such that E ℓ tends to zero along a ray of θ.
@@ -100,7 +100,7 @@ class Loss(ABC):
     def target_reach(self, y: Array) -> Array:
         """How far f goes with a target that changes by all of itself, elementwise.
 
-        Where |ℓ'| is a small part of ℓ'' (|f| + this) it may be rounding.
+        Where ``|ℓ'|`` is a small part of ``ℓ'' (|f| + this)`` it may be rounding.
         """
         return np.abs(y)
 
@@ -131,7 +131,7 @@ class Loss(ABC):
 
     @property
     def lipschitz(self) -> float:
-        """sup |ℓ'|, the same for every target; inf where ℓ grows faster than linearly."""
+        """``sup |ℓ'|``, the same for every target; inf where ℓ grows faster than linearly."""
         return float("inf")
 
     # --- fits ---------------------------------------------------------------------------------

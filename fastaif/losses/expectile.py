@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Expectile(OneParameterLoss):
-    """|τ − 1(y < f)| (y − f)²: τ of the squares of what f falls short of y, 1 − τ of the rest.
+    """``|τ − 1(y < f)| (y − f)²``: τ of the squares of what f falls short of y, 1 − τ of the rest.
 
     Parameters
     ----------
