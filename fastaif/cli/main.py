@@ -268,12 +268,16 @@ def _described(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--out", type=_FILE, callback=_parse_out, help="Write the report as JSON.")
 @click.option("--plot", type=_FILE, callback=_parse_out, help="Write a figure (.png, .pdf, ...).")
 @click.option(
+    "--report", type=_FILE, callback=_parse_out,
+    help="Write a page to read and to pass on (.html), complete in itself.",
+)
+@click.option(
     "--format", "output", type=click.Choice(["auto", "table", "json"]), default="auto",
     help="On stdout; auto: a table on a terminal or with --out, else JSON.",
 )  # fmt: skip
 def analyze(
-    data: str | None, eps: list[float] | None, out: Path | None, plot: Path | None, output: str,
-    **options: Any,
+    data: str | None, eps: list[float] | None, out: Path | None, plot: Path | None,
+    report: Path | None, output: str, **options: Any,
 ) -> None:  # fmt: skip
     """How adversarial training would change a model of DATA, and what that costs.
 
@@ -281,15 +285,16 @@ def analyze(
     names), a pipe of comma-separated values (- is stdin), or one of scikit-learn's sets: diabetes
     (default), breast_cancer.
     """
+    from ..influence.pages import analysis_page
     from ..plotting import plot_report
     from ..reports.analysis import far_off, report_json, report_text
     from .models import default_eps, notes_on
 
     output = _format_of(output, out)
-    _refuse_same({"DATA": _file_of(data), "--out": out, "--plot": plot})
+    _refuse_same({"DATA": _file_of(data), "--out": out, "--plot": plot, "--report": report})
     with _plain_errors(), _collected_notes() as notes:
         figure = None if plot is None else _figure_for(plot)
-        table, result = _influence(data, **options)
+        table, pipeline, attack, result = _influence(data, **options)
         kind = result.problem.model.kind
         eps = eps or default_eps(kind, result.problem)
         notes.extend(table.notes)
@@ -302,6 +307,10 @@ def analyze(
             write_whole(out, lambda file: file.write(text.encode()))
         if plot is not None:
             _draw(plot_report(result, eps, verifications, figure), plot)
+        if report is not None:
+            found = _path_of(pipeline, table, result, max(eps), attack)
+            page = analysis_page(table.title, result, verifications, found)
+            write_whole(report, lambda file: file.write(page.encode()))
     if output == "json":
         click.echo(report_json(result, verifications))
     else:
@@ -311,13 +320,29 @@ def analyze(
         click.echo(text, err=output == "json")
 
 
-def _influence(data: str | None, **options: Any) -> tuple[Table, InfluenceResult]:
-    """Read, fit, and look at the fit."""
+def _influence(
+    data: str | None, **options: Any
+) -> tuple[Table, Any, dict[str, Any], InfluenceResult]:
+    """Read, fit, and look at the fit: the data, the model, the attack and the influence."""
     import fastaif
 
     seed = options["seed"]
     table, pipeline, attack = _fitted(data, **options)
-    return table, fastaif.aif(pipeline, table.X, table.y, **attack, random_state=seed)
+    result = fastaif.aif(pipeline, table.X, table.y, **attack, random_state=seed)
+    return table, pipeline, attack, result
+
+
+def _path_of(
+    pipeline: Any, table: Table, result: InfluenceResult, end: float, attack: dict[str, Any]
+) -> RobustPath | None:
+    """The robust path for a report, where the worst attacks are known: else it takes minutes."""
+    import fastaif
+
+    from ..families.registry import adversary_of
+
+    if not adversary_of(result.problem).has_exact:
+        return None
+    return fastaif.robust_path(pipeline, table.X, table.y, end, **attack)
 
 
 def _fitted(

@@ -18,10 +18,12 @@ from ..families.registry import adversary_of
 from ..families.solution import RobustSolution
 from ..plotting import path as pictures
 from ..reports import path as text
+from ..reports.text import notebook
 from ..threat.ascent_settings import PgdSettings
 from ..utils import validation
 from ..utils.arrays import unwritable
 from ..utils.caching import cached_property
+from .pages import path_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -264,7 +266,17 @@ class RobustPath:
 
     def _repr_html_(self) -> str:
         """The summary and the nodes' table, for notebooks."""
-        return text.html(self)
+        return notebook(self.summary(), self.to_frame())
+
+    def to_html(self) -> str:
+        """The path as a page complete in itself: pictures, losses at the nodes, how to read them.
+
+        Returns
+        -------
+        str
+            HTML that loads nothing from anywhere. Needs matplotlib.
+        """
+        return path_page(self)
 
     def __str__(self) -> str:
         return self.summary()

@@ -14,7 +14,7 @@ from ..data.rows import RowSource
 from ..families.kinks import Kinks
 from ..families.problem import InfluenceProblem
 from ..families.registry import adversary_of
-from ..reports import text
+from ..reports import text, words
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays, unwritable
 from ..utils.caching import cached_property
@@ -411,6 +411,25 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         from ..plotting.results import plot_influence
 
         return plot_influence(self, eps, ax, level=level, **options)
+
+    def explain(self, eps: float = 0.05) -> str:
+        """The answer in plain words, for attacks of size `eps`.
+
+        Parameters
+        ----------
+        eps : float, default 0.05
+
+        Returns
+        -------
+        str
+            What was asked, what robust training is predicted to cost, what it moves, and how far
+            that is to be trusted; a paragraph each.
+        """
+        return words.explanation(self, validation.number(eps, "eps", low=0.0, strict=True))
+
+    def _repr_html_(self) -> str:
+        """The summary and the parameters' table, for notebooks."""
+        return text.notebook(self.summary(), self.to_frame())
 
     def __str__(self) -> str:
         return self.summary()

@@ -86,6 +86,10 @@ class RobustFit(ReadOnlyArrays):
         """A text report: the fit, and the parameters that it moved most, at most ten of them."""
         return text.robust_summary(self)
 
+    def _repr_html_(self) -> str:
+        """The summary and the parameters' table, for notebooks."""
+        return text.notebook(self.summary(), self.to_frame())
+
     def __str__(self) -> str:
         """The fit in three lines."""
         state = "converged" if self.converged else "not converged"

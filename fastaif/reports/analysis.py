@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from . import text as report
-from .answer import Answer, answer_json, answer_lines, answers
+from .answer import Answer, answer_json, answer_lines, answers, predicted_cost
 from .protocols import Reported, Verified
 
 _WIDTH = 79
@@ -100,8 +99,9 @@ def _prediction_lines(
     ]
     rough = [bool(result.rough_at(v.eps)) for v in verified]
     for v, a, is_rough in zip(verified, found, rough, strict=True):
+        predicted = predicted_cost(result, v.eps)
         lines.append(
-            f"{v.eps:>8g}{a.tangent:>14.6g}{'*' if a.is_off else ' '}{_predicted(result, v):>13.6g}"
+            f"{v.eps:>8g}{a.tangent:>14.6g}{'*' if a.is_off else ' '}{predicted:>13.6g}"
             f"{'~' if is_rough else ' '}{a.cost:>14.6g}{result.flip_fraction(v.eps):>18.1%}"
         )
     meaning = (
@@ -114,13 +114,6 @@ def _prediction_lines(
     if any(a.is_off for a in found):
         meaning = f"* off by more than a factor of two. {meaning}"
     return [*lines, _wrap(meaning)]
-
-
-def _predicted(result: Reported, verified: Verified) -> float:
-    """The cost as `sensitivity` predicts it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the notes below the table say it
-        return float(result.sensitivity(verified.eps))
 
 
 def far_off(verified: Sequence[Verified], validity_radius: float) -> list[str]:
@@ -243,7 +236,7 @@ def _verified(result: Reported, v: Verified) -> dict[str, Any]:
         "eps": v.eps,
         "cost": v.exact_cost,
         "gain": v.exact_gain,
-        "predicted_cost": _predicted(result, v),
+        "predicted_cost": predicted_cost(result, v.eps),
         "sensitivity": v.eps**2 * result.sensitivity_coefficient,
         "flip_fraction": result.flip_fraction(v.eps),
         "rough": result.rough_at(v.eps, expansion="quadratic"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +93,13 @@ def answers(result: Reported, verified: Sequence[Verified]) -> list[Answer]:
             )
         )  # fmt: skip
     return found
+
+
+def predicted_cost(result: Reported, eps: float) -> float:
+    """The cost as `sensitivity` predicts it; reports say in words how rough that is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(result.sensitivity(eps))
 
 
 def _accuracy(problem: Any, theta: Array, rows: RowSource) -> float:

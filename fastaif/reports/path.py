@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as escaping
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -106,9 +105,3 @@ def path_json(path: Traced) -> str:
         "n_passes": path.n_passes, "nodes": path.to_frame().to_dict("list"),
     }  # fmt: skip
     return json.dumps(document, indent=2, allow_nan=False)
-
-
-def html(path: Traced) -> str:
-    """For notebooks."""
-    table = path.to_frame().to_html(index=False, max_rows=12, float_format=lambda v: f"{v:.5g}")
-    return f"<pre>{escaping.escape(path.summary())}</pre>\n{table}"

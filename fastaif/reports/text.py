@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html as escaping
 import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,12 @@ def robust_summary(fit: Trained, most: int = 10) -> str:
     if hidden:
         lines.append(f"{'':>20} ({hidden} more parameters move less)")
     return "\n".join(lines)
+
+
+def notebook(summary: str, table: pd.DataFrame) -> str:
+    """A report and a table as notebooks show them."""
+    shown = table.to_html(max_rows=12, float_format=lambda v: f"{v:.5g}")
+    return f"<pre>{escaping.escape(summary)}</pre>\n{shown}"
 
 
 def largest_moves(result: Reported, count: int = 10) -> list[int]:

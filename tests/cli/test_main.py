@@ -523,3 +523,19 @@ def test_an_index_that_pandas_stored_is_told(
     )
     frame.to_parquet(path)  # an index that only numbers the rows
     assert "index" not in run("analyze", path).stderr
+
+
+def test_report_is_a_page(tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    done = run("analyze", "--eps", "0.01,0.05", "--report", report, "--format", "table")
+    assert done.exit_code == 0, done.output
+    page = report.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "linear model of diabetes" in page
+    assert page.count("<svg ") == 3
+
+
+def test_report_in_no_directory_is_refused(tmp_path: Path) -> None:
+    done = run("analyze", "--report", tmp_path / "none" / "report.html")
+    assert done.exit_code == 2
+    assert "there is no directory" in done.output
