@@ -13,8 +13,8 @@ from ..data.intake import Intake
 from ..families.finite_sum.model import SumModel
 from ..families.kernel.model import KernelModel
 from ..families.model import Model
-from ..families.softmax.model import SoftmaxModel
-from ..losses.softmax import Softmax
+from ..families.vector.model import VectorModel
+from ..losses.vector import VectorLoss
 from ..models.differentiable import DifferentiableModel
 from ..models.meta import Delegating
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
@@ -28,9 +28,9 @@ from .parts import Parts
 from .pipelines import Preprocessing, split
 from .refusals import refused
 from .registered import LinearDescription, described
-from .softmax import describe_softmax
 from .statsmodels import is_result, preprocessing_of, read_result, refuse_unfitted
 from .sums import describe_sum, names_of_fit
+from .vector import describe_vector
 
 Array = NDArray[Any]
 
@@ -130,7 +130,7 @@ def judge(estimator: Any) -> None:
 
 def describe_for_sums(
     estimator: Any, column_names: tuple[str, ...] | None = None
-) -> SumModel | KernelModel | SoftmaxModel:
+) -> SumModel | KernelModel | VectorModel:
     """The model of an estimator whose influence may be made of sums over blocks of rows.
 
     Raises
@@ -154,7 +154,7 @@ def describe_for_sums(
 
 def describe_fitted(
     estimator: Any, column_names: tuple[str, ...] | None = None, gaps: Gaps = NO_GAPS
-) -> SumModel | KernelModel | SoftmaxModel:
+) -> SumModel | KernelModel | VectorModel:
     """The model description of a fitted estimator of ours or of other people's.
 
     Parameters
@@ -222,11 +222,11 @@ def _take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken:
 
 def _described(
     taken: Taken, names: tuple[str, ...] | None
-) -> SumModel | KernelModel | SoftmaxModel:
+) -> SumModel | KernelModel | VectorModel:
     estimator, before, step, read = taken
-    if read is not None and isinstance(read.loss, Softmax):
+    if read is not None and isinstance(read.loss, VectorLoss):
         columns = _columns(estimator, before, names, np.shape(step.coef_)[1])
-        return describe_softmax(estimator, before, step, read, columns)
+        return describe_vector(estimator, before, step, read, columns)
     if read is not None:
         return describe_sum(estimator, before, step, read, names)
     if is_kernel_model(step):

@@ -14,11 +14,13 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 from ..data.rows import Encoder
 from ..losses import Gamma, Logistic, Poisson, SquaredError, SquaredHinge, Tweedie
+from ..losses.outputs import SquaredErrors
 from ..losses.softmax import Softmax
 from ..losses.targets import as_float, class_encoder, sign_encoder
 from ..models.base import LinearPredictor
 from ..models.basis import BasisModel
 from ..models.multinomial import Multinomial
+from ..models.outputs import SeveralOutputs
 from .class_weights import class_weights_of
 from .parts import ATTRIBUTES, OUR_BASIS, Parts, fixed, over_weight, unpenalized
 
@@ -29,9 +31,18 @@ def _squares(alpha: Alpha, encode: Encoder = as_float) -> Parts:
     return Parts("linear", SquaredError(), alpha, encode)
 
 
+def _squares_of(model: Any, alpha: Alpha) -> Parts:
+    """Least squares with an output, or several."""
+    if np.ndim(model.coef_) == 2 and len(model.coef_) > 1:
+        return Parts("multi-output", SquaredErrors(), alpha, as_float)
+    return _squares(alpha)
+
+
 def _read_ours(model: LinearPredictor) -> Parts:
     if isinstance(model, Multinomial) and model.is_multinomial:
         return Parts("softmax", Softmax(), fixed(model.alpha), model.encoder())
+    if isinstance(model, SeveralOutputs):
+        return _squares_of(model, fixed(model.alpha))
     holder = OUR_BASIS if isinstance(model, BasisModel) else ATTRIBUTES
     loss = model.loss_description()
     return Parts(model.kind, loss, fixed(model.alpha), model.encoder(), holder=holder)
@@ -42,12 +53,12 @@ def _read_ours(model: LinearPredictor) -> Parts:
 
 def _read_linear(model: sk.LinearRegression) -> Parts:
     _refuse_positive(model)
-    return _squares(unpenalized)
+    return _squares_of(model, unpenalized)
 
 
 def _read_ridge(model: sk.Ridge | sk.RidgeCV) -> Parts:
     _refuse_positive(model)
-    return _squares(over_weight(_one_alpha(model)))
+    return _squares_of(model, over_weight(_one_alpha(model)))
 
 
 def _read_ridge_classifier(model: sk.RidgeClassifier | sk.RidgeClassifierCV) -> Parts:
@@ -95,8 +106,11 @@ def _refuse_positive(model: Any) -> None:
 def _one_alpha(model: Any) -> float:
     """α_ or α of the fit."""
     alpha = model.alpha_ if hasattr(model, "alpha_") else model.alpha
-    if np.size(alpha) != 1:
-        raise ValueError(f"{type(model).__name__} with one alpha per output is not supported")
+    if np.ptp(alpha) > 0.0:
+        raise ValueError(
+            f"{type(model).__name__} with one alpha per output is not supported: fit all of them "
+            "with one, or each by itself"
+        )
     return float(np.ravel(alpha)[0])
 
 

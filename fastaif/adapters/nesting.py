@@ -61,5 +61,5 @@ class TransformedTargets:
         """The transformed targets, encoded."""
         if not len(y):
             return self.encode(as_float(y))
-        column = np.asarray(self.transformer.transform(as_float(y)[:, None]))
-        return self.encode(column.ravel())
+        found = np.asarray(self.transformer.transform(as_float(y).reshape(len(y), -1)))
+        return self.encode(found.reshape(y.shape))

@@ -79,8 +79,8 @@ class Parts(NamedTuple):
     Attributes
     ----------
     kind : str
-    loss : Loss or Softmax
-        Softmax: of a model with a prediction a class.
+    loss : Loss or VectorLoss
+        VectorLoss: of a model with several predictions.
     alpha : callable
         From the total weight to α.
     encode : callable

@@ -52,7 +52,9 @@ def attack(
         error at order 2; others are ascents to stationary points.
     method : {"auto", "exact", "pgd"}, default "auto"
         "exact" is the closed form ``x ± ε s φ_c(∇_x f)`` for a linear predictor, and a
-        trust-region subproblem a sample for the quadratic basis with p = 2. "pgd" is
+        trust-region subproblem a sample for the quadratic basis, and for several outputs, with
+        p = 2; of these and of softmax models the best vertex for p = 1, of two outputs, or with
+        at most eight features, the best corner for p = ∞. "pgd" is
         projected gradient ascent. "auto" is "exact" where there is one, else "pgd" with
         at least two starts. Kernel regressions with moving centres are attacked at all
         inputs at once, on the whole objective, by steps towards ``ε s φ_c(∇_x L)``;

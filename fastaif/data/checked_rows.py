@@ -28,6 +28,10 @@ class Reader(Protocol):
         """The inputs' names, where the fit or its data had any."""
 
     @property
+    def n_targets(self) -> int:
+        """The number of columns of y."""
+
+    @property
     def encode(self) -> Encoder:
         """Raw targets to numbers."""
 
@@ -71,7 +75,7 @@ def rows_of(
         raise ValueError(
             f"X has {X.shape[1]} features, but the model was fitted to {m}{_named_columns(X)}"
         )
-    targets = validation.column(y, X.shape[0], name)
+    targets = validation.targets(y, X.shape[0], name, model.n_targets)
     weight = validation.weights(sample_weight, X.shape[0], weightless=weightless)
     if weighed and model.weigh is not None:
         weight = model.weigh(targets, weight)

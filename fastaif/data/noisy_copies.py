@@ -48,11 +48,11 @@ class NoisyCopies:
 
 
 class Repeated:
-    """A vector (n,) one time after the other, of which only slices exist."""
+    """An array (n, …) one time after the other, of which only slices exist."""
 
     def __init__(self, values: Array, times: int) -> None:
         self._values = values
-        self.shape = (values.shape[0] * times,)
+        self.shape = (values.shape[0] * times, *values.shape[1:])
         self.dtype = values.dtype
 
     def __len__(self) -> int:

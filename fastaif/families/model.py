@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
@@ -58,6 +60,10 @@ class Model(Protocol):
         """From the total sample weight W to α in L = E ℓ + α ‖θ_pen‖²."""
 
     @property
+    def n_targets(self) -> int:
+        """The number of columns of y."""
+
+    @property
     def encode(self) -> Encoder:
         """Raw targets to those that the loss expects; refuses what cannot be mapped."""
 
@@ -87,6 +93,71 @@ class Model(Protocol):
 
     def at(self, theta: Array) -> Self:
         """The same model at another θ."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedModel:
+    """What descriptions of fitted models with coefficients for their inputs have in common.
+
+    Attributes
+    ----------
+    basis
+        What the inputs go through first.
+    theta : array (d,)
+    alpha : callable
+        From the total sample weight W to α in L = E ℓ + α θᵀPθ.
+    names : tuple of str
+        A name for each entry of θ.
+    encode : callable
+        Raw targets to those that the loss expects; refuses what cannot be mapped.
+    rebuild : callable
+        From θ to a fitted copy of the estimator.
+    n_features : int
+        m, the number of inputs.
+    fit_intercept : bool
+    columns : tuple of str or None
+        The inputs' own names, where the fit or its data had any.
+    intake : Intake or None
+        What makes the model's columns of X; None where X is these.
+    weigh : callable or None
+        From targets and the weights given to those that the fit took.
+    """
+
+    basis: Any
+    theta: Array
+    alpha: Callable[[float], float]
+    names: tuple[str, ...]
+    encode: Encoder
+    rebuild: Callable[[Array], Any]
+    n_features: int
+    fit_intercept: bool = True
+    columns: tuple[str, ...] | None = None
+    intake: Intake | None = None
+    weigh: Weighing | None = None
+
+    @property
+    def is_dual(self) -> bool:
+        """Whether θ has an entry for every centre, and none for inputs."""
+        return False
+
+    @property
+    def details(self) -> str:
+        """What reports say of it beside its kind."""
+        return ""
+
+    @property
+    def n_targets(self) -> int:
+        """The number of columns of y: one."""
+        return 1
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each input."""
+        return names_of_inputs(self.columns, self.n_features)
+
+    def at(self, theta: Array) -> Self:
+        """The same model at another θ."""
+        return dataclasses.replace(self, theta=theta)
 
 
 def names_of_inputs(columns: tuple[str, ...] | None, n_features: int) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ class InfluenceProblem(Objective):
     @cached_property
     def target_size(self) -> float:
         """How large targets are, from the first of them."""
-        return float(np.maximum.reduce(np.abs(self.source.targets(0, 4096))))
+        return float(np.maximum.reduce(np.abs(self.source.targets(0, 4096)), axis=None))
 
     @abstractmethod
     def begin(self) -> None:

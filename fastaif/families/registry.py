@@ -33,11 +33,15 @@ from .model import Model
 from .network.adversary import NetworkAdversary
 from .network.model import NetworkModel
 from .network.problem import AccumulatedNetwork, network_problem
+from .outputs.model import OutputsModel
+from .outputs.problem import outputs_problem
 from .problem import InfluenceProblem, Replicates
 from .shared_ascent import SharedBudget
 from .softmax.adversary import SoftmaxAdversary
-from .softmax.model import SoftmaxModel, refuse_sums
+from .softmax.model import SoftmaxModel
 from .softmax.problem import softmax_problem
+from .vector.adversary import VectorAdversary
+from .vector.model import refuse_sums
 
 
 class Family(NamedTuple):
@@ -83,6 +87,7 @@ _FAMILIES: dict[type, Family] = {
     ),
     NetworkModel: Family(network_problem, NetworkAdversary, without_rows=AccumulatedNetwork),
     SoftmaxModel: Family(softmax_problem, SoftmaxAdversary, summed=refuse_sums),
+    OutputsModel: Family(outputs_problem, VectorAdversary, summed=refuse_sums),
     AutodiffModel: Family(autodiff_problem, AutodiffAdversary),
 }  # fmt: skip
 

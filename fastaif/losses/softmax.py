@@ -1,7 +1,4 @@
-"""The loss of several classes: ℓ(z, y) = −log π_y, π = softmax(z), of a prediction a class.
-
-It is no `Loss` of one prediction, and none that is found by its name: a family of models has it.
-"""
+"""The loss of several classes: ℓ(z, y) = −log π_y, π = softmax(z), of a prediction a class."""
 
 from __future__ import annotations
 
@@ -9,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .vector import VectorLoss
 
 Array = NDArray[Any]
 
@@ -20,26 +19,26 @@ class ClassTerms(NamedTuple):
     shares: Array
     residuals: Array
 
+    def bend(self, step: Array) -> Array:
+        """What π moves by where logits move by t (n, K)."""
+        return np.asarray(self.shares * self._apart(step))
 
-class Softmax:
+    def curvature(self, step: Array) -> Array:
+        """The variance of t_k for k ~ π, (n,)."""
+        apart = self._apart(step)
+        return np.asarray(np.sum(self.shares * apart * apart, axis=1))
+
+    def _apart(self, step: Array) -> Array:
+        return np.asarray(step - np.sum(self.shares * step, axis=1, keepdims=True))
+
+
+class Softmax(VectorLoss):
     """−log π_y; targets are numbers of classes, from 0 on, as floats."""
 
     name = "softmax"
-    is_of_residuals = False
-    is_quadratic = False
-    is_symmetric = False
+    bound = 0.5  # of the eigenvalues of the covariance of e_k, k ~ ρ
     has_labels = True
-    has_positive_targets = False
     has_probabilities = True
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Softmax)
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __repr__(self) -> str:
-        return "Softmax()"
 
     def terms(self, z: Array, y: Array) -> ClassTerms:
         """Losses, shares and residuals at logits z (n, K), relative to each row's own class.
@@ -78,9 +77,11 @@ class Softmax:
         pulls[rows, own] = -1.0
         return top + np.log(total), pulls
 
-    def value(self, z: Array, y: Array) -> Array:
-        """ℓ (n,)."""
-        return self.terms(z, y).losses
+    def turning(self, z: Array, y: Array, step: Array) -> tuple[Array, Array]:
+        """ρ − e_y, which does not shrink with 1 − π_y, and its change along t."""
+        _, pulls = self.leads(z, y)
+        others = np.maximum(pulls, 0.0)
+        return pulls, others * (step - np.sum(others * step, axis=1, keepdims=True))
 
     def change(self, z: Array, step: Array, y: Array) -> Array:
         """ℓ(z + step, y) − ℓ(z, y), (n,): small steps keep their digits.

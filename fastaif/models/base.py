@@ -17,6 +17,7 @@ from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss
 from ..losses.targets import as_float, check_two_classes, sign_encoder
 from ..passes.linear import Sweep
+from ..solvers.newton import NewtonResult
 from ..utils import validation
 from .initial_points import starting_point
 from .inputs import by_blocks, columns_of_fit, data_of_fit, dense_inputs
@@ -49,6 +50,7 @@ class LinearPredictor(BaseEstimator):
     _loss: ClassVar[Loss]
     _fitted: ClassVar[str] = FITTED
     _encode: Encoder = staticmethod(as_float)
+    _takes_several: ClassVar[bool] = False  # outputs
 
     intercept_: Any
 
@@ -94,7 +96,9 @@ class LinearPredictor(BaseEstimator):
 
     def rows_of_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowSource:
         """Checked data of a fit."""
-        given = data_of_fit(self, X, y, sample_weight, numbers=self._has_numbers())
+        given = data_of_fit(
+            self, X, y, sample_weight, numbers=self._has_numbers(), several=self._takes_several
+        )
         y = self._prepare_targets(given.y)
         w = given.sample_weight
         if w is not None:
@@ -121,6 +125,14 @@ class LinearPredictor(BaseEstimator):
         self.intercept_ = float(found.x[d]) if self.fit_intercept else 0.0
         self._refuse_extremes(source, found.local.value)
         self._report(found.converged, found.singular, found.local.residual)
+
+    def _keep_rows(self, source: RowSource, found: NewtonResult, theta: Array) -> None:
+        """Take over Θ (K, c), a row a prediction."""
+        m = source.n_columns
+        self.n_iter_ = found.n_iter
+        self.coef_ = np.array(theta[:, :m])
+        self.intercept_ = theta[:, m].copy() if self.fit_intercept else np.zeros(len(theta))
+        self._refuse_extremes(source, found.local.value)
 
     def _refuse_extremes(self, source: RowSource, value: float) -> None:
         """Refuse data that made of the objective no number, or nothing."""
@@ -187,4 +199,4 @@ class LinearPredictor(BaseEstimator):
     def _decision(self, X: Any) -> Array:
         check_is_fitted(self)
         X = dense_inputs(self, X)
-        return np.asarray(X.astype(np.float64, copy=False) @ self.coef_ + self.intercept_)
+        return np.asarray(X.astype(np.float64, copy=False) @ self.coef_.T + self.intercept_)

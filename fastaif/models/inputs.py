@@ -20,11 +20,14 @@ Array = NDArray[Any]
 _TYPES = [np.float64, np.float32]
 
 
-def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: bool) -> Given:
+def data_of_fit(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: bool, several: bool = False
+) -> Given:
     """Checked X and y of a fit, whose columns the estimator takes note of.
 
-    `numbers` says whether targets are numbers rather than labels. Sample weights of arrays are not
-    checked here; those of blocks and files come with them.
+    `numbers` says whether targets are numbers rather than labels, `several` whether y may have
+    several columns. Sample weights of arrays are not checked here; those of blocks and files come
+    with them.
     """
     given = opened(X, y, sample_weight)
     _refuse_no_numbers(X, y, sample_weight)
@@ -32,11 +35,13 @@ def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numbers: 
         _refuse_by_column(X)
     if not isinstance(given.X, LazyRows) or hasattr(X, "tocsr"):
         X, y = validate_data(
-            estimator, X, y, dtype=_TYPES, accept_sparse="csr", y_numeric=numbers
-        )
+            estimator, X, y, dtype=_TYPES, accept_sparse="csr", y_numeric=numbers,
+            multi_output=several,
+        )  # fmt: skip
         return Given(lazily(X), y, sample_weight)
     rows, columns = validation.matrix(given.X)
-    targets = validation.column(given.y, rows.shape[0])
+    read = validation.targets if several else validation.column
+    targets = read(given.y, rows.shape[0])
     if numbers:
         targets = as_float(targets)
         if not np.isfinite(targets).all():

@@ -9,21 +9,32 @@ from sklearn.base import RegressorMixin
 
 from ..losses import Expectile, Huber, SquaredError
 from .base import LinearPredictor
+from .outputs import SeveralOutputs
 
 Array = NDArray[Any]
 
 
-class LinearRegression(RegressorMixin, LinearPredictor):
+class LinearRegression(RegressorMixin, SeveralOutputs):
     """Least squares, with an optional ridge penalty.
 
     Minimises ``E (f − y)² + alpha ‖β‖²``: no factor ½, and the mean rather than the sum
-    (scikit-learn's ``Ridge(alpha=a)`` is ``alpha = a / Σw`` here).
+    (scikit-learn's ``Ridge(alpha=a)`` is ``alpha = a / Σw`` here). Of t outputs, y (n, t), it
+    minimises ``E ‖W x + b − y‖² + alpha ‖W‖²``, a row of W and an entry of b an output: the same
+    fits, but attacks on x are then on all of them at once. θ is all of W by rows, then b.
 
     Parameters
     ----------
     alpha : float, default 0.0
     fit_intercept : bool, default True
         The intercept is not penalised.
+
+    Attributes
+    ----------
+    coef_ : array (m,), or (t, m)
+    intercept_ : float, or array (t,)
+    n_iter_ : int
+        Newton steps taken.
+    n_features_in_ : int
     """
 
     kind = "linear"

@@ -17,7 +17,6 @@ from ..passes.softmax import SoftmaxSweep
 from ..utils import validation
 from .base import LinearPredictor
 from .binary import BinaryClassifier
-from .inputs import by_blocks, dense_inputs
 
 Array = NDArray[Any]
 
@@ -51,36 +50,26 @@ class Multinomial(BinaryClassifier, LinearPredictor):
         sweep = SoftmaxSweep(source, Linear(), len(self.classes_), intercept)
         with sweep.executor.watching("fit"):
             found, theta = fit_softmax(sweep, alpha)
-        m = source.n_columns
-        self.n_iter_ = found.n_iter
-        self.coef_ = np.array(theta[:, :m])
-        self.intercept_ = theta[:, m].copy() if intercept else np.zeros(len(theta))
-        self._refuse_extremes(source, found.local.value)
+        self._keep_rows(source, found, theta)
         self._report(found.converged, found.singular, found.local.residual)
-
-    @by_blocks
-    def _logits(self, X: Any) -> Array:
-        check_is_fitted(self)
-        X = dense_inputs(self, X)
-        return np.asarray(X.astype(np.float64, copy=False) @ self.coef_.T + self.intercept_)
 
     def decision_function(self, X: Any) -> Array:
         """The log-odds of the second of two classes (n,); of more a prediction each, (n, K)."""
         check_is_fitted(self)
-        return self._logits(X) if self.is_multinomial else super().decision_function(X)
+        return self._decision(X) if self.is_multinomial else super().decision_function(X)
 
     def predict_proba(self, X: Any) -> Array:
         """The probabilities of all classes, shape (n, K)."""
         check_is_fitted(self)
         if self.is_multinomial:
-            return Softmax().probabilities(self._logits(X))
+            return Softmax().probabilities(self._decision(X))
         return np.asarray(super().predict_proba(X))
 
     def predict(self, X: Any) -> Array:
         """The likeliest label of each row, shape (n,)."""
         check_is_fitted(self)
         if self.is_multinomial:
-            return np.asarray(self.classes_[np.argmax(self._logits(X), axis=1)])
+            return np.asarray(self.classes_[np.argmax(self._decision(X), axis=1)])
         return super().predict(X)
 
     def __sklearn_tags__(self) -> Any:

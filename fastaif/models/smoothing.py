@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils import check_X_y
+from sklearn.utils import check_X_y, get_tags
 
 from ..data.noisy_copies import NoisyCopies, noisy_rows
 from ..data.rows import RowSource
@@ -97,7 +97,9 @@ class RandomizedSmoothing(Delegating):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # scikit-learn's own estimators are fitted to an array of all copies.
-        tags.input_tags.sparse = isinstance(self.estimator, LinearPredictor)
+        ours = isinstance(self.estimator, LinearPredictor)
+        tags.input_tags.sparse = ours
+        tags.target_tags.multi_output = ours and get_tags(self.estimator).target_tags.multi_output
         return tags
 
     def copies(self, source: RowSource) -> RowSource:

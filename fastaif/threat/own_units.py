@@ -5,6 +5,7 @@ t = δ/c over the attackable features alone: raw inputs move by c t, the model's
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,11 @@ class OwnUnits:
     def is_cross_polytope(self) -> bool:
         """Whether ± ρ e_j are its only extreme points."""
         return self.p == 1.0 or self.n_free == 1
+
+    @property
+    def is_box(self) -> bool:
+        """Whether its extreme points are the corners ± ρ of every entry."""
+        return math.isinf(self.p)
 
     # --- to and from inputs ---------------------------------------------------------------
 

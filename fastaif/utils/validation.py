@@ -173,6 +173,34 @@ def column(y: Any, n: int, name: str = "y") -> Array:
     return array
 
 
+def targets(y: Any, n: int, name: str = "y", n_targets: int | None = None) -> Array:
+    """Targets of n rows, (n,) or (n, t); t is given, or any.
+
+    Raises
+    ------
+    TypeError, ValueError
+        There are not so many rows, or columns.
+    """
+    if n_targets == 1 or np.ndim(y) < 2:
+        found = column(y, n, name)
+        if n_targets in (None, 1):
+            return found
+        raise ValueError(
+            f"{name} has one column, but the model was fitted to {n_targets} outputs"
+        )
+    refuse_unreal(y, name)
+    array = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(f"{name} has a column for each output, but its shape is {array.shape}")
+    if array.shape[0] != n:
+        raise ValueError(f"{name} has {array.shape[0]} rows, but X has {n}")
+    if n_targets is not None and array.shape[1] != n_targets:
+        raise ValueError(
+            f"{name} has {array.shape[1]} columns, but the model was fitted to {n_targets} outputs"
+        )
+    return array
+
+
 def weights(sample_weight: Any, n: int, weightless: bool = False) -> Array | None:
     """Non-negative finite weights, not all zero unless `weightless`, or None."""
     if sample_weight is None:
@@ -374,9 +402,8 @@ def locate_nonfinite(
         if largest.max(initial=0.0) > size:
             size, place = float(largest.max()), int(largest.argmax())
     if y.dtype.kind in "f" and not np.isfinite(y).all():
-        raise ValueError(
-            f"y contains NaN or infinity (first at row {int(np.argmin(np.isfinite(y)))})"
-        )
+        bad = ~np.isfinite(y).reshape(len(y), -1).all(axis=1)
+        raise ValueError(f"y contains NaN or infinity (first at row {int(np.argmax(bad))})")
     if size > _HUGE:
         raise FloatingPointError(
             f"column {place} of X has entries of {size:.0e}, whose squares overflow: divide X by a "

@@ -204,8 +204,6 @@ REFUSED_OPTIONS = {
     "positive": lambda: fitted(sk.LinearRegression(positive=True)),
     "Ridge.*positive": lambda: fitted(sk.Ridge(positive=True, alpha=1e-3)),
     "alpha per output": lambda: fitted(sk.Ridge(alpha=[1.0, 2.0]), outputs=2),
-    "LinearRegression has 2 outputs": lambda: fitted(sk.LinearRegression(), outputs=2),
-    "Ridge has 2 outputs": lambda: fitted(sk.Ridge(), outputs=2),
     "l1": lambda: fitted(logistic(solver="saga", l1_ratio=1.0, tol=1e-3), "logistic"),
     "elastic-net": lambda: fitted(logistic(solver="saga", l1_ratio=0.5, tol=1e-3), "logistic"),
     "3 classes": lambda: fitted(sk.RidgeClassifier(), "logistic", classes=3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from oracles import outputs
 from oracles import pipelines as twin
 from oracles import softmax as classes
 from sklearn.compose import TransformedTargetRegressor
@@ -39,21 +40,23 @@ def inside(model, X, y):
     return model, transform, y
 
 
-def wanted_of_classes(kind, model, X, y, p):
-    """The influence of a softmax behind a StandardScaler."""
+def wanted_of_several(kind, model, X, y, p):
+    """The influence of a softmax, or of several outputs, behind a StandardScaler."""
     scaler, step = model
     theta = np.append(np.ravel(step.coef_), step.intercept_)
-    found = classes.influence(
-        X, y, theta, len(step.classes_), alpha=kind.alpha(step, len(y)), p=p,
-        shift=scaler.mean_, scale=scaler.scale_, attack_space="raw",
-    )  # fmt: skip
-    return found["influence"]
+    options = {
+        "alpha": kind.alpha(step, len(y)), "p": p, "shift": scaler.mean_, "scale": scaler.scale_,
+        "attack_space": "raw",
+    }  # fmt: skip
+    if kind.kind == "outputs":
+        return outputs.influence(X, y, theta, **options)["influence"]
+    return classes.influence(X, y, theta, len(step.classes_), **options)["influence"]
 
 
 def wanted_of(kind, model, X, y, p):
     """The influence, and the number of columns that never change."""
-    if kind.kind == "classes":
-        return wanted_of_classes(kind, model, X, y, p)
+    if kind.kind in ("classes", "outputs"):
+        return wanted_of_several(kind, model, X, y, p)
     step, transform, y = inside(model, X, y)
     weight = None
     if kind.kind in kinds.LABELLED:

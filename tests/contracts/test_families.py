@@ -43,8 +43,12 @@ NEEDS = {
     "MLPRegression": {"hidden": 2, "random_state": 0},
     "MLPClassification": {"hidden": 2, "random_state": 0},
     "LogisticRegression, of three classes": {},
+    "LinearRegression, of two outputs": {},
 }
-LABELS = {"LogisticRegression, of three classes": lambda X: np.digitize(X[:, 0], [-0.4, 0.5])}
+LABELS = {
+    "LogisticRegression, of three classes": lambda X: np.digitize(X[:, 0], [-0.4, 0.5]),
+    "LinearRegression, of two outputs": lambda X: X[:, :2] + np.sin(X[:, 1:]),
+}
 
 
 def public_estimators():

@@ -86,6 +86,8 @@ def target(kind: str, X: pd.DataFrame, seed: int = 1) -> np.ndarray:
     f = f + 0.5 * (X["city"] == "Oslo").to_numpy() + 0.2 * np.nan_to_num(X["lab"].to_numpy())
     if kind == "linear":
         return 3.0 + f + rng.normal(size=N)
+    if kind == "outputs":
+        return np.column_stack([3.0 + f, 2.0 * f]) + rng.normal(size=(N, 2))
     if kind in LABELLED:
         return (f + rng.logistic(size=N) > 0).astype(int)
     if kind == "classes":
@@ -189,6 +191,10 @@ MODELS: dict[str, Kind] = {
     "LinearRegression": of(sk.LinearRegression()),
     "Ridge": of(sk.Ridge(2.0), lambda step, W: 2.0 / W),
     "RidgeCV": of(sk.RidgeCV([0.1, 3.0]), lambda step, W: step.alpha_ / W),
+    "Ridge (several outputs)": of(
+        scaled(sk.Ridge(2.0)), lambda step, W: 2.0 / W, kind="outputs",
+        note="LinearRegression and RidgeCV too, behind scalers and encoders at most",
+    ),
     "RidgeClassifier": of(sk.RidgeClassifier(2.0), lambda step, W: 2.0 / W, kind="labels"),
     "RidgeClassifierCV": of(
         sk.RidgeClassifierCV([1.0, 4.0]), lambda step, W: step.alpha_ / W, kind="labels"
@@ -390,6 +396,10 @@ for _name in ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder", "KBinsDiscreti
 
 OURS: dict[str, Kind] = {
     "LinearRegression": of(fa.LinearRegression(alpha=0.1), lambda step, W: 0.1),
+    "LinearRegression (several outputs)": of(
+        scaled(fa.LinearRegression(alpha=0.1)), lambda step, W: 0.1, kind="outputs",
+        note="behind scalers and encoders at most",
+    ),
     "LogisticRegression": of(
         scaled(fa.LogisticRegression(alpha=0.05)), lambda step, W: 0.05, kind="logistic"
     ),

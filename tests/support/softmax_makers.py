@@ -11,7 +11,8 @@ import fastaif as fa
 from fastaif.api.prepare import assemble, start
 from fastaif.bases.builtin import Linear
 from fastaif.data.rows import RowSource
-from fastaif.families.softmax.model import Layout, SoftmaxModel, parameter_names
+from fastaif.families.softmax.model import SoftmaxModel
+from fastaif.families.vector.layout import Layout, parameter_names
 from fastaif.influence.compute import conclude
 from fastaif.influence.result import InfluenceResult
 from fastaif.losses.targets import class_encoder
@@ -48,7 +49,7 @@ def described(theta: Array, n_classes: int, m: int, alpha: float) -> SoftmaxMode
     """A model of any number of classes, two of them too, with an intercept."""
     names = parameter_names(tuple("abcdefgh"[:m]), tuple(map(str, range(n_classes))), True)
     return SoftmaxModel(
-        basis=Linear(), theta=theta, n_classes=n_classes, alpha=lambda weight: alpha, names=names,
+        basis=Linear(), theta=theta, n_outputs=n_classes, alpha=lambda weight: alpha, names=names,
         encode=class_encoder(np.arange(n_classes)), rebuild=lambda found: found, n_features=m,
     )  # fmt: skip
 

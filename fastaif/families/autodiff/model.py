@@ -63,6 +63,7 @@ class AutodiffModel:
     is_dual: ClassVar[bool] = False
     intake: ClassVar[None] = None
     weigh: ClassVar[None] = None
+    n_targets: ClassVar[int] = 1
 
     @property
     def n_coefs(self) -> int:

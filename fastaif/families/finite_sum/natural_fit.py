@@ -95,12 +95,15 @@ def natural_fit(
     max_iter: int = 1000,
     penalized: Array | None = None,
     work: WorkingCoordinates | None = None,
+    constant: list[Array] | None = None,
 ) -> NewtonResult:
     """Minimise L by Newton's method on the one-pass sums, in working coordinates.
 
     `penalized` is the penalty's P or its diagonal; by default every coefficient but the
-    intercept. `work` are coordinates of their own, for a P that is not diagonal. With a penalty
-    that hardly holds separable classes f grows by one a step, as far as some 700.
+    intercept. `work` are coordinates of their own, for a P that is not diagonal. `constant` keeps
+    a squared error's Hessian between fits of the same rows to other targets; empty before the
+    first. With a penalty that hardly holds separable classes f grows by one a step, as far as
+    some 700.
     """
     source, d = sweep.source, sweep.n_coefs
     floor = _vanishing(alpha) if sweep.loss.is_monotone else -np.inf
@@ -113,7 +116,8 @@ def natural_fit(
     shrunk = coordinates.penalized(penalized)
     few = has_few_rows(inner, 2.0 * alpha * shrunk)
     direct = cholesky_fits(start.size) and not few
-    objective = NaturalObjective(inner, alpha, shrunk, forms_hessian=direct)
+    known = [] if constant is None else constant
+    objective = NaturalObjective(inner, alpha, shrunk, known, direct)
     steps: NewtonSteps | RowSpaceSteps = NewtonSteps(objective, units)
     if few:
         steps = RowSpaceSteps(inner, 2.0 * alpha * shrunk, units)

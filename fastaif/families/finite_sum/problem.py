@@ -26,16 +26,10 @@ from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local, NewtonResult
 from ...utils.caching import cached_property
 from ...utils.validation import refuse_tiny_targets
+from ..factored import FactoredProblem
 from ..iterative import CG_TOL, ENOUGH, Solution
 from ..objective import Evaluation
-from ..problem import (
-    Counts,
-    InfluenceProblem,
-    SolverReport,
-    lift,
-    singular_hessian,
-    too_many_parameters,
-)
+from ..problem import Counts, SolverReport, lift, too_many_parameters
 from .coordinates import Coordinates, are_needed, measure
 from .hessian_operator import WorkingHessian
 from .hessian_solves import inverse_diagonal, solve
@@ -55,7 +49,7 @@ _TINY, _NORMAL = 1e-290, 1e-15  # squares that underflow; curvatures that say no
 
 
 @dataclass(frozen=True)
-class SumProblem(InfluenceProblem):
+class SumProblem(FactoredProblem):
     """The InfluenceProblem of a SumModel: one pass gives everything.
 
     Attributes
@@ -294,39 +288,10 @@ class SumProblem(InfluenceProblem):
             raise too_many_parameters(len(self.params))
         return dataclasses.replace(self, solver="cholesky")
 
-    @cached_property
-    def factor(self) -> Factor | WorkingFactor:
-        """The Cholesky factor of H + damping · 1.
-
-        Raises
-        ------
-        numpy.linalg.LinAlgError
-            H is singular or indefinite, or θ̂ separates the classes without a penalty.
-        """
-        found = self._undamped
-        if self.added_damping == 0.0:
-            self._refuse_separable()
-        else:
-            found = self._factorized(self.added_damping)
-        if found is None:
-            raise singular_hessian(self.spectrum()[0], self._why_singular())
-        return found
-
-    def _why_singular(self) -> str:
-        """What may be to blame beside the model, for a message."""
-        work = self.coordinates
-        if work is not None and work.are_far:
-            return " (X is far from the origin, which costs digits: centre the columns)"
-        return ""
-
     @property
     def is_regular(self) -> bool:
         """Whether H is numerically definite."""
         return self._undamped is not None
-
-    @cached_property
-    def _undamped(self) -> Factor | WorkingFactor | None:
-        return self._factorized(0.0)
 
     def _factorized(self, damping: float) -> Factor | WorkingFactor | None:
         """The factor, or None where H + damping is not numerically positive definite."""
@@ -392,16 +357,11 @@ class SumProblem(InfluenceProblem):
         values = np.linalg.eigvalsh(self._local.hessian)
         return lift(float(values[0]), float(values[-1]))
 
-    def _refuse_separable(self) -> None:
-        """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
-        if not self.model.loss.is_monotone or self.alpha > 0 or self.sums.misclassified:
-            return
-        least = self.spectrum()[0]
-        raise np.linalg.LinAlgError(
-            "the classes are linearly separable, so that without a penalty there is no finite "
-            f"optimum and the Hessian tends to zero (least eigenvalue {least:.3g}): the influence "
-            "is not defined; pass damping > 0, or fit with alpha > 0"
-        )
+    @property
+    def has_run_away(self) -> bool:
+        """Whether θ̂ classifies every sample rightly, without a penalty that would hold it."""
+        monotone = self.model.loss.is_monotone and self.alpha == 0.0
+        return monotone and not self.sums.misclassified
 
     def solve(self, b: Array) -> Array:
         """(H + damping)⁻¹ b."""

@@ -65,6 +65,7 @@ class KernelModel:
     intake: Intake | None = None
 
     weigh: ClassVar[None] = None
+    n_targets: ClassVar[int] = 1
     kind: ClassVar[str] = "kernel"
     is_dual: ClassVar[bool] = True
     loss: ClassVar[Loss] = SquaredError()

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ..._compute import types as c
 from ...data.blas import single_threaded_blas
-from ...passes.softmax import SoftmaxSweep
+from ...passes.vector import VectorSweep
 from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local, NewtonResult, minimize
-from ..finite_sum.coordinates import Coordinates, measure
+from ..finite_sum.coordinates import measure
+from ..vector.layout import enter, leave
 from .gauge import centred, contrasted, contrasts
 
 Array = NDArray[Any]
@@ -31,7 +32,7 @@ class ContrastObjective:
 
     Attributes
     ----------
-    sweep : SoftmaxSweep
+    sweep : VectorSweep
         In the coordinates of Θ.
     alpha : float
     ridge : array (c,)
@@ -40,19 +41,19 @@ class ContrastObjective:
         The part of Θ that is the same for all classes.
     """
 
-    sweep: SoftmaxSweep
+    sweep: VectorSweep
     alpha: float
     ridge: Array
     still: Array
 
     def matrix(self, z: Array) -> Array:
         """Θ at z."""
-        Q = contrasts(self.sweep.n_classes)
+        Q = contrasts(self.sweep.n_outputs)
         return np.asarray(self.still + Q @ z.reshape(Q.shape[1], -1))
 
     def __call__(self, z: Array) -> Local:
         """Value, gradient, Hessian and yardstick at z."""
-        Q, theta = contrasts(self.sweep.n_classes), self.matrix(z)
+        Q, theta = contrasts(self.sweep.n_outputs), self.matrix(z)
         with np.errstate(over="ignore", invalid="ignore"):
             sums = self.sweep.run(theta, NEED | c.NEED_HESSIAN)
             gradient, hessian = (Q.T @ sums.gradient).ravel(), contrasted(sums.blocks)
@@ -63,13 +64,13 @@ class ContrastObjective:
 
 
 def fit_softmax(
-    sweep: SoftmaxSweep, alpha: float, start: Array | None = None, max_iter: int = 1000
+    sweep: VectorSweep, alpha: float, start: Array | None = None, max_iter: int = 1000
 ) -> tuple[NewtonResult, Array]:
     """The minimiser of E ℓ + α ‖W‖²: what Newton's method ended in, and Θ (K, c).
 
     Without a penalty the part of the start that changes nothing stays; a penalty takes W's away.
     """
-    m, K = sweep.source.n_columns, sweep.n_classes
+    m, K = sweep.source.n_columns, sweep.n_outputs
     refuse_size(K, sweep.n_entries)
     work = measure(sweep.source, sweep.basis, sweep.fit_intercept, sweep.executor)
     inner = dataclasses.replace(sweep, basis=work.basis(sweep.basis), ball=None)
@@ -87,16 +88,6 @@ def fit_softmax(
             floor=_PENALISED if alpha > 0.0 else _VANISHING,
         )  # fmt: skip
     return found, leave(work, objective.matrix(found.x))
-
-
-def enter(work: Coordinates, matrix: Array) -> Array:
-    """Θ (K, c), or a step in it, in working coordinates of the columns."""
-    return np.stack([work.enter(row) for row in matrix])
-
-
-def leave(work: Coordinates, matrix: Array) -> Array:
-    """The way back."""
-    return work.leave(matrix.T).T
 
 
 def refuse_size(n_classes: int, n_entries: int) -> None:

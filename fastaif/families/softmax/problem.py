@@ -1,298 +1,85 @@
 """The influence problem of softmax models (multinomial logistic regression).
 
-    Φ = s E t [a (φ, 0)ᵀ + S W φ (u, 1)ᵀ],   H = E S ⊗ (u, 1)(u, 1)ᵀ + 2α on W,
-
-with a = π − e_y, S = diag π − ππᵀ and φ = φ_c(Wᵀa), one pass over the rows. H is singular along
-what changes nothing (`gauge`), and is solved with where it is not.
+a = π − e_y and S = diag π − ππᵀ. H is singular along what changes nothing (`gauge`), and is solved
+with on the contrasts between classes. Of the mean over classes a penalty is all of H.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import types as c
 from ...data.rows import RowSource
-from ...solvers.cholesky import Factor, factorize
+from ...passes.softmax import SoftmaxSums
+from ...passes.vector import VectorSums
 from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
-from ..finite_sum.coordinates import Coordinates, are_needed, measure
-from ..kinks import Kinks
-from ..problem import Counts, SolverReport, lift, refuse_solver, singular_hessian
-from . import kinks
-from .fit import enter, refuse_size
-from .gauge import contrasted, contrasts
+from ..problem import refuse_solver
+from ..vector.attack import Search
+from ..vector.problem import VectorProblem
+from .attack import SoftmaxSearch, certificate
+from .fit import refuse_size
+from .gauge import contrasted
 from .model import SoftmaxModel
-from .rows import SoftmaxRows
 
 Array = NDArray[Any]
 
-_NOISE = 1e-13  # of the largest eigenvalue: what eigenvalues are computed to
-
 
 @dataclass(frozen=True)
-class SoftmaxProblem(SoftmaxRows):
+class SoftmaxProblem(VectorProblem):
     """The InfluenceProblem of a SoftmaxModel."""
 
-    # --- the pass ---------------------------------------------------------------------------
+    model: SoftmaxModel
+
+    search: ClassVar[type[Search]] = SoftmaxSearch
 
     def begin(self) -> None:
         """Make the one pass."""
-        refuse_size(self.model.n_classes, self.sweep.n_entries)
-        _ = self.sums
+        refuse_size(self.model.n_outputs, self.sweep.n_entries)
+        super().begin()
+
+    @cached_property
+    def sums(self) -> SoftmaxSums:
+        """Everything that H, Φ, s and the gradient are made of."""
+        return cast(SoftmaxSums, self._finite(self.sweep, self._needs, self.sharing.exponent))
+
+    def form(self, sums: VectorSums) -> Array:
+        """H of sums over contrasts, without penalty."""
+        return contrasted(sums.blocks)
 
     @property
-    def loss_slope(self) -> float:
-        """E ‖a‖: how fast losses change with their logits."""
-        return self.sums.gain
+    def has_run_away(self) -> bool:
+        """Whether θ̂ classifies every sample rightly, without a penalty that would hold it."""
+        return self.alpha == 0.0 and not self.sums.misclassified
 
-    @property
-    def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
-        sums = self.sums
-        return self.radius * self.sharing.value(sums.input_slope, sums)
+    def certificate(self, theta: Array, eps: float) -> float:
+        """A bound on E max ℓ at θ that no attack exceeds."""
+        return certificate(self, theta, eps)
 
-    @property
-    def counts(self) -> Counts:
-        """What is irregular at θ̂; ties and zero gradients over all samples."""
-        return Counts(self.sums.zero_gradients, self.sums.ties)
-
-    def mixed(self, weights: Array | None = None) -> Array:
-        """Φ (Theorem 4.1), (d,); given budgets of samples multiply what is summed."""
-        vector = self.model.layout.vector
-        if weights is None:
-            scale = self.radius * self.sharing.scale(self.sums.power)
-            return vector(scale * self.sums.mixed)
-        base = self.source.weights()
-        base = base if base.size else np.ones(self.n_rows)
-        weighted = self.source._replace(weight=base * weights)
-        sweep = self.model.sweep(weighted, self.ball, self.executor)
-        sums = self._finite(sweep, c.NEED_MIXED)
-        return vector(self.radius * (sums.weight / self.sums.weight) * sums.mixed)
-
-    # --- solving on the contrasts ------------------------------------------------------------
-
-    @cached_property
-    def gradient(self) -> Array:
-        """∇L(θ̂), penalty included, (d,)."""
-        return self.model.layout.vector(self.sums.gradient) + 2.0 * self.shrinkage(self.params)
-
-    def shrinkage(self, step: Array) -> Array:
-        """αP step, P the identity on W."""
-        return np.asarray(self.alpha * self.model.layout.penalized * step)
-
-    @cached_property
-    def hessian(self) -> Array:
-        """∇²L(θ̂), penalty included, damping not, (d, d): singular along what changes nothing."""
-        places = self.model.layout.places
-        H = self.sums.hessian[np.ix_(places, places)]
-        H[np.diag_indices_from(H)] += 2.0 * self.alpha * self.model.layout.penalized
-        return H
-
-    @cached_property
-    def coordinates(self) -> Coordinates | None:
-        """Working coordinates, where columns far from zero or of extreme scale ask for them."""
-        sums, m = self.sums, self.model.n_features
-        if not are_needed(sums.curvature, m, sums.scalar(c.S_FF)):
-            return None
-        return measure(self.source, self.model.basis, self.model.fit_intercept, self.executor)
-
-    @cached_property
-    def contrast_hessian(self) -> Array:
-        """H over contrasts Z, penalty included, in θ's own coordinates."""
-        return self.with_penalty(contrasted(self.sums.blocks))
-
-    def with_penalty(self, H: Array) -> Array:
-        """A form over contrasts and the penalty's."""
-        return self._with_ridge(H, None, 0.0)
-
-    def _with_ridge(self, H: Array, work: Coordinates | None, damping: float) -> Array:
-        """The penalty, and damping, added to a form over contrasts in working coordinates."""
-        m, size = self.model.n_features, self.sweep.n_entries
-        entries = np.append(np.ones(m), np.zeros(size - m))
-        own = 2.0 * self.alpha * (entries if work is None else work.penalized(entries))
-        part = np.diag(own)
-        if damping > 0.0:
-            part += damping * (np.eye(size) if work is None else work.damping(size))
-        return np.asarray(H + np.kron(np.eye(self.model.n_classes - 1), part))
-
-    @cached_property
-    def _working_hessian(self) -> Array:
-        """H over contrasts in working coordinates, without penalty."""
-        work = self.coordinates
-        if work is None:
-            return contrasted(self.sums.blocks)
-        plain = self.model.sweep(self.source, None, self.executor)
-        sweep = dataclasses.replace(plain, basis=work.basis(plain.basis))
-        return contrasted(
-            sweep.run(enter(work, self.model.matrix), c.NEED_HESSIAN).blocks
-        )
-
-    def _factorized(self, damping: float) -> Factor | None:
-        """The factor, or None where H + damping is not numerically positive definite."""
-        return factorize(self._with_ridge(self._working_hessian, self.coordinates, damping))
-
-    @cached_property
-    def _undamped(self) -> Factor | None:
-        return self._factorized(0.0)
-
-    @cached_property
-    def factor(self) -> Factor:
-        """The Cholesky factor of H + damping over contrasts, in working coordinates.
-
-        Raises
-        ------
-        numpy.linalg.LinAlgError
-            H is singular there, or θ̂ separates the classes without a penalty.
-        """
-        found = self._undamped
-        if self.added_damping == 0.0:
-            self._refuse_separable()
-        else:
-            found = self._factorized(self.added_damping)
-        if found is None:
-            raise singular_hessian(self.spectrum()[0], self._why_singular())
-        return found
-
-    def _refuse_separable(self) -> None:
-        """A θ̂ that classifies every sample rightly shows that there is no finite optimum."""
-        if self.alpha > 0.0 or self.sums.misclassified:
-            return
-        raise np.linalg.LinAlgError(
-            "the classes are linearly separable, so that without a penalty there is no finite "
-            f"optimum and the Hessian tends to zero (least eigenvalue {self.spectrum()[0]:.3g}): "
-            "the influence is not defined; pass damping > 0, or fit with alpha > 0"
-        )
-
-    def _why_singular(self) -> str:
-        work = self.coordinates
-        if work is not None and work.are_far:
-            return " (X is far from the origin, which costs digits: centre the columns)"
-        return ""
-
-    def missing_damping(self) -> float:
-        """What makes H positive definite where it is not singular for good: 0 where it is."""
-        if self._undamped is not None:
-            return 0.0
-        values = np.linalg.eigvalsh(self.contrast_hessian)
-        return lift(float(values[0]), float(values[-1]))
-
-    def solve(self, b: Array) -> Array:
-        """(H + damping)⁻¹ b for b (d,) or (d, k), on the complement of what changes nothing.
-
-        Of W's mean over classes the penalty is all of H; where there is none it stays.
-        """
-        work, layout, Q = self.coordinates, self.model.layout, contrasts(self.model.n_classes)
-        cells = b.reshape(len(b), -1)[np.argsort(layout.places)]
-        cells = cells.reshape(len(Q), -1, cells.shape[1])
-        z = np.einsum("ka,kjr->ajr", Q, cells)
-        inner = z if work is None else np.stack([work.gradient(part) for part in z])
-        found = self.factor.solve(inner.reshape(-1, z.shape[2])).reshape(z.shape)
-        if work is not None:
-            found = np.stack([work.leave(part) for part in found])
-        out = np.einsum("ka,ajr->kjr", Q, found)
+    def _solved_apart(self, cells: Array) -> Array:
+        """W's mean over classes; without a penalty it stays."""
+        out, m = np.zeros(cells.shape), self.model.n_features
         if self.alpha > 0.0:
-            m, curvature = self.model.n_features, 2.0 * self.alpha + self.added_damping
-            out[:, :m] += cells[:, :m].mean(axis=0) / curvature
-        return np.asarray(out.reshape(len(b), -1)[layout.places].reshape(b.shape))
-
-    def influence(self) -> Array:
-        """I = −H⁻¹Φ, (d,), whose mean over classes is zero."""
-        return -self.solve(self.mixed())
-
-    def solver_report(self, influence: Array) -> SolverReport:
-        """The relative residual of (H + damping) I = −Φ."""
-        mixed = self.mixed()
-        residual = self.hessian @ influence + self.added_damping * influence + mixed
-        return SolverReport(
-            "cholesky", 0, float(np.linalg.norm(residual)) / (float(np.linalg.norm(mixed)) or 1.0)
-        )
+            curvature = 2.0 * self.alpha + self.added_damping
+            out[:, :m] = cells[:, :m].mean(axis=0) / curvature
+        return out
 
     def spectrum(self) -> tuple[float, float]:
         """The least and the largest eigenvalue of H + damping, but for what changes nothing."""
-        values = np.linalg.eigvalsh(self.contrast_hessian) + self.added_damping
-        least, largest = float(values[0]), float(values[-1])
-        if least < _NOISE * largest:
-            factor = self._factorized(self.added_damping)
-            if factor is not None:  # positive definite, as other coordinates show
-                least = 1.0 / float(np.linalg.eigvalsh(self._inverse_of(factor))[-1])
+        least, largest = super().spectrum()
         if self.alpha > 0.0:  # of W's mean over classes
             least = min(least, 2.0 * self.alpha + self.added_damping)
         return least, largest
 
-    def _inverse_of(self, factor: Factor) -> Array:
-        """H⁻¹ over contrasts, in θ's own coordinates."""
-        work, size = self.coordinates, self.sweep.n_entries
-        identity = np.eye(len(factor.lower))
-        if work is None:
-            return factor.solve(identity)
-        leaving = np.kron(np.eye(len(identity) // size), work.leave(np.eye(size)))
-        return np.asarray(leaving @ factor.solve(identity) @ leaving.T)
+    def variances(self, inverse: Array) -> Array:
+        """n times those of θ̂'s entries, (K, c): the likelihood's."""
+        Q, size = self.model.frame, self.sweep.n_entries
+        cells = inverse.reshape(Q.shape[1], size, Q.shape[1], size)
+        return np.asarray(np.einsum("ka,ajbj,kb->kj", Q, cells, Q))
 
-    def newton_step(self, below: float = 0.0) -> float:
-        """The largest entry of H⁻¹∇L(θ̂) in standard errors, those of the likelihood.
-
-        First a bound by the Newton decrement, which needs no standard errors.
-        """
-        step, size = self.solve(self.gradient), self.sums.effective_size
-        bound = math.sqrt(max(float(self.gradient @ step), 0.0) * size)
-        if bound < below:
-            return bound
-        Q, n_entries = contrasts(self.model.n_classes), self.sweep.n_entries
-        inverse = self._inverse_of(self.factor)
-        cells = inverse.reshape(Q.shape[1], n_entries, Q.shape[1], n_entries)
-        variances = np.einsum("ka,ajbj,kb->kj", Q, cells, Q) / size
-        errors = np.sqrt(np.maximum(self.model.layout.vector(variances), 0.0))
-        return float(np.max(np.abs(step) / np.maximum(errors, np.finfo(float).tiny)))
-
-    def rounding(self) -> float:
-        """What columns far from zero, whose terms cancel in z, leave of E ‖a‖ in rounding."""
-        work = self.coordinates
-        if work is None:
-            return 0.0
-        cancelled = max(work.cancelled(row) for row in self.model.matrix)
-        return sys.float_info.epsilon * cancelled * self.sums.scalar(c.S_FF) / self.loss_slope
-
-    # --- samples ------------------------------------------------------------------------------
-
-    def per_sample(self) -> Array:
-        """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
-        out, m = np.empty((self.n_rows, len(self.params))), self.model.n_features
-        W, places, budgets = self.model.matrix[:, :m], self.model.layout.places, self.budgets
-
-        def work(start: int, stop: int) -> None:
-            at = self.rows(start, stop)
-            phi, _, _ = self.ball.directions(
-                np.ascontiguousarray(at.residuals @ W), self.source.inputs(start, stop)
-            )
-            q = phi @ W.T
-            moved = at.shares * (q - np.sum(at.shares * q, axis=1, keepdims=True))
-            cells = moved[:, :, None] * at.inputs[:, None, :]
-            cells[:, :, :m] += at.residuals[:, :, None] * phi[:, None, :]
-            cells *= budgets[start:stop, None, None]
-            out[start:stop] = cells.reshape(stop - start, -1)[:, places]
-
-        self.map_rows(work)
-        return np.asarray(-self.radius * self.solve(out.T).T)
-
-    def kinks(self, influence: Array) -> Kinks:
-        """Where along θ̂ + εI directions of attack change."""
-        return kinks.find(self, influence)
-
-    def influence_raw(self, influence: Array) -> Array:
-        """The influence on W and b as they act on raw inputs, (d,)."""
-        m, raw = self.model.n_features, self.model.layout.matrix(influence)
-        shift, scale = self.model.basis.arrays(m)
-        raw[:, :m] /= scale
-        if self.model.fit_intercept:
-            raw[:, m] -= raw[:, :m] @ shift
-        return self.model.layout.vector(raw)
 
 def softmax_problem(
     model: SoftmaxModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",

@@ -1,8 +1,8 @@
-"""Robust fits of softmax models: gradients at the worst attacks found (Danskin), over contrasts.
+"""Robust fits of models with several predictions: gradients at the worst attacks (Danskin).
 
-With attacks held fixed the objective is a natural one, convex in θ, and its gradient is that of the
-robust objective. Steps −H⁻¹G, H that of the natural objective, converge fast where ε is small;
-elsewhere a quasi-Newton method takes over.
+Solvers see Z = QᵀΘ, Q the model's frame. With attacks held fixed the objective is a natural one,
+convex in θ, and its gradient is that of the robust objective. Steps −H⁻¹G, H that of the natural
+objective, converge fast where ε is small; elsewhere a quasi-Newton method takes over.
 
 Where attacks tie at the optimum (p = 1 and ∞) no gradient is zero there. A bundle then holds
 objectives of several attacks, each with the curvature at the best point: the minimum of the largest
@@ -23,25 +23,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
-from ...passes.softmax import SoftmaxSums
+from ...passes.vector import VectorSums
 from ...solvers.bundle import Cut, best_mixture
 from ...solvers.lbfgs import minimize_adversarial
+from ...solvers.limits import cholesky_fits
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
 from ..finite_sum.robust_by_ascent import slightly_more
+from ..problem import too_many_parameters
 from . import attack
-from .fit import NEED
-from .gauge import centred, contrasted, contrasts
-from .problem import SoftmaxProblem
+from .problem import VectorProblem
 
 Array = NDArray[Any]
 
+NEED = c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
 _STEPS = 50
 _ENOUGH = 0.5  # by which every step has to lower the gradient
 _CONVERGED = 1e-9  # of the quasi-Newton method, whose attacks are not exact
 _ROUNDING = 1e-11  # of R: what a bundle may leave where a mixture has no gradient
 _BUNDLES, _CUTS, _LARGEST_BUNDLE = 8, 60, 1000  # of them, points in one, and its parameters
-TIGHT = PgdSettings(n_steps=500, n_restarts=2)  # from the sample, and towards each other class
+TIGHT = PgdSettings(n_steps=500, n_restarts=2)  # from the sample, and those of the family
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ class _Point:
 
     Attributes
     ----------
-    z : array (d_c,)
-        Contrasts, row by row.
+    z : array (Jc,)
+        Z, row by row.
     value : float
-    gradient : array (d_c,)
+    gradient : array (Jc,)
     yardstick : float
         E ‖a‖ ‖(u, 1)‖, which gradients are large or small against.
     attacked : array (n, m)
@@ -73,32 +74,33 @@ class _Point:
 
 @dataclass
 class _Objective:
-    """The robust objective over contrasts about θ̂; counts its evaluations.
+    """The robust objective over Z about θ̂; counts its evaluations.
 
     Attributes
     ----------
-    problem : SoftmaxProblem
+    problem : VectorProblem
     eps : float
     settings : PgdSettings or None
         None: attacks are exact.
     """
 
-    problem: SoftmaxProblem
+    problem: VectorProblem
     eps: float
     settings: PgdSettings | None
     n_calls: int = 0
 
     def theta(self, z: Array) -> Array:
-        """θ at z: the start's part that is the same for all classes stays, but for a penalty."""
-        layout, Q = self.problem.model.layout, contrasts(self.problem.model.n_classes)
-        start = self.problem.model.matrix
-        still = start - centred(start)
+        """θ at z: the part that the frame leaves out stays as it is, but for a penalty."""
+        model, Q = self.problem.model, self.problem.model.frame
+        still = model.still(model.matrix)
         if self.problem.alpha > 0.0:
-            still[:, : layout.n_features] = 0.0
-        return layout.vector(still + Q @ z.reshape(Q.shape[1], -1))
+            still[:, : model.n_features] = 0.0
+        return model.layout.vector(still + Q @ z.reshape(Q.shape[1], -1))
 
     def __call__(self, z: Array) -> _Point:
-        return self.of(attack.worst(self.problem, self.theta(z), self.eps, self.settings).X, z)
+        theta, problem = self.theta(z), self.problem
+        worst = attack.worst(problem, problem.search, theta, self.eps, self.settings)
+        return self.of(worst.X, z)
 
     def of(self, attacked: Array, z: Array) -> _Point:
         """The objective of attacked rows that stay as they are, at z."""
@@ -109,31 +111,33 @@ class _Objective:
             shrunk = problem.shrinkage(theta)
             gradient = sums.gradient + problem.model.layout.matrix(2.0 * shrunk)
             value = sums.loss + float(shrunk @ theta)
-        inner = (contrasts(problem.model.n_classes).T @ gradient).ravel()
+        inner = (problem.model.frame.T @ gradient).ravel()
         level = value if np.isfinite(value) else np.inf
         return _Point(z, level, inner, sums.yardstick, attacked)
 
     def curvature(self, point: _Point) -> Array:
-        """The Hessian over contrasts where the attacks of a point stay as they are."""
+        """The Hessian over Z where the attacks of a point stay as they are."""
         with np.errstate(over="ignore", invalid="ignore"):
             sums = self._sums(point.attacked, self.theta(point.z), c.NEED_HESSIAN)
-        return self.problem.with_penalty(contrasted(sums.blocks))
+        problem = self.problem
+        return problem.spread(problem.with_penalty(problem.form(sums)))
 
-    def _sums(self, attacked: Array, theta: Array, need: int = NEED) -> SoftmaxSums:
+    def _sums(self, attacked: Array, theta: Array, need: int = NEED) -> VectorSums:
         problem = self.problem
         sweep = problem.model.sweep(problem.source._replace(x=attacked), None, problem.executor)
-        return sweep.run(problem.model.layout.matrix(theta), need)
+        sums: VectorSums = sweep.run(problem.model.layout.matrix(theta), need)
+        return sums
 
 
 def solve(
-    problem: SoftmaxProblem, start: Array, eps: float, tol: float, max_iter: int | None,
+    problem: VectorProblem, start: Array, eps: float, tol: float, max_iter: int | None,
     settings: PgdSettings | None,
 ) -> Optimum:  # fmt: skip
     """The robust optimum, from θ = `start`."""
-    objective, layout = _Objective(problem, eps, settings), problem.model.layout
-    metric = slightly_more(problem.contrast_hessian)
+    objective, layout, Q = _Objective(problem, eps, settings), problem.model.layout, _frame(problem)
+    metric = slightly_more(problem.spread(problem.inner_hessian))
     limit = 1000 if max_iter is None else max_iter
-    here = objective((contrasts(layout.n_classes).T @ layout.matrix(start)).ravel())
+    here = objective((Q.T @ layout.matrix(start)).ravel())
     here = _steps(metric, objective, here, tol, min(_STEPS, limit))
     if here.residual > max(tol, _CONVERGED) and objective.n_calls < limit:
         found = minimize_adversarial(
@@ -147,6 +151,14 @@ def solve(
     if end.residual > max(tol, _CONVERGED) and len(metric) <= _LARGEST_BUNDLE:
         end = _from_kink(objective, end, tol, limit)
     return _optimum(problem, objective, end, tol)
+
+
+def _frame(problem: VectorProblem) -> Array:
+    """Q, if there is room for a matrix of all of Z."""
+    Q = problem.model.frame
+    if not cholesky_fits(Q.shape[1] * problem.sweep.n_entries):
+        raise too_many_parameters(len(problem.params))
+    return Q
 
 
 class _End(NamedTuple):
@@ -208,16 +220,14 @@ def _cut(metric: Array, point: _Point, best: _Point) -> Cut:
     return dataclasses.replace(cut, c=cut.c - excess) if excess > 0.0 else cut
 
 
-def _optimum(
-    problem: SoftmaxProblem, objective: _Objective, end: _End, tol: float
-) -> Optimum:
+def _optimum(problem: VectorProblem, objective: _Objective, end: _End, tol: float) -> Optimum:
     """How well the last point is known: what is above the minimum, and what attacks may miss."""
     here, open_ = end.point, end.above
     theta, size = objective.theta(here.z), abs(here.value) or 1.0
     met = end.residual <= max(tol, _CONVERGED) or open_ <= max(tol, _ROUNDING) * size
     if objective.settings is not None:
         penalty = float(theta @ problem.shrinkage(theta))
-        proven = attack.certificate(problem, theta, objective.eps)
+        proven = problem.certificate(theta, objective.eps)
         open_ += max(proven - (here.value - penalty), 0.0)
     return Optimum(theta, here.value, end.residual, open_ / size, objective.n_calls, met)
 
@@ -226,9 +236,7 @@ def _pair(point: _Point) -> tuple[float, Array]:
     return point.value, point.gradient
 
 
-def _steps(
-    metric: Array, objective: _Objective, here: _Point, tol: float, limit: int
-) -> _Point:
+def _steps(metric: Array, objective: _Objective, here: _Point, tol: float, limit: int) -> _Point:
     """Steps −H⁻¹G for as long as each of them lowers the gradient enough."""
     from scipy.linalg import cho_solve
 

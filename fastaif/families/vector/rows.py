@@ -1,8 +1,9 @@
-"""The rows of softmax models: the pass over them, and what each of them has."""
+"""The rows of models with several predictions: the pass over them, and what each of them has."""
 
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,43 +13,46 @@ from numpy.typing import NDArray
 
 from ..._compute import types as c
 from ...data.rows import RowSource
-from ...passes.softmax import SoftmaxSums, SoftmaxSweep
+from ...losses.vector import Terms
+from ...passes.vector import VectorSums, VectorSweep
 from ...solvers.newton import NewtonResult
 from ...utils.caching import cached_property
+from ..factored import FactoredProblem
 from ..finite_sum.model import finite
 from ..objective import Evaluation, number
-from ..problem import InfluenceProblem
-from .fit import fit_softmax
-from .model import SoftmaxModel
+from .model import VectorModel
 
 Array = NDArray[Any]
 
 
 class RowParts(NamedTuple):
-    """Of a range of k rows: inputs (u, 1) (k, c), shares π, residuals a, and pulls ρ − e_y, (k, K).
-
-    ρ are the shares of the other classes among themselves: a is (1 − π_y)(ρ − e_y).
-    """
+    """Of a range of k rows: inputs (u, 1) (k, c), predictions (k, K), targets, and the loss."""
 
     inputs: Array
-    shares: Array
-    residuals: Array
-    pulls: Array
+    z: Array
+    y: Array
+    terms: Terms
+
+    @property
+    def residuals(self) -> Array:
+        """a = ∇_z ℓ (k, K)."""
+        return self.terms.residuals
 
 
 @dataclass(frozen=True)
-class SoftmaxRows(InfluenceProblem):
-    """The part of a SoftmaxProblem that reads its data."""
+class VectorRows(FactoredProblem):
+    """The part of a VectorProblem that reads its data."""
 
-    model: SoftmaxModel
+    model: VectorModel
 
     @property
-    def sweep(self) -> SoftmaxSweep:
+    def sweep(self) -> VectorSweep:
         """The pass over the training rows."""
         return self.model.sweep(self.source, self.ball, self.executor)
 
-    @cached_property
-    def sums(self) -> SoftmaxSums:
+    @property
+    @abstractmethod
+    def sums(self) -> VectorSums:
         """Everything that H, Φ, s and the gradient are made of.
 
         Raises
@@ -56,15 +60,15 @@ class SoftmaxRows(InfluenceProblem):
         FloatingPointError
             Some sum is not finite; the caller looks for the culprit in the data.
         """
-        need = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED
-        if self._measures_norms:
-            need |= c.NEED_NORM
-        return self._finite(self.sweep, need, self.sharing.exponent)
 
-    def _finite(self, sweep: SoftmaxSweep, need: int, exponent: float = 0.0) -> SoftmaxSums:
-        sums = sweep.run(self.model.matrix, need, exponent=exponent)
-        finite(sums)
-        return sums
+    @property
+    def _needs(self) -> int:
+        """NEED_* bits of the one pass."""
+        need = c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_MIXED
+        return need | c.NEED_NORM if self._measures_norms else need
+
+    def _finite(self, sweep: VectorSweep, need: int, exponent: float = 0.0) -> Any:
+        return finite(sweep.run(self.model.matrix, need, exponent=exponent))
 
     @property
     def _measures_norms(self) -> bool:
@@ -112,14 +116,13 @@ class SoftmaxRows(InfluenceProblem):
 
     def map_rows(self, work: Callable[[int, int], None]) -> None:
         """Run `work(start, stop)` on ranges of rows, which threads share."""
-        self.executor.map_rows(self.source, work, cost=self.model.n_classes)
+        self.executor.map_rows(self.source, work, cost=self.model.n_outputs)
 
-    def rows(self, start: int, stop: int) -> RowParts:
-        """What a range of rows has at θ̂."""
-        loss, inputs = self.model.loss, self.sweep.inputs(start, stop)
-        z, y = inputs @ self.model.matrix.T, self.source.targets(start, stop)
-        terms, (_, pulls) = loss.terms(z, y), loss.leads(z, y)
-        return RowParts(inputs, terms.shares, terms.residuals, pulls)
+    def rows(self, start: int, stop: int, kept: Any = slice(None)) -> RowParts:
+        """What a range of rows has at θ̂, or those of them that are kept."""
+        inputs = self.sweep.inputs(start, stop)[kept]
+        z, y = inputs @ self.model.matrix.T, self.source.targets(start, stop)[kept]
+        return RowParts(inputs, z, y, self.model.loss.terms(z, y))
 
     # --- elsewhere ------------------------------------------------------------------------------
 
@@ -135,32 +138,28 @@ class SoftmaxRows(InfluenceProblem):
         """E ℓ(θ) on these or other rows."""
         return self._elsewhere(theta, source, c.NEED_LOSS).loss
 
-    def _elsewhere(self, theta: Array, source: RowSource | None, need: int) -> SoftmaxSums:
+    def _elsewhere(self, theta: Array, source: RowSource | None, need: int) -> VectorSums:
         sweep = self.model.sweep(source or self.source, None, self.executor)
-        sums = sweep.run(self.model.layout.matrix(theta), need)
+        sums: VectorSums = sweep.run(self.model.layout.matrix(theta), need)
         finite(sums)
         return sums
 
-    def moves(
-        self, step: Array, source: RowSource | None = None
-    ) -> tuple[Array, Array, Array]:
+    def moves(self, step: Array, source: RowSource | None = None) -> tuple[Array, Array, Array]:
         """z(θ̂) and its change along a step, (n, K) each, and targets (n,)."""
         sweep = self.model.sweep(source or self.source, None, self.executor)
-        move = sweep.logits(self.model.layout.matrix(step))
-        return sweep.logits(self.model.matrix), move, sweep.source.targets()
+        move = sweep.predictions(self.model.layout.matrix(step))
+        return sweep.predictions(self.model.matrix), move, sweep.source.targets()
 
     def along(self, step: Array, source: RowSource | None = None) -> tuple[float, float]:
         """g_eᵀΔ and ΔᵀH_eΔ for a step Δ in θ: E⟨a, t⟩ and E tᵀSt with t the move of z.
 
         Natural loss, no penalty, at θ̂ on these or other rows.
         """
-        loss = self.model.loss
 
         def parts(rows: RowSource) -> tuple[Array, Array]:
             z, t, y = self.moves(step, rows)
-            at = loss.terms(z, y)
-            apart = t - np.sum(at.shares * t, axis=1, keepdims=True)
-            return np.sum(at.residuals * t, axis=1), np.sum(at.shares * apart * apart, axis=1)
+            at = self.model.loss.terms(z, y)
+            return np.sum(at.residuals * t, axis=1), at.curvature(t)
 
         slope, curvature = (source or self.source).means(parts)
         return number(slope), number(curvature)
@@ -172,5 +171,5 @@ class SoftmaxRows(InfluenceProblem):
             base = source.weights()
             source = source._replace(weight=(base if base.size else 1.0) * weights)
         sweep = self.model.sweep(source, None, self.executor)
-        found, theta = fit_softmax(sweep, self.alpha, self.model.matrix, max_iter)
+        found, theta = self.model.fitted(sweep, self.alpha, max_iter)
         return dataclasses.replace(found, x=self.model.layout.vector(theta))

@@ -1,9 +1,10 @@
-"""Kinks of the robust path of softmax models, along θ̂ + εI.
+"""Kinks of the robust path of models with several predictions, along θ̂ + εI.
 
-∇_x ℓ = Wᵀa is (1 − π_y) h with h = Wᵀ(ρ − e_y), ρ the shares of the other classes among
-themselves. Its direction is h's, and it vanishes where h does: in no ball smaller than ‖h‖_q over
-how fast h changes, at most ½ max ‖DWᵀWD t‖_q with W's rows about their mean, for the covariance of
-e_k ~ ρ is at most ½. Of two classes h never changes with x.
+∇_x ℓ = Wᵀa, whose direction is that of h = Wᵀb for any multiple b of a. Of softmax models a is
+(1 − π_y)(ρ − e_y), ρ the shares of the other classes among themselves, and b = ρ − e_y; of outputs
+b is a. The direction vanishes where h does: in no ball smaller than ‖h‖_q over how fast h changes,
+at most max ‖DWᵀWD t‖_q times the bound of what bends b, W's rows about the part that changes
+nothing. Of two classes h never changes with x.
 
 Where samples share a budget one whose gradient vanishes has no part of it, which is no kink.
 """
@@ -17,16 +18,14 @@ from numpy.typing import NDArray
 
 from ...threat.attack_set import Turn
 from ..kinks import Event, Kinks, overtaken
-from .gauge import centred
-from .rows import RowParts, SoftmaxRows
+from .rows import VectorRows
 
 Array = NDArray[Any]
 
-_COVARIANCE = 0.5  # the largest eigenvalue that one of e_k can have
 _OWN = "a sample's input gradient may vanish in its ball"
 
 
-def find(problem: SoftmaxRows, influence: Array) -> Kinks:
+def find(problem: VectorRows, influence: Array) -> Kinks:
     """The kinks that can be predicted, the first of them by the slopes at ε = 0."""
     m, step = problem.model.n_features, problem.model.layout.matrix(influence)
     W = problem.model.matrix[:, :m]
@@ -38,8 +37,11 @@ def find(problem: SoftmaxRows, influence: Array) -> Kinks:
         kept = start + np.flatnonzero(shares[start:stop] > 0.0)
         if not kept.size:
             return
-        at = RowParts(*(part[kept - start] for part in problem.rows(start, stop)))
-        slopes, moves, own = _along(at, W, step)
+        at = problem.rows(start, stop, kept - start)
+        t = at.inputs @ step.T
+        pulls, turned = problem.model.loss.turning(at.z, at.y, t)
+        slopes, moves = pulls @ W, turned @ W + pulls @ step[:, :m]
+        own = at.terms.bend(t) @ W + at.residuals @ step[:, :m]
         turns.append(ball.first_turn(slopes, moves))
         gains[kept], lengths[kept] = ball.gains(at.residuals @ W), ball.gains(slopes)
         phi, _, _ = ball.directions(slopes)
@@ -52,27 +54,16 @@ def find(problem: SoftmaxRows, influence: Array) -> Kinks:
     if problem.sharing.order == 1.0:
         another = overtaken(gains[shares > 0.0], speeds[shares > 0.0])
         events.append(Event(another, "another sample becomes the steepest"))
-    elif not problem.sharing.is_shared and problem.model.n_classes > 2:
+    elif not problem.sharing.is_shared and problem.model.frame.shape[1] > 1:
         events.append(Event(_reach(problem, float(lengths[shares > 0.0].min())), _OWN))
     first = min(events)
     reason = "none is foreseen" if np.isinf(first.eps) else first.what
     return Kinks(np.empty(0), np.empty(0), first.eps, reason)
 
 
-def _along(at: RowParts, W: Array, step: Array) -> tuple[Array, Array, Array]:
-    """h, its derivative along θ̂ + εI, and that of ∇_x ℓ, (k, m) each."""
-    m = W.shape[1]
-    t = at.inputs @ step.T
-    others = np.maximum(at.pulls, 0.0)
-    turned = others * (t - np.sum(others * t, axis=1, keepdims=True))
-    moved = at.shares * (t - np.sum(at.shares * t, axis=1, keepdims=True))
-    return (
-        at.pulls @ W, turned @ W + at.pulls @ step[:, :m], moved @ W + at.residuals @ step[:, :m]
-    )  # fmt: skip
-
-
-def _reach(problem: SoftmaxRows, least: float) -> float:
+def _reach(problem: VectorRows, least: float) -> float:
     """An ε below which no sample's gradient can vanish within its ball."""
-    W = centred(problem.model.matrix[:, : problem.model.n_features])
-    bend = problem.radius * _COVARIANCE * problem.ball.operator_norm(W.T @ W)
+    matrix = problem.model.matrix
+    W = (matrix - problem.model.still(matrix))[:, : problem.model.n_features]
+    bend = problem.radius * problem.model.loss.bound * problem.ball.operator_norm(W.T @ W)
     return least / bend if bend > 0.0 else np.inf

@@ -1,0 +1,100 @@
+"""The adversary of models with several predictions: attacks at extreme points, convex fits."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.blas import single_threaded_blas
+from ...threat.ascent_settings import PgdSettings
+from ..adversary import Adversary, Ground, Place
+from ..objective import number
+from ..solution import RobustSolution
+from . import robust
+from .attack import Attacked, worst
+from .problem import VectorProblem
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class VectorAdversary(Adversary[VectorProblem]):
+    """Each sample is attacked by itself; θ ↦ E max ℓ is convex.
+
+    Attributes
+    ----------
+    start : array (d,) or None
+        Where fits start; None: at θ̂.
+    """
+
+    start: Array | None = None
+
+    training: ClassVar[PgdSettings] = robust.TIGHT
+
+    @property
+    def has_exact(self) -> bool:
+        """Where the extreme points at which the maximum may be are few, or closed."""
+        problem = self.problem
+        return problem.search.is_exact(problem.ball, problem.model.n_outputs)
+
+    def _settings(self, settings: PgdSettings | None) -> PgdSettings | None:
+        return settings or (None if self.has_exact else self.training)
+
+    def attack(self, theta: Array, eps: float, settings: PgdSettings | None, out: Array) -> None:
+        """Write x_i + δ_i, the best vertex or where ascent ends."""
+        out[...] = self._worst(theta, eps, self._settings(settings)).X
+
+    def _worst(self, theta: Array, eps: float, settings: PgdSettings | None) -> Attacked:
+        return worst(self.problem, self.problem.search, theta, eps, settings)
+
+    def loss_of_rows(self, theta: Array, eps: float, settings: PgdSettings | None) -> float:
+        """E max ℓ at θ, without the penalty."""
+        problem = self.problem
+        z = self._worst(theta, eps, self._settings(settings)).z
+        losses = problem.model.loss.value(z, problem.source.targets())
+        return number(problem.source.mean(losses))
+
+    def starting_at(self, theta: Array) -> Self:
+        """The same adversary, whose fits start at θ."""
+        return dataclasses.replace(self, start=theta)
+
+    def train(
+        self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
+    ) -> RobustSolution:
+        """The robust optimum, as far as attacks are the worst."""
+        inner = self._settings(settings)
+        start = self.problem.params if self.start is None else self.start
+        with single_threaded_blas():
+            found = robust.solve(self.problem, start, eps, tol, max_iter, inner)
+        return found.at(eps, exact=inner is None)
+
+    def gain(self, theta: Array, eps: float) -> float:
+        """How much lower the adversarial objective is at θ than at θ̂."""
+        problem, settings = self.problem, self._settings(None)
+        before = self._worst(problem.params, eps, settings).z
+        after = self._worst(theta, eps, settings).z
+        change = problem.model.loss.change(before, after - before, problem.source.targets())
+        return -number(problem.source.mean(change)) - problem.penalty_change(theta)
+
+    def ground(self, theta: Array, eps: float) -> Ground:
+        """The mean loss over attacks on all samples at once."""
+        problem, own, loss = self.problem, self.problem.ball.own, self.problem.model.loss
+        layout, y, omega = problem.model.layout, problem.source.targets(), problem.shares
+        matrix = layout.matrix(theta)
+        slopes, z = own.slopes(matrix[:, : layout.n_features]), problem.sweep.predictions(matrix)
+        X = np.array(problem.source.x, dtype=np.float64)
+
+        def attacked(t: Array) -> Array:
+            out = X.copy()
+            own.move(out, t)
+            return out
+
+        def at(t: Array) -> Place:
+            terms = loss.terms(z + t @ slopes.T, y)
+            return Place(float(omega @ terms.losses), terms.residuals @ slopes)
+
+        return Ground(at, (len(X), own.n_free), omega, attacked)

@@ -1,0 +1,170 @@
+"""Attacks on the inputs of models with several predictions: extreme points, or where ascents end.
+
+What ranks attacks as a loss does, its lead, is convex in z, and so in x: it is largest at an
+extreme point of the ball. For p = 1 these are 2m vertices. Elsewhere whole steps to ρ φ(∇_t lead)
+never lower it, for it lies above its tangents: they climb to a local maximum without any length to
+choose. Starts are the sample itself, then those of the family, then random points.
+
+Attacks are t = δ/c over the attackable features; predictions move by G t, G = W D.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...losses.vector import VectorLoss
+from ...threat.ascent_settings import PgdSettings
+from ...threat.attack_set import AttackSet
+from ...threat.own_units import OwnUnits
+from .rows import VectorRows
+
+Array = NDArray[Any]
+
+_SETTLED = 1e-15  # of ρ: what a step may still move
+_CLEARLY = 1e-12  # of a lead: what another start has to gain, for equal ends trade by rounding
+_FEW = 8  # steps after which the starts are compared
+_VERTEX_ENTRIES = 1 << 20  # predictions at vertices that are looked at together
+
+
+class Attacked(NamedTuple):
+    """Attacked inputs (n, m), float64, and predictions there (n, K)."""
+
+    X: Array
+    z: Array
+
+
+def worst(
+    problem: VectorRows,
+    search: type[Search],
+    theta: Array,
+    eps: float,
+    settings: PgdSettings | None,
+) -> Attacked:
+    """The worst attacks at θ and ε: exact where there are no settings, else by ascent."""
+    layout, own = problem.model.layout, problem.ball.own
+    matrix = layout.matrix(theta)
+    n, source = problem.n_rows, problem.source
+    found = Attacked(np.empty((n, layout.n_features)), np.empty((n, layout.n_outputs)))
+    slopes = own.slopes(matrix[:, : layout.n_features])
+    sweep, rho, loss = problem.sweep, eps * problem.radius, problem.model.loss
+
+    def work(start: int, stop: int) -> None:
+        z = sweep.inputs(start, stop) @ matrix.T
+        here = search(loss, own, slopes, rho, z, source.targets(start, stop), start)
+        t = here.exact() if settings is None else here.ascend(settings)
+        found.X[start:stop], found.z[start:stop] = source.inputs(start, stop), z + t @ slopes.T
+        own.move(found.X[start:stop], t)
+
+    problem.executor.map_rows(source, work, cost=64)
+    return found
+
+
+@dataclass(frozen=True)
+class Search(ABC):
+    """The maxima of losses over ‖t‖_p ≤ ρ for a range of rows.
+
+    Attributes
+    ----------
+    loss : VectorLoss
+    own : OwnUnits
+    slopes : array (K, free)
+        G.
+    rho : float
+    z : array (k, K)
+        Predictions without attack.
+    y : array
+        Targets of the rows.
+    first : int
+        The number of the first row.
+    """
+
+    loss: VectorLoss
+    own: OwnUnits
+    slopes: Array
+    rho: float
+    z: Array
+    y: Array
+    first: int
+
+    @staticmethod
+    def is_exact(ball: AttackSet, n_outputs: int) -> bool:
+        """Whether the extreme points where the maximum may be are few."""
+        return ball.own.is_cross_polytope
+
+    def leads(self, t: Array) -> Array:
+        """The lead (k,) at attacks t (k, free)."""
+        return self.loss.leads(self.z + t @ self.slopes.T, self.y)[0]
+
+    def exact(self) -> Array:
+        """The best of all extreme points at which a maximum can be."""
+        return self._vertices()
+
+    @abstractmethod
+    def starts(self) -> Iterator[Array]:
+        """Where ascents start beside the sample itself."""
+
+    def _vertices(self) -> Array:
+        """The best of ± ρ e_j, the first of equal ones."""
+        free, rows = self.own.n_free, np.arange(len(self.z))
+        best = self._best(self.rho * np.concatenate([self.slopes.T, -self.slopes.T]))
+        t = np.zeros((len(rows), free))
+        t[rows, best % free] = np.where(best < free, self.rho, -self.rho)
+        return t
+
+    def _best(self, moves: Array) -> Array:
+        """Which of some moves of predictions (j, K) is the worst for each row (k,), the first of
+        equal ones."""
+        some = max(1, _VERTEX_ENTRIES // moves.size)
+        best = np.empty(len(self.z), dtype=int)
+        for start in range(0, len(self.z), some):
+            part = slice(start, start + some)
+            z = self.z[part, None, :] + moves
+            targets = np.repeat(self.y[part], len(moves), axis=0)
+            leads, _ = self.loss.leads(z.reshape(len(targets), -1), targets)
+            best[part] = np.argmax(leads.reshape(-1, len(moves)), axis=1)
+        return best
+
+    def ascend(self, settings: PgdSettings) -> Array:
+        """The best end of ascents from some starts, of which a few steps tell which lead far."""
+        part, few = min(1.0, settings.step or 1.0), min(_FEW, settings.n_steps)
+        best = self._climb(self._first(), part, few)
+        value = self.leads(best)
+        for start in self._more(settings):
+            t = self._climb(start, part, few)
+            reached = self.leads(t)
+            better = reached > value + _CLEARLY * (1.0 + np.abs(value))
+            best = np.where(better[:, None], t, best)
+            value = np.where(better, reached, value)
+        return self._climb(best, part, settings.n_steps - few)
+
+    def _first(self) -> Array:
+        """The sample itself."""
+        return np.zeros((len(self.z), self.own.n_free))
+
+    def _more(self, settings: PgdSettings) -> Iterator[Array]:
+        """Starts beside the sample, and random points."""
+        if settings.n_restarts > 1:
+            yield from self.starts()
+        for draw in range(2, settings.n_restarts):
+            t = np.empty((len(self.z), self.own.n_free))
+            self.own.draw(settings.seed, draw, self.first, self.rho, t)
+            yield t
+
+    def _climb(self, t: Array, part: float, n_steps: int) -> Array:
+        """Where steps towards ρ φ(∇_t lead), or a part of the way, go; they never lower it."""
+        moving = np.arange(len(t))
+        for _ in range(n_steps):
+            z = self.z[moving] + t[moving] @ self.slopes.T
+            _, pulls = self.loss.leads(z, self.y[moving])
+            step = part * (self.rho * self.own.directions(pulls @ self.slopes) - t[moving])
+            t[moving] += step
+            moving = moving[np.abs(step).max(axis=1) > _SETTLED * self.rho]
+            if not moving.size:
+                break
+        return t

@@ -1,0 +1,36 @@
+"""What a linear regression of several outputs does: a prediction an output."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..bases.builtin import Linear
+from ..data.rows import RowSource
+from ..families.outputs.fit import fit_outputs
+from ..passes.outputs import OutputsSweep
+from ..utils import validation
+from .base import LinearPredictor
+
+
+class SeveralOutputs(LinearPredictor):
+    """A regression on targets y (n,), or (n, t), with the squared error."""
+
+    _takes_several: ClassVar[bool] = True
+
+    def fit_rows(self, source: RowSource) -> None:
+        """Fit to checked rows, which need not exist all at once."""
+        if len(source.y.shape) == 1:
+            super().fit_rows(source)
+            return
+        alpha = validation.number(self.alpha, "alpha", low=0.0)
+        intercept, n_outputs = bool(self.fit_intercept), source.y.shape[1]
+        sweep = OutputsSweep(source, Linear(), n_outputs, intercept)
+        with sweep.executor.watching("fit"):
+            found, theta = fit_outputs(sweep, alpha)
+        self._keep_rows(source, found, theta)
+        self._report(found.converged, found.singular, found.local.residual)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
