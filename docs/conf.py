@@ -27,6 +27,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery", "sg_execution_times.rst"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 myst_heading_anchors = 3
+myst_enable_extensions = ["deflist"]
 
 autosummary_generate = True
 autodoc_typehints = "none"
