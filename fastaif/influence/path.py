@@ -224,6 +224,19 @@ class RobustPath:
         except ValueError:
             return np.inf
 
+    @cached_property
+    def interpolation_radius(self) -> float:
+        """The ε up to which the robust optimum fits every target exactly; nan where not known.
+
+        0 where there are more rows than parameters, and with a penalty.
+        """
+        if self.problem.n_rows > len(self.problem.params):
+            return 0.0
+        try:
+            return adversary_of(self.problem).interpolation_radius()
+        except ValueError:
+            return np.nan
+
     @property
     def n_passes(self) -> int:
         """Readings of all rows by robust fits so far; of linear predictors a product Xθ counts."""

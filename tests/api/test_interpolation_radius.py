@@ -44,3 +44,17 @@ def test_zero_and_refusals():
         model = fa.LinearRegression().fit(wide, few)
     with pytest.raises(ValueError, match="known for p = 1, 2 and inf"):
         fa.interpolation_radius(model, wide, few, p=3)
+
+
+@pytest.mark.filterwarnings("ignore:.*Hessian is singular")
+def test_path_has_it():
+    rng = np.random.default_rng(4)
+    wide, few = rng.normal(size=(6, 9)), rng.normal(size=6)
+    model = fa.LinearRegression().fit(wide, few)
+    path = fa.robust_path(model, wide, few, eps=0.1)
+    assert path.interpolation_radius == fa.interpolation_radius(model, wide, few)
+    path = fa.robust_path(model, wide, few, eps=0.01, p=3)
+    assert np.isnan(path.interpolation_radius)
+    X, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    path = fa.robust_path(fa.LinearRegression().fit(X, y), X, y, eps=0.1)
+    assert path.interpolation_radius == 0.0
