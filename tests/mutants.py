@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ["fastaif", "csrc", "tests", "docs", "setup.py", "pyproject.toml", "README.md"]
+COPIED = ["fastaif", "csrc", "tests", "docs", "setup.py", "pyproject.toml", "README.md",
+          "CITATION.cff", "CONTRIBUTING.md", "CHANGELOG.md", "conda"]  # fmt: skip
 
 
 class Mutant(NamedTuple):
