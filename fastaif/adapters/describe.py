@@ -43,8 +43,8 @@ ACCEPTED = (
     "(smooth losses), LinearSVC and LinearSVR (squared losses), KernelRidge, MLPRegressor and "
     "MLPClassifier (one layer of tanh), and TransformedTargetRegressor; Pipelines of scalers, "
     "selectors, encoders and other preprocessing before one of these; statsmodels' OLS, WLS, GLM, "
-    "Logit, Probit and Poisson results; RandomizedSmoothing (and a DifferentiableModel, with torch "
-    "or JAX)"
+    "Logit, MNLogit, Probit and Poisson results; RandomizedSmoothing (and a DifferentiableModel, "
+    "with torch or JAX)"
 )
 
 
@@ -225,7 +225,7 @@ def _described(
 ) -> SumModel | KernelModel | VectorModel:
     estimator, before, step, read = taken
     if read is not None and isinstance(read.loss, VectorLoss):
-        columns = _columns(estimator, before, names, np.shape(step.coef_)[1])
+        columns = _columns(estimator, before, names, read.rows.get_rows(step)[0].shape[1])
         return describe_vector(estimator, before, step, read, columns)
     if read is not None:
         return describe_sum(estimator, before, step, read, names)

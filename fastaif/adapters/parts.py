@@ -29,8 +29,27 @@ class Holder(Protocol):
         """The same model at others; it may be changed in place."""
 
 
+class RowsHolder(Protocol):
+    """Where θ sits in a kind of fitted models with several predictions."""
+
+    @property
+    def has_constants(self) -> bool:
+        """Whether b may be the coefficients of a constant column."""
+
+    def labels(self, step: Any) -> tuple[str, ...]:
+        """A name for each of them."""
+
+    def get_rows(self, step: Any) -> tuple[Array, Array | None]:
+        """W, those of constant columns among its columns, and b; None: there is none."""
+
+    def put_rows(self, step: Any, coef: Array, intercept: Array | None) -> Any:
+        """The same model at others; it may be changed in place."""
+
+
 class Attributes:
     """θ in `coef_` and `intercept_`, as scikit-learn has it."""
+
+    has_constants = False
 
     def has_intercept(self, step: Any) -> bool:
         """`fit_intercept`."""
@@ -45,6 +64,25 @@ class Attributes:
         """Set both, in their own shapes."""
         step.coef_ = np.array(coef).reshape(np.shape(step.coef_))
         set_intercept(step, intercept)
+        return step
+
+    def labels(self, step: Any) -> tuple[str, ...]:
+        """The classes, or the outputs' numbers."""
+        classes = getattr(step, "classes_", None)
+        if classes is None:
+            return tuple(f"y{k}" for k in range(len(step.coef_)))
+        return tuple(str(label) for label in np.asarray(classes).tolist())
+
+    def get_rows(self, step: Any) -> tuple[Array, Array | None]:
+        """`coef_` and `intercept_`."""
+        intercept = np.asarray(step.intercept_, dtype=float) if step.fit_intercept else None
+        return np.asarray(step.coef_, dtype=float), intercept
+
+    def put_rows(self, step: Any, coef: Array, intercept: Array | None) -> Any:
+        """Set both."""
+        step.coef_ = np.array(coef)
+        if intercept is not None:
+            step.intercept_ = np.array(intercept)
         return step
 
 
@@ -94,6 +132,10 @@ class Parts(NamedTuple):
         How much α shrinks the intercept.
     pruned : tuple of int
         Coefficients that the fit has left out for good.
+    rows : RowsHolder
+        Where θ sits in a model with several predictions.
+    has_reference : bool
+        Whether the first class of such a model has no parameters.
     """
 
     kind: str
@@ -105,6 +147,8 @@ class Parts(NamedTuple):
     penalized: Array | None = None
     intercept_penalty: float = 0.0
     pruned: tuple[int, ...] = ()
+    rows: RowsHolder = ATTRIBUTES
+    has_reference: bool = False
 
 
 def _same(alpha: float, weight: float) -> float:

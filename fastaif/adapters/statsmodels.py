@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +27,17 @@ from ..losses import (
     SquaredError,
     Tweedie,
 )
-from ..losses.targets import as_float, sign_encoder
+from ..losses.softmax import Softmax
+from ..losses.targets import as_float, named_classes, sign_encoder
 from .parts import Parts, unpenalized
 from .pipelines import Preprocessing
 
 Array = NDArray[Any]
 
 _TAKEN = (
-    "of statsmodels OLS, WLS, Logit, Probit, Poisson and GLM are taken, the last of Gaussian, of "
-    "Binomial (logit, probit, cloglog), and with the logarithm of Poisson, Gamma, Tweedie "
-    "(var_power between 1 and 2) and NegativeBinomial"
+    "of statsmodels OLS, WLS, Logit, MNLogit, Probit, Poisson and GLM are taken, the last of "
+    "Gaussian, of Binomial (logit, probit, cloglog), and with the logarithm of Poisson, Gamma, "
+    "Tweedie (var_power between 1 and 2) and NegativeBinomial"
 )
 _REASONS = {
     "GLS": "its errors are correlated, so that its loss is no mean over samples",
@@ -126,6 +127,15 @@ def _probit(model: Any) -> Parts:
     return _of_labels(model, "probit", Probit())
 
 
+def _mnlogit(model: Any) -> Parts:
+    """A softmax whose first class has no parameters."""
+    names = tuple(str(model._ynames_map[k]) for k in range(int(model.J)))
+    return Parts(
+        "softmax", Softmax(), unpenalized, named_classes(names), rows=OtherClasses(names[1:]),
+        has_reference=True,
+    )  # fmt: skip
+
+
 def _poisson(model: Any) -> Parts:
     return _of_numbers("poisson", Poisson())
 
@@ -180,7 +190,7 @@ _FAMILIES: dict[tuple[str, str], Callable[[Any], Parts]] = {
 }  # fmt: skip
 _READERS: dict[str, Callable[[Any], Parts]] = {
     "OLS": _least_squares, "WLS": _least_squares, "GLM": _glm, "Logit": _logit,
-    "Probit": _probit, "Poisson": _poisson,
+    "MNLogit": _mnlogit, "Probit": _probit, "Poisson": _poisson,
 }  # fmt: skip
 
 
@@ -215,12 +225,43 @@ class _Result:
 
     def put(self, result: Any, coef: Array, intercept: float) -> Any:
         """The result at other coefficients, without what was estimated of their errors."""
-        inner = copy.copy(getattr(result, "_results", result))
-        inner.params = np.array(coef)
-        inner._cache = {}
-        inner.normalized_cov_params = None
-        vars(inner).pop("cov_params_default", None)
-        return type(result)(inner) if hasattr(result, "_results") else inner
+        return _with_params(result, np.array(coef))
 
 
 RESULT = _Result()
+
+
+@dataclass(frozen=True)
+class OtherClasses:
+    """θ of an MNLogit: a column of `params` for each class but the first.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of these classes.
+    """
+
+    names: tuple[str, ...]
+
+    has_constants: ClassVar[bool] = True
+
+    def labels(self, result: Any) -> tuple[str, ...]:
+        """The names of the classes but for the first."""
+        return self.names
+
+    def get_rows(self, result: Any) -> tuple[Array, Array | None]:
+        """The coefficients of all columns of exog, a row a class."""
+        return np.array(result.params, dtype=float).T, None
+
+    def put_rows(self, result: Any, coef: Array, intercept: Array | None) -> Any:
+        """The result at other coefficients, without what was estimated of their errors."""
+        return _with_params(result, np.array(coef.T))
+
+
+def _with_params(result: Any, params: Array) -> Any:
+    inner = copy.copy(getattr(result, "_results", result))
+    inner.params = params
+    inner._cache = {}
+    inner.normalized_cov_params = None
+    vars(inner).pop("cov_params_default", None)
+    return type(result)(inner) if hasattr(result, "_results") else inner

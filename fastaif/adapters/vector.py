@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from ..families.outputs.model import OutputsModel
 from ..families.softmax.model import SoftmaxModel
-from ..families.vector.layout import Layout, parameter_names
+from ..families.vector.layout import parameter_names
 from ..families.vector.model import VectorModel
 from ..losses.outputs import SquaredErrors
 from ..losses.softmax import Softmax
 from ..losses.vector import VectorLoss
 from .nesting import with_last_step
-from .parts import Parts
+from .parts import Parts, RowsHolder
 from .pipelines import Preprocessing
 
 Array = NDArray[Any]
@@ -33,22 +33,45 @@ def describe_vector(
 
     `estimator` is the whole, `step` its model, `columns` names the inputs, where they have names.
     """
-    family = _FAMILIES[read.loss]
-    K, m = np.shape(step.coef_)
-    _refuse_before(before, f"a {type(step).__name__} of {K} {family.predictions_are}")
-    layout = Layout(K, m, bool(step.fit_intercept))
+    family, rows = _FAMILIES[read.loss], read.rows
+    layout = _Columns(rows, before.constants)
+    W, b = layout.get(step)
+    K, m = len(W) + read.has_reference, W.shape[1]
+    _refuse_before(before, rows, f"a {type(step).__name__} of {K} {family.predictions_are}")
     inputs = before.names or columns or tuple(f"x{k}" for k in range(m))
+    more = {"has_reference": True} if read.has_reference else {}
     return family(
-        basis=before.linear_basis(), theta=_theta(step, layout), n_outputs=K, alpha=read.alpha,
-        names=parameter_names(inputs, _labels(step, K), layout.fit_intercept),
-        encode=before.encoder(read.encode), rebuild=_Rebuild(estimator, layout), n_features=m,
-        fit_intercept=layout.fit_intercept, columns=columns, intake=before.intake,
-        weigh=read.weigh,
+        basis=before.linear_basis(), theta=np.append(W.ravel(), [] if b is None else b),
+        n_outputs=K, alpha=read.alpha,
+        names=parameter_names(inputs, rows.labels(step), b is not None, before.constant_name),
+        encode=before.encoder(read.encode), rebuild=_Rebuild(estimator, layout, W.shape),
+        n_features=m, fit_intercept=b is not None, columns=columns, intake=before.intake,
+        weigh=read.weigh, **more,
     )  # fmt: skip
 
 
-def _refuse_before(before: Preprocessing, what: str) -> None:
-    if before.expands or before.constants:
+@dataclass(frozen=True)
+class _Columns:
+    """W and b of a step whose coefficients of constant columns (place, value) make up b."""
+
+    rows: RowsHolder
+    constants: tuple[tuple[int, float], ...]
+
+    def get(self, step: Any) -> tuple[Array, Array | None]:
+        W, b = self.rows.get_rows(step)
+        for place, value in self.constants:
+            b = value * W[:, place] + (0.0 if b is None else b)
+        return np.delete(W, [place for place, _ in self.constants], axis=1), b
+
+    def put(self, step: Any, W: Array, b: Array | None) -> Any:
+        for place, value in self.constants:  # one at the most, and no other intercept
+            assert b is not None
+            W, b = np.insert(W, place, b / value, axis=1), None
+        return self.rows.put_rows(step, W, b)
+
+
+def _refuse_before(before: Preprocessing, rows: RowsHolder, what: str) -> None:
+    if before.expands or (before.constants and not rows.has_constants):
         found = before.expands or "a column that never changes"
         raise TypeError(
             f"{found} before {what} is not supported: each of these takes the inputs themselves, "
@@ -56,34 +79,18 @@ def _refuse_before(before: Preprocessing, what: str) -> None:
         )
 
 
-def _labels(step: Any, n_outputs: int) -> tuple[str, ...]:
-    """Names of the predictions: the classes, or numbers."""
-    classes = getattr(step, "classes_", None)
-    if classes is None:
-        return tuple(f"y{k}" for k in range(n_outputs))
-    return tuple(str(label) for label in np.asarray(classes).tolist())
-
-
-def _theta(step: Any, layout: Layout) -> Array:
-    """All of W by rows, then b if there is one."""
-    W = np.asarray(step.coef_, dtype=float).ravel()
-    return np.append(W, np.asarray(step.intercept_, dtype=float)) if layout.fit_intercept else W
-
-
 @dataclass(frozen=True)
 class _Rebuild:
     """θ to a fitted copy: the same estimator with other parameters."""
 
     estimator: Any
-    layout: Layout
+    columns: _Columns
+    shape: tuple[int, ...]
 
     def __call__(self, theta: Array) -> Any:
-        matrix, m = self.layout.matrix(np.array(theta, dtype=float)), self.layout.n_features
-
-        def put(step: Any) -> Any:
-            step.coef_ = np.array(matrix[:, :m])
-            if self.layout.fit_intercept:
-                step.intercept_ = np.array(matrix[:, m])
-            return step
-
-        return with_last_step(self.estimator, put)
+        size = self.shape[0] * self.shape[1]
+        theta = np.array(theta, dtype=float)
+        W, b = theta[:size].reshape(self.shape), theta[size:]
+        return with_last_step(
+            self.estimator, lambda step: self.columns.put(step, W, b if b.size else None)
+        )

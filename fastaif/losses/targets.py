@@ -67,6 +67,28 @@ class class_encoder:  # noqa: N801 - called like a function
 
 
 @dataclass(frozen=True)
+class named_classes:  # noqa: N801 - called like a function
+    """Labels as the numbers of classes that are known by their names, numbers as text among them.
+
+    Attributes
+    ----------
+    names : tuple of str
+    """
+
+    names: tuple[str, ...]
+
+    def __call__(self, y: Array) -> Array:
+        """0.0, 1.0, … for each label."""
+        if y.dtype.kind not in "buif":
+            return class_encoder(np.array(self.names, dtype=object))(y.astype(str).astype(object))
+        try:
+            classes = np.array([float(name) for name in self.names])
+        except ValueError:
+            classes = np.array(self.names, dtype=object)
+        return class_encoder(classes)(y.astype(float).astype(object))
+
+
+@dataclass(frozen=True)
 class sign_encoder:  # noqa: N801 - called like a function
     """Two labels as −1 and +1; anything else is refused by value."""
 

@@ -130,7 +130,7 @@ def _refused():
         "QuantReg.*second derivative": sm.QuantReg(y, Z).fit(),
         "RLM.*HuberRegression": sm.RLM(y, Z).fit(),
         "Gamma.*Inverse": sm.GLM(np.exp(y), Z, family=sm.families.Gamma()).fit(),
-        "MNLogit": sm.MNLogit(np.arange(len(y)) % 3, Z).fit(disp=0),
+        "NegativeBinomial: of statsmodels": sm.NegativeBinomial(c, Z).fit(disp=0),
         "fit_regularized": sm.OLS(y, Z).fit_regularized(alpha=0.1),
         "fit_constrained": sm.GLM(y, Z).fit_constrained("x1 = 0"),
         "offset": sm.GLM(c, Z, family=sm.families.Poisson(), offset=w).fit(),

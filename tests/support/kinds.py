@@ -291,6 +291,9 @@ RESULTS: dict[str, Kind] = {
         _glm("NegativeBinomial", "Log", alpha=DISPERSION), "negative_binomial"
     ),
     "Probit": statsmodels(lambda sm, y, X: sm.Probit(y, X).fit(disp=0, tol=1e-13), "probit"),
+    "MNLogit": statsmodels(
+        lambda sm, y, X: sm.MNLogit(y, X).fit(disp=0, tol=1e-13, maxiter=100), "classes"
+    )._replace(note="θ is that of the classes but for the first"),
     "Logit": statsmodels(lambda sm, y, X: sm.Logit(y, X).fit(disp=0, tol=1e-13), "logistic"),
     "Poisson": statsmodels(
         lambda sm, y, X: sm.Poisson(y, X).fit(disp=0, method="newton", tol=1e-13), "poisson"

@@ -48,7 +48,7 @@ class SoftmaxProblem(VectorProblem):
 
     def form(self, sums: VectorSums) -> Array:
         """H of sums over contrasts, without penalty."""
-        return contrasted(sums.blocks)
+        return contrasted(sums.blocks, self.model.frame)
 
     @property
     def has_run_away(self) -> bool:

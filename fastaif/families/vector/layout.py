@@ -18,26 +18,45 @@ class Layout:
     """Where θ has the parameters of each prediction: all of W by rows, then b.
 
     Passes and solvers see Θ (K, c), a row each, whose last column is b where there is one.
+
+    Attributes
+    ----------
+    n_outputs : int
+        K.
+    n_features : int
+    fit_intercept : bool
+    has_reference : bool
+        Whether the first row of Θ is zero, and not in θ.
     """
 
     n_outputs: int
     n_features: int
     fit_intercept: bool
+    has_reference: bool = False
+
+    @property
+    def n_rows(self) -> int:
+        """The rows of Θ that θ has."""
+        return self.n_outputs - self.has_reference
 
     @property
     def n_coefs(self) -> int:
-        """K m, the entries of W."""
-        return self.n_outputs * self.n_features
+        """The entries of W."""
+        return self.n_rows * self.n_features
 
     def matrix(self, theta: Array) -> Array:
         """Θ (K, c) of θ (d,)."""
-        W = theta[: self.n_coefs].reshape(self.n_outputs, self.n_features)
-        return np.column_stack([W, theta[self.n_coefs :]]) if self.fit_intercept else np.array(W)
+        out = np.zeros((self.n_outputs, self.n_features + self.fit_intercept))
+        rows = out[int(self.has_reference) :]
+        rows[:, : self.n_features] = theta[: self.n_coefs].reshape(self.n_rows, -1)
+        if self.fit_intercept:
+            rows[:, self.n_features] = theta[self.n_coefs :]
+        return out
 
     def vector(self, matrix: Array) -> Array:
-        """θ (d,) of Θ (K, c)."""
-        m = self.n_features
-        return np.concatenate([matrix[:, :m].ravel(), matrix[:, m:].ravel()])
+        """θ (d,) of Θ (K, c), and so a gradient in θ of one in Θ."""
+        rows, m = matrix[int(self.has_reference) :], self.n_features
+        return np.concatenate([rows[:, :m].ravel(), rows[:, m:].ravel()])
 
     @property
     def places(self) -> Array:
@@ -49,16 +68,19 @@ class Layout:
     @property
     def penalized(self) -> Array:
         """1 for entries of W, 0 for those of b, (d,)."""
-        tail = np.zeros(self.n_outputs * self.fit_intercept)
+        tail = np.zeros(self.n_rows * self.fit_intercept)
         return np.append(np.ones(self.n_coefs), tail)
 
 
 def parameter_names(
-    inputs: tuple[str, ...], labels: tuple[str, ...], fit_intercept: bool
+    inputs: tuple[str, ...],
+    labels: tuple[str, ...],
+    fit_intercept: bool,
+    intercept: str = "intercept",
 ) -> tuple[str, ...]:
     """A name for each entry of θ: the input and the class or output."""
     weights = tuple(f"{name}[{label}]" for label in labels for name in inputs)
-    return weights + tuple(f"intercept[{label}]" for label in labels) * fit_intercept
+    return weights + tuple(f"{intercept}[{label}]" for label in labels) * fit_intercept
 
 
 def enter(work: Coordinates, matrix: Array) -> Array:

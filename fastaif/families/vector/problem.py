@@ -161,7 +161,8 @@ class VectorProblem(VectorRows):
     def solve(self, b: Array) -> Array:
         """(H + damping)⁻¹ b for b (d,) or (d, k), on the complement of what changes nothing."""
         work, layout, Q = self.coordinates, self.model.layout, self.model.frame
-        cells = b.reshape(len(b), -1)[np.argsort(layout.places)]
+        cells = np.zeros((len(Q) * self.sweep.n_entries, b[0].size))
+        cells[layout.places] = b.reshape(len(b), -1)
         cells = cells.reshape(len(Q), -1, cells.shape[1])
         z = np.einsum("ka,kjr->ajr", Q, cells)
         inner = z if work is None else np.stack([work.gradient(part) for part in z])
@@ -170,7 +171,7 @@ class VectorProblem(VectorRows):
             found = np.stack([work.leave(part) for part in found])
         out = np.einsum("ka,ajr->kjr", Q, found)
         out += self._solved_apart(cells)
-        return np.asarray(out.reshape(len(b), -1)[layout.places].reshape(b.shape))
+        return np.asarray(out.reshape(-1, out.shape[2])[layout.places].reshape(b.shape))
 
     def _solved(self, inner: Array) -> Array:
         """The factor's solution for b over Z, (J, c, k)."""
