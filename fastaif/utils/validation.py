@@ -80,7 +80,7 @@ def refuse_unreal(values: Any, name: str) -> None:
         kinds = zip([None], [getattr(values, "dtype", None)], strict=True)
     for column, kind in kinds:
         if getattr(kind, "kind", "") in ("m", "M") or _is_temporal(kind):
-            what = "" if column is None else f" a column {column!r}"
+            what = "" if column is None else f" a column {column!r} of"
             raise TypeError(
                 f"{name} has{what} dates or durations ({kind}): give numbers, such as days since "
                 "a date"

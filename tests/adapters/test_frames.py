@@ -238,7 +238,7 @@ def test_columns_are_named_in_refusals(data):
         ({"dose": np.where(np.arange(len(y)) == 3, np.inf, X["dose"])}, ValueError,
          r"infinity in column 'dose' \(the first in row 3"),
         ({"age": X["city"]}, TypeError, r"column 'age' of type .*OneHotEncoder"),
-        ({"age": X["when"]}, TypeError, r"column 'age' dates or durations"),
+        ({"age": X["when"]}, TypeError, r"column 'age' of dates or durations"),
     ):  # fmt: skip
         with pytest.raises(kind, match=message):
             fa.aif(pipe, X.assign(**change), y)

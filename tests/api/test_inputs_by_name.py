@@ -48,7 +48,7 @@ def test_dates(case):
     frame = pd.DataFrame(X, columns=list("abc")).assign(when=days)
     late = frame.assign(when=days - days[0])
     for given in (frame, late, pl.DataFrame({"a": y, "when": days}), frame[["when"]]):
-        with pytest.raises(TypeError, match="X has a column 'when' dates or durations"):
+        with pytest.raises(TypeError, match="X has a column 'when' of dates or durations"):
             fa.LinearRegression().fit(given, y)
     with pytest.raises(TypeError, match="X has dates or durations"):
         fa.LinearRegression().fit(np.tile(days[:, None], 2), y)
@@ -56,7 +56,7 @@ def test_dates(case):
         with pytest.raises(TypeError, match="y has dates or durations"):
             fa.LinearRegression().fit(X, given)
     model = fa.LinearRegression().fit(frame[["a", "b"]].assign(when=X[:, 2]), y)
-    with pytest.raises(TypeError, match="X has a column 'when' dates or durations"):
+    with pytest.raises(TypeError, match="X has a column 'when' of dates or durations"):
         fa.aif(model, frame[["a", "b", "when"]], y)
     with pytest.raises(TypeError, match="y has dates or durations"):
         fa.aif(fa.LinearRegression().fit(X, y), X, days)
@@ -186,7 +186,7 @@ WRONG = {
         lambda X: X.assign(bmi=pd.Categorical(["u"] * len(X))), TypeError, "column 'bmi'",
     ),
     "dates": (
-        lambda X: X.assign(bmi=pd.Timestamp("2020-01-01")), TypeError, "column 'bmi' dates",
+        lambda X: X.assign(bmi=pd.Timestamp("2020-01-01")), TypeError, "column 'bmi' of dates",
     ),
     "gaps": (lambda X: X.assign(bmi=X["bmi"].mask(X.index == 3)), ValueError,
              r"first at row 3, column 'bmi'"),
