@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..data.intake import Intake
 from ..families.finite_sum.model import SumModel
 from ..families.kernel.model import KernelModel
+from ..families.layered.model import LayeredModel
 from ..families.model import Model
 from ..families.vector.model import VectorModel
 from ..losses.vector import VectorLoss
@@ -41,7 +42,7 @@ ACCEPTED = (
     "ARDRegression, LogisticRegression and LogisticRegressionCV, PoissonRegressor, "
     "GammaRegressor, TweedieRegressor (power 0, and from 1 to 2), SGDRegressor and SGDClassifier "
     "(smooth losses), LinearSVC and LinearSVR (squared losses), KernelRidge, MLPRegressor and "
-    "MLPClassifier (one layer of tanh), and TransformedTargetRegressor; Pipelines of scalers, "
+    "MLPClassifier, and TransformedTargetRegressor; Pipelines of scalers, "
     "selectors, encoders and other preprocessing before one of these; statsmodels' OLS, WLS, GLM, "
     "Logit, MNLogit, Probit and Poisson results; RandomizedSmoothing (and a DifferentiableModel, "
     "with torch or JAX)"
@@ -130,7 +131,7 @@ def judge(estimator: Any) -> None:
 
 def describe_for_sums(
     estimator: Any, column_names: tuple[str, ...] | None = None
-) -> SumModel | KernelModel | VectorModel:
+) -> SumModel | KernelModel | VectorModel | LayeredModel:
     """The model of an estimator whose influence may be made of sums over blocks of rows.
 
     Raises
@@ -154,7 +155,7 @@ def describe_for_sums(
 
 def describe_fitted(
     estimator: Any, column_names: tuple[str, ...] | None = None, gaps: Gaps = NO_GAPS
-) -> SumModel | KernelModel | VectorModel:
+) -> SumModel | KernelModel | VectorModel | LayeredModel:
     """The model description of a fitted estimator of ours or of other people's.
 
     Parameters
@@ -222,7 +223,7 @@ def _take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken:
 
 def _described(
     taken: Taken, names: tuple[str, ...] | None
-) -> SumModel | KernelModel | VectorModel:
+) -> SumModel | KernelModel | VectorModel | LayeredModel:
     estimator, before, step, read = taken
     if read is not None and isinstance(read.loss, VectorLoss):
         columns = _columns(estimator, before, names, read.rows.get_rows(step)[0].shape[1])

@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from ..data.rows import Encoder
+from ..families.layered import model as layered
+from ..families.layered.derivatives import LayeredDerivatives
+from ..families.layered.layers import Layers
+from ..families.layered.model import LayeredModel
 from ..families.network.model import NetworkModel, parameter_names, penalized_entries
 from ..losses import Logistic, Loss, SquaredError
-from ..losses.targets import as_float, sign_encoder
+from ..losses.softmax import Softmax
+from ..losses.targets import as_float, class_encoder, sign_encoder
+from ..models.layers import has_pass, head_of, layers_of
 from ..models.network import Network
 from .fitted import require_fitted
 from .nesting import with_last_step
@@ -24,13 +30,11 @@ Array = NDArray[Any]
 
 
 class _Read(NamedTuple):
-    """What a fitted network says: its loss, α, targets, activation, θ, and how to set it."""
+    """What a fitted network says: its loss, α, targets, θ, and how to set it."""
 
-    kind: str
     loss: Loss
     alpha: Callable[[float], float]
     encode: Encoder
-    activation: str
     theta: Array
     put: Callable[[Any, Array], Any]
 
@@ -42,7 +46,7 @@ def is_network(step: Any) -> bool:
 
 def describe_network(
     estimator: Any, before: Preprocessing, step: Any, columns: tuple[str, ...] | None
-) -> NetworkModel:
+) -> NetworkModel | LayeredModel:
     """The description of a fitted network, `step`, behind a preprocessing.
 
     `estimator` is the whole; `columns` names its inputs, where they have names.
@@ -54,47 +58,82 @@ def describe_network(
             "forms the features; leave it out"
         )
     read = _read_ours(step) if isinstance(step, Network) else _read_theirs(step)
-    m, hidden = np.shape(step.coefs_[0])
-    inputs = columns or tuple(f"x{k}" for k in range(m))
+    layers = layers_of(step)
+    inputs = columns or tuple(f"x{k}" for k in range(layers.sizes[0]))
+    describe = _compiled if has_pass(layers) else _layered
+    return describe(estimator, before, read, layers, inputs, columns)
+
+
+def _compiled(
+    estimator: Any, before: Preprocessing, read: _Read, layers: Layers,
+    inputs: tuple[str, ...], columns: tuple[str, ...] | None,
+) -> NetworkModel:  # fmt: skip
+    """One hidden layer and one output."""
+    m, hidden, _ = layers.sizes
     return NetworkModel(
-        kind=read.kind, loss=read.loss, basis=before.linear_basis(), theta=read.theta,
+        kind="network", loss=read.loss, basis=before.linear_basis(), theta=read.theta,
         alpha=read.alpha, names=parameter_names(inputs, hidden),
         encode=before.encoder(read.encode), rebuild=_Rebuild(estimator, read.put), n_features=m,
         penalized=penalized_entries(m, hidden), columns=columns, hidden=hidden,
-        activation=read.activation, intake=before.intake,
+        activation=layers.activation, intake=before.intake,
+    )  # fmt: skip
+
+
+def _layered(
+    estimator: Any, before: Preprocessing, read: _Read, layers: Layers,
+    inputs: tuple[str, ...], columns: tuple[str, ...] | None,
+) -> LayeredModel:  # fmt: skip
+    """Any others."""
+    K, basis = layers.sizes[-1], before.linear_basis()
+    derivatives = LayeredDerivatives(layers, head_of(read.loss, K), basis)
+    loss = Softmax() if K > 1 and read.loss.has_labels else read.loss
+    return LayeredModel(
+        derivatives=derivatives, theta=read.theta,
+        names=layered.parameter_names(inputs, layers), alpha=read.alpha,
+        batch_size=layered.rows_together(layers), n_features=layers.sizes[0],
+        encode=before.encoder(read.encode), rebuild=_Rebuild(estimator, read.put),
+        columns=columns, kind="network", loss=loss, basis=basis, intake=before.intake,
     )  # fmt: skip
 
 
 def _read_ours(step: Network) -> _Read:
     return _Read(
-        step.kind, step.loss_description(), fixed(step.alpha), step.encoder(), step.activation,
-        step.parameters(), _put_ours,
-    )  # fmt: skip
+        step.loss_description(), fixed(step.alpha), step.encoder(), step.parameters(), _put_ours
+    )
 
 
 def _read_theirs(step: MLPRegressor | MLPClassifier) -> _Read:
-    """scikit-learn minimises ½E r², or E log(1 + exp(−yf)), plus ½ alpha/n Σ‖W‖²."""
-    name, labels = type(step).__name__, isinstance(step, MLPClassifier)
-    if step.activation != "tanh" or len(step.coefs_) != 2 or np.shape(step.coefs_[1])[1] != 1:
-        sizes = [np.shape(weights)[1] for weights in step.coefs_]
+    """scikit-learn minimises ½E‖r‖², or E −log π_y, plus ½ alpha/n Σ‖W‖²."""
+    parts = zip(step.coefs_, step.intercepts_, strict=True)
+    theta = np.concatenate([np.ravel(part) for pair in parts for part in pair]).astype(float)
+    if not isinstance(step, MLPClassifier):
+        if getattr(step, "loss", "squared_error") != "squared_error":
+            raise ValueError(
+                f"MLPRegressor(loss={step.loss!r}) is not supported: fit it with "
+                "loss='squared_error', or a PoissonRegressor"
+            )
+        return _Read(SquaredError(), _alpha_of(step, 1.0), as_float, theta, _put_theirs)
+    K = np.shape(step.coefs_[-1])[1]
+    if K > 1 and step.out_activation_ != "softmax":
         raise ValueError(
-            f"{name}(activation={step.activation!r}) with layers of {sizes} units is not "
-            "supported: one hidden layer with activation='tanh', and one output, is"
+            f"MLPClassifier of {K} labels at once (multilabel targets) is not supported: fit one "
+            "for each"
         )
-    if step.solver != "lbfgs" or getattr(step, "loss", "squared_error") == "poisson":
-        raise ValueError(
-            f"{name}(solver={step.solver!r}) is not supported: its penalty depends on the batches; "
-            "fit it with solver='lbfgs', and the loss of squares"
-        )
-    (w1, w2), (b1, b2) = step.coefs_, step.intercepts_
-    theta = np.concatenate([np.ravel(w1), b1, np.ravel(w2), b2]).astype(float)
-    if not labels:
-        alpha = over_weight(float(step.alpha))
-        return _Read("network", SquaredError(), alpha, as_float, "tanh", theta, _put_theirs)
-    return _Read(
-        "network", Logistic(), over_weight(0.5 * float(step.alpha)),
-        sign_encoder(np.asarray(step.classes_)), "tanh", theta, _put_theirs,
-    )  # fmt: skip
+    classes = np.asarray(step.classes_)
+    encode = sign_encoder(classes) if K == 1 else class_encoder(classes)
+    return _Read(Logistic(), _alpha_of(step, 0.5), encode, theta, _put_theirs)
+
+
+def _alpha_of(step: Any, factor: float) -> Callable[[float], float]:
+    """From W to α: `factor` times theirs over W, and of stochastic solvers over a mean batch's."""
+    alpha = factor * float(step.alpha)
+    if step.solver == "lbfgs":
+        return over_weight(alpha)
+    n = round(step.t_ / step.n_iter_)  # without what early stopping is judged on
+    size = min(200, n) if step.batch_size == "auto" else min(int(step.batch_size), n)
+    batches = np.diff(np.append(np.arange(0, n, size), n))
+    given = n / (1.0 - step.validation_fraction) if step.early_stopping else n
+    return over_weight(alpha * round(given) * float(np.mean(1.0 / batches)))
 
 
 def _put_ours(step: Network, theta: Array) -> Network:
@@ -103,9 +142,9 @@ def _put_ours(step: Network, theta: Array) -> Network:
 
 
 def _put_theirs(step: Any, theta: Array) -> Any:
-    m, h = np.shape(step.coefs_[0])
-    step.coefs_ = [theta[: m * h].reshape(m, h), theta[m * h + h : -1].reshape(h, 1)]
-    step.intercepts_ = [theta[m * h : m * h + h], theta[-1:]]
+    parts = layers_of(step).unpack(theta)
+    step.coefs_ = [np.array(W) for W, _ in parts]
+    step.intercepts_ = [np.array(b) for _, b in parts]
     return step
 
 

@@ -9,6 +9,8 @@ from sklearn.pipeline import Pipeline
 
 from ..models.smoothing import RandomizedSmoothing
 
+_STOCHASTIC = ("adam", "sgd")  # of networks
+
 
 class EarlyStop(NamedTuple):
     """What ended a fit, and the beginning of a sentence on what to do about it."""
@@ -28,6 +30,11 @@ def early_stop(estimator: Any) -> EarlyStop | None:
     if type(step).__module__.split(".")[0] != "sklearn" or iterations is None or tol is None:
         return None
     name, limit = type(step).__name__, getattr(step, "max_iter", None)
+    if getattr(step, "solver", None) in _STOCHASTIC:
+        return EarlyStop(
+            f"scikit-learn's {name}(solver={step.solver!r}) ends near an optimum, not at one",
+            "Fit it with solver='lbfgs', a small tol and a large max_iter",
+        )
     if limit is not None and np.max(iterations) >= limit:
         return EarlyStop(
             f"scikit-learn's {name} stopped at max_iter={limit}",

@@ -24,6 +24,9 @@ from .finite_sum.totals import Accumulated, Totals
 from .kernel.adversary import MovingCentersAdversary, fixed_centers_adversary
 from .kernel.model import FixedCentersModel, MovingCentersModel
 from .kernel.problem import fixed_problem, moving_problem
+from .layered import model as layered
+from .layered.adversary import LayeredAdversary
+from .layered.problem import layered_problem
 from .linear.adversary import LinearAdversary
 from .linear.ball import ball_problem, shared_adversary
 from .linear.bootstrap import linear_replicates
@@ -89,6 +92,7 @@ _FAMILIES: dict[type, Family] = {
     SoftmaxModel: Family(softmax_problem, SoftmaxAdversary, summed=refuse_sums),
     OutputsModel: Family(outputs_problem, VectorAdversary, summed=refuse_sums),
     AutodiffModel: Family(autodiff_problem, AutodiffAdversary),
+    layered.LayeredModel: Family(layered_problem, LayeredAdversary, summed=layered.refuse_sums),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's networks with one hidden layer of tanh: the same as ours."""
+"""scikit-learn's networks: the same as ours, of any depth and classes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from support.makers import assert_close, make
 
 import fastaif as fa
+from fastaif.utils.warnings import StationarityWarning
 
 OPTIONS = {
     "hidden_layer_sizes": (3,), "activation": "tanh", "solver": "lbfgs", "alpha": 2.0,
@@ -52,15 +53,89 @@ def test_same_influence_as_ours(kind):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [({"activation": "relu"}, "activation='tanh'"),
-     ({"hidden_layer_sizes": (3, 2)}, r"\[3, 2, 1\]"),
-     ({"solver": "adam", "max_iter": 3}, "solver='lbfgs'")],
-)  # fmt: skip
-def test_others_are_refused_by_name(options, reason):
-    X, y, _ = make("linear", n=40, m=2)
-    model = MLPRegressor(**(OPTIONS | {"max_iter": 20} | options))
-    pipe = make_pipeline(StandardScaler(), model).fit(X, y)
-    with pytest.raises(ValueError, match=reason):
-        fa.aif(pipe, X, y)
+@pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu", "identity"])
+@pytest.mark.parametrize("kind", ["linear", "labels", "classes"])
+def test_any_depth_and_classes(kind, activation):
+    """Theirs is stationary for our α; and its predictions are those that are described."""
+    X, y = targets(kind)
+    make_model = MLPRegressor if kind == "linear" else MLPClassifier
+    options = {"hidden_layer_sizes": (3, 2), "activation": activation}
+    options["alpha"] = 0.2
+    model = make_model(**(OPTIONS | options)).fit(X, y)
+    result = fa.aif(model, X, y, damping="auto")
+    problem, factor = result.problem, 1.0 if kind == "linear" else 0.5
+    assert problem.alpha == pytest.approx(factor * 0.2 / len(X), rel=1e-14)
+    if activation != "relu":  # a minimum may sit at a kink
+        assert np.abs(problem.gradient).max() < 1e-4
+    F = problem.derivatives.outputs(result.params, X)
+    wanted = model.predict(X) if kind == "linear" else model.predict_proba(X)
+    found = F[:, 0]
+    if kind == "labels":
+        found = 1.0 / (1.0 + np.exp(-F))
+        found = np.hstack([1.0 - found, found])
+    elif kind == "classes":
+        found = np.exp(F) / np.exp(F).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+    copy = problem.model.rebuild(result.params)
+    np.testing.assert_array_equal(copy.predict(X), model.predict(X))
+    assert "kinked_pairs" in result.diagnostics
+
+
+def targets(kind):
+    X, y, _ = make("linear", n=80, m=2)
+    X = StandardScaler().fit_transform(X)
+    y = (y - y.mean()) / y.std()
+    if kind == "labels":
+        y = np.where(y > 0.1, "yes", "no")
+    elif kind == "classes":
+        y = np.array(["low", "mid", "top"])[np.digitize(y, [-0.4, 0.5])]
+    return X, y
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("options", [{}, {"batch_size": 30}, {"early_stopping": True}])
+def test_stochastic_solvers_are_taken_with_a_warning(options):
+    """Their penalty is that of a mean batch; they end near an optimum, not at one."""
+    X, y = targets("classes")
+    pipe = make_pipeline(
+        StandardScaler(), MLPClassifier((4, 3), activation="tanh", random_state=0, **options)
+    ).fit(X, y)
+    with pytest.warns(StationarityWarning, match=r"'adam'.*solver='lbfgs'.*refine=True"):
+        result = fa.aif(pipe, X, y, damping="auto")
+    n = 72 if "early_stopping" in options else 80
+    batches = [30, 30, 20] if "batch_size" in options else [n]
+    wanted = 0.5 * 1e-4 * np.mean(1.0 / np.array(batches))
+    assert result.problem.alpha == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("activation", ["tanh", "logistic"])
+def test_refined_from_adam_it_is_an_optimum(activation):
+    X, y = targets("linear")
+    model = MLPRegressor(
+        hidden_layer_sizes=(3, 2), activation=activation, alpha=0.2, random_state=0, max_iter=400,
+        learning_rate_init=0.01,
+    ).fit(X, y)  # fmt: skip
+    result = fa.aif(model, X, y, refine=True)
+    assert result.problem.newton_step() < 1e-6
+    theirs = MLPRegressor(**(OPTIONS | {
+        "hidden_layer_sizes": (3, 2), "activation": activation, "alpha": 0.2, "warm_start": True,
+    })).fit(X, y)  # fmt: skip
+    copy = result.problem.model.rebuild(result.params)
+    theirs.coefs_, theirs.intercepts_ = copy.coefs_, copy.intercepts_
+    theirs.fit(X, y)
+    np.testing.assert_allclose(theirs.predict(X), copy.predict(X), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_others_are_refused_by_name():
+    X, y = targets("linear")
+    options = OPTIONS | {"max_iter": 20}
+    poisson = MLPRegressor(**options, loss="poisson").fit(X, np.exp(y))
+    with pytest.raises(ValueError, match=r"loss='poisson'.*PoissonRegressor"):
+        fa.aif(poisson, X, np.exp(y))
+    both = np.column_stack([y > 0, y > 0.5]).astype(int)
+    several = MLPClassifier(**options).fit(X, both)
+    with pytest.raises(ValueError, match="2 labels at once"):
+        fa.aif(several, X, both[:, 0])

@@ -42,12 +42,17 @@ NEEDS = {
     "KernelRegression, fixed": {"kernel": KERNEL, "centers": "fixed"},
     "MLPRegression": {"hidden": 2, "random_state": 0},
     "MLPClassification": {"hidden": 2, "random_state": 0},
+    "MLPRegression, of two layers": {"hidden": (2, 2), "random_state": 0},
+    "MLPClassification, of two layers and three classes": {"hidden": (2, 2), "random_state": 0},
     "LogisticRegression, of three classes": {},
     "LinearRegression, of two outputs": {},
 }
 LABELS = {
     "LogisticRegression, of three classes": lambda X: np.digitize(X[:, 0], [-0.4, 0.5]),
     "LinearRegression, of two outputs": lambda X: X[:, :2] + np.sin(X[:, 1:]),
+    "MLPClassification, of two layers and three classes": (
+        lambda X: np.digitize(X[:, 0], [-0.4, 0.5])
+    ),
 }
 
 

@@ -37,6 +37,7 @@ from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -187,6 +188,11 @@ def _ard(step: Any, W: float) -> Any:
 _C = 0.7
 _logit = lambda step, W: 0.5 / step.C / W  # noqa: E731
 
+NETWORK = {
+    "activation": "tanh", "solver": "lbfgs", "alpha": 0.5, "random_state": 0, "max_iter": 5000,
+    "tol": 1e-12, "max_fun": 10**6,
+}  # fmt: skip
+
 MODELS: dict[str, Kind] = {
     "LinearRegression": of(sk.LinearRegression()),
     "Ridge": of(sk.Ridge(2.0), lambda step, W: 2.0 / W),
@@ -251,6 +257,33 @@ MODELS: dict[str, Kind] = {
     "GammaRegressor": of(
         scaled(sk.GammaRegressor(alpha=0.2, tol=1e-12, solver="newton-cholesky")),
         lambda step, W: 0.1, kind="gamma",
+    ),
+    "MLPRegressor": of(
+        scaled(MLPRegressor(**NETWORK, hidden_layer_sizes=3)), lambda step, W: 0.5 / W,
+        note="one hidden layer of tanh has a compiled pass",
+    ),
+    "MLPRegressor (two layers, logistic)": of(
+        scaled(MLPRegressor(**(NETWORK | {"activation": "logistic"}), hidden_layer_sizes=(3, 2))),
+        lambda step, W: 0.5 / W, note="any depth; tanh, logistic, identity",
+    ),
+    "MLPRegressor (relu)": of(
+        scaled(MLPRegressor(
+            **(NETWORK | {"activation": "relu", "max_iter": 6}), hidden_layer_sizes=(3, 2)
+        )),
+        lambda step, W: 0.5 / W, note="its kinks are counted",
+    ),
+    "MLPRegressor (adam)": of(
+        scaled(MLPRegressor(hidden_layer_sizes=(3,), alpha=0.5, random_state=0, max_iter=50)),
+        lambda step, W: 0.5 / W,
+        note="the penalty of a mean batch; refine=True makes it stationary",
+    ),
+    "MLPClassifier": of(
+        scaled(MLPClassifier(**NETWORK, hidden_layer_sizes=(3, 2))), lambda step, W: 0.25 / W,
+        kind="logistic",
+    ),
+    "MLPClassifier (multinomial)": of(
+        scaled(MLPClassifier(**NETWORK, hidden_layer_sizes=(3,))), lambda step, W: 0.25 / W,
+        kind="classes",
     ),
     "LinearSVC": of(
         scaled(LinearSVC(C=_C, tol=1e-10, max_iter=100_000)),
@@ -455,6 +488,10 @@ REFUSED: dict[str, Refusal] = {
     "ElasticNet": no(sk.ElasticNet(0.1), "linear", "l1 penalty"),
     "HuberRegressor": no(scaled(sk.HuberRegressor()), "linear", "fastaif.HuberRegression"),
     "QuantileRegressor": no(sk.QuantileRegressor(), "linear", "no second derivative"),
+    "MLPRegressor(loss='poisson')": no(
+        MLPRegressor(loss="poisson", hidden_layer_sizes=(2,), max_iter=5), "poisson",
+        "loss='squared_error'",
+    ),
     "GaussianNB": no(GaussianNB(), "logistic", "fits densities"),
     "LinearRegression(positive=True)": no(
         sk.LinearRegression(positive=True), "linear", "positive=False"
@@ -517,8 +554,7 @@ def table() -> str:
         lines.append("")
     lines += [
         "Taken as well, and compared elsewhere: fastaif's own kernels, bases and networks,",
-        "scikit-learn's KernelRidge, MLPRegressor and MLPClassifier (one hidden layer of tanh,",
-        "lbfgs), and whatever `fastaif.adapters.register` describes.", "",
+        "scikit-learn's KernelRidge, and whatever `fastaif.adapters.register` describes.", "",
     ]  # fmt: skip
     lines += ["## Refused", "", "| what | the reason, and a way out |", "|---|---|"]
     lines += [f"| {name} | {reason_of(each)} |" for name, each in REFUSED.items()]

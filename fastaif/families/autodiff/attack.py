@@ -35,7 +35,7 @@ class Attacker:
         ε s.
     settings : PgdSettings
     delta : array (n, m)
-        The attacks.
+        The attacks, in the model's units.
     """
 
     problem: AutodiffProblem
@@ -49,7 +49,10 @@ class Attacker:
 
     def attacked(self, batch: Batch) -> Batch:
         """The batch with its inputs attacked."""
-        return batch._replace(X=batch.X + self.delta[batch.rows])
+        return self._moved(batch, self.delta[batch.rows])
+
+    def _moved(self, batch: Batch, delta: Array) -> Batch:
+        return batch._replace(X=self.problem.model.moved(batch.X, delta))
 
     def search(self, theta: Array, every: bool = False) -> None:
         """Look for worse attacks at θ, on rows of positive weight or on every one."""
@@ -58,11 +61,11 @@ class Attacker:
 
     def _search_batch(self, theta: Array, batch: Batch) -> None:
         best = self._climb(theta, batch, self.delta[batch.rows])
-        value = self._losses(theta, batch, best)
+        value = self._heights(theta, batch, best)
         t = best
         for draw in range(1, self.settings.n_restarts):
             t = self._climb(theta, batch, -t if draw == 1 else self._random(draw, batch))
-            reached = self._losses(theta, batch, t)
+            reached = self._heights(theta, batch, t)
             # Only what is clearly worse: equal ends would change places with rounding.
             better = reached > value + 1e-12 * np.abs(value)
             best = np.where(better[:, None], t, best)
@@ -76,23 +79,24 @@ class Attacker:
         for place, row in enumerate(batch.rows):
             one = t[place : place + 1]
             own.draw(self.settings.seed, draw, int(row), self.radius, one)
-        own.move(out, t)
+        own.move_inner(out, t)
         return out
 
-    def _losses(self, theta: Array, batch: Batch, delta: Array) -> Array:
-        return self.problem.derivatives("losses", theta, batch.X + delta, batch.y)
+    def _heights(self, theta: Array, batch: Batch, delta: Array) -> Array:
+        moved = self._moved(batch, delta)
+        return self.problem.derivatives("heights", theta, moved.X, batch.y)
 
     def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
         """Where the steps from δ (k, m) lead; no sample's loss is lower there."""
-        value = self._losses(theta, batch, delta)
+        value = self._heights(theta, batch, delta)
         part = np.full(len(delta), min(1.0, self.settings.step or 1.0))
-        tiny = _SETTLED * self.radius * self.problem.ball.widest
+        tiny = _SETTLED * self.radius * self.problem.ball.longest
         for _ in range(self.settings.n_steps):
-            there = batch._replace(X=batch.X + delta)
+            there = self._moved(batch, delta)
             target, _, _ = self.problem.attack(theta, there)
             move = part[:, None] * (self.radius * target - delta)
             trial = delta + move
-            reached = self._losses(theta, batch, trial)
+            reached = self._heights(theta, batch, trial)
             accepted = reached >= value - _ROUNDING * np.abs(value)
             delta = np.where(accepted[:, None], trial, delta)
             value = np.where(accepted, reached, value)

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ...bases.builtin import Linear
+from ...data.intake import Intake
 from ...data.rows import Encoder
 from ..model import names_of_inputs
-from .derivatives import Derivatives
+from .row_derivatives import RowDerivatives
 
 Array = NDArray[Any]
 
@@ -24,13 +26,16 @@ class OwnLoss:
     has_labels = False
 
 
+_OWN, _AS_IT_IS = OwnLoss(), Linear()
+
+
 @dataclass(frozen=True)
 class AutodiffModel:
     """A model whose per-sample losses ℓ_i(θ) a framework can differentiate.
 
     Attributes
     ----------
-    derivatives : Derivatives
+    derivatives : RowDerivatives
     theta : array (d,)
     names : tuple of str
         A name for each entry of θ.
@@ -44,9 +49,16 @@ class AutodiffModel:
         From θ to a copy of the user's model.
     columns : tuple of str or None
         The inputs' names, where the data had any.
+    kind : str
+    loss
+        What is known of ℓ.
+    basis : Linear
+        A scaler before the model, or none; `derivatives` take inputs before it.
+    intake : Intake or None
+        What makes the model's columns of X; None where X is these.
     """
 
-    derivatives: Derivatives
+    derivatives: RowDerivatives
     theta: Array
     names: tuple[str, ...]
     alpha: Callable[[float], float]
@@ -55,15 +67,21 @@ class AutodiffModel:
     encode: Encoder
     rebuild: Callable[[Array], Any]
     columns: tuple[str, ...] | None = None
+    kind: str = "differentiable"
+    loss: Any = _OWN
+    basis: Linear = _AS_IT_IS
+    intake: Intake | None = None
 
-    kind: ClassVar[str] = "differentiable"
-    loss: ClassVar[Any] = OwnLoss()
-    basis: ClassVar[Linear] = Linear()
     details: ClassVar[str] = ""
     is_dual: ClassVar[bool] = False
-    intake: ClassVar[None] = None
     weigh: ClassVar[None] = None
     n_targets: ClassVar[int] = 1
+
+    def moved(self, X: Array, delta: Array) -> Array:
+        """X (n, m) with its inputs moved by δ, in the model's own units."""
+        if self.basis.is_identity:
+            return X + delta
+        return np.asarray(X + self.basis.arrays(self.n_features)[1] * delta)
 
     @property
     def n_coefs(self) -> int:

@@ -13,8 +13,8 @@ from ...data.rows import RowSource
 from ...utils.caching import cached_property
 from ..problem import InfluenceProblem
 from ..radius import mean_norm
-from .derivatives import Derivatives
 from .model import AutodiffModel
+from .row_derivatives import RowDerivatives
 
 Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ class AutodiffRows(InfluenceProblem):
     model: AutodiffModel
 
     @property
-    def derivatives(self) -> Derivatives:
+    def derivatives(self) -> RowDerivatives:
         """The loss, the penalty and their derivatives, batch by batch."""
         return self.model.derivatives
 
@@ -118,16 +118,18 @@ class AutodiffRows(InfluenceProblem):
         return 0.5 * (H + H.T)
 
     def sum_products(
-        self, theta: Array, U: Array, source: RowSource | None = None, shares: Array | None = None
-    ) -> Array:
-        """Σ ω_i ∇²ℓ_i(θ) U for U (d, k), a few columns at a time."""
+        self, theta: Array, U: Array, source: RowSource | None = None,
+        shares: Array | None = None, derivatives: RowDerivatives | None = None,
+    ) -> Array:  # fmt: skip
+        """Σ ω_i ∇²ℓ_i(θ) U for U (d, k), a few columns at a time; of others' ∇² where given."""
+        derivatives = derivatives or self.derivatives
         k = U.shape[1]
         out, rows = np.zeros((k, len(theta))), np.ascontiguousarray(U.T)
         parts = np.array_split(np.arange(k), -(-k // _TOGETHER))
         for batch in self.batches(source, shares=shares):
             data = (theta, batch.X, batch.y, batch.shares)
             for part in parts:
-                out[part] += self.derivatives.hess_vecs(*data, rows[part])
+                out[part] += derivatives.hess_vecs(*data, rows[part])
         return out.T
 
     # --- the penalty ----------------------------------------------------------------------

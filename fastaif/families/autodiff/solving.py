@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from ..iterative import (
     random_probe,
 )
 from ..problem import SolverReport, lift, singular_hessian, too_many_parameters
+from .row_derivatives import RowDerivatives
 from .rows import AutodiffRows
 
 Array = NDArray[Any]
@@ -51,6 +52,8 @@ class AutodiffSolving(AutodiffRows):
 
     solver: str = field(default="cholesky", kw_only=True)
     seed: int = field(default=0, kw_only=True)
+
+    least_error: ClassVar[float] = 0.0  # of the largest standard error: what is less is rounding
 
     @property
     def is_iterative(self) -> bool:
@@ -79,7 +82,42 @@ class AutodiffSolving(AutodiffRows):
 
     @cached_property
     def _hessian(self) -> Array:
-        return self.sum_hessian(self.params) + self.penalty_hessian(self.params)
+        H = self.products_at_fit(np.eye(len(self.params)))
+        return 0.5 * (H + H.T) + self.penalty_hessian(self.params)
+
+    @property
+    def curvature(self) -> RowDerivatives:
+        """Whose second derivatives at θ̂ H is made of."""
+        return self.derivatives
+
+    def products_at_fit(self, U: Array) -> Array:
+        """H U for U (d, k), without the penalty."""
+        return self.sum_products(self.params, U, derivatives=self.curvature)
+
+    @property
+    def flat(self) -> Array:
+        """Orthonormal columns (d, r) of moves that change nothing: H is solved beside them."""
+        return np.empty((len(self.params), 0))
+
+    def held(self, H: Array) -> Array:
+        """H with a curvature like its own along what changes nothing."""
+        if not self.flat.shape[1]:
+            return H
+        size = float(np.abs(np.diagonal(H)).mean())
+        return np.asarray(H + size * self.flat @ self.flat.T)
+
+    def beside(self, b: Array) -> Array:
+        """What of b (d,) or (d, k) is not along what changes nothing."""
+        flat = self.flat
+        return np.asarray(b - flat @ (flat.T @ b)) if flat.shape[1] else b
+
+    def _eigenvalues(self) -> Array:
+        """Those of H but for what changes nothing, from the least on."""
+        H, flat = self._hessian, self.flat
+        if flat.shape[1]:
+            rest = np.linalg.qr(flat, mode="complete")[0][:, flat.shape[1] :]
+            H = rest.T @ H @ rest
+        return np.asarray(np.linalg.eigvalsh(H))
 
     @cached_property
     def factor(self) -> Factor:
@@ -90,12 +128,12 @@ class AutodiffSolving(AutodiffRows):
         numpy.linalg.LinAlgError
             H is singular or indefinite.
         """
-        H = self._hessian + self.added_damping * np.eye(len(self.params))
+        H = self.held(self._hessian) + self.added_damping * np.eye(len(self.params))
         if not np.isfinite(H).all():
             raise FloatingPointError("the Hessian is not finite")
         factor = factorize(H)
         if factor is None:
-            raise singular_hessian(float(np.linalg.eigvalsh(H)[0]))
+            raise singular_hessian(self.spectrum()[0])
         return factor
 
     # --- H by its products ----------------------------------------------------------------
@@ -108,10 +146,24 @@ class AutodiffSolving(AutodiffRows):
 
     def _products(self, U: Array) -> Array:
         """H U for U (d, k)."""
-        return self.sum_products(self.params, U) + self.penalty_products(self.params, U)
+        return self.products_at_fit(U) + self.penalty_products(self.params, U)
+
+    def _lifted_vector(self, v: Array) -> Array:
+        return self._lifted(v[:, None])[:, 0]
 
     def _damped(self, U: Array) -> Array:
-        return self._products(U) + self.added_damping * U
+        return self._lifted(U) + self.added_damping * U
+
+    def _lifted(self, U: Array) -> Array:
+        """H U, with a curvature like its own along what changes nothing."""
+        found = self._products(U)
+        return found + self._typical * (U - self.beside(U)) if self.flat.shape[1] else found
+
+    @cached_property
+    def _typical(self) -> float:
+        """About the mean size of H's eigenvalues."""
+        v = random_probe(len(self.params))
+        return float(np.linalg.norm(self._products(v[:, None])) / np.linalg.norm(v))
 
     @cached_property
     def _precondition(self) -> Nystrom:
@@ -120,8 +172,8 @@ class AutodiffSolving(AutodiffRows):
         ridge = 0.0 if own else 2.0 * self.alpha
 
         def multiply(U: Array) -> Array:
-            found = self.sum_products(self.params, U)
-            return found + self.penalty_products(self.params, U) if own else found
+            found = self.products_at_fit(U)
+            return self._lifted(U) if own else found
 
         try:
             return nystrom(multiply, len(self.params), _RANK, ridge + self.added_damping)
@@ -130,7 +182,8 @@ class AutodiffSolving(AutodiffRows):
 
     def solve(self, b: Array) -> Array:
         """(H + damping)⁻¹ b."""
-        return self._solution(b).x if self.is_iterative else self.factor.solve(b)
+        b = self.beside(b)
+        return self.beside(self._solution(b).x if self.is_iterative else self.factor.solve(b))
 
     def _solution(self, b: Array, tol: Any = None) -> Solution:
         columns, count, worst = b.reshape(len(b), -1), 0, 0.0
@@ -156,8 +209,10 @@ class AutodiffSolving(AutodiffRows):
             batch = self.some_rows(rows)
             shares = batch.shares * (self.source.n_rows / rows.size)
             data = (self.params, batch.X, batch.y, shares)
-            found = self.derivatives.hess_vecs(*data, np.ascontiguousarray(U.T)).T
+            found = self.curvature.hess_vecs(*data, np.ascontiguousarray(U.T)).T
             rest = self.penalty_products(self.params, U) + self.added_damping * U
+            if self.flat.shape[1]:
+                rest = rest + self._typical * (U - self.beside(U))
             return np.asarray(found + rest)
 
         return by_lissa(self._damped, sample, b, top + trace / rows.size)
@@ -178,7 +233,7 @@ class AutodiffSolving(AutodiffRows):
     def _solved(self) -> Solution:
         """H⁻¹ of −Φ, of the gradient, and of random vectors with its covariance."""
         columns = [-self.mixed(), self.gradient, *self._gradient_noise()]
-        b = np.stack(columns, axis=1)
+        b = self.beside(np.stack(columns, axis=1))
         goals = np.full(b.shape[1], _ROUGH)
         goals[0] = CG_TOL
         if self.solver == "lissa":
@@ -222,23 +277,23 @@ class AutodiffSolving(AutodiffRows):
         """What makes H positive definite, to working precision: 0 where it is."""
         if self.is_iterative:
             least, largest = lanczos(
-                len(self.params), self.hess_vec, least_tol=_LEAST_TOL, floor=1e-9
+                len(self.params), self._lifted_vector, least_tol=_LEAST_TOL, floor=1e-9
             )
             # Lanczos' least is too high by as much as this.
             return lift(least - _LEAST_TOL * max(-least, 0.0), largest)
-        if factorize(self._hessian) is not None:
+        if factorize(self.held(self._hessian)) is not None:
             return 0.0
-        values = np.linalg.eigvalsh(self._hessian)
+        values = self._eigenvalues()
         return lift(float(values[0]), float(values[-1]))
 
     def spectrum(self) -> tuple[float, float]:
         """The least and the largest eigenvalue of H + damping; by Lanczos' method without H."""
         damping = self.added_damping
         if self.is_iterative:
-            least, largest = lanczos(len(self.params), self.hess_vec)
+            least, largest = lanczos(len(self.params), self._lifted_vector)
             return least + damping, largest + damping
-        values = np.linalg.eigvalsh(self._hessian + damping * np.eye(len(self.params)))
-        return float(values[0]), float(values[-1])
+        values = self._eigenvalues()
+        return float(values[0]) + damping, float(values[-1]) + damping
 
     def newton_step(self, below: float = 0.0) -> float:
         """The largest entry of H⁻¹∇L(θ̂) in standard errors of θ̂.
@@ -253,7 +308,8 @@ class AutodiffSolving(AutodiffRows):
             left = self.solve(self._gradient_covariance())
             errors = np.sqrt(np.maximum(np.diagonal(self.solve(left.T)), 0.0))
             step = self.solve(self.gradient)
-        return float(np.max(np.abs(step) / np.maximum(errors, np.finfo(float).tiny)))
+        least = max(self.least_error * float(errors.max()), np.finfo(float).tiny)
+        return float(np.max(np.abs(step) / np.maximum(errors, least)))
 
     def _gradient_covariance(self) -> Array:
         """Σ ω_i² (∇ℓ_i − E∇ℓ)(∇ℓ_i − E∇ℓ)ᵀ, (d, d)."""

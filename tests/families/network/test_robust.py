@@ -230,7 +230,7 @@ def test_stopping_early_is_said():
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"hidden": 0}, "hidden"), ({"activation": "relu"}, "tanh.*softplus.*gelu"),
+    ({"hidden": 0}, "hidden"), ({"activation": "swish"}, "tanh.*softplus.*gelu"),
     ({"alpha": -1.0}, "alpha"), ({"tol": 0.0}, "tol"), ({"max_iter": 0}, "max_iter"),
 ])  # fmt: skip
 def test_wrong_options(options, said):
