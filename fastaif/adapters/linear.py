@@ -39,13 +39,16 @@ def _squares_of(model: Any, alpha: Alpha) -> Parts:
 
 
 def _read_ours(model: LinearPredictor) -> Parts:
+    squares, level = model.penalties()
+    alpha, l1 = fixed(squares), fixed(level) if level > 0.0 else None
     if isinstance(model, Multinomial) and model.is_multinomial:
-        return Parts("softmax", Softmax(), fixed(model.alpha), model.encoder())
+        return Parts("softmax", Softmax(), alpha, model.encoder(), l1=l1)
     if isinstance(model, SeveralOutputs):
-        return _squares_of(model, fixed(model.alpha))
+        return _squares_of(model, alpha)._replace(l1=l1)
     holder = OUR_BASIS if isinstance(model, BasisModel) else ATTRIBUTES
-    loss = model.loss_description()
-    return Parts(model.kind, loss, fixed(model.alpha), model.encoder(), holder=holder)
+    return Parts(
+        model.kind, model.loss_description(), alpha, model.encoder(), holder=holder, l1=l1
+    )
 
 
 # --- least squares ----------------------------------------------------------------------------
@@ -93,6 +96,21 @@ def _read_svr(model: LinearSVR) -> Parts:
         )
     found = _squares(over_weight(0.5 / float(model.C)))
     return found._replace(intercept_penalty=_of_liblinear(model))
+
+
+def _read_elastic_net(model: sk.ElasticNet | sk.ElasticNetCV | sk.LassoCV | sk.LassoLars) -> Parts:
+    """½ E r² + α (ρ ‖w‖₁ + ½(1 − ρ) ‖w‖²); of the lasso ρ is 1."""
+    _refuse_positive(model)
+    ratio = getattr(model, "l1_ratio_", getattr(model, "l1_ratio", 1.0))
+    return _mixed(_squares_of(model, unpenalized), _one_alpha(model), float(ratio), fixed)
+
+
+def _mixed(parts: Parts, size: float, ratio: float, over: Callable[[float], Alpha]) -> Parts:
+    """With size (2ρ ‖w‖₁ + (1 − ρ) ‖w‖²), `over` the total weight or not."""
+    level = 2.0 * size * ratio
+    return parts._replace(
+        alpha=over(size * (1.0 - ratio)), l1=over(level) if level > 0.0 else None
+    )
 
 
 def _refuse_positive(model: Any) -> None:
@@ -166,31 +184,36 @@ def _of_any_classes(model: Any, alpha: Alpha) -> Parts:
 
 def _read_linear_svc(model: LinearSVC) -> Parts:
     """½‖w‖² + C Σ max(0, 1 − yf)²; its intercept is shrunk like a constant's coefficient."""
-    if model.loss != "squared_hinge" or model.penalty != "l2":
+    if model.loss != "squared_hinge":
         raise ValueError(
-            f"LinearSVC(loss={model.loss!r}, penalty={model.penalty!r}) is not supported: the "
-            "hinge loss has no second derivative, and an l1 penalty has kinks at zero; fit it with "
-            "loss='squared_hinge', penalty='l2'"
+            f"LinearSVC(loss={model.loss!r}) is not supported: the hinge loss has no second "
+            "derivative; fit it with loss='squared_hinge'"
         )
-    alpha = over_weight(0.5 / float(model.C))
     found = Parts(
-        "squared_hinge", SquaredHinge(), alpha, _two_labels(model), class_weights_of(model)
+        "squared_hinge", SquaredHinge(), unpenalized, _two_labels(model), class_weights_of(model)
     )
+    ratio = 1.0 if model.penalty == "l1" else 0.0
+    found = _mixed(found, 0.5 / float(model.C), ratio, over_weight)
     return found._replace(intercept_penalty=_of_liblinear(model))
 
 
 def _read_logistic(model: sk.LogisticRegression) -> Parts:
     shrunk = _of_liblinear(model) if model.solver == "liblinear" else 0.0
     _refuse_other_classes(model)
-    penalty, ratio = model.penalty, model.l1_ratio
-    # Since 1.8 the penalty is "deprecated" and l1_ratio alone says which one it is.
-    mixed = penalty in ("elasticnet", "deprecated") and ratio not in (None, 0)
-    if penalty == "l1" or mixed:
-        raise ValueError("LogisticRegression with an l1 or elastic-net penalty is not supported")
-    if penalty is None or np.isinf(model.C):
-        return _of_any_classes(model, unpenalized)
-    found = _of_any_classes(model, over_weight(0.5 / float(model.C)))
+    found = _of_any_classes(model, unpenalized)
+    if model.penalty is None or np.isinf(model.C):
+        return found
+    ratio = _l1_share(model.penalty, model.l1_ratio)
+    found = _mixed(found, 0.5 / float(model.C), ratio, over_weight)
     return found._replace(intercept_penalty=shrunk)
+
+
+def _l1_share(penalty: Any, ratio: Any) -> float:
+    """ρ of ρ ‖w‖₁ + ½(1 − ρ) ‖w‖²."""
+    if penalty in ("l1", "l2"):
+        return 1.0 if penalty == "l1" else 0.0
+    # Since 1.8 the penalty is "deprecated" and l1_ratio alone says which one it is.
+    return float(ratio or 0.0)
 
 
 def _refuse_other_classes(model: Any) -> None:
@@ -215,10 +238,9 @@ def _read_logistic_cv(model: sk.LogisticRegressionCV) -> Parts:
             "LogisticRegressionCV(refit=False) has averaged its coefficients over folds, and so "
             "minimises nothing: fit it with refit=True"
         )
-    chosen = np.ravel(getattr(model, "l1_ratio_", 0.0))[:1]
-    if model.penalty == "l1" or any(ratio not in (None, 0.0) for ratio in chosen):
-        raise ValueError("LogisticRegressionCV with an l1 or elastic-net penalty is not supported")
-    found = _of_any_classes(model, over_weight(0.5 / float(np.ravel(model.C_)[0])))
+    ratio = _l1_share(model.penalty, np.ravel(getattr(model, "l1_ratio_", 0.0))[0])
+    found = _of_any_classes(model, unpenalized)
+    found = _mixed(found, 0.5 / float(np.ravel(model.C_)[0]), ratio, over_weight)
     shrunk = _of_liblinear(model) if model.solver == "liblinear" else 0.0
     return found._replace(intercept_penalty=shrunk)
 
@@ -239,7 +261,7 @@ def _two_labels(model: Any) -> Encoder:
 def _read_sgd_regressor(model: sk.SGDRegressor) -> Parts:
     if model.loss != "squared_error":
         raise ValueError(_other_loss(model, "squared_error"))
-    return _squares(fixed(_of_sgd(model)))
+    return _mixed(_squares(unpenalized), *_of_sgd(model), fixed)
 
 
 def _read_sgd_classifier(model: sk.SGDClassifier) -> Parts:
@@ -250,7 +272,8 @@ def _read_sgd_classifier(model: sk.SGDClassifier) -> Parts:
             "SGDClassifier(class_weight={...}) is not supported: its penalty is in units of rows, "
             "not of their weight; fit it with class_weight='balanced', or a LogisticRegression"
         )
-    found = _logistic(model, fixed(_of_sgd(model) / 2.0))
+    size, ratio = _of_sgd(model)
+    found = _mixed(_logistic(model, unpenalized), size / 2.0, ratio, fixed)
     if model.loss == "squared_hinge":
         found = found._replace(kind="squared_hinge", loss=SquaredHinge())
     return found._replace(weigh=class_weights_of(model, counts_weights=False))
@@ -261,13 +284,11 @@ def _other_loss(model: Any, wanted: str) -> str:
     return f"{name}(loss={model.loss!r}) is not supported: fit it with loss={wanted!r}"
 
 
-def _of_sgd(model: sk.SGDRegressor | sk.SGDClassifier) -> float:
-    if model.penalty not in ("l2", None):
-        raise ValueError(
-            f"{type(model).__name__}(penalty={model.penalty!r}) is not supported: an l1 penalty "
-            "has kinks at zero; fit it with penalty='l2'"
-        )
-    return 0.0 if model.penalty is None else float(model.alpha)
+def _of_sgd(model: sk.SGDRegressor | sk.SGDClassifier) -> tuple[float, float]:
+    """α and ρ of α (ρ ‖w‖₁ + ½(1 − ρ) ‖w‖²)."""
+    if model.penalty is None:
+        return 0.0, 0.0
+    return float(model.alpha), _l1_share(model.penalty, model.l1_ratio)
 
 
 READERS: dict[type, Callable[[Any], Parts]] = {
@@ -278,6 +299,11 @@ READERS: dict[type, Callable[[Any], Parts]] = {
     sk.RidgeClassifierCV: _read_ridge_classifier,
     sk.BayesianRidge: _read_bayesian_ridge,
     sk.ARDRegression: _read_ard,
+    sk.Lasso: _read_elastic_net,
+    sk.LassoCV: _read_elastic_net,
+    sk.LassoLars: _read_elastic_net,
+    sk.ElasticNet: _read_elastic_net,
+    sk.ElasticNetCV: _read_elastic_net,
     sk.TweedieRegressor: _read_tweedie,
     sk.SGDRegressor: _read_sgd_regressor,
     sk.SGDClassifier: _read_sgd_classifier,

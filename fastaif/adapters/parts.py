@@ -136,6 +136,8 @@ class Parts(NamedTuple):
         Where θ sits in a model with several predictions.
     has_reference : bool
         Whether the first class of such a model has no parameters.
+    l1 : callable or None
+        From the total weight to λ of λ ‖β‖₁; None: there is no such term.
     """
 
     kind: str
@@ -149,6 +151,7 @@ class Parts(NamedTuple):
     pruned: tuple[int, ...] = ()
     rows: RowsHolder = ATTRIBUTES
     has_reference: bool = False
+    l1: Callable[[float], float] | None = None
 
 
 def _same(alpha: float, weight: float) -> float:

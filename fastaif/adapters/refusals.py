@@ -9,7 +9,7 @@ _NO_GRADIENT = (
     "model, such as fastaif.KernelRegression or fastaif.MLPClassification"
 )
 _BEST = "it is a search, not a model: give its best_estimator_"
-_L1 = "its l1 penalty has a kink at every zero coefficient: fit a Ridge on the columns it selects"
+_JOINT = "its penalty ties outputs to each other: fit a Lasso or an ElasticNet an output"
 _HINGE = (
     "the hinge loss has no second derivative: fit a LinearSVC with loss='squared_hinge', or a "
     "LogisticRegression, whose loss bends about the same margin"
@@ -39,11 +39,10 @@ _REASONS = {
     "LGBMModel": _NO_GRADIENT,
     "CatBoost": _NO_GRADIENT,
     "BaseSearchCV": _BEST,
-    "Lasso": _L1,
-    "LassoCV": _L1,
-    "LassoLars": _L1,
-    "ElasticNet": _L1,
-    "ElasticNetCV": _L1,
+    "MultiTaskLasso": _JOINT,
+    "MultiTaskLassoCV": _JOINT,
+    "MultiTaskElasticNet": _JOINT,
+    "MultiTaskElasticNetCV": _JOINT,
     "QuantileRegressor": _QUANTILE,
     "SVR": _TUBE,
     "NuSVR": _TUBE,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from ..data.intake import WithConstant, refuse_other_columns
 from ..families.basis.model import ExpansionModel
 from ..families.finite_sum.model import SumModel
 from ..families.finite_sum.natural_fit import penalized_entries
+from ..families.linear.l1.model import L1Model
 from ..families.linear.model import LinearModel
 from ..families.model import names_of_inputs
 from ..models.basis import BasisModel
@@ -53,7 +56,11 @@ def describe_sum(
     if shrunk:
         basis, intake = _beside_constant(basis, before, inputs, columns is not None)
         m, columns = m + 1, intake.columns
-    family: type[SumModel] = ExpansionModel if expands else LinearModel
+    family: Callable[..., SumModel] = ExpansionModel if expands else LinearModel
+    if read.l1 is not None:
+        _refuse_l1(step, read, expands)
+        entries = np.append(np.ones(n_coefs), np.zeros(tail))
+        family = partial(L1Model, l1=read.l1, l1_entries=entries)
     return family(
         kind=read.kind, loss=read.loss, basis=basis, theta=theta, alpha=read.alpha,
         names=(*own, *[before.constant_name] * tail), encode=before.encoder(read.encode),
@@ -62,6 +69,22 @@ def describe_sum(
         fit_intercept=layout.has_intercept and not shrunk, columns=columns, intake=intake,
         weigh=read.weigh,
     )  # fmt: skip
+
+
+def _refuse_l1(step: Any, read: Parts, expands: bool) -> None:
+    """Refuse an l1 penalty on what are not the coefficients of inputs."""
+    name = type(step).__name__
+    if expands:
+        raise TypeError(
+            f"{name} with an l1 penalty behind preprocessing that mixes or expands inputs "
+            "(PolynomialFeatures, PCA and the like) is not supported: its coefficients are not "
+            "the inputs' own; fit it with an l2 penalty"
+        )
+    if read.intercept_penalty:
+        raise ValueError(
+            f"{name} with an l1 penalty on its intercept, as liblinear has it, is not supported: "
+            "fit it with solver='saga', or fit_intercept=False"
+        )
 
 
 def _without(
@@ -155,7 +178,9 @@ def _layout(step: Any, before: Preprocessing, read: Parts) -> _Layout:
             "supported"
         )
     own = read.holder.has_intercept(step)
-    if not own and any(value for _, value in before.constants) and read.alpha(1.0) > 0.0:
+    if not own and any(value for _, value in before.constants) and (
+        read.alpha(1.0) > 0.0 or read.l1 is not None
+    ):
         raise ValueError(
             f"{type(step).__name__}(fit_intercept=False) behind PolynomialFeatures("
             "include_bias=True) penalises the intercept; use fit_intercept=True"

@@ -37,6 +37,12 @@ def describe_vector(
     layout = _Columns(rows, before.constants)
     W, b = layout.get(step)
     K, m = len(W) + read.has_reference, W.shape[1]
+    if read.l1 is not None:
+        raise ValueError(
+            f"{type(step).__name__} with an l1 or elastic-net penalty and {K} "
+            f"{family.predictions_are} is not supported: fit it with an l2 penalty, or one of them "
+            "at a time"
+        )
     _refuse_before(before, rows, f"a {type(step).__name__} of {K} {family.predictions_are}")
     inputs = before.names or columns or tuple(f"x{k}" for k in range(m))
     more = {"has_reference": True} if read.has_reference else {}

@@ -246,7 +246,11 @@ def _prepared(
     if type(estimator) not in _KINDS:
         known = ", ".join(kind.__name__ for kind in _KINDS)
         raise TypeError(f"a batch takes one of {known}, but was given {type(estimator).__name__}")
-    alpha = validation.number(estimator.alpha, "alpha", low=0.0)
+    alpha, l1 = estimator.penalties()
+    if l1 > 0.0:
+        raise ValueError(
+            "a batch takes no l1 penalty: use l1_ratio=0, or fit(X[b], y[b]) one by one"
+        )
     loss: Loss = estimator.loss_description()
     data = batch_rows(X, y, sample_weight, loss.encode)
     intercept = bool(estimator.fit_intercept)

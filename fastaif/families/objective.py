@@ -105,6 +105,10 @@ class Objective(ABC):
     def fit_result(self, weights: Array | None = None, max_iter: int = 100) -> NewtonResult:
         """A fit to these data from θ̂, the sample weights multiplied by `weights`."""
 
+    def moved(self, step: Array) -> Array:
+        """θ̂ + step, as far as the penalty lets it go straight."""
+        return self.params + step
+
     def loss_change(self, theta: Array, source: RowSource | None = None) -> float:
         """E ℓ(θ) − E ℓ(θ̂), as the mean of per-sample changes."""
         step, loss = theta - self.params, self.model.loss

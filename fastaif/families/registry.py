@@ -30,6 +30,9 @@ from .layered.problem import layered_problem
 from .linear.adversary import LinearAdversary
 from .linear.ball import ball_problem, shared_adversary
 from .linear.bootstrap import linear_replicates
+from .linear.l1.adversary import L1Adversary, SharedL1Adversary
+from .linear.l1.model import L1Model
+from .linear.l1.problem import l1_problem, refuse_l1_sums, refuse_splitting
 from .linear.model import LinearModel
 from .linear.problem import AccumulatedLinear, linear_problem
 from .model import Model
@@ -82,6 +85,9 @@ _FAMILIES: dict[type, Family] = {
     LinearModel: Family(
         linear_problem, LinearAdversary, shared_adversary, linear_replicates, AccumulatedLinear,
         split=ball_problem,
+    ),
+    L1Model: Family(
+        l1_problem, L1Adversary, SharedL1Adversary, summed=refuse_l1_sums, split=refuse_splitting,
     ),
     ExpansionModel: Family(basis_problem, BasisAdversary, without_rows=AccumulatedBasis),
     MovingCentersModel: Family(moving_problem, MovingCentersAdversary),

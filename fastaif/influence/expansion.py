@@ -50,7 +50,8 @@ def chosen(problem: InfluenceProblem, expansion: str, known: list[str]) -> str:
     if expansion == "norm" and not exists:
         raise ValueError(
             "expansion='norm' is known of linear predictors alone, where every sample has a budget "
-            f"of its own and H is formed: use expansion={known[-1]!r}"
+            "of its own, H is formed and the penalty has no l1 term: use "
+            f"expansion={known[-1]!r}"
         )
     return expansion
 

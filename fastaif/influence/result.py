@@ -209,7 +209,7 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         model = self.problem.norm_expansion
         if how == "norm" and model is not None:
             return self.params + model.step(radius)
-        return self.params + radius * self.influence
+        return self.problem.moved(radius * self.influence)
 
     # --- how far ε may go ---------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..bases.builtin import Linear
 from ..data.rows import Encoder, RowSource
+from ..families.finite_sum.l1_fit import l1_fit
 from ..families.finite_sum.natural_fit import natural_fit
 from ..losses import Loss
 from ..losses.targets import as_float, check_two_classes, sign_encoder
@@ -52,6 +53,7 @@ class LinearPredictor(BaseEstimator):
     _encode: Encoder = staticmethod(as_float)
     _takes_several: ClassVar[bool] = False  # outputs
 
+    l1_ratio: float = 0.0  # of families whose penalties have no l1 term
     intercept_: Any
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -112,14 +114,17 @@ class LinearPredictor(BaseEstimator):
 
     def fit_rows(self, source: RowSource) -> None:
         """Fit to checked rows, which need not exist all at once."""
-        alpha = validation.number(self.alpha, "alpha", low=0.0)
+        squares, l1 = self.penalties()
         sweep = self._sweep(source, self.loss_description())
         d = sweep.n_coefs
         tail = np.zeros(int(bool(self.fit_intercept)))
         penalized = np.append(self._penalized(source.n_columns), tail)
         with sweep.executor.watching("fit"):
-            start = starting_point(sweep, alpha, penalized)
-            found = natural_fit(sweep, alpha, start, penalized=penalized)
+            start = starting_point(sweep, squares, penalized)
+            if l1 > 0.0:
+                found = l1_fit(sweep, squares, penalized, l1 * penalized, start)
+            else:
+                found = natural_fit(sweep, squares, start, penalized=penalized)
         self.n_iter_ = found.n_iter
         self.set_coefficients(found.x[:d])
         self.intercept_ = float(found.x[d]) if self.fit_intercept else 0.0
@@ -133,6 +138,14 @@ class LinearPredictor(BaseEstimator):
         self.coef_ = np.array(theta[:, :m])
         self.intercept_ = theta[:, m].copy() if self.fit_intercept else np.zeros(len(theta))
         self._refuse_extremes(source, found.local.value)
+
+    def penalties(self) -> tuple[float, float]:
+        """What ‖β‖² and ‖β‖₁ are multiplied by: α(1 − l1_ratio) and α l1_ratio."""
+        alpha = validation.number(self.alpha, "alpha", low=0.0)
+        ratio = validation.number(self.l1_ratio, "l1_ratio", low=0.0)
+        if ratio > 1.0:
+            raise ValueError(f"l1_ratio must be a number from 0 to 1, but is {self.l1_ratio!r}")
+        return alpha * (1.0 - ratio), alpha * ratio
 
     def _refuse_extremes(self, source: RowSource, value: float) -> None:
         """Refuse data that made of the objective no number, or nothing."""
@@ -169,9 +182,11 @@ class LinearPredictor(BaseEstimator):
     def _report(self, converged: bool, singular: bool, residual: float) -> None:
         name = type(self).__name__
         if singular and converged:
+            which = "the one of least norm was taken (alpha > 0 makes it unique)"
+            if self.penalties()[1] > 0.0:
+                which = "one was taken (l1_ratio < 1 makes it unique)"
             warnings.warn(
-                f"{name}: the Hessian is singular; of the many minimisers the one of least norm "
-                "was taken (alpha > 0 makes it unique)",
+                f"{name}: the Hessian is singular; of the many minimisers {which}",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -200,3 +215,13 @@ class LinearPredictor(BaseEstimator):
         check_is_fitted(self)
         X = dense_inputs(self, X)
         return np.asarray(X.astype(np.float64, copy=False) @ self.coef_.T + self.intercept_)
+
+
+class ElasticPredictor(LinearPredictor):
+    """A linear predictor whose penalty may have an l1 term, the elastic net's."""
+
+    def __init__(
+        self, alpha: float = 0.0, fit_intercept: bool = True, l1_ratio: float = 0.0
+    ) -> None:
+        super().__init__(alpha, fit_intercept)
+        self.l1_ratio = l1_ratio

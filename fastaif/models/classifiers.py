@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from ..losses import Cloglog, Logistic, Probit, SquaredHinge
-from .base import FITTED, LinearPredictor
+from .base import FITTED, ElasticPredictor
 from .binary import BinaryClassifier
 from .multinomial import Multinomial
 
 
-class LinearClassifier(BinaryClassifier, LinearPredictor):
+class LinearClassifier(BinaryClassifier, ElasticPredictor):
     """What they share: two labels as ±1, and what may have kept a fit from its end."""
 
     _fitted = FITTED.replace(
         "coef_", "classes_ : array (2,)\n        The labels; f > 0 means the second.\n    coef_"
     )
 
-    def __init__(self, alpha: float = 1e-3, fit_intercept: bool = True) -> None:
-        super().__init__(alpha, fit_intercept)
+    def __init__(
+        self, alpha: float = 1e-3, fit_intercept: bool = True, l1_ratio: float = 0.0
+    ) -> None:
+        super().__init__(alpha, fit_intercept, l1_ratio)
 
     def _why_not(self) -> str:
         if self.alpha > 0.0:
@@ -45,6 +47,9 @@ class LogisticRegression(Multinomial, LinearClassifier):
         With alpha = 0, separable classes have no finite optimum: the fit then stops with
         a ConvergenceWarning.
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
 
     Attributes
     ----------
@@ -67,6 +72,9 @@ class ProbitRegression(LinearClassifier):
     ----------
     alpha : float, default 1e-3
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
     """
 
     kind = "probit"
@@ -83,6 +91,9 @@ class CloglogRegression(LinearClassifier):
     ----------
     alpha : float, default 1e-3
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
 
     Attributes
     ----------
@@ -107,6 +118,9 @@ class SquaredHingeClassification(LinearClassifier):
     ----------
     alpha : float, default 1e-3
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
     """
 
     kind = "squared_hinge"

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from ..losses import Expectile, Huber, SquaredError
-from .base import LinearPredictor
+from .base import ElasticPredictor
 from .outputs import SeveralOutputs
 
 Array = NDArray[Any]
 
 
-class LinearRegression(RegressorMixin, SeveralOutputs):
+class LinearRegression(RegressorMixin, SeveralOutputs, ElasticPredictor):
     """Least squares, with an optional ridge penalty.
 
     Minimises ``E (f − y)² + alpha ‖β‖²``: no factor ½, and the mean rather than the sum
@@ -27,6 +27,9 @@ class LinearRegression(RegressorMixin, SeveralOutputs):
     alpha : float, default 0.0
     fit_intercept : bool, default True
         The intercept is not penalised.
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's. Above 0 for one output.
 
     Attributes
     ----------
@@ -41,7 +44,7 @@ class LinearRegression(RegressorMixin, SeveralOutputs):
     _loss = SquaredError()
 
 
-class HuberRegression(RegressorMixin, LinearPredictor):
+class HuberRegression(RegressorMixin, ElasticPredictor):
     """Regression with the pseudo-Huber loss ``δ²(√(1 + (r/δ)²) − 1)``, smooth everywhere.
 
     For small residuals this is r²/2, half of LinearRegression's loss: sensitivities
@@ -54,20 +57,29 @@ class HuberRegression(RegressorMixin, LinearPredictor):
     alpha : float, default 0.0
         α in ``E ℓ + α ‖β‖²``.
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
     """
 
     kind = "huber"
 
-    def __init__(self, delta: float = 1.0, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+    def __init__(
+        self,
+        delta: float = 1.0,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        l1_ratio: float = 0.0,
+    ) -> None:
         self.delta = delta
-        super().__init__(alpha, fit_intercept)
+        super().__init__(alpha, fit_intercept, l1_ratio)
 
     def loss_description(self) -> Huber:
         """ℓ."""
         return Huber(self.delta)
 
 
-class ExpectileRegression(RegressorMixin, LinearPredictor):
+class ExpectileRegression(RegressorMixin, ElasticPredictor):
     """Regression on an expectile: ``E |τ − 1(y < f)| (y − f)² + alpha ‖β‖²``.
 
     The asymmetric twin of least squares, as the quantile is that of the absolute error. At
@@ -79,13 +91,22 @@ class ExpectileRegression(RegressorMixin, LinearPredictor):
         0 < τ < 1; above a half, values that f falls short of weigh more.
     alpha : float, default 0.0
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
     """
 
     kind = "expectile"
 
-    def __init__(self, tau: float = 0.5, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+    def __init__(
+        self,
+        tau: float = 0.5,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        l1_ratio: float = 0.0,
+    ) -> None:
         self.tau = tau
-        super().__init__(alpha, fit_intercept)
+        super().__init__(alpha, fit_intercept, l1_ratio)
 
     def loss_description(self) -> Expectile:
         """ℓ."""

@@ -7,10 +7,10 @@ from typing import Any
 from sklearn.base import RegressorMixin
 
 from ..losses import Gamma, NegativeBinomial, Poisson, Tweedie
-from .base import LinearPredictor
+from .base import ElasticPredictor
 
 
-class LogLinkPredictor(RegressorMixin, LinearPredictor):
+class LogLinkPredictor(RegressorMixin, ElasticPredictor):
     """What they share: predictions are means, and scores shares of the deviance."""
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -32,6 +32,9 @@ class PoissonRegression(LogLinkPredictor):
     ----------
     alpha : float, default 0.0
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
     """
 
     kind = "poisson"
@@ -47,6 +50,9 @@ class GammaRegression(LogLinkPredictor):
     ----------
     alpha : float, default 0.0
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
     """
 
     kind = "gamma"
@@ -65,13 +71,22 @@ class TweedieRegression(LogLinkPredictor):
         π, 1 < π < 2. For 1 and 2 there are PoissonRegression and GammaRegression.
     alpha : float, default 0.0
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
     """
 
     kind = "tweedie"
 
-    def __init__(self, power: float = 1.5, alpha: float = 0.0, fit_intercept: bool = True) -> None:
+    def __init__(
+        self,
+        power: float = 1.5,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        l1_ratio: float = 0.0,
+    ) -> None:
         self.power = power
-        super().__init__(alpha, fit_intercept)
+        super().__init__(alpha, fit_intercept, l1_ratio)
 
     def loss_description(self) -> Tweedie:
         """ℓ."""
@@ -89,15 +104,22 @@ class NegativeBinomialRegression(LogLinkPredictor):
         a, given rather than estimated: the variance is μ + a μ².
     alpha : float, default 0.0
     fit_intercept : bool, default True
+    l1_ratio : float, default 0.0
+        From 0 to 1: the penalty is ``alpha ((1 − l1_ratio) ‖β‖² + l1_ratio ‖β‖₁)``, the elastic
+        net's; at 1 the lasso's.
     """
 
     kind = "negative_binomial"
 
     def __init__(
-        self, dispersion: float = 1.0, alpha: float = 0.0, fit_intercept: bool = True
+        self,
+        dispersion: float = 1.0,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        l1_ratio: float = 0.0,
     ) -> None:
         self.dispersion = dispersion
-        super().__init__(alpha, fit_intercept)
+        super().__init__(alpha, fit_intercept, l1_ratio)
 
     def loss_description(self) -> NegativeBinomial:
         """ℓ."""

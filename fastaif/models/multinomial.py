@@ -14,7 +14,6 @@ from ..families.softmax.fit import fit_softmax
 from ..losses.softmax import Softmax
 from ..losses.targets import check_classes, class_encoder
 from ..passes.softmax import SoftmaxSweep
-from ..utils import validation
 from .base import LinearPredictor
 from .binary import BinaryClassifier
 
@@ -45,7 +44,12 @@ class Multinomial(BinaryClassifier, LinearPredictor):
         if not self.is_multinomial:
             super().fit_rows(source)
             return
-        alpha = validation.number(self.alpha, "alpha", low=0.0)
+        alpha, l1 = self.penalties()
+        if l1 > 0.0:
+            raise ValueError(
+                f"{type(self).__name__} with l1_ratio > 0 is for two classes, but there are "
+                f"{len(self.classes_)}: use l1_ratio=0, or fit one class against the rest"
+            )
         intercept = bool(self.fit_intercept)
         sweep = SoftmaxSweep(source, Linear(), len(self.classes_), intercept)
         with sweep.executor.watching("fit"):

@@ -8,7 +8,6 @@ from ..bases.builtin import Linear
 from ..data.rows import RowSource
 from ..families.outputs.fit import fit_outputs
 from ..passes.outputs import OutputsSweep
-from ..utils import validation
 from .base import LinearPredictor
 
 
@@ -22,7 +21,12 @@ class SeveralOutputs(LinearPredictor):
         if len(source.y.shape) == 1:
             super().fit_rows(source)
             return
-        alpha = validation.number(self.alpha, "alpha", low=0.0)
+        alpha, l1 = self.penalties()
+        if l1 > 0.0:
+            raise ValueError(
+                f"{type(self).__name__} with l1_ratio > 0 is for one output, but y has "
+                f"{source.y.shape[1]}: use l1_ratio=0, or fit them one by one"
+            )
         intercept, n_outputs = bool(self.fit_intercept), source.y.shape[1]
         sweep = OutputsSweep(source, Linear(), n_outputs, intercept)
         with sweep.executor.watching("fit"):

@@ -124,6 +124,10 @@ class DualNorm(NamedTuple):
         beta[free] = -dual_direction(gradient[free] / D, self.q) / D
         return beta
 
+    def heights(self, beta: Array) -> Array:
+        """How far ∂N(β) reaches either way in each entry that is zero, (m,); β ≠ 0."""
+        return np.where(beta == 0.0, self.weights, 0.0) if math.isinf(self.p) else 0.0 * beta
+
     def gauge(self, gradient: Array) -> float:
         """The least t ≥ 0 for which a gradient (m,) is, in the entries that count, in t ∂N(0)."""
         return float(lp_norm(gradient[self.free] / self.weights[self.free], self.p))

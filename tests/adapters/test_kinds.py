@@ -109,6 +109,10 @@ def wanted_of(kind, model, X, y, p):
     varies = np.ptp(V, axis=0) > 0.0
     if step.__class__.__name__ == "ARDRegression":
         varies &= step.lambda_ < step.threshold_lambda
+    held = np.zeros(len(beta), dtype=bool)
+    if "l1" in name_of_penalty(step):
+        held = beta == 0.0
+        varies &= ~held
     if b is not None:
         b += float(V[0, ~varies] @ beta[~varies])
         beta, inner = beta[varies], transform
@@ -119,10 +123,18 @@ def wanted_of(kind, model, X, y, p):
     if b is None:
         penalty = 0.0
     loss = kinds.LOSS.get(kind.kind, kind.kind)
-    return twin.influence(
+    found = twin.influence(
         transform, X, y, beta, b, kind.attacked, loss=loss, penalty=penalty, p=p,
         sample_weight=weight, **kinds.PARAMETER.get(kind.kind, {}),
     )  # fmt: skip
+    return np.insert(found, np.flatnonzero(held) - np.arange(held.sum()), 0.0)
+
+
+def name_of_penalty(step):
+    """With "l1" in it where zeros are held at zero."""
+    if getattr(step, "penalty", None) in ("l1", "elasticnet") or "Lasso" in type(step).__name__:
+        return "l1"
+    return "l1" if np.any(getattr(step, "l1_ratio", 0.0)) and hasattr(step, "coef_") else ""
 
 
 @pytest.mark.every

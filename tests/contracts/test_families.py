@@ -45,6 +45,7 @@ NEEDS = {
     "MLPRegression, of two layers": {"hidden": (2, 2), "random_state": 0},
     "MLPClassification, of two layers and three classes": {"hidden": (2, 2), "random_state": 0},
     "LogisticRegression, of three classes": {},
+    "LinearRegression, with an l1 penalty": {"l1_ratio": 0.5},
     "LinearRegression, of two outputs": {},
 }
 LABELS = {
@@ -169,7 +170,10 @@ def test_what_is_not_known_is_refused_by_name(family, data):
     shared = adversary_of(family, data, order=3.0)
     with pytest.raises(ValueError, match="order=3 is not known"):
         shared.refuse("exact")
-    if kind_of(adversary) != "LinearModel":
+    if kind_of(adversary) == "L1Model":
+        with pytest.raises(ValueError, match="order=3 of a linear model with an l1 penalty"):
+            shared.robust_fit(EPS)
+    elif kind_of(adversary) != "LinearModel":
         with pytest.raises(ValueError, match="implemented for linear predictors, not for"):
             shared.robust_fit(EPS)
 
@@ -177,7 +181,7 @@ def test_what_is_not_known_is_refused_by_name(family, data):
 def test_only_linear_predictors_say_how_far_a_prediction_goes(family, data):
     adversary = adversary_of(family, data)
     found = adversary.prediction_error(adversary.problem.influence(), 1e-4)
-    is_linear = kind_of(adversary) == "LinearModel"
+    is_linear = kind_of(adversary) in ("LinearModel", "L1Model")
     assert (found is None) == (not is_linear)
     assert adversary.supports_checkpoint == is_linear
 

@@ -186,6 +186,9 @@ def _ard(step: Any, W: float) -> Any:
 
 
 _C = 0.7
+# From 1.8 on l1_ratio alone says which penalty it is.
+_OLD = sk.LogisticRegression().penalty == "l2"
+_ELASTIC = {"penalty": "elasticnet"} if _OLD else {}
 _logit = lambda step, W: 0.5 / step.C / W  # noqa: E731
 
 NETWORK = {
@@ -201,6 +204,15 @@ MODELS: dict[str, Kind] = {
         scaled(sk.Ridge(2.0)), lambda step, W: 2.0 / W, kind="outputs",
         note="LinearRegression and RidgeCV too, behind scalers and encoders at most",
     ),
+    "Lasso": of(scaled(sk.Lasso(0.3, tol=1e-12)), note="LassoLars too"),
+    "LassoCV": of(scaled(sk.LassoCV(cv=3, alphas=[0.2, 0.4], tol=1e-12))),
+    "ElasticNet": of(
+        scaled(sk.ElasticNet(0.4, l1_ratio=0.7, tol=1e-12)), lambda step, W: 0.4 * 0.3
+    ),
+    "ElasticNetCV": of(
+        scaled(sk.ElasticNetCV(l1_ratio=[0.6, 0.8], cv=3, alphas=[0.3, 0.5], tol=1e-12)),
+        lambda step, W: step.alpha_ * (1.0 - step.l1_ratio_),
+    ),
     "RidgeClassifier": of(sk.RidgeClassifier(2.0), lambda step, W: 2.0 / W, kind="labels"),
     "RidgeClassifierCV": of(
         sk.RidgeClassifierCV([1.0, 4.0]), lambda step, W: step.alpha_ / W, kind="labels"
@@ -212,7 +224,16 @@ MODELS: dict[str, Kind] = {
     "ARDRegression": of(scaled(sk.ARDRegression()), _ard, note="its precisions held fixed"),
     "LogisticRegression": of(
         scaled(sk.LogisticRegression(**{**TIGHT, "C": _C})), _logit, kind="logistic",
-        note="l2 or none; class_weight folded into the sample weights",
+        note="class_weight folded into the sample weights",
+    ),
+    "LogisticRegression (l1, elastic net)": of(
+        scaled(
+            sk.LogisticRegression(
+                C=0.2, solver="saga", l1_ratio=0.6, tol=1e-12, max_iter=10_000, **_ELASTIC
+            )
+        ),
+        lambda step, W: 0.4 * _logit(step, W), kind="logistic",
+        note="two classes; of liblinear without an intercept",
     ),
     "LogisticRegression (multinomial)": of(
         scaled(sk.LogisticRegression(**{**TIGHT, "C": _C})), _logit, kind="classes",
@@ -230,9 +251,20 @@ MODELS: dict[str, Kind] = {
     "SGDRegressor": of(
         scaled(sk.SGDRegressor(alpha=0.1)), lambda step, W: 0.1, note="squared_error"
     ),
+    "SGDRegressor (l1, elastic net)": of(
+        scaled(
+            sk.SGDRegressor(alpha=0.3, penalty="elasticnet", l1_ratio=0.8, random_state=0)
+        ),
+        lambda step, W: 0.3 * 0.2, note="squared_error",
+    ),
     "SGDClassifier": of(
         scaled(sk.SGDClassifier("log_loss", alpha=0.1)), lambda step, W: 0.05, kind="logistic",
-        note="log_loss",
+        note="log_loss, squared_hinge",
+    ),
+    "SGDClassifier (l1, elastic net)": of(
+        scaled(sk.SGDClassifier("log_loss", alpha=0.01, penalty="l1", random_state=0)),
+        kind="logistic",
+        note="log_loss, squared_hinge",
     ),
     "LinearSVR": of(
         scaled(LinearSVR(loss="squared_epsilon_insensitive", epsilon=0.0, C=_C, tol=1e-10)),
@@ -432,6 +464,10 @@ for _name in ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder", "KBinsDiscreti
 
 OURS: dict[str, Kind] = {
     "LinearRegression": of(fa.LinearRegression(alpha=0.1), lambda step, W: 0.1),
+    "LinearRegression (elastic net)": of(
+        scaled(fa.LinearRegression(alpha=0.6, l1_ratio=0.8)), lambda step, W: 0.6 * 0.2,
+        note="l1_ratio > 0; so are all of one prediction",
+    ),
     "LinearRegression (several outputs)": of(
         scaled(fa.LinearRegression(alpha=0.1)), lambda step, W: 0.1, kind="outputs",
         note="behind scalers and encoders at most",
@@ -484,8 +520,7 @@ REFUSED: dict[str, Refusal] = {
         scaled(LinearSVC(loss="hinge")), "logistic", "loss='squared_hinge'"
     ),
     "SVR": no(SVR(), "linear", "epsilon-insensitive"),
-    "Lasso": no(sk.Lasso(0.1), "linear", "l1 penalty"),
-    "ElasticNet": no(sk.ElasticNet(0.1), "linear", "l1 penalty"),
+    "MultiTaskLasso": no(sk.MultiTaskLasso(0.1), "outputs", "a Lasso or an ElasticNet an output"),
     "HuberRegressor": no(scaled(sk.HuberRegressor()), "linear", "fastaif.HuberRegression"),
     "QuantileRegressor": no(sk.QuantileRegressor(), "linear", "no second derivative"),
     "MLPRegressor(loss='poisson')": no(

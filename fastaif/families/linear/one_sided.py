@@ -59,7 +59,7 @@ class OneSided:
 
 def one_sided(problem: LinearSums) -> OneSided | None:
     """The right derivative's parts; None where the path has no kink at ε = 0."""
-    norm = problem.ball.dual_norm()
+    norm = problem.norm_at_kinks
     step, moved = _newton_step(problem)
     flat = _flat_rows(problem, step) if _may_be_flat(problem, moved) else None
     if norm.is_smooth and flat is None:

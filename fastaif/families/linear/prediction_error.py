@@ -36,7 +36,7 @@ def departure(problem: LinearProblem, step: Array, eps: float) -> float | None:
         gradient = (_shared_gradient if shared else _own_gradient)(problem, theta, eps)
         if not np.isfinite(gradient).all():
             return np.inf
-        gradient += 2.0 * problem.shrinkage(theta)
+        gradient = problem.with_penalty(gradient, theta)
         square = float(gradient @ problem.solve(gradient))
         return float(np.sqrt(max(square, 0.0) / predicted))
 

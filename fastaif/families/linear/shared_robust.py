@@ -44,7 +44,7 @@ def solve(
 
 
 def _may_meet_targets(problem: LinearProblem) -> bool:
-    few = problem.n_rows <= len(problem.params) and problem.alpha == 0.0
+    few = problem.n_rows <= len(problem.params) and not problem.is_penalized
     return few and problem.model.loss.is_of_residuals
 
 
@@ -92,7 +92,7 @@ def _by_root(
     penalized, norm, rho = _working(problem, eps)
     inner = RootProblem(
         problem.working_sweep(), problem.alpha, penalized, *norm, rho,
-        1000 if max_iter is None else max_iter,
+        1000 if max_iter is None else max_iter, l1=problem.l1_inside(problem.coordinates),
     )  # fmt: skip
     found = own_budgets.solve(inner, problem.enter(problem.params), tol)
     theta = _leave(problem, found.theta)

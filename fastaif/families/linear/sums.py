@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...threat.attack_set import DualNorm
 from ...utils.caching import cached_property
 from ..finite_sum.problem import SumProblem
+from ..finite_sum.working import WorkingCoordinates
 from .model import LinearModel
 
 Array = NDArray[Any]
@@ -25,6 +27,11 @@ class LinearSums(SumProblem):
     def gain(self) -> float:
         """‖D β‖_q, the dual norm of every sample's ∇_x f."""
         return self.ball.gain(self.beta)
+
+    @property
+    def norm_at_kinks(self) -> DualNorm:
+        """‖D β‖_q of the coefficients that an attack may move off its kinks."""
+        return self.ball.dual_norm()
 
     @property
     def value_derivative(self) -> float:
@@ -49,6 +56,19 @@ class LinearSums(SumProblem):
     def row_weights(self) -> Array:
         """Sample weights (n,)."""
         return self._base_weights()
+
+    @property
+    def is_penalized(self) -> bool:
+        """Whether there is a penalty."""
+        return self.alpha > 0.0
+
+    def l1_inside(self, work: WorkingCoordinates | None) -> Array | None:
+        """λ (d,) of an l1 penalty, in working coordinates; None: there is none."""
+        return None
+
+    def with_penalty(self, gradient: Array, theta: Array) -> Array:
+        """A gradient of the loss at θ with the penalty's, or its least subgradient."""
+        return np.asarray(gradient + 2.0 * self.shrinkage(theta))
 
     def input_gains(self) -> Array:
         """‖∇_x ℓ‖_q of each sample in the attack's units, (n,)."""

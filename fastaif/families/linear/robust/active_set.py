@@ -70,6 +70,7 @@ def polish(
             break
         k, bend = norm.derivatives(x)
         local = assemble(problem, x, sums, problem.rho * k, problem.rho * bend)
+        local = local._replace(gradient=local.gradient + norm.push(x.size))
         weight = problem.rho * sums.gain
         if not (np.isfinite(local.value) and np.isfinite(local.hessian).all()):
             break

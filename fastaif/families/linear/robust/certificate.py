@@ -2,10 +2,10 @@
 
 With the rows bounded from below by gᵀf + Kκ − const (`dual_points`),
 
-    J(θ) ≥ Gᵀθ + ρK‖Dβ‖_q + α‖β‖² − const,  G = Zᵀg,
+    J(θ) ≥ Gᵀθ + ρK‖Dβ‖_q + α‖β‖² + Σλ|θ| − const,  G = Zᵀg,
 
-whose least value is known where ‖D⁻¹(G + 2αPθ̃)‖_p ≤ ρK for some θ̃: it is −αθ̃ᵀPθ̃ − const. The
-difference to J is a sum of terms none of which is negative.
+whose least value is known where ‖D⁻¹(G + μ + 2αPθ̃)‖_p ≤ ρK for some θ̃ and some |μ| ≤ λ: it is
+−αθ̃ᵀPθ̃ − const. The difference to J is a sum of terms none of which is negative.
 """
 
 from __future__ import annotations
@@ -51,19 +51,27 @@ def _need(problem: RobustProblem, pulled: Array) -> float:
     free = problem.weights > 0
     if problem.alpha > 0.0 and problem.penalized[: problem.m][free].any():
         return 0.0
-    return float(lp_norm(pulled[: problem.m][free] / problem.weights[free], problem.p))
+    left = pulled - _l1_part(problem, pulled)
+    return float(lp_norm(left[: problem.m][free] / problem.weights[free], problem.p))
+
+
+def _l1_part(problem: RobustProblem, slope: Array) -> Array | float:
+    """What of a slope the l1 term takes up, −μ."""
+    return 0.0 if problem.l1 is None else np.clip(slope, -problem.l1, problem.l1)
 
 
 def _coupling_gap(
     problem: RobustProblem, design: Design, theta: Array, pulled: Array, weight: float, steep: float
 ) -> float:
-    """Of Gᵀθ + K‖Dβ‖_q + αθᵀPθ and its least value."""
+    """Of Gᵀθ + K‖Dβ‖_q + αθᵀPθ + Σλ|θ| and its least value."""
     push = 2.0 * problem.alpha * problem.penalized
-    left, Du = _balanced(problem, theta, pulled, weight)
+    left, force = _balanced(problem, theta, pulled, weight)
     held = push > 0.0
     other = theta.copy()
     other[held] -= left[held] / push[held]
-    gap = weight * problem.norm(theta) - float(Du @ theta)
+    gap = weight * problem.norm(theta) - float(force @ theta)
+    if problem.l1 is not None:
+        gap += float(problem.l1 @ np.abs(theta))
     gap += problem.alpha * float(problem.penalized @ (theta - other) ** 2)
     return max(gap, 0.0) + _unbounded(
         problem, design, theta, np.where(held, 0.0, left), steep
@@ -73,10 +81,13 @@ def _coupling_gap(
 def _balanced(
     problem: RobustProblem, theta: Array, pulled: Array, weight: float
 ) -> tuple[Array, Array]:
-    """What no multiplier Du of the norm, ‖u‖_p ≤ K, takes up of the slope at θ; and Du."""
+    """What no multipliers Du of the norm, ‖u‖_p ≤ K, and |μ| ≤ λ of the l1 term take up of the
+    slope at θ; and Du + μ."""
     m, D = problem.m, problem.weights
     free = D > 0
-    stays = pulled + 2.0 * problem.alpha * problem.penalized * theta
+    slope = pulled + 2.0 * problem.alpha * problem.penalized * theta
+    held = _l1_part(problem, slope)
+    stays = slope - held
     u = np.zeros(theta.size)
     u[:m][free] = -stays[:m][free] / D[free]
     size = float(lp_norm(u[:m][free], problem.p))
@@ -84,7 +95,7 @@ def _balanced(
         u *= max(weight, 0.0) / size
     Du = np.zeros(theta.size)
     Du[:m] = D * u[:m]
-    return stays + Du, Du
+    return stays + Du, Du - held
 
 
 def leftover(problem: RobustProblem, design: Design, theta: Array, rows: DualPoint) -> float:

@@ -29,7 +29,7 @@ def restricted(problem: RobustProblem, design: Design, columns: Array) -> Robust
     kept = np.concatenate([columns, np.arange(problem.m, d)])
     return dataclasses.replace(
         problem, sweep=sweep, penalized=problem.penalized[kept], weights=problem.weights[columns],
-        best=None, natural=None,
+        best=None, natural=None, l1=None if problem.l1 is None else problem.l1[kept],
     )  # fmt: skip
 
 

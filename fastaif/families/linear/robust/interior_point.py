@@ -1,11 +1,12 @@
 """Robust optima by a primal-dual interior-point method that does not care about kinks.
 
-    min Σ w̄ ψ(f_i, κ) + α‖β‖²,  κ ≥ ρ‖Dβ‖_q
+    min Σ w̄ ψ(f_i, κ) + α‖β‖² + Σ λ_j |β_j|,  κ ≥ ρ‖Dβ‖_q
 
-with the inner maxima ψ (`row_terms`) and the norm (`norm_terms`) as constraints that slacks keep
-apart. An iteration makes one weighted Gram matrix ZᵀAZ, whatever p, the loss and the number of
-kinks, and takes Mehrotra's predictor and corrector with it: some ten to twenty of them lead from
-anywhere to an objective that is known to nine digits and more.
+with the inner maxima ψ (`row_terms`), the norm (`norm_terms`) and what an l1 penalty adds
+(`l1_terms`) as constraints that slacks keep apart. An iteration makes one weighted Gram matrix
+ZᵀAZ, whatever p, the loss and the number of kinks, and takes Mehrotra's predictor and corrector
+with it: some ten to twenty of them lead from anywhere to an objective that is known to nine digits
+and more.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ....norms import lp_norm
 from .design import Design
 from .dual_points import DualPoint
 from .far_rows import FarRows
+from .l1_terms import L1Terms
 from .near_far import Rows
 from .norm_terms import NormTerms
 from .objective import Kinks, RobustProblem
@@ -61,6 +63,7 @@ class InteriorPoint:
             problem, design, theta, self.f, near, wide, far
         )
         self.norm = NormTerms(problem.q, self._free.size)
+        self.l1 = L1Terms(np.zeros(theta.size) if problem.l1 is None else problem.l1)
         self._start(theta, width)
 
     @property
@@ -75,12 +78,13 @@ class InteriorPoint:
     @property
     def _count(self) -> int:
         """How many products s z there are."""
-        return int(self.norm.pairs.slack.size) + self.rows.n_pairs
+        coefs = self.norm.pairs.slack.size + self.l1.pairs.slack.size
+        return int(coefs) + self.rows.n_pairs
 
     @property
     def _product(self) -> float:
         rows = 0.0 if self.rows.pairs is None else self.rows.pairs.product
-        return self.norm.pairs.product + rows
+        return self.norm.pairs.product + self.l1.pairs.product + rows
 
     @property
     def f(self) -> Array:
@@ -96,11 +100,12 @@ class InteriorPoint:
         value = problem.worst(self.f, y, rho * size, w) + problem.penalty(theta)
         steep = float(w @ np.abs(loss.slope(self.f, y)))
         k = self._free.size
-        mu = _FIRST * abs(value) / (2.0 * k + self.rows.n_pairs)
+        mu = _FIRST * abs(value) / (2.0 * (k + self.l1.places.size) + self.rows.n_pairs)
         if width > 0.0:
             mu = min(mu, 0.5 * width * steep / y.size)
         slack = k * mu / (rho * steep or 1.0)
         self._length, self._before = 1.0, (np.inf, np.inf)
+        self.l1.start(theta, mu)
         self._set_norm(min(slack, size) if size > 0.0 else slack, rho * steep or 1.0)
         self.rows.start(self.f, self.kappa, mu)
         self.rows.refresh(self.theta, self.kappa)
@@ -117,14 +122,17 @@ class InteriorPoint:
         if not refreshed:
             self.rows.refresh(self.theta, self.kappa)
         self.norm.refresh(self._u)
+        self.l1.refresh(self.theta)
         self._system = self.rows.system(
-            self._free, self._scale, 2.0 * problem.alpha * problem.penalized, problem.rho,
+            self._free, self._scale,
+            2.0 * problem.alpha * problem.penalized + self.l1.curvature(), problem.rho,
             self.norm.curvature(),
         )  # fmt: skip
         if self.rows.is_pass:
             problem.count_pass()
         gradient = self.rows.gradient + 2.0 * problem.alpha * problem.penalized * self.theta
         gradient[self._free] += self._scale * self.norm.force
+        gradient[self.l1.places] += self.l1.force
         self._measure(gradient)
 
     def _measure(self, gradient: Array) -> None:
@@ -134,6 +142,7 @@ class InteriorPoint:
         self.residual = max(
             float(np.linalg.norm(gradient)) / (self.rows.yardstick or 1.0),
             self.norm.residual(problem.rho * self.rows.along_kappa), self.rows.residual,
+            self.l1.residual,
         )  # fmt: skip
 
     def advance(self, floor: float, sorts: bool = True) -> float:
@@ -143,7 +152,7 @@ class InteriorPoint:
             return 0.0
         self._turn_to(0.0, False)
         t = self._reach()
-        after = self.norm.pairs.product_after(t)
+        after = self.norm.pairs.product_after(t) + self.l1.pairs.product_after(t)
         if self.rows.pairs is not None:
             after += self.rows.pairs.product_after(t)
         share = max(min(max(after / self._product, 0.0), 1.0) ** 3, _LEAST)
@@ -187,13 +196,15 @@ class InteriorPoint:
         gradient += 2.0 * problem.alpha * problem.penalized * self.theta
         along_u, along_tau = self.norm.right(mu, second)
         gradient[self._free] += self._scale * along_u
+        gradient[self.l1.places] += self.l1.right(mu, second)
         step, self._dtau = self._system.solve(gradient, problem.rho * right_kappa + along_tau)
         self._dtheta = step
         self.norm.turn(self._scale * step[self._free], self._dtau)
+        self.l1.turn(step)
         self.rows.turn(step, problem.rho * self._dtau)
 
     def _reach(self) -> float:
-        far = self.norm.reach()
+        far = min(self.norm.reach(), self.l1.pairs.reach())
         return far if self.rows.pairs is None else min(far, self.rows.pairs.reach())
 
     def _search(self, t: float, mu: float, halvings: int) -> float:
@@ -215,16 +226,18 @@ class InteriorPoint:
         kappa = self._problem.rho * (self.norm.tau + t * self._dtau)
         rows = self.rows.merit(kappa, t, mu)
         norm = self.norm.merit(self._scale * theta[self._free], t, mu)
-        return rows + norm + self._problem.penalty(theta)
+        squares = self._problem.alpha * float(self._problem.penalized @ theta**2)
+        return rows + norm + squares + self.l1.merit(theta, t, mu)
 
     def _move(self, t: float) -> None:
         self.theta, self._f = self.theta + t * self._dtheta, None
         self.norm.advance(t)
+        self.l1.advance(t)
         self.rows.advance(t)
 
     def kinks(self) -> Kinks:
         """The constraints whose multipliers outweigh their slacks at both ends."""
-        return Kinks(*self.rows.kinks(), self._coefs())
+        return Kinks(*self.rows.kinks(), self._coefs(), self.l1.zeros())
 
     def multipliers(self) -> DualPoint:
         """The dual point of the rows."""

@@ -7,6 +7,7 @@ coefficients are fixed at zero and the others have signs; for q = ∞ (p = 1) so
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +31,9 @@ class NormPiece(Protocol):
     def derivatives(self, x: Array) -> tuple[Array, Array]:
         """Gradient (d,) and Hessian (d, d) along the manifold."""
 
+    def push(self, d: int) -> Any:
+        """The gradient (d,) of an l1 penalty along the manifold; 0 without one."""
+
     def tangent(self, x: Array) -> Array:
         """A basis (d, k) of the manifold's directions."""
 
@@ -48,14 +52,30 @@ class NormPiece(Protocol):
 def norm_piece(problem: RobustProblem, x: Array, kinks: Kinks | None) -> NormPiece:
     """The piece at x; the kinks given start active."""
     coefs = None if kinks is None else kinks.coefs
+    l1, zeros = problem.l1, None if kinks is None else kinks.zeros
     if problem.q == 1.0:
-        return _SumOfMagnitudes(problem.weights, x, coefs)
+        if coefs is not None and zeros is not None:
+            coefs = coefs | zeros[: problem.m]
+        return _SumOfMagnitudes(problem.weights, x, coefs, l1)
     if np.isinf(problem.q):
-        return _LargestMagnitude(problem.weights, x, coefs)
-    return _Smooth(problem.weights, problem.q)
+        largest = _LargestMagnitude(problem.weights, x, coefs)
+        return largest if l1 is None else _WithL1(lambda _: largest, l1, x, zeros)
+
+    def smooth(zero: Array) -> NormPiece:
+        return _Smooth(np.where(zero[: problem.m], 0.0, problem.weights), problem.q)
+
+    none = np.zeros(x.size, dtype=bool)
+    return smooth(none) if l1 is None else _WithL1(smooth, l1, x, zeros)
 
 
-class _Smooth:
+class _NoL1:
+    """A norm by itself."""
+
+    def push(self, d: int) -> Any:
+        return 0.0
+
+
+class _Smooth(_NoL1):
     """1 < q < ∞: smooth wherever Dβ ≠ 0.
 
     For q < 2 the second derivative is infinite where an entry is zero, and the first has
@@ -76,7 +96,7 @@ class _Smooth:
         return float(lp_norm(self._scale * x[self._free], self._q))
 
     def snap(self, x: Array) -> Array:
-        if self._q >= 2.0:
+        if self._q >= 2.0 or not self._free.size:
             return x
         out = x.copy()
         u = self._scale * out[self._free]
@@ -118,13 +138,15 @@ class _Smooth:
 
 
 class _SumOfMagnitudes:
-    """q = 1: Σ D_j |β_j|, with some β_j fixed at zero."""
+    """q = 1: Σ D_j |β_j|, with some β_j fixed at zero; an l1 penalty is a part of it that stays."""
 
-    def __init__(self, weights: Array, x: Array, zero: Array | None) -> None:
+    def __init__(self, weights: Array, x: Array, zero: Array | None, l1: Array | None) -> None:
         self._weights = weights
         self._m = weights.size
+        self._l1 = np.zeros(self._m) if l1 is None else l1[: self._m]
+        self._bound = (weights > 0) | (self._l1 > 0)
         at_zero = x[: self._m] == 0.0
-        self._zero = (weights > 0) & (at_zero if zero is None else zero | at_zero)
+        self._zero = self._bound & (at_zero if zero is None else zero | at_zero)
         self._side = np.where(x[: self._m] < 0, -1.0, 1.0)
 
     def value(self, x: Array) -> float:
@@ -140,6 +162,11 @@ class _SumOfMagnitudes:
         gradient[: self._m] = np.where(self._zero, 0.0, self._weights * self._side)
         return gradient, np.zeros((x.size, x.size))
 
+    def push(self, d: int) -> Any:
+        out = np.zeros(d)
+        out[: self._m] = np.where(self._zero, 0.0, self._l1 * self._side)
+        return out
+
     def tangent(self, x: Array) -> Array:
         kept = np.ones(x.size, dtype=bool)
         kept[: self._m] = ~self._zero
@@ -151,24 +178,85 @@ class _SumOfMagnitudes:
     def reduce_gradient(self, x: Array, gradient: Array, weight: float) -> tuple[Array, bool]:
         left = gradient.copy()
         head = left[: self._m]
-        budget = weight * self._weights
+        budget = weight * self._weights + self._l1
         shrunk = np.sign(head) * np.maximum(np.abs(head) - budget, 0.0)
         head[self._zero] = shrunk[self._zero]
         agree = self._side * x[: self._m] >= 0
-        return left, bool(np.all(agree | (self._weights == 0)))
+        return left, bool(np.all(agree | ~self._bound))
 
     def update(self, new: Array, gradient: Array, weight: float) -> bool:
-        crossed = (self._weights > 0) & ~self._zero & (self._side * new[: self._m] < 0)
-        # A fixed coefficient leaves zero against its gradient if the norm cannot hold it.
+        crossed = self._bound & ~self._zero & (self._side * new[: self._m] < 0)
+        # A fixed coefficient leaves zero against its gradient if nothing can hold it.
         head = gradient[: self._m]
         force = np.abs(head)
-        freed = self._zero & (force > weight * self._weights * (1 + 1e-9))
+        budget = weight * self._weights + self._l1
+        freed = self._zero & (force > budget * (1 + 1e-9))
         self._side[freed] = -np.sign(head[freed])
         self._zero = (self._zero & ~freed) | crossed
         return bool(crossed.any() or freed.any())
 
 
-class _LargestMagnitude:
+class _WithL1:
+    """A norm without kinks at zero, and an l1 penalty that holds some entries there.
+
+    Parameters
+    ----------
+    made : callable
+        From the entries at zero, booleans (d,), to the norm's own piece.
+    l1 : array (d,)
+        λ.
+    x, zeros
+        As `norm_piece` has them.
+    """
+
+    def __init__(
+        self, made: Callable[[Array], NormPiece], l1: Array, x: Array, zeros: Array | None
+    ) -> None:
+        self._made, self._l1 = made, l1
+        at_zero = x == 0.0
+        self._zero = (l1 > 0) & (at_zero if zeros is None else zeros | at_zero)
+        self._side = np.where(x < 0, -1.0, 1.0)
+        self._inner = made(self._zero)
+
+    def value(self, x: Array) -> float:
+        return self._inner.value(x)
+
+    def snap(self, x: Array) -> Array:
+        return np.where(self._zero, 0.0, self._inner.snap(x))
+
+    def derivatives(self, x: Array) -> tuple[Array, Array]:
+        return self._inner.derivatives(x)
+
+    def push(self, d: int) -> Any:
+        return np.where(self._zero, 0.0, self._l1 * self._side)
+
+    def tangent(self, x: Array) -> Array:
+        basis = self._inner.tangent(x)
+        return basis[:, ~np.any(basis[self._zero] != 0.0, axis=0)]
+
+    def move(self, x: Array, step: Array) -> Array:
+        return np.where(self._zero, 0.0, self._inner.move(x, step))
+
+    def reduce_gradient(self, x: Array, gradient: Array, weight: float) -> tuple[Array, bool]:
+        left = gradient.copy()
+        held = np.sign(left) * np.maximum(np.abs(left) - self._l1, 0.0)
+        left[self._zero] = held[self._zero]
+        agree = (self._side * x >= 0) | (self._l1 == 0.0)
+        left, inside = self._inner.reduce_gradient(x, left, weight)
+        return left, inside and bool(np.all(agree))
+
+    def update(self, new: Array, gradient: Array, weight: float) -> bool:
+        crossed = (self._l1 > 0) & ~self._zero & (self._side * new < 0)
+        freed = self._zero & (np.abs(gradient) > self._l1 * (1 + 1e-9))
+        self._side[freed] = -np.sign(gradient[freed])
+        self._zero = (self._zero & ~freed) | crossed
+        changed = bool(crossed.any() or freed.any())
+        if changed:
+            self._inner = self._made(self._zero)
+        return self._inner.update(new, gradient, weight) or changed
+
+
+class _LargestMagnitude(_NoL1):
     """q = ∞: max D_j |β_j|, with a set of entries tied at the maximum."""
 
     def __init__(self, weights: Array, x: Array, tied: Array | None) -> None:

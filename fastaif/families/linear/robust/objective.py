@@ -1,9 +1,9 @@
 """The robust problem of a linear-predictor model, as its solvers see it.
 
-    J(θ) = E ψ(f_i, κ) + α ‖β‖²,   ψ = max ℓ(f ± κ) = S + |c|,   κ = ρ ‖Dβ‖_q
+    J(θ) = E ψ(f_i, κ) + α ‖β‖² + Σ λ_j |β_j|,   ψ = max ℓ(f ± κ) = S + |c|,   κ = ρ ‖Dβ‖_q
 
 S and c are half the sum and half the difference of the loss at the two ends. J is convex,
-with kinks where some c_i = 0 and where the norm has one.
+with kinks where some c_i = 0, where the norm has one, and with an l1 penalty where β_j = 0.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ...._compute import types as c
 from ....norms import lp_norm
 from ....passes.linear import Sweep
 from ....passes.sums import InfluenceSums
+from ....solvers.l1_quadratic import least_subgradient
 from ....solvers.newton import Local
 from ....utils.caching import cached_property
 from .design import Design, blocks
@@ -52,15 +53,19 @@ class Kinks:
         λ of those.
     coefs : array (m,)
         For p = ∞ the coefficients at zero, for p = 1 those tied at the maximum; boolean.
+    zeros : array (d,)
+        The entries that an l1 penalty holds at zero; boolean.
     """
 
     rows: Array
     multipliers: Array
     coefs: Array
+    zeros: Array
 
     def same(self, other: Kinks) -> bool:
         """Whether these are the others' kinks."""
-        return np.array_equal(self.rows, other.rows) and np.array_equal(self.coefs, other.coefs)
+        mine, theirs = ((k.rows, k.coefs, k.zeros) for k in (self, other))
+        return all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
 
 
 class PassLimit(Exception):  # noqa: N818 - ends a search, and is no error
@@ -86,6 +91,8 @@ class RobustProblem:
         The point of smallest subgradient met so far.
     natural : InfluenceSums or None
         Of a pass at the start without an attack, where one has been made.
+    l1 : array (d,) or None
+        λ; None: there is no such term.
     """
 
     sweep: Sweep
@@ -99,6 +106,7 @@ class RobustProblem:
     n_passes: int = 0
     best: Point | None = None
     natural: InfluenceSums | None = None
+    l1: Array | None = None
 
     @cached_property
     def design(self) -> Design:
@@ -134,6 +142,11 @@ class RobustProblem:
     def folds(self) -> bool:
         """Whether rows with a worse end that stays are a quadratic together."""
         return self.has_kinks and self.sweep.loss.is_quadratic
+
+    @property
+    def is_penalized(self) -> bool:
+        """Whether coefficients cannot grow for ever."""
+        return self.alpha > 0.0 or self.l1 is not None
 
     @property
     def m(self) -> int:
@@ -181,7 +194,7 @@ class RobustProblem:
         Where a loss only reaches its infimum at infinity its slopes vanish on the way, and
         a small gradient there proves nothing.
         """
-        escaping = not self.sweep.loss.attains_minimum and self.alpha == 0.0
+        escaping = not self.sweep.loss.attains_minimum and not self.is_penalized
         if escaping and point.slope < 1e-12:
             return
         if self.best is None or point.residual < self.best.residual:
@@ -192,8 +205,13 @@ class RobustProblem:
         return self.best is not None and self.best.residual <= tol
 
     def penalty(self, theta: Array) -> float:
-        """α ‖θ_pen‖²."""
-        return self.alpha * float(self.penalized @ theta**2)
+        """α ‖θ_pen‖² + Σ λ |θ|."""
+        squares = self.alpha * float(self.penalized @ theta**2)
+        return squares if self.l1 is None else squares + float(self.l1 @ np.abs(theta))
+
+    def least(self, gradient: Array, theta: Array) -> Array:
+        """What a gradient of all but the l1 term leaves as the least subgradient with it."""
+        return gradient if self.l1 is None else least_subgradient(gradient, theta, self.l1)
 
     def objective(self, theta: Array) -> float:
         """J(θ)."""
@@ -236,7 +254,8 @@ class RobustProblem:
 def assemble(
     problem: RobustProblem, theta: Array, sums: InfluenceSums, k: Array, bend: Array
 ) -> Local:
-    """Value, gradient and Hessian of J from the sums in (f, κ) and κ's derivatives.
+    """Value, gradient and Hessian of J from the sums in (f, κ) and κ's derivatives; of its
+    gradient all but the l1 term's.
 
     ∇J = E ψ_f (v,1) + E ψ_κ k + 2αθ_pen and
     ∇²J = E ψ_ff (v,1)(v,1)ᵀ + h kᵀ + k hᵀ + E ψ_κκ kkᵀ + E ψ_κ ∇²κ + 2α, h = E ψ_fκ (v,1).

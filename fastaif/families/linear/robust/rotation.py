@@ -24,7 +24,7 @@ Array = NDArray[Any]
 def rotates(problem: RobustProblem) -> bool:
     """Whether the norm, and the penalty with it, are those of c."""
     D, pen = problem.weights, problem.penalized[: problem.m]
-    if problem.q != 2.0 or not np.all(D > 0.0):
+    if problem.q != 2.0 or not np.all(D > 0.0) or problem.l1 is not None:
         return False
     return problem.alpha == 0.0 or bool(np.all(D[0] == D) and np.all(pen == pen[0]))
 

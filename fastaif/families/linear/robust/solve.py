@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....norms import dual_direction, lp_norm
+from ....solvers import l1_newton
 from ....solvers.newton import Local, minimize
 from .active_set import polish
 from .certificate import duality_gap, leftover
@@ -238,7 +239,7 @@ class _Search:
                 return False
             rows = part.best.rows.at(part.design.predict(part.best.theta))
             pulled = design.pull(rows.along_f[:, None])[:, 0]
-            pulled += 2.0 * problem.alpha * problem.penalized * theta
+            pulled = problem.least(pulled + 2.0 * problem.alpha * problem.penalized * theta, theta)
             more = pulling(problem, pulled, problem.rho * rows.along_kappa, chosen)
             used = np.flatnonzero(theta[: problem.m])
             if not more.size:
@@ -274,7 +275,7 @@ class _Search:
     def _escapes(self, point: InteriorPoint) -> bool:
         """Whether J falls for ever along the ray through this point."""
         problem, y = self._problem, self._design.targets
-        if problem.alpha > 0.0 or not problem.sweep.loss.is_monotone:
+        if problem.is_penalized or not problem.sweep.loss.is_monotone:
             return False
         kappa = problem.rho * problem.norm(point.theta)
         if float(np.min(y * point.f - kappa * problem.furthest)) <= 0.0:
@@ -371,6 +372,7 @@ def _with_subgradient(problem: RobustProblem, design: Design, x: Array) -> Point
     gradient = design.pull(g[:, None])[:, 0] + 2.0 * problem.alpha * problem.penalized * x
     steep = dual_direction(problem.weights * x[: problem.m], problem.p)
     gradient[: problem.m] += problem.rho * rows.along_kappa * problem.weights * steep
+    gradient = problem.least(gradient, x)
     value = problem.worst(f, y, kappa, w) + problem.penalty(x)
     local = Local(value, gradient, np.empty((0, 0)), design.yardstick(g))
     return Point(x, local, gradient, local.residual, rows.along_kappa, rows.light())
@@ -390,7 +392,7 @@ def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:
     slope = loss.slope(f, y)
     pushed = w * slope
     left = design.pull(pushed[:, None])[:, 0]
-    left += 2.0 * problem.alpha * problem.penalized * theta
+    left = problem.least(left + 2.0 * problem.alpha * problem.penalized * theta, theta)
     value = float(w @ loss.value(f, y)) + problem.penalty(theta)
     if np.all(np.abs(slope) <= _MET * loss.curvature(f, y) * (np.abs(f) + loss.target_reach(y))):
         nothing = np.zeros(theta.size)
@@ -430,5 +432,8 @@ def _without_attacked(problem: RobustProblem, design: Design, tol: float) -> Arr
             yardstick += float(np.abs(slope) @ np.linalg.norm(Z, axis=1))
         return Local(value if np.isfinite(value) else np.inf, gradient, hessian, yardstick)
 
-    theta[kept] = minimize(evaluate, theta[kept], tol=tol).x
+    if problem.l1 is None:
+        theta[kept] = minimize(evaluate, theta[kept], tol=tol).x
+    else:
+        theta[kept] = l1_newton.minimize(evaluate, theta[kept], problem.l1[kept], tol=tol).x
     return theta

@@ -37,7 +37,9 @@ _WEAK = 0.2  # of the budget that leaves nothing
 def suits(problem: RobustProblem, theta: Array, zero: Point) -> bool:
     """Whether J is of this form about θ, and its norm one that Newton's method can take: for p = ∞
     the more coefficients end at zero the nearer the attack is to the one that leaves none."""
-    if not problem.folds or np.isinf(problem.q) or not problem.norm(theta) > 0.0:
+    if problem.l1 is not None or not problem.folds or np.isinf(problem.q):
+        return False
+    if not problem.norm(theta) > 0.0:
         return False
     free = problem.weights > 0.0
     pull = zero.local.gradient[: problem.m][free] / problem.weights[free]
