@@ -51,6 +51,10 @@ class InfluenceAccumulator:
         As in `aif`. Names in `attackable` are those of the fit.
     n_threads : int, optional
         For the sums over a block; all cores by default.
+    metric, groups
+        As in `aif`.
+    bounds, budgets
+        Refused: sums of blocks do not hold them.
 
     Attributes
     ----------
@@ -94,8 +98,15 @@ class InfluenceAccumulator:
         formula: str = "exact",
         damping: float | str = 0.0,
         n_threads: int | None = None,
+        bounds: Any = None,
+        budgets: Any = None,
+        metric: Any = None,
+        groups: Any = None,
     ) -> None:
-        threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
+        threat = Threat(
+            p, order, radius, feature_scale, attackable, attack_space, formula, bounds, budgets,
+            metric, groups,
+        )  # fmt: skip
         self._begin(threat, estimator, damping, n_threads)
 
     @classmethod
@@ -117,6 +128,7 @@ class InfluenceAccumulator:
                 "formula='ball' is not for sums of blocks: call aif(estimator, X, y) with all of "
                 "the data, or use formula='exact'"
             )
+        threat.refuse_blocks()
         self._estimator, self._threat = copy.deepcopy(estimator), threat
         self._lock = Lock()
         model = summed(describe_for_sums(self._estimator))

@@ -145,6 +145,8 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, (float, np.floating)):
         return float(value) if np.isfinite(value) else str(float(value))
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
     return np.asarray(value).tolist()
 
 

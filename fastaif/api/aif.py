@@ -40,6 +40,10 @@ def aif(
     random_state: Any = None,
     n_threads: int | None = None,
     at: float = 0.0,
+    bounds: Any = None,
+    budgets: Any = None,
+    metric: Any = None,
+    groups: Any = None,
 ) -> InfluenceResult:
     """How adversarial training would move a fitted model: ``I = dθ_ε/dε`` at ε = 0+.
 
@@ -114,6 +118,18 @@ def aif(
         The ε at which the derivative is taken, to the right. Above 0 for linear predictors at order
         inf: θ_at is found from θ̂, `params` is θ_at, `predict_params` and `sensitivity` go on from
         there, and `validity_radius` is the ε of the next kink.
+    bounds : (lo, hi), optional
+        Between which attacked samples stay, in raw units: each a number, an array (m,) or None
+        (free). To first order a sample at a bound cannot move outward. For linear predictors, with
+        budgets a number a sample; s stays as without.
+    budgets : array (n,), optional
+        What multiplies ε s, a number a sample: ``‖δ_i/c‖_p ≤ ε s t_i``.
+    metric : array (m, m), optional
+        Σ, symmetric and positive definite, of ``(δ/c)ᵀΣ⁻¹(δ/c) ≤ ε² s²``, p = 2, with c = 1 or, in
+        the scaled space, a scaler's σ; s is the mean of the same norm, so that diag(c²) is
+        feature_scale=c. What is not attackable stays.
+    groups : lists of features, optional
+        Names or numbers: ``‖(‖δ_G/c‖₂)_G‖_p ≤ ε s``; features in no list are groups alone.
 
     Returns
     -------
@@ -145,7 +161,10 @@ def aif(
     >>> result.influence.shape
     (11,)
     """
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
+    threat = Threat(
+        p, order, radius, feature_scale, attackable, attack_space, formula, bounds, budgets, metric,
+        groups,
+    )  # fmt: skip
     size = validation.number(at, "at", low=0.0)
     if size > 0.0:
         options = {"damping": damping != 0.0, "solver": solver not in ("auto", "cholesky"),

@@ -35,6 +35,10 @@ def attack(
     step: float | None = None,
     n_restarts: int = 1,
     random_state: Any = None,
+    bounds: Any = None,
+    budgets: Any = None,
+    metric: Any = None,
+    groups: Any = None,
 ) -> Any:
     """The worst inputs within ``‖δ_i/c‖_p ≤ ε s`` of each sample.
 
@@ -67,13 +71,18 @@ def attack(
         ball).
     random_state : int, RandomState, Generator or None
         Draws the random starts: the same for each row whatever the blocks and threads.
+    bounds, budgets, metric, groups
+        As in `aif`. Attacked inputs never leave the bounds, nor the set, in their own type.
 
     Returns
     -------
     X_adv : array (n, m)
         In the type of X (float64 for integers); a pandas frame if X is one.
     """
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
+    threat = Threat(
+        p, order, radius, feature_scale, attackable, attack_space,
+        bounds=bounds, budgets=budgets, metric=metric, groups=groups,
+    )  # fmt: skip
     adversary, eps, settings = _prepare_attack(
         estimator, X, y, threat, sample_weight, eps, method, n_steps, step, n_restarts,
         random_state,
@@ -106,6 +115,10 @@ def adversarial_loss(
     n_restarts: int = 1,
     random_state: Any = None,
     formula: str = "exact",
+    bounds: Any = None,
+    budgets: Any = None,
+    metric: Any = None,
+    groups: Any = None,
 ) -> float:
     """The mean loss under attack, ``E max ℓ(f(x + δ), y)``, without penalty.
 
@@ -124,7 +137,10 @@ def adversarial_loss(
         In units of the loss (the squared error has no factor ½).
     """
     validation.option(formula, "formula", ["exact", "ball"])
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
+    threat = Threat(
+        p, order, radius, feature_scale, attackable, attack_space, formula, bounds, budgets, metric,
+        groups,
+    )  # fmt: skip
     adversary, eps, settings = _prepare_attack(
         estimator, X, y, threat, sample_weight, eps, method, n_steps, step, n_restarts,
         random_state,

@@ -55,7 +55,11 @@ def prepare(
         estimator, array.shape[1], columns if intake is None else None, taken
     )  # fmt: skip
     source, unit = evened(rows_of(model, array, given.y, given.sample_weight, weighed=True))
+    if threat.budgets is not None:
+        source = source._replace(budget=validation.budgets(threat.budgets, source.n_rows))
     clean = None
+    if smoothing is not None:
+        threat.refuse_copies()
     if smoothing is not None and not only_radius:
         source, clean = smoothing.copies(source), source
     with locating(source if clean is None else clean):
@@ -70,6 +74,7 @@ def prepare(
 
 def start(problem: InfluenceProblem, only_radius: bool = False) -> None:
     """Make the one pass over the rows, or the part of it that the radius takes."""
+    refuse_outside(problem)
     with locating(problem.evaluation):
         if not only_radius:
             problem.begin()
@@ -94,11 +99,20 @@ def assemble(
     """
     executor = Executor(validation.threads(n_threads))
     ball = threat.attack_set(model.basis, model.feature_names, model.intake)
+    ball = ball.in_type(source.x.dtype)
     return make_problem(
         model, source, ball, sharing=threat.budget, damping=damping, solver=solver,
         hessian=hessian, seed=validation.seed(random_state) if solver == "lissa" else 0,
         executor=executor, **rows,
     )  # fmt: skip
+
+
+def refuse_outside(problem: InfluenceProblem) -> None:
+    """Refuse rows that are outside of the bounds before any attack."""
+    if problem.ball.varies:
+        for start, stop in problem.source.chunks():
+            rows = problem.source.inputs(start, stop)
+            problem.ball.refuse_outside(rows, start, problem.model.feature_names)
 
 
 def refuse_zero_radius(problem: InfluenceProblem) -> None:

@@ -25,7 +25,8 @@ def robust_fit(
     p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: Any = ...,
     attackable: Any = ..., attack_space: str = ..., sample_weight: Any = ..., method: str = ...,
     tol: float = ..., max_iter: int | None = ..., random_state: Any = ...,
-    n_threads: int | None = ..., checkpoint: Any = ..., formula: str = ...,
+    n_threads: int | None = ..., checkpoint: Any = ..., formula: str = ..., bounds: Any = ...,
+    budgets: Any = ..., metric: Any = ..., groups: Any = ...,
 ) -> RobustFit: ...  # fmt: skip
 
 
@@ -35,7 +36,8 @@ def robust_fit(
     p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: Any = ...,
     attackable: Any = ..., attack_space: str = ..., sample_weight: Any = ..., method: str = ...,
     tol: float = ..., max_iter: int | None = ..., random_state: Any = ...,
-    n_threads: int | None = ..., checkpoint: Any = ..., formula: str = ...,
+    n_threads: int | None = ..., checkpoint: Any = ..., formula: str = ..., bounds: Any = ...,
+    budgets: Any = ..., metric: Any = ..., groups: Any = ...,
 ) -> list[RobustFit]: ...  # fmt: skip
 
 
@@ -59,6 +61,10 @@ def robust_fit(
     n_threads: int | None = None,
     checkpoint: Any = None,
     formula: str = "exact",
+    bounds: Any = None,
+    budgets: Any = None,
+    metric: Any = None,
+    groups: Any = None,
 ) -> RobustFit | list[RobustFit]:
     """Train adversarially: ``argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²`` over ‖δ/c‖_p ≤ ε s.
 
@@ -111,6 +117,8 @@ def robust_fit(
     formula : {"exact", "ball"}, default "exact"
         "ball", with order=1: the Wasserstein ball itself, whose distributions may split samples:
         ``E ℓ + ε s Lip(ℓ) ‖c∘β‖_q``, for losses that are Lipschitz in f (logistic, Huber).
+    bounds, budgets, metric, groups
+        As in `aif`.
 
     Returns
     -------
@@ -137,7 +145,10 @@ def robust_fit(
     tol = validation.number(tol, "tol", low=0.0, strict=True)
     limit = None if max_iter is None else validation.count(max_iter, "max_iter")
     validation.option(formula, "formula", ["exact", "ball"])
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
+    threat = Threat(
+        p, order, radius, feature_scale, attackable, attack_space, formula, bounds, budgets, metric,
+        groups,
+    )  # fmt: skip
     problem = prepare(
         estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads
     )  # fmt: skip

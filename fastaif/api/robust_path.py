@@ -36,6 +36,10 @@ def robust_path(
     n_threads: int | None = None,
     checkpoint: Any = None,
     formula: str = "exact",
+    bounds: Any = None,
+    budgets: Any = None,
+    metric: Any = None,
+    groups: Any = None,
 ) -> RobustPath:
     """Adversarial training at every ε: ``θ_ε = argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²``.
 
@@ -62,6 +66,8 @@ def robust_path(
         As in `robust_fit`: a file that keeps the Hessians of an interrupted path.
     formula : {"exact", "ball"}, default "exact"
         As in `robust_fit`.
+    bounds, budgets, metric, groups
+        As in `aif`.
 
     Returns
     -------
@@ -97,7 +103,10 @@ def robust_path(
     radii = validation.sizes(eps, some=True)
     tol = validation.number(tol, "tol", low=0.0, strict=True)
     validation.option(formula, "formula", ["exact", "ball"])
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space, formula)
+    threat = Threat(
+        p, order, radius, feature_scale, attackable, attack_space, formula, bounds, budgets, metric,
+        groups,
+    )  # fmt: skip
     problem = prepare(
         estimator, X, y, threat, sample_weight=sample_weight, n_threads=n_threads
     )  # fmt: skip

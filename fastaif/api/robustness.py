@@ -40,6 +40,10 @@ def robustness_radius(
     sample_weight: Any = None,
     return_exact: bool = False,
     n_threads: int | None = None,
+    bounds: Any = None,
+    budgets: Any = None,
+    metric: Any = None,
+    groups: Any = None,
 ) -> Any:
     """The least ε that turns each prediction, or that moves it by `change`.
 
@@ -64,6 +68,8 @@ def robustness_radius(
         Poisson regression the expected count).
     return_exact : bool, default False
     n_threads : int, optional
+    bounds, budgets, metric, groups
+        As in `aif`; without `change` where bounds or budgets are given.
 
     Returns
     -------
@@ -86,7 +92,10 @@ def robustness_radius(
     >>> np.round(fa.robustness_radius(model, X, radius=1.0), 6) + 0.0
     array([3., 1., 1., 3.])
     """
-    threat = Threat(p, np.inf, radius, feature_scale, attackable, attack_space)
+    threat = Threat(
+        p, np.inf, radius, feature_scale, attackable, attack_space,
+        bounds=bounds, budgets=budgets, metric=metric, groups=groups,
+    )  # fmt: skip
     given = _predicted(estimator, X) if y is None else y
     adversary = _adversary(estimator, X, given, threat, sample_weight, n_threads)
     labels = adversary.problem.model.loss.has_labels
@@ -123,6 +132,10 @@ def adversarial_accuracy(
     attack_space: str = "scaled",
     sample_weight: Any = None,
     n_threads: int | None = None,
+    bounds: Any = None,
+    budgets: Any = None,
+    metric: Any = None,
+    groups: Any = None,
 ) -> float:
     """The share of samples that are classified rightly whatever an attack of size ε does.
 
@@ -138,6 +151,8 @@ def adversarial_accuracy(
     p, radius, feature_scale, attackable, attack_space, sample_weight
         As in `aif`; weights enter s and the share.
     n_threads : int, optional
+    bounds, budgets, metric, groups
+        As in `aif`.
 
     Returns
     -------
@@ -149,7 +164,10 @@ def adversarial_accuracy(
     ValueError
         The model is no classifier.
     """
-    threat = Threat(p, np.inf, radius, feature_scale, attackable, attack_space)
+    threat = Threat(
+        p, np.inf, radius, feature_scale, attackable, attack_space,
+        bounds=bounds, budgets=budgets, metric=metric, groups=groups,
+    )  # fmt: skip
     eps = validation.number(eps, "eps", low=0.0)
     adversary = _adversary(estimator, X, y, threat, sample_weight, n_threads)
     problem = adversary.problem

@@ -39,6 +39,10 @@ def sensitivity(
     sample_weight: Any = None,
     expansion: str = "auto",
     progress: bool = True,
+    bounds: Any = None,
+    budgets: Any = None,
+    metric: Any = None,
+    groups: Any = None,
 ) -> Any:
     """The ε-sensitivity (Definition 3.1): ``S_ε = E_e ℓ(θ_ε) − E_e ℓ(θ̂)``.
 
@@ -65,6 +69,8 @@ def sensitivity(
         held-out data or with alpha > 0.
     progress : bool, default True
         A progress bar over eps where that takes more than a second on a terminal.
+    bounds, budgets, metric, groups
+        As in `aif`. There is then no expansion that keeps the norm: "auto" is "taylor".
 
     Returns
     -------
@@ -77,7 +83,10 @@ def sensitivity(
     else:
         validation.option(expansion, "expansion", ["auto", "quadratic", "taylor"])
     radii = validation.radii(eps)
-    threat = Threat(p, order, radius, feature_scale, attackable, attack_space)
+    threat = Threat(
+        p, order, radius, feature_scale, attackable, attack_space,
+        bounds=bounds, budgets=budgets, metric=metric, groups=groups,
+    )  # fmt: skip
     if method == "aif":
         result = influence_of(estimator, X, y, threat, sample_weight)
         return result.sensitivity(eps, X_eval, y_eval, expansion=expansion)

@@ -31,7 +31,8 @@ class RowSource(NamedTuple):
     """Inputs (n, m), targets (n,) and weights (n,) or None, read by the block.
 
     `encode` turns raw targets into the numbers that the loss expects (±1 for labels); `columns`
-    names the inputs in messages, where they have names.
+    names the inputs in messages, where they have names. `budget` (n,) multiplies the attack's size,
+    a number a row, where rows have such.
     """
 
     x: Array
@@ -39,6 +40,7 @@ class RowSource(NamedTuple):
     weight: Array | None
     encode: Encoder
     columns: tuple[str, ...] | None = None
+    budget: Array | None = None
 
     @property
     def n_rows(self) -> int:
@@ -57,6 +59,12 @@ class RowSource(NamedTuple):
         if self.weight is None:
             return EMPTY
         return frozen(ordered(self.weight[start:stop]))
+
+    def budgets(self, start: int, stop: int) -> Array:
+        """What multiplies the attack's size, of a range of rows."""
+        if self.budget is None:
+            return np.ones(stop - start)
+        return np.asarray(self.budget[start:stop])
 
     def shares(self) -> Array:
         """The rows' shares of the total weight, (n,), which sum to 1."""

@@ -133,16 +133,16 @@ class Adversary(ABC, Generic[P]):
 
     def attacked(self, theta: Array, eps: float, settings: PgdSettings | None) -> Array:
         """The worst inputs (n, m), in the type of the inputs (float64 for integers)."""
-        x, own = self.problem.source.x, self.problem.ball.own
+        x, ball, source = self.problem.source.x, self.problem.ball, self.problem.source
         out = self._attacked(theta, eps, settings)
         samples = x if x.dtype.kind == "f" else x.astype(np.float64)
         if samples.dtype != out.dtype:
             out = round_towards(samples, out)
         size, sharing = eps * self.problem.radius, self.problem.sharing
         if sharing.is_shared:
-            keep_within_budget(samples, out, own, size, sharing, self.problem.source.shares())
+            keep_within_budget(samples, out, ball.own, size, sharing, source.shares())
         else:
-            keep_inside(samples, out, own, size)
+            keep_inside(samples, out, ball, size if source.budget is None else size * source.budget)
         return out
 
     def _attacked(self, theta: Array, eps: float, settings: PgdSettings | None) -> Array:

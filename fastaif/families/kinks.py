@@ -107,6 +107,22 @@ def linear_kinks(
     return Kinks(flips, shares, min(sample, direction), reason)
 
 
+def rowwise_kinks(sweep: Sweep, moves: tuple[Array, Array], *events: Event) -> Kinks:
+    """The kinks of a linear-predictor model whose rows have attacks of their own.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    moves : pair of arrays (n,)
+        The predictions at θ̂, and their derivative along the influence.
+    *events : Event
+        The first jump of a direction, and the first row that meets its bounds.
+    """
+    flips, shares, sample = _sample_events(sweep, moves, None)
+    first, reason = min([sample, *events], key=lambda event: event.eps)
+    return Kinks(flips, shares, first, reason if np.isfinite(first) else "none is foreseen")
+
+
 def basis_kinks(
     sweep: Sweep,
     moves: tuple[Array, Array],

@@ -27,7 +27,6 @@ from .kernel.problem import fixed_problem, moving_problem
 from .layered import model as layered
 from .layered.adversary import LayeredAdversary
 from .layered.problem import layered_problem
-from .linear.adversary import LinearAdversary
 from .linear.ball import ball_problem, shared_adversary
 from .linear.bootstrap import linear_replicates
 from .linear.l1.adversary import L1Adversary, SharedL1Adversary
@@ -35,6 +34,8 @@ from .linear.l1.model import L1Model
 from .linear.l1.problem import l1_problem, refuse_l1_sums, refuse_splitting
 from .linear.model import LinearModel
 from .linear.problem import AccumulatedLinear, linear_problem
+from .linear.rowwise.adversary import linear_adversary
+from .linear.rowwise.problem import rowwise_problem
 from .model import Model
 from .network.adversary import NetworkAdversary
 from .network.model import NetworkModel
@@ -70,6 +71,9 @@ class Family(NamedTuple):
         As `problem`, for attacks that may split samples; None: there are none on this family.
     summed : callable or None
         From the model to one of another family that such totals are of.
+    rowwise : callable or None
+        As `problem`, for rows with attack sets, or budgets, of their own; None: there are none, nor
+        other sets than balls, on this family.
     """
 
     problem: Callable[..., InfluenceProblem]
@@ -79,12 +83,13 @@ class Family(NamedTuple):
     without_rows: type[Accumulated] | None = None
     summed: Callable[[Any], SumModel] | None = None
     split: Callable[..., InfluenceProblem] | None = None
+    rowwise: Callable[..., InfluenceProblem] | None = None
 
 
 _FAMILIES: dict[type, Family] = {
     LinearModel: Family(
-        linear_problem, LinearAdversary, shared_adversary, linear_replicates, AccumulatedLinear,
-        split=ball_problem,
+        linear_problem, linear_adversary, shared_adversary, linear_replicates, AccumulatedLinear,
+        split=ball_problem, rowwise=rowwise_problem,
     ),
     L1Model: Family(
         l1_problem, L1Adversary, SharedL1Adversary, summed=refuse_l1_sums, split=refuse_splitting,
@@ -123,6 +128,14 @@ def make_problem(
                 f"input: not for a {model.kind} model; use formula='exact'"
             )
         return family.split(model, source, ball, **options)
+    budgets = source.budget is not None
+    if family.rowwise is None and (budgets or not ball.has_dual_norm):
+        raise ValueError(
+            f"attacks with {ball}{' and budgets' * budgets} are for linear predictors, not for a "
+            f"{model.kind} model: describe the attack by p, feature_scale and attackable alone"
+        )
+    if family.rowwise is not None and (budgets or ball.varies):
+        return family.rowwise(model, source, ball, **options)
     return family.problem(model, source, ball, **options)
 
 

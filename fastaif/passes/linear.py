@@ -105,7 +105,8 @@ class Sweep:
             exponent, *[array.tobytes() for array in arrays],
         )  # fmt: skip
 
-        sparse = self.sparse_rows(need) if norm_of.inverse_scale.size == 0 else None
+        by_rows = not self._has_compiled_norm(need)
+        sparse = None if norm_of.inverse_scale.size or by_rows else self.sparse_rows(need)
 
         def work(start: int, stop: int) -> InfluenceSums:
             lam = shares[start:stop] if shares.size else c.EMPTY
@@ -116,7 +117,8 @@ class Sweep:
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, m)), np.zeros(c.N_SCALARS))
             if sparse is None:
                 rows = self.source.rows(start, stop)
-                operation(rows, predictor, norm_of, inner, need, raw)
+                operation(rows, predictor, norm_of, inner, need & ~(by_rows * c.NEED_NORM), raw)
+                raw.scalars[c.S_NORM] += self._sum_of_norms(rows) if by_rows else 0.0
             else:
                 values, columns, starts = map(frozen, sparse.block(start, stop))
                 y, w = self.source.rows_without_inputs(start, stop)
@@ -153,9 +155,21 @@ class Sweep:
         ball = self.ball
         if ball is not None and need & c.NEED_NORM and need & c.NEED_YARDSTICK:
             raise ValueError("the attack's norm and the yardstick's cannot come from one pass")
-        if ball is None or need & c.NEED_YARDSTICK or not need & c.NEED_NORM:
+        plain = ball is None or need & c.NEED_YARDSTICK or not need & c.NEED_NORM
+        if plain or not self._has_compiled_norm(need):
             return c.NormOf(2.0, c.EMPTY, c.EMPTY)
+        assert ball is not None
         return ball.compiled_norm()
+
+    def _has_compiled_norm(self, need: int) -> bool:
+        """Whether operations can sum the attack's norm, where it is asked for."""
+        return self.ball is None or not need & c.NEED_NORM or self.ball.has_compiled_norm
+
+    def _sum_of_norms(self, rows: c.Rows) -> float:
+        """Σ w ‖x/c‖ of some rows, in the attack's own norm."""
+        assert self.ball is not None
+        norms = self.ball.norms(rows.x.astype(np.float64, copy=False))
+        return float(rows.weight @ norms if rows.weight.size else norms.sum())
 
     def inner(self, exponent: float = 0.0) -> c.Inner:
         """The natural loss, and e of shared budgets, as compiled operations take them."""

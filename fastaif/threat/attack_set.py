@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -27,6 +27,7 @@ from ..utils.arrays import columns_of
 from .faces import Face, face_at
 from .near_norm import NearNorm, near_norm, stepped
 from .own_units import OwnUnits
+from .softened import Soft, SoftRows
 
 Array = NDArray[Any]
 
@@ -47,6 +48,13 @@ class Turn(NamedTuple):
 
     eps: float
     feature: int
+
+
+class Furthest(NamedTuple):
+    """Attacks on u (n, m), and what they gain (n,)."""
+
+    moves: Array
+    gains: Array
 
 
 class DualNorm(NamedTuple):
@@ -153,6 +161,11 @@ class AttackSet(ABC):
     def norms(self, rows: Array) -> Array:
         """How large raw inputs (k, m) are in the attack's units, (k,); their mean is s."""
 
+    @property
+    def has_compiled_norm(self) -> bool:
+        """Whether there is a `compiled_norm`; else passes ask for `norms`."""
+        return True
+
     @abstractmethod
     def compiled_norm(self) -> c.NormOf:
         """`norms` as compiled operations take it."""
@@ -173,6 +186,60 @@ class AttackSet(ABC):
     def reach(self) -> Array | None:
         """How far an attack of unit size can move each feature alone, in raw units (m,)."""
         return None
+
+    @property
+    def raw_units(self) -> Array:
+        """By how much raw inputs move where the model's move by one, (m,)."""
+        self._refuse("a model of these inputs")
+
+    def raw(self, moves: Array) -> Array:
+        """Moves of raw inputs (..., m) for moves of the model's."""
+        return np.asarray(moves * self.raw_units)
+
+    # --- sets that are not the same at all samples --------------------------------------------
+
+    @property
+    def varies(self) -> bool:
+        """Whether samples have sets of their own."""
+        return False
+
+    def in_type(self, kind: np.dtype[Any]) -> AttackSet:
+        """The set for samples of a type."""
+        return self
+
+    def refuse_outside(self, rows: Array, first: int, names: Sequence[str]) -> None:
+        """Refuse samples (k, m), from row `first` on, that no attack may leave where they are."""
+        return
+
+    def keep_within(self, attacked: Array) -> None:
+        """Cut attacked samples (n, m) off where they may not go, in place."""
+        return
+
+    def felt(self, gradients: Array, rows: Array) -> Array:
+        """The gradients (n, m) without what attacks on these samples cannot follow."""
+        return gradients
+
+    def room(self, moves: Array, rows: Array) -> Array:
+        """How many times their unit attacks on u (n, m) samples can be moved by, (n,)."""
+        return np.full(len(moves), np.inf)
+
+    def furthest(self, gradients: Array, rows: Array, sizes: Array) -> Furthest:
+        """The attacks on u of given sizes (n,) that gain most along a gradient (n, m) a sample."""
+        moves, gains, _ = self.directions(np.array(gradients, dtype=float), rows)
+        return Furthest(moves * sizes[:, None], gains * sizes)
+
+    @property
+    def has_soft(self) -> bool:
+        """Whether there is a `soft` of the set, or of that of each sample."""
+        return False
+
+    def soft(self, beta: Array, width: float) -> Soft:
+        """The gain without its kinks, of β (m,): value, unit attack on u and Hessian."""
+        self._refuse("a robust fit")
+
+    def soft_rows(self, beta: Array, rows: Array, sizes: Array, width: float) -> SoftRows:
+        """The same of the sets of samples (n, m), of given sizes (n,)."""
+        self._refuse("a robust fit")
 
     # --- first order ----------------------------------------------------------------------
 
@@ -268,8 +335,11 @@ class AttackSet(ABC):
         """Whether the maximum of a quadratic over the set is a trust-region problem."""
         return False
 
-    def contains(self, delta: Array, size: float) -> Array:
-        """Which of the attacks δ (..., m) on raw inputs are in the set of a size."""
+    def contains(self, delta: Array, size: Any, rows: Array | None = None) -> Array:
+        """Which of the attacks δ (..., m) on raw inputs are in the set of a size (or (n,) sizes).
+
+        `rows` are the samples, for sets that are not the same everywhere.
+        """
         self._refuse("an attack of finite size")
 
     def project(self, delta: Array, size: float) -> Array:

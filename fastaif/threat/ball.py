@@ -23,6 +23,7 @@ from ..utils.arrays import read_only
 from ..utils.caching import cached_property
 from .attack_set import AttackSet, DualNorm, Turn, register
 from .own_units import OwnUnits
+from .softened import Soft, soft_norm
 from .turns import argmax_turn, sign_turn
 
 Array = NDArray[Any]
@@ -80,6 +81,11 @@ class Ball(AttackSet):
         """c: all of the budget on one feature."""
         return self.scale
 
+    @property
+    def raw_units(self) -> Array:
+        """σ."""
+        return self.basis_scale
+
     # --- first order ----------------------------------------------------------------------
 
     def gain(self, beta: Array) -> float:
@@ -121,6 +127,20 @@ class Ball(AttackSet):
     def ties(self, beta: Array) -> int:
         """How many attackable entries of β (m,) sit on a kink of the gain."""
         return count_ties((self.weights * beta)[self.free], self.p)
+
+    @property
+    def has_soft(self) -> bool:
+        """Whether there is a `soft`: for every p."""
+        return True
+
+    def soft(self, beta: Array, width: float) -> Soft:
+        """The gain without its kinks: value, unit attack on u and Hessian."""
+        own = self.own
+        value, t, bend = soft_norm((self.weights * beta)[self.free], self.p, width)
+        attack, hessian = np.zeros(beta.size), np.zeros((beta.size, beta.size))
+        attack[self.free] = own.weights * t
+        hessian[np.ix_(self.free, self.free)] = own.weights[:, None] * bend * own.weights
+        return Soft(value, attack, hessian)
 
     # --- where directions change ----------------------------------------------------------
 
@@ -177,7 +197,7 @@ class Ball(AttackSet):
         """Whether p = 2."""
         return self.p == 2
 
-    def contains(self, delta: Array, size: float) -> Array:
+    def contains(self, delta: Array, size: Any, rows: Array | None = None) -> Array:
         """Whether ‖δ/c‖_p ≤ size, and nothing moves that cannot be attacked."""
         still = ~np.any(np.where(self.scale > 0, 0.0, delta), axis=-1)
         inside = lp_norm(delta[..., self.free] / self.own.scale, self.p) <= size
@@ -300,8 +320,8 @@ class _Scaling(NamedTuple):
         return self.shift, self.scale
 
 
-def _examples() -> list[AttackSet]:
-    """Balls of every kind of exponent, over scaled inputs some of which are out of reach."""
+def example_balls(p: float) -> list[Ball]:
+    """Balls over scaled inputs, some of which are out of reach."""
     rng = np.random.default_rng(0)
     plain = _Scaling(np.zeros(5), np.ones(5))
     scaled = _Scaling(rng.normal(size=5), rng.uniform(0.5, 2.0, size=5))
@@ -315,9 +335,13 @@ def _examples() -> list[AttackSet]:
             basis, 5, p=p, radius=None, feature_scale=feature_scale, attackable=attackable,
             attack_space=space,
         )
-        for p in (1.0, 1.5, 2.0, 3.0, np.inf)
         for basis, feature_scale, attackable, space in options
     ]  # fmt: skip
+
+
+def _examples() -> list[AttackSet]:
+    """Balls of every kind of exponent."""
+    return [ball for p in (1.0, 1.5, 2.0, 3.0, np.inf) for ball in example_balls(p)]
 
 
 register(Ball, _examples)

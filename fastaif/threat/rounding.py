@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .attack_set import AttackSet
 from .budget import Sharing
 from .own_units import OwnUnits
 
@@ -38,11 +39,14 @@ def round_towards(samples: Array, attacked: Array) -> Array:
     return out
 
 
-def keep_inside(samples: Array, attacked: Array, own: OwnUnits, size: float) -> None:
-    """Move rows that rounding left outside of ‖δ/c‖ ≤ size back by their last digits, in place."""
+def keep_inside(samples: Array, attacked: Array, attacks: AttackSet, size: Any) -> None:
+    """Move rows that rounding left outside of a set of a size, or of (n,) sizes, back by their last
+    digits, in place."""
+    attacks.keep_within(attacked)
+    here = samples.astype(np.float64, copy=False)
     for _ in range(_STEPS):
         delta = attacked.astype(np.float64) - samples
-        outside = own.lengths(delta[:, own.free] / own.scale) > size * _MARGIN
+        outside = ~attacks.contains(delta, size * _MARGIN, here)
         if not outside.any():
             return
         attacked[outside] = np.nextafter(attacked[outside], samples[outside])

@@ -6,11 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..data.intake import Intake
 from ..utils import validation
 from .attack_set import AttackSet
-from .ball import make_ball
+from .ball import Ball, make_ball
+from .bounded import Bounded
 from .budget import Sharing
+from .groups import Groups
+from .metric import make_metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +37,14 @@ class Threat:
         Whether c is in a scaler's standard deviations or in raw units.
     formula : {"exact", "paper", "ball"}
         How a shared budget is divided; "ball", of order 1, the Wasserstein ball itself.
+    bounds : (lo, hi), optional
+        Numbers or arrays (m,) in raw units, or None, between which attacked samples stay.
+    budgets : array (n,), optional
+        What multiplies ε s, a number a sample.
+    metric : array (m, m), optional
+        Σ of δᵀΣ⁻¹δ ≤ ε²s², p = 2.
+    groups : lists of features, optional
+        Whose norms are taken together.
 
     Raises
     ------
@@ -47,6 +60,10 @@ class Threat:
     attackable: Any = None
     attack_space: Any = "scaled"
     formula: Any = "exact"
+    bounds: Any = None
+    budgets: Any = None
+    metric: Any = None
+    groups: Any = None
 
     def __post_init__(self) -> None:
         checked = {
@@ -62,6 +79,52 @@ class Threat:
                 f"formula='ball' is the Wasserstein ball of order 1, not of order {self.order:g}: "
                 "use order=1, or formula='exact'"
             )
+        self._refuse_together()
+
+    @property
+    def _extras(self) -> dict[str, Any]:
+        """What is given beside p, feature_scale and attackable."""
+        names = ("bounds", "budgets", "metric", "groups")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def _refuse_together(self) -> None:
+        """Refuse arguments that have no meaning beside one another, or none that is known."""
+        given = list(self._extras)
+        if given and self.order < math.inf:
+            raise ValueError(
+                f"{given[0]} at order={self.order:g} is not known: where samples share a budget "
+                "attacks are by p, feature_scale and attackable alone; use order=inf"
+            )
+        shapes = [name for name in given if name != "budgets"]
+        if len(shapes) > 1:
+            raise ValueError(
+                f"{shapes[0]} and {shapes[1]} together are not known: give one of them"
+            )
+        if self.metric is not None and self.p != 2.0:
+            raise ValueError(f"metric is for p=2, not for p={self.p:g}: use p=2, or no metric")
+        if self.metric is not None and self.feature_scale is not None:
+            raise ValueError(
+                "metric has the features' scales in it, and takes none beside it: give "
+                "np.outer(scale, scale) * metric"
+            )
+
+    def refuse_copies(self) -> None:
+        """Refuse what noisy copies of samples do not keep to."""
+        for name in self._extras:
+            if name in ("bounds", "budgets"):
+                raise ValueError(
+                    f"{name} are of samples, which randomized smoothing replaces by noisy copies: "
+                    "inspect the estimator within, or leave them out"
+                )
+
+    def refuse_blocks(self) -> None:
+        """Refuse what sums over blocks of rows do not hold."""
+        for name in self._extras:
+            if name in ("bounds", "budgets"):
+                raise ValueError(
+                    f"{name} are not for sums of blocks, nor for X as an iterator: call "
+                    "aif(estimator, X, y) with all of the data"
+                )
 
     @property
     def budget(self) -> Sharing:
@@ -94,7 +157,26 @@ class Threat:
                 "attackable and feature_scale leave no feature that can be attacked"
                 + ("" if intake is None else _of_inputs(intake))
             )
-        return found
+        origin = np.arange(len(names)) if intake is None else intake.origin
+        return self._shaped(found, inputs, origin)
+
+    def _shaped(self, ball: Ball, inputs: tuple[str, ...], origin: Any) -> AttackSet:
+        """The ball, or what else is asked for in its units; `origin` has each column's input."""
+        if self.metric is not None:
+            sigma = validation.metric(self.metric, len(inputs))
+            return make_metric(ball, sigma, origin[ball.free])
+        if self.groups is not None:
+            group = validation.groups(self.groups, inputs)
+            return Groups(ball, group[origin])
+        if self.bounds is not None:
+            ends = validation.bounds(self.bounds, inputs)
+            attacked = np.isin(np.arange(len(origin)), ball.free)
+            low, high = (
+                np.where(attacked, end[origin], free)
+                for end, free in zip(ends, (-np.inf, np.inf), strict=True)
+            )
+            return Bounded(ball, low, high)
+        return ball
 
 
 def _of_inputs(intake: Intake) -> str:

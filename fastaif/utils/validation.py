@@ -367,6 +367,93 @@ def attackable(value: Any, names: Sequence[str]) -> Array | None:
     return array
 
 
+def metric(value: Any, m: int) -> Array:
+    """A symmetric matrix of finite numbers (m, m)."""
+    sigma = np.asarray(value)
+    if sigma.shape != (m, m):
+        raise ValueError(f"metric must have shape ({m}, {m}), but has {sigma.shape}")
+    if sigma.dtype.kind not in "uif" or not np.isfinite(sigma).all():
+        raise ValueError("metric must hold finite real numbers")
+    sigma = sigma.astype(float)
+    if not np.allclose(sigma, sigma.T, rtol=1e-12, atol=0.0):
+        raise ValueError("metric must be symmetric: give (metric + metric.T) / 2")
+    return np.asarray((sigma + sigma.T) / 2.0)
+
+
+def groups(value: Any, names: Sequence[str]) -> Array:
+    """The number of each feature's group (m,); features that no group lists are groups alone."""
+    if isinstance(value, str) or not all(np.ndim(part) == 1 and len(part) for part in value):
+        raise ValueError("groups must be a list of lists of features, none of them empty")
+    found = np.full(len(names), -1)
+    for number, part in enumerate(value):
+        for feature in part:
+            place = _place_of(feature, names)
+            if found[place] >= 0:
+                raise ValueError(f"groups lists {names[place]} more than once: groups are disjoint")
+            found[place] = number
+    alone = found < 0
+    found[alone] = len(value) + np.arange(int(alone.sum()))
+    return found
+
+
+def _place_of(feature: Any, names: Sequence[str]) -> int:
+    """Which feature a name or a number is."""
+    if isinstance(feature, str):
+        if feature not in names:
+            raise ValueError(f"groups names an unknown feature: {feature}")
+        return list(names).index(feature)
+    place = count(feature, "the number of a feature in groups", low=0)
+    if place >= len(names):
+        raise ValueError(f"groups has the feature number {place}, but X has {len(names)} features")
+    return place
+
+
+def bounds(value: Any, names: Sequence[str]) -> tuple[Array, Array]:
+    """Lower and upper bounds (m,), infinite where a feature is free."""
+    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
+        raise ValueError("bounds must be a pair (lo, hi) of numbers, arrays or None")
+    low, high = (
+        _bound(end, name, free, len(names))
+        for end, name, free in zip(value, ("lo", "hi"), (-np.inf, np.inf), strict=True)
+    )
+    if np.any(low > high):
+        k = int(np.argmax(low > high))
+        raise ValueError(
+            f"bounds: lo is above hi for {names[k]} ({low[k]:g} and {high[k]:g})"
+        )
+    return low, high
+
+
+def _bound(value: Any, name: str, free: float, m: int) -> Array:
+    if value is None:
+        return np.full(m, free)
+    array = np.asarray(value)
+    if array.dtype.kind not in "uif":
+        raise TypeError(f"bounds: {name} must be numbers, but its type is {array.dtype}")
+    if array.shape not in ((), (m,)):
+        raise ValueError(
+            f"bounds: {name} must be a number or have shape ({m},), but has shape {array.shape}"
+        )
+    if np.isnan(array).any():
+        raise ValueError(f"bounds: {name} contains NaN; infinity, or None, leaves a feature free")
+    return np.array(np.broadcast_to(array, (m,)), dtype=float)
+
+
+def budgets(value: Any, n: int) -> Array | None:
+    """Finite factors of ε s, not negative and not all zero, one a sample; or None."""
+    if value is None:
+        return None
+    found = column(value, n, "budgets")
+    if found.dtype.kind not in _NUMERIC:
+        raise TypeError(f"budgets must hold numbers, but its type is {found.dtype}")
+    found = found.astype(float)
+    if not np.isfinite(found).all() or found.min() < 0.0:
+        raise ValueError("budgets must be finite and non-negative")
+    if not found.any():
+        raise ValueError("budgets are zero for every sample: nothing can be attacked")
+    return found
+
+
 def threads(value: Any) -> int | None:
     """None for all cores, or a positive integer."""
     if value is None:

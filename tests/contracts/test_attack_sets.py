@@ -295,15 +295,66 @@ def test_what_compiled_operations_take_is_the_same_gain(attacks):
     np.testing.assert_allclose(wanted, attacks.gains(rows), rtol=1e-13)
 
 
-@sets_with("direction")
+@every
 def test_norms_are_those_that_operations_sum(attacks):
+    if not attacks.has_compiled_norm:
+        with pytest.raises(ValueError, match="a norm within a compiled pass"):
+            attacks.compiled_norm()
+        return
     rows, norm = gradients(attacks), attacks.compiled_norm()
     if norm.shift.size:
         wanted = np.linalg.norm((rows - norm.shift) * norm.inverse_scale, norm.p, axis=1)
         np.testing.assert_allclose(attacks.norms(rows), wanted, rtol=1e-13)
+
+
+@sets_with("direction")
+def test_unit_attacks_have_norm_one(attacks):
     attack = attacks.direction(gradients(attacks))
-    origin = np.zeros((1, inputs(attacks))) if not norm.shift.size else norm.shift
+    if attacks.has_compiled_norm:
+        norm = attacks.compiled_norm()
+        origin = norm.shift if norm.shift.size else np.zeros((1, inputs(attacks)))
+    else:
+        origin = attacks.norm_shift
     np.testing.assert_allclose(attacks.norms(origin + attack), 1.0, rtol=1e-12)
+
+
+SIZES = np.array([0.0, 1e-12, 0.05, SIZE, 1.0, 1e6])
+
+
+@every
+@pytest.mark.parametrize("size", SIZES)
+def test_the_furthest_attacks_are_in_the_set_and_no_others_gain_more(attacks, size):
+    """Those along other gradients are points of the same set, at every sample."""
+    rng, n = np.random.default_rng(12), 12
+    rows = np.zeros((n, inputs(attacks)))
+    rows[4:] = rng.uniform(0.0, 0.9, size=(n - 4, 1)) * [0.0, 1.0, 0.2, 0.1, -1.0]
+    attacks.refuse_outside(rows, 0, list("abcde"))
+    slopes, sizes = gradients(attacks, n), np.full(n, size)
+    slopes[2] = 0.0
+    slopes[3, 1:4] = 0.0
+    found = attacks.furthest(slopes, rows, sizes)
+    np.testing.assert_allclose(np.sum(found.moves * slopes, axis=1), found.gains, rtol=1e-13)
+    assert attacks.contains((1 - 1e-13) * attacks.raw(found.moves), sizes, rows).all()
+    assert found.gains[2] == 0.0
+    for others in (slopes[rng.permutation(n)] for _ in range(40)):
+        moves = attacks.furthest(others, rows, sizes).moves
+        assert np.all(np.sum(moves * slopes, axis=1) <= found.gains * (1 + 1e-12) + 1e-300)
+
+
+@every
+def test_small_attacks_are_the_directions(attacks):
+    """As far as there is room for them."""
+    rng, n = np.random.default_rng(13), 12
+    rows = np.zeros((n, inputs(attacks)))
+    rows[4:] = rng.uniform(0.1, 0.9, size=(n - 4, 1)) * [0.0, 1.0, 0.2, 0.1, -1.0]
+    slopes = gradients(attacks, n)
+    moves, gains, _ = attacks.directions(slopes.copy(), rows)
+    room = attacks.room(moves, rows)
+    assert np.all(room > 0.0)
+    for size in (0.9 * np.minimum(room, 1.0), 1e-9 * np.minimum(room, 1.0)):
+        found = attacks.furthest(slopes, rows, size)
+        np.testing.assert_allclose(found.moves, moves * size[:, None], rtol=1e-12, atol=1e-300)
+        np.testing.assert_allclose(found.gains, gains * size, rtol=1e-12)
 
 
 @every
@@ -319,7 +370,7 @@ def test_a_set_is_known_by_what_it_is(attacks):
 def test_a_gain_has_no_hessian_at_zero():
     for examples in ATTACK_SETS.values():
         for attacks in examples():
-            if attacks.has_turns:
+            if attacks.has_turns or attacks.varies:
                 continue
             with pytest.raises(ValueError, match="no gradient at zero"):
                 attacks.gain_hessian(np.zeros(inputs(attacks)))

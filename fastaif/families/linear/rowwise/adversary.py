@@ -1,0 +1,194 @@
+"""The adversary of linear predictors for any attack set, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....threat.ascent_settings import PgdSettings
+from ...adversary import Adversary
+from ...path import Path, PathTangent
+from ...solution import RobustSolution
+from ..adversary import LinearAdversary
+from .ends import attacked_gradient, ends_of, furthest, worst_moves
+from .robust import solve_rowwise
+
+Array = NDArray[Any]
+
+_DOUBLINGS = 64  # of the size that a ball would take
+_HALVINGS = 60
+
+
+@dataclass(frozen=True)
+class RowwiseAdversary(LinearAdversary):
+    """The worst prediction of row i is f_i + κ⁺_i or f_i − κ⁻_i: exactly, at any size."""
+
+    supports_checkpoint: ClassVar[bool] = False
+
+    def attack(self, theta: Array, eps: float, settings: PgdSettings | None, out: Array) -> None:
+        """Write x_i + δ_i with the loss at its maximum."""
+        self._refuse_ascent(settings)
+        problem = self.problem
+
+        def work(start: int, stop: int) -> None:
+            ends = ends_of(problem, theta, eps, start, stop)
+            moves, _ = ends.chosen(ends.worse(problem))
+            out[start:stop] = problem.source.inputs(start, stop) + problem.ball.raw(moves)
+
+        problem.executor.map_rows(problem.source, work)
+
+    def loss(self, theta: Array, eps: float, settings: PgdSettings | None) -> float:
+        """E max ℓ at θ, without the penalty, however the rows are read."""
+        self._refuse_ascent(settings)
+        f, moves = worst_moves(self.problem, theta, eps)
+        with np.errstate(over="ignore"):
+            return self.problem.source.mean(
+                self.problem.model.loss.value(f + moves, self.problem.source.targets())
+            )
+
+    def _refuse_ascent(self, settings: PgdSettings | None) -> None:
+        if settings is not None:
+            raise ValueError(
+                f"method='pgd' with {self._attacks} is not known for a {self.problem.model.kind} "
+                "model, whose worst inputs have a closed form: use method='exact'"
+            )
+
+    @property
+    def _attacks(self) -> str:
+        budgets = " and budgets" if self.problem.source.budget is not None else ""
+        return f"{self.problem.ball}{budgets}"
+
+    # --- what predictions withstand ---------------------------------------------------------
+
+    def radii_of_labels(self) -> Array:
+        """The least ε that moves f to the boundary, 0 where it is beyond; inf where none does."""
+        problem = self.problem
+        f = problem.sweep.predictions(problem.params) - problem.model.loss.boundary
+        y = problem.source.targets()
+        return self._least(np.maximum(y * f, 0.0), -y)
+
+    def radii_of_change(self, change: float) -> Array:
+        """Refused: which way is shorter depends on the row.
+
+        Raises
+        ------
+        ValueError
+            Always.
+        """
+        raise ValueError(
+            f"robustness_radius with change and {self._attacks} is not known: describe the attack "
+            "by p, feature_scale and attackable alone"
+        )
+
+    def _least(self, moves: Array, sides: Array) -> Array:
+        """The least ε at which attacks move predictions by so much (n,), to given sides."""
+        problem, m = self.problem, self.problem.model.n_features
+        source, beta = problem.source, self.problem.params[: self.problem.model.n_features]
+        out = np.empty(source.n_rows)
+        assert m == beta.size
+
+        def work(start: int, stop: int) -> None:
+            rows = source.inputs(start, stop).astype(np.float64, copy=False)
+            unit, t = problem.radius, source.budgets(start, stop)
+            found = _sizes(problem.ball, beta, rows, moves[start:stop], sides[start:stop])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                out[start:stop] = np.where(found > 0.0, found / (unit * t), 0.0)
+
+        problem.executor.map_rows(source, work, cost=_DOUBLINGS)
+        return out
+
+    # --- training against them --------------------------------------------------------------
+
+    def path(self, eps: float, tol: float, asked: Sequence[float] = ()) -> Path:
+        """Fits one after the other."""
+        return Adversary.path(self, eps, tol, asked)
+
+    def tangent_at(self, eps: float) -> PathTangent:
+        """Refused."""
+        return Adversary.tangent_at(self, eps)
+
+    def train(
+        self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
+    ) -> RobustSolution:
+        """The convex objective, softened and hardened again."""
+        self._refuse_ascent(settings)
+        problem = self.problem.with_hessian()
+        start = problem.params if self.start is None else self.start
+        return solve_rowwise(problem, start, eps, tol, max_iter).at(eps, exact=True)
+
+    def gain(self, theta: Array, eps: float) -> float:
+        """How much lower the adversarial objective is at θ than at θ̂."""
+        problem = self.problem
+        f, before = worst_moves(problem, problem.params, eps)
+        _, after = worst_moves(problem, theta, eps)
+        _, step, y = problem.moves(theta - problem.params)
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = problem.model.loss.change(f + before, step + after - before, y)
+        return -problem.source.mean(change) - problem.penalty_change(theta)
+
+    def zero_radius(self) -> float:
+        """Refused."""
+        return Adversary.zero_radius(self)
+
+    def interpolation_radius(self) -> float:
+        """Refused."""
+        return Adversary.interpolation_radius(self)
+
+    def prediction_error(self, step: Array, eps: float) -> float | None:
+        """A Newton step from θ̂ + Δ, relative to Δ; None where H is not factored."""
+        problem = self.problem
+        if problem.is_iterative:
+            return None
+        theta = problem.params + step
+        with np.errstate(over="ignore", invalid="ignore"):
+            predicted = float(step @ problem.hess_vec(step))
+            if not predicted > 0.0:
+                return None
+            gradient = attacked_gradient(problem, theta, eps) + 2.0 * problem.shrinkage(theta)
+            if not np.isfinite(gradient).all():
+                return np.inf
+            square = float(gradient @ problem.solve(gradient))
+            return float(np.sqrt(max(square, 0.0) / predicted))
+
+
+def _sizes(ball: Any, beta: Array, rows: Array, moves: Array, sides: Array) -> Array:
+    """The least sizes of attacks that move predictions by so much, (k,); inf where none does.
+
+    What an attack gains is concave in its size, and no more than it does at first order.
+    """
+
+    def gains(sizes: Array) -> Array:
+        found = [furthest(ball, side * beta, rows, sizes).gains for side in (1.0, -1.0)]
+        return np.where(sides > 0.0, found[0], found[1])
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        speeds = [
+            ball.directions(np.tile(side * beta, (len(rows), 1)), rows)[1] for side in (1, -1)
+        ]
+        low = np.where(moves > 0.0, moves / np.where(sides > 0.0, *speeds), 0.0)
+    if not ball.varies:
+        return low
+    reached = np.isfinite(low)
+    high = np.where(reached, low, 0.0)
+    for _ in range(_DOUBLINGS):
+        short = reached & (gains(high) < moves * (1.0 - 1e-15))
+        if not short.any():
+            break
+        high[short] *= 2.0
+    reached &= ~short
+    low = np.where(reached, low, 0.0)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        enough = gains(middle) >= moves * (1.0 - 1e-15)
+        high, low = np.where(enough, middle, high), np.where(enough, low, middle)
+    return np.where(reached, high, np.inf)
+
+
+def linear_adversary(problem: Any) -> LinearAdversary:
+    """By the one norm of all rows, where there is one; else row by row."""
+    plain = problem.ball.has_dual_norm and problem.source.budget is None
+    return LinearAdversary(problem) if plain else RowwiseAdversary(problem)

@@ -1,0 +1,205 @@
+"""The influence problem of linear predictors whose rows are attacked in ways of their own.
+
+Bounds leave each row a set of its own, and budgets t_i a size. To first order row i, attacked along
+sgn(ℓ'_i) β, moves by s t_i φ_i and gains s t_i N_i, so that
+
+    Φ = s E[t_i (ℓ''_i sgn(ℓ'_i) N_i (v_i, 1) + |ℓ'_i| sgn(ℓ'_i) (φ_i, 0))]   (Theorem 4.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....data.rows import RowSource
+from ....threat.attack_set import AttackSet
+from ....utils.caching import cached_property
+from ... import kinks as path_kinks
+from ...finite_sum.problem import chosen_solver
+from ...problem import Counts
+from ..model import LinearModel
+from ..norm_expansion import NormExpansion
+from ..one_sided import OneSided
+from ..problem import LinearProblem
+
+Array = NDArray[Any]
+
+
+class FirstOrder(NamedTuple):
+    """What first-order attacks on some rows add up to: means over all rows.
+
+    Attributes
+    ----------
+    mixed : array (d,)
+        Φ/s.
+    value : float
+        E t_i |ℓ'_i| N_i.
+    ties : int
+        Entries of the directions that sit on a kink.
+    room : float
+        The largest size that every row has room for along its direction.
+    """
+
+    mixed: Array
+    value: float
+    ties: int
+    room: float
+
+    def merge(self, other: FirstOrder) -> FirstOrder:
+        """Those of both sets of rows."""
+        return FirstOrder(
+            self.mixed + other.mixed, self.value + other.value, self.ties + other.ties,
+            min(self.room, other.room),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RowwiseProblem(LinearProblem):
+    """A LinearProblem whose rows have sets, or sizes, of their own."""
+
+    @property
+    def draws_together(self) -> bool:
+        """Every draw has a pass of its own."""
+        return False
+
+    @property
+    def one_sided(self) -> OneSided | None:
+        """Kinks at ε = 0 are counted, and warned of."""
+        return None
+
+    @property
+    def norm_expansion(self) -> NormExpansion | None:
+        """There is no one norm to keep."""
+        return None
+
+    def _rows(self, start: int, stop: int) -> tuple[Array, Array, Array, Array]:
+        """Raw and the model's inputs (k, m), ℓ' and ℓ'' (k,) of a range of rows."""
+        m, loss, theta = self.model.n_features, self.model.loss, self.params
+        rows = self.source.inputs(start, stop).astype(np.float64, copy=False)
+        u = self.model.basis.transform(rows)
+        f = u @ theta[:m] + (theta[m] if len(theta) > m else 0.0)
+        y = self.source.targets(start, stop)
+        return rows, u, loss.slope(f, y), loss.curvature(f, y)
+
+    def _attacked(self, start: int, stop: int) -> tuple[Array, Array, Array, Array]:
+        """z_i = ∇_θ⟨∇_x ℓ_i, φ_i⟩ (k, d), |ℓ'_i| N_i, ties and rooms (k,) of a range of rows."""
+        rows, u, slope, bend = self._rows(start, stop)
+        side, m = np.sign(slope), self.model.n_features
+        moves, gains, ties = self.ball.directions(side[:, None] * self.params[:m], rows)
+        signed = bend * side * gains
+        z = np.empty((len(rows), len(self.params)))
+        z[:, :m] = u * signed[:, None] + slope[:, None] * moves
+        z[:, m:] = signed[:, None]
+        return z, np.abs(slope) * gains, ties, self.ball.room(moves, rows)
+
+    def _sum_up(self, factors: Array) -> FirstOrder:
+        """The means, of shares of the weight times t_i."""
+
+        def work(start: int, stop: int) -> FirstOrder:
+            z, gains, ties, room = self._attacked(start, stop)
+            share, t = factors[start:stop], self.source.budgets(start, stop)
+            felt = share > 0.0
+            with np.errstate(divide="ignore"):
+                room = np.min(np.where(felt, room / t, np.inf), initial=np.inf)
+            return FirstOrder(share @ z, float(share @ gains), int(ties[felt].sum()), float(room))
+
+        source = self.source
+        entries = source.n_rows * source.n_columns
+        return self.executor.reduce(source, source.chunks(), work, FirstOrder.merge, entries)
+
+    @cached_property
+    def first_order(self) -> FirstOrder:
+        """What first-order attacks add up to."""
+        return self._sum_up(self.shares * self.budgets)
+
+    @cached_property
+    def budgets(self) -> Array:
+        """t (n,): what each row's size is multiplied by."""
+        return self.source.budgets(0, self.source.n_rows)
+
+    def mixed(self, weights: Array | None = None) -> Array:
+        """Φ, for budgets that are multiplied by given factors (n,) where there are such."""
+        if weights is None:
+            return self.radius * self.first_order.mixed
+        return self.radius * self._sum_up(self.shares * self.budgets * weights).mixed
+
+    @property
+    def value_derivative(self) -> float:
+        """s E t_i |ℓ'_i| N_i."""
+        return self.radius * self.first_order.value
+
+    @property
+    def counts(self) -> Counts:
+        """Rows with ℓ' = 0, and entries of directions on kinks."""
+        return Counts(self.sums.zero_gradients, self.first_order.ties)
+
+    def per_sample(self) -> Array:
+        """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
+        out = np.empty((self.source.n_rows, len(self.params)))
+
+        def work(start: int, stop: int) -> None:
+            z, *_ = self._attacked(start, stop)
+            out[start:stop] = z * self.source.budgets(start, stop)[:, None]
+            self.share_out(out[start:stop])
+
+        self.executor.map_rows(self.source, work)
+        self.share_all(out)
+        return out
+
+    def input_gains(self) -> Array:
+        """‖∇_x ℓ‖_q of each row in its own set, (n,)."""
+        out = np.empty(self.source.n_rows)
+
+        def work(start: int, stop: int) -> None:
+            out[start:stop] = self._attacked(start, stop)[1]
+
+        self.executor.map_rows(self.source, work)
+        return out
+
+    def kinks(self, influence: Array) -> path_kinks.Kinks:
+        """Where along θ̂ + εI a row turns round, a direction jumps, or a bound is met."""
+        f, speed, _ = self.moves(influence)
+        room = self.first_order.room / self.radius
+        return path_kinks.rowwise_kinks(
+            self.sweep, (f, speed), self._first_turn(influence),
+            path_kinks.Event(room, "a sample meets its bounds"),
+        )  # fmt: skip
+
+    def _first_turn(self, influence: Array) -> path_kinks.Event:
+        """The first jump of a direction: of every gradient that some row feels."""
+        m = self.model.n_features
+        felt = set()
+        for start, stop in self.source.chunks():
+            rows, _, slope, _ = self._rows(start, stop)
+            slopes = np.sign(slope)[:, None] * self.params[:m]
+            felt |= {row.tobytes() for row in np.unique(self.ball.felt(slopes, rows) != 0, axis=0)}
+        kept = np.array([np.frombuffer(row, dtype=bool) for row in sorted(felt)])
+        turn = self.ball.first_turn(
+            np.where(kept, self.params[:m], 0.0), np.where(kept, influence[:m], 0.0)
+        )
+        what = ""
+        if np.isfinite(turn.eps):
+            what = f"the coefficient of {self.names[turn.feature]} {self.ball.turning}"
+        return path_kinks.Event(turn.eps, what)
+
+
+def rowwise_problem(
+    model: LinearModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
+    hessian: str = "exact", **common: Any,
+) -> RowwiseProblem:  # fmt: skip
+    """The problem, with its way to H⁻¹; refused where other processes hold the rows.
+
+    Raises
+    ------
+    ValueError
+    """
+    found = RowwiseProblem(model, source, ball, solver=chosen_solver(model, solver), **common)
+    if found.executor.is_remote(source):
+        raise ValueError(
+            "bounds and budgets are for rows in this process, which these workers hold: give "
+            "arrays, or describe the attack by p, feature_scale and attackable alone"
+        )
+    return found

@@ -1,0 +1,186 @@
+"""Attacks that leave samples within bounds: lo ≤ x + δ ≤ hi beside ‖δ/c‖_p ≤ ε s.
+
+The set is another one at every sample. To first order all that the bounds do is to forbid a sample
+that is at one of them the way out; the rest of the gradient meets the ball's dual norm.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._compute import types as c
+from .attack_set import AttackSet, Furthest, Turn, register
+from .ball import example_balls
+from .filling import fill
+from .on_ball import OnBall
+from .softened import SoftRows, soft_box, soft_interval
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded(OnBall):
+    """A ball of attacks on samples that have to stay between bounds.
+
+    Parameters
+    ----------
+    ball : Ball
+    low, high : arrays (m,)
+        In raw units; infinite where a feature is free.
+    """
+
+    low: Array
+    high: Array
+
+    def __str__(self) -> str:
+        return f"{self.ball} and bounds"
+
+    def describe(self) -> dict[str, Any]:
+        """What makes a set the same, by the names that users know it by."""
+        return {**self.ball.describe(), "the bounds": (self.low, self.high)}
+
+    def norms(self, rows: Array) -> Array:
+        """‖x/c‖_p of raw inputs (k, m): the ball's."""
+        return self.ball.norms(rows)
+
+    def compiled_norm(self) -> c.NormOf:
+        """The ball's."""
+        return self.ball.compiled_norm()
+
+    @property
+    def reach(self) -> Array | None:
+        """c, as far as there is room for it."""
+        return self.ball.reach
+
+    # --- samples --------------------------------------------------------------------------
+
+    @property
+    def varies(self) -> bool:
+        """Each sample has room of its own."""
+        return True
+
+    def in_type(self, kind: np.dtype[Any]) -> Bounded:
+        """The bounds as numbers of the samples' type, in which they are met."""
+        if kind.kind != "f":
+            return self
+        with np.errstate(over="ignore"):
+            ends = [end.astype(kind).astype(np.float64) for end in (self.low, self.high)]
+        return dataclasses.replace(self, low=ends[0], high=ends[1])
+
+    def refuse_outside(self, rows: Array, first: int, names: Sequence[str]) -> None:
+        """Refuse a sample that is outside of the bounds as it is."""
+        for sign, side, bound in ((-1.0, "below", self.low), (1.0, "above", self.high)):
+            out = sign * rows > sign * bound
+            if out.any():
+                row, k = np.argwhere(out)[0]
+                raise ValueError(
+                    f"bounds: row {first + row} of X has {names[k]} = {rows[row, k]:g}, which is "
+                    f"{side} {bound[k]:g}: widen the bounds, or leave such rows out"
+                )
+
+    def keep_within(self, attacked: Array) -> None:
+        """Cut attacked rows off at the bounds, in place."""
+        kind = attacked.dtype
+        np.clip(attacked, self.low.astype(kind), self.high.astype(kind), out=attacked)
+
+    # --- first order ----------------------------------------------------------------------
+
+    def felt(self, gradients: Array, rows: Array) -> Array:
+        """The gradients (n, m) without what leads out of the bounds of their samples."""
+        out = (gradients > 0.0) & (rows >= self.high) | (gradients < 0.0) & (rows <= self.low)
+        return np.where(out, 0.0, gradients)
+
+    def directions(self, gradients: Array, rows: Array | None = None) -> tuple[Array, Array, Array]:
+        """Unit attacks on u (n, m), gains (n,) and ties (n,), for a gradient a row."""
+        if rows is None:
+            self._refuse("gradients without their samples")
+        zeros = np.count_nonzero(gradients[:, self.free] == 0.0, axis=1)
+        gradients[...] = self.felt(gradients, rows)
+        gradients, gains, ties = self.ball.directions(gradients)
+        if self.ball.has_turns and self.ball.p != 1:  # what leads out is no tie
+            ties = np.where(gains > 0.0, zeros, 0).astype(float)
+        return gradients, gains, ties
+
+    def room(self, moves: Array, rows: Array) -> Array:
+        """How many times their unit attacks on u samples can be moved by, (n,)."""
+        raw = self.raw(moves)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            steps = np.where(raw > 0.0, (self.high - rows) / raw, (self.low - rows) / raw)
+        return np.min(np.where(raw == 0.0, np.inf, steps), axis=1, initial=np.inf)
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether directions of attack jump where gradients move: as the ball's."""
+        return self.ball.has_turns
+
+    @property
+    def turning(self) -> str:
+        """What an entry of a gradient does where the direction jumps: as the ball's."""
+        return self.ball.turning
+
+    def first_turn(self, gradients: Array, speeds: Array) -> Turn:
+        """The ball's, for gradients as they are `felt`."""
+        return self.ball.first_turn(gradients, np.where(gradients != 0.0, speeds, 0.0))
+
+    # --- attacks of finite size -----------------------------------------------------------
+
+    def contains(self, delta: Array, size: Any, rows: Array | None = None) -> Array:
+        """Whether attacks on samples stay within the bounds, and are of the ball."""
+        inside = self.ball.contains(delta, size)
+        if rows is None:
+            self._refuse("attacks without their samples")
+        moved = rows + delta
+        # Rounding may add a digit to x + (hi − x).
+        spare = 1e-15 * (np.abs(rows) + np.abs(delta))
+        within = (moved >= self.low - spare) & (moved <= self.high + spare)
+        return np.asarray(inside & np.all(within | (delta == 0.0), axis=-1))
+
+    def furthest(self, gradients: Array, rows: Array, sizes: Array) -> Furthest:
+        """The attacks on u (n, m) of given sizes (n,) that gain most, and what they gain (n,)."""
+        slopes = self._slopes(gradients)
+        x, scale = rows[:, self.free], self.ball.own.scale
+        room = np.where(slopes > 0.0, self.high[self.free] - x, x - self.low[self.free]) / scale
+        t = fill(np.abs(slopes), np.maximum(room, 0.0), sizes, self.ball.p)
+        return Furthest(self._inner(np.sign(slopes) * t), np.einsum("ij,ij->i", np.abs(slopes), t))
+
+    # --- without kinks --------------------------------------------------------------------
+
+    @property
+    def has_soft(self) -> bool:
+        """For p = 1, 2 and ∞."""
+        return self.ball.p in (1.0, 2.0, np.inf)
+
+    def soft_rows(self, beta: Array, rows: Array, sizes: Array, width: float) -> SoftRows:
+        """The gains within bounds without their kinks, in u, for one β (m,)."""
+        slopes = self._slopes(np.broadcast_to(beta, rows.shape))
+        x, unit = rows[:, self.free], np.where(sizes > 0.0, sizes, 1.0)[:, None]
+        low, high = (
+            np.maximum(part, 0.0) / (self.ball.own.scale * unit)
+            for part in (x - self.low[self.free], self.high[self.free] - x)
+        )
+        if np.isinf(self.ball.p):
+            found = soft_interval(slopes, low, high, width)
+        else:
+            found = soft_box(slopes, np.where(slopes > 0.0, high, low), self.ball.p, width)
+        roots = np.sqrt(sizes)[:, None]
+        weights = self._inner(np.ones(self.free.size))
+        diagonals = self._inner(found.diagonals * sizes[:, None]) * weights
+        return SoftRows(
+            found.values * sizes, self._inner(found.attacks * sizes[:, None]), diagonals,
+            self._inner(found.vectors * roots),
+        )  # fmt: skip
+
+
+def _examples() -> list[AttackSet]:
+    """Of every kind of exponent, with bounds that samples of zeros meet, and with free features."""
+    low, high = np.array([0.0, -1.0, -np.inf, -0.1, -2.0]), np.array([1.0, np.inf, 0.2, 0.1, 0.0])
+    return [Bounded(ball, low, high) for p in (1.0, 1.5, 2.0, np.inf) for ball in example_balls(p)]
+
+
+register(Bounded, _examples)
