@@ -74,7 +74,7 @@ def prepare(
 
 def start(problem: InfluenceProblem, only_radius: bool = False) -> None:
     """Make the one pass over the rows, or the part of it that the radius takes."""
-    refuse_outside(problem)
+    problem.refuse_outside(problem.source)
     with locating(problem.evaluation):
         if not only_radius:
             problem.begin()
@@ -105,14 +105,6 @@ def assemble(
         hessian=hessian, seed=validation.seed(random_state) if solver == "lissa" else 0,
         executor=executor, **rows,
     )  # fmt: skip
-
-
-def refuse_outside(problem: InfluenceProblem) -> None:
-    """Refuse rows that are outside of the bounds before any attack."""
-    if problem.ball.varies:
-        for start, stop in problem.source.chunks():
-            rows = problem.source.inputs(start, stop)
-            problem.ball.refuse_outside(rows, start, problem.model.feature_names)
 
 
 def refuse_zero_radius(problem: InfluenceProblem) -> None:

@@ -19,6 +19,7 @@ import click
 
 from .. import __version__
 from ..utils.files import write_whole
+from .bounds import bounds_of, parse_bounds
 from .models import KERNELS, MODELS
 
 if TYPE_CHECKING:
@@ -246,6 +247,11 @@ _DESCRIPTION = (
         "--attackable", callback=_parse_names, metavar="A,B,...",
         help="Features that can be attacked.  [default: all]",
     ),
+    click.option(
+        "--bounds", callback=parse_bounds, metavar="LO,HI|data",
+        help="Between which attacked samples stay, in units of the data (,1: free below); data: "
+        "each column's own range.  [default: they are free]",
+    ),
     click.option("--seed", type=int, help="For whatever is random; nothing is in these models."),
 )  # fmt: skip
 
@@ -358,6 +364,7 @@ def _fitted(
     standardize: bool,
     weights: str | None,
     attackable: list[str] | None,
+    bounds: Any,
     seed: int | None,
     drop: list[str] | None,
     gaps: str | None,
@@ -386,6 +393,8 @@ def _fitted(
     attack = {
         "p": p, "order": order, "attackable": attackable, "sample_weight": table.weights
     }  # fmt: skip
+    if bounds is not None:
+        attack["bounds"] = bounds_of(bounds, table.X, table.categories)
     return table, pipeline, attack
 
 
@@ -456,7 +465,9 @@ def _traced(
 
     options.pop("seed")
     table, pipeline, attack = _fitted(data, **options, seed=None)
-    if eps is None:
+    if eps is None and "bounds" in attack:
+        eps = [0.3]
+    elif eps is None:
         try:
             eps = [fastaif.zero_radius(pipeline, table.X, table.y, **attack)]
         except ValueError:

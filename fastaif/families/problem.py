@@ -6,9 +6,10 @@ sensitivities and intervals are written once, against it; `registry` makes it.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -228,6 +229,29 @@ class InfluenceProblem(Objective):
         return None
 
     # --- refusals ---------------------------------------------------------------------------
+
+    def refuse_outside(self, source: RowSource) -> None:
+        """Refuse rows that are outside of the attack's bounds as they are."""
+        if self.ball.varies:
+            for start, stop in source.chunks():
+                rows = source.inputs(start, stop)
+                self.ball.refuse_outside(rows, start, self.model.feature_names)
+
+    def on(self, source: RowSource) -> Self:
+        """The same model and attack on other rows.
+
+        Raises
+        ------
+        ValueError
+            They cannot be attacked: they are outside of bounds, or have no budgets.
+        """
+        if self.source.budget is not None:
+            raise ValueError(
+                "budgets are of the rows of the fit, and other rows have none: give these theirs, "
+                "in adversarial_loss(path.estimator(eps), X, y, attack_eps, budgets=...)"
+            )
+        self.refuse_outside(source)
+        return dataclasses.replace(self, source=source)
 
     def refuse_kinks(self) -> None:
         """Refuse data on which the model's own kinks make the influence wrong."""

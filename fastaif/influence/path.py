@@ -161,7 +161,7 @@ class RobustPath:
         rows = self._rows(X, y)
         problem = self._natural
         if rows is not None:
-            problem = dataclasses.replace(problem, source=rows)
+            problem = problem.on(rows)
         adversary = adversary_of(problem)
         settings = None if adversary.has_exact else PgdSettings(n_restarts=2)
         radii = self._in_range(eps)

@@ -123,3 +123,18 @@ def test_not_a_number_is_found_before_bounds_are():
     bad[3, 1] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         fa.aif(MODEL, bad, Y, bounds=ALL["bounds"])
+
+
+def test_other_rows_of_a_path():
+    """Bounds hold for them as well; budgets they have none."""
+    path = fa.robust_path(MODEL, X, Y, [0.05], bounds=ALL["bounds"])
+    inside = path.adversarial_loss(0.05, X=X[:9], y=Y[:9])
+    alone = fa.adversarial_loss(
+        path.estimator(0.05), X[:9], Y[:9], 0.05, bounds=ALL["bounds"], radius=path.problem.radius
+    )
+    assert np.isclose(inside, alone, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"bounds: row 0 of X has"):
+        path.adversarial_loss(0.05, X=X + 1.0, y=Y)
+    path = fa.robust_path(MODEL, X, Y, [0.05], budgets=ALL["budgets"])
+    with pytest.raises(ValueError, match="budgets are of the rows of the fit"):
+        path.adversarial_loss(0.05, X=X, y=Y)
