@@ -131,8 +131,9 @@ def make_problem(
     budgets = source.budget is not None
     if family.rowwise is None and (budgets or not ball.has_dual_norm):
         raise ValueError(
-            f"attacks with {ball}{' and budgets' * budgets} are for linear predictors, not for a "
-            f"{model.kind} model: describe the attack by p, feature_scale and attackable alone"
+            f"attacks with {ball}{' and budgets' * budgets} are for linear predictors (without an "
+            f"l1 penalty), not for a {model.kind} model: describe the attack by p, feature_scale "
+            "and attackable alone"
         )
     if family.rowwise is not None and (budgets or ball.varies):
         return family.rowwise(model, source, ball, **options)
