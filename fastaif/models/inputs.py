@@ -33,6 +33,8 @@ def data_of_fit(
     _refuse_no_numbers(X, y, sample_weight)
     if hasattr(X, "dtypes") and not isinstance(given.X, LazyRows):
         _refuse_by_column(X)
+    if several and (hasattr(y, "tocsr") or hasattr(y, "columns")):
+        y, _ = validation.matrix(y, "y")
     if not isinstance(given.X, LazyRows) or hasattr(X, "tocsr"):
         X, y = validate_data(
             estimator, X, y, dtype=_TYPES, accept_sparse="csr", y_numeric=numbers,

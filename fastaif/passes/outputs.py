@@ -37,6 +37,16 @@ class OutputsSums(VectorSums):
         return np.asarray(self.raw.hessian / self.weight)
 
     @property
+    def squared_errors(self) -> Array:
+        """E r_k² of each output, (K,)."""
+        return np.asarray(self.raw.vectors[c.V_FF, : self.n_outputs] / self.weight)
+
+    @property
+    def squared_targets(self) -> Array:
+        """E y_k² of each output, (K,)."""
+        return np.asarray(self.raw.vectors[c.V_FK, : self.n_outputs] / self.weight)
+
+    @property
     def blocks(self) -> Array:
         """The same for every output, and zero between two, (K, K, c, c)."""
         return np.multiply.outer(np.eye(self.n_outputs), self.curvature)
@@ -80,6 +90,7 @@ class OutputsSweep(VectorSweep):
         elif not w.all():
             X, Z, Y, w = (part[w > 0.0] for part in (X, Z, Y, w))
         r = Z @ coef.T - Y
+        sums.vectors[c.V_FF, : len(coef)], sums.vectors[c.V_FK, : len(coef)] = w @ r**2, w @ Y**2
         squares = np.sum(r * r, axis=1)
         lengths = 2.0 * np.sqrt(squares)
         scalars = sums.scalars

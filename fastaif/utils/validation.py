@@ -181,17 +181,14 @@ def targets(y: Any, n: int, name: str = "y", n_targets: int | None = None) -> Ar
     TypeError, ValueError
         There are not so many rows, or columns.
     """
-    if n_targets == 1 or np.ndim(y) < 2:
+    if n_targets == 1 or (np.ndim(y) < 2 and not hasattr(y, "tocsr")):
         found = column(y, n, name)
         if n_targets in (None, 1):
             return found
         raise ValueError(
             f"{name} has one column, but the model was fitted to {n_targets} outputs"
         )
-    refuse_unreal(y, name)
-    array = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"{name} has a column for each output, but its shape is {array.shape}")
+    array, _ = matrix(y, name)
     if array.shape[0] != n:
         raise ValueError(f"{name} has {array.shape[0]} rows, but X has {n}")
     if n_targets is not None and array.shape[1] != n_targets:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...data.rows import RowSource
 from ...passes.outputs import OutputsSums, are_flat
 from ...passes.vector import VectorSums
+from ...solvers.limits import cholesky_fits
 from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
 from ...utils.validation import refuse_tiny_targets
@@ -28,6 +29,7 @@ from .model import OutputsModel
 Array = NDArray[Any]
 
 _TINY = 1e-290  # squares that underflow
+_ROUNDED = 1e-11  # of targets: what is no residual
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class OutputsProblem(VectorProblem):
         """H of each output, without penalty."""
         return sums.curvature
 
+    @property
+    def hessian(self) -> Array | None:
+        """∇²L(θ̂), penalty included, damping not, (d, d); None where there is no room for it."""
+        return self._full_hessian if cholesky_fits(len(self.params)) else None
+
     def times_hessian(self, v: Array) -> Array:
         """H v, output by output."""
         layout = self.model.layout
@@ -80,9 +87,12 @@ class OutputsProblem(VectorProblem):
 
     @property
     def _dispersions(self) -> Array:
-        """E ℓ'²/E ℓ'' of each output, (K,): twice its mean squared error."""
-        errors = self.sweep.predictions(self.model.matrix) - self.source.targets()
-        return np.asarray(2.0 * (self.shares @ (errors * errors)))
+        """E ℓ'²/E ℓ'' of each output, (K,): twice its mean squared error.
+
+        Of one that is fitted exactly it is what rounding leaves.
+        """
+        sums = self.sums
+        return 2.0 * np.maximum(sums.squared_errors, _ROUNDED**2 * sums.squared_targets)
 
     @property
     def least_dispersion(self) -> float:

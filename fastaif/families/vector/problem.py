@@ -88,9 +88,13 @@ class VectorProblem(VectorRows):
         """αP step, P the identity on W."""
         return np.asarray(self.alpha * self.model.layout.penalized * step)
 
-    @cached_property
-    def hessian(self) -> Array:
+    @property
+    def hessian(self) -> Array | None:
         """∇²L(θ̂), penalty included, damping not, (d, d): singular along what changes nothing."""
+        return self._full_hessian
+
+    @cached_property
+    def _full_hessian(self) -> Array:
         places = self.model.layout.places
         H = self.sums.hessian[np.ix_(places, places)]
         H[np.diag_indices_from(H)] += 2.0 * self.alpha * self.model.layout.penalized
@@ -98,7 +102,7 @@ class VectorProblem(VectorRows):
 
     def times_hessian(self, v: Array) -> Array:
         """H v."""
-        return np.asarray(self.hessian @ v)
+        return np.asarray(self._full_hessian @ v)
 
     @cached_property
     def coordinates(self) -> Coordinates | None:
