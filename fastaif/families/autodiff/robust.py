@@ -1,20 +1,19 @@
 """Robust fits of differentiable models: gradients at the worst attacks found (Danskin).
 
 With attacks as functions of θ the gradient G(θ) = E ∇_θ ℓ(θ, x_i + δ_i(θ)) + α∇P(θ) is
-that of the robust objective. Close to θ̂ the steps −H⁻¹G, H that of the natural objective,
-converge fast to the robust optimum nearby; where they do not (a larger ε, kinks) a
-quasi-Newton method takes over.
+that of the robust objective, and descent from θ̂ ends in the robust optimum nearby.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...solvers.lbfgs import minimize_adversarial
+from ...solvers.danskin import CONVERGED, decrement, descend
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
 from ..objective import number
@@ -24,21 +23,19 @@ from .problem import AutodiffProblem
 
 Array = NDArray[Any]
 
-_STEPS = 50
-_ENOUGH = 0.5  # by which every step has to lower the gradient
 USUAL = PgdSettings(n_restarts=2)  # from the sample, and from the antipode of where that led
-_CONVERGED = 1e-9  # of the quasi-Newton method, whose attacks are not exact
 
 
 @dataclass(frozen=True)
 class _Point:
-    theta: Array
+    x: Array
     value: float
     gradient: Array
+    yardstick: float
 
     @property
-    def size(self) -> float:
-        return float(np.linalg.norm(self.gradient))
+    def residual(self) -> float:
+        return float(np.linalg.norm(self.gradient)) / self.yardstick
 
 
 @dataclass
@@ -46,6 +43,7 @@ class _Objective:
     """The robust objective and its gradient; counts its evaluations."""
 
     attacker: Attacker
+    yardstick: float = 1.0
     n_calls: int = 0
 
     def __call__(self, theta: Array) -> _Point:
@@ -61,9 +59,9 @@ class _Objective:
             gradient = gradient + problem.derivatives("gradient", theta, X, y, shares)
         if not np.isfinite(value):
             value = np.inf
-        return _Point(theta, value, gradient)
+        return _Point(theta, value, gradient, self.yardstick)
 
-    def yardstick(self, theta: Array) -> float:
+    def lengths(self, theta: Array) -> float:
         """E‖∇_θ ℓ_i‖ under attack."""
         problem, total = self.attacker.problem, 0.0
         for batch in problem.batches():
@@ -79,48 +77,16 @@ def solve(
 ) -> Optimum:  # fmt: skip
     """A robust optimum near θ̂."""
     objective = _Objective(Attacker(problem, eps * problem.radius, settings))
-    here = objective(problem.params)
-    yardstick = objective.yardstick(problem.params)
+    start = objective(problem.params)
+    objective.yardstick = objective.lengths(problem.params)
     limit = 1000 if max_iter is None else max_iter
-    goal = tol * yardstick
     metric = _metric(problem)
-    here = _steps(metric, objective, here, goal, min(_STEPS, limit))
-    if here.size > _CONVERGED * yardstick and objective.n_calls < limit:
-        start = here
-        found = minimize_adversarial(
-            lambda theta: _pair(objective(theta)), here.theta, metric,
-            limit - objective.n_calls,
-        )  # fmt: skip
-        there = objective(found.theta)
-        here = there if there.value <= start.value else start
-        here = _steps(metric, objective, here, goal, _STEPS)
-    decrement = np.linalg.solve(metric, here.gradient)
-    residual = here.size / yardstick
+    start = dataclasses.replace(start, yardstick=objective.yardstick)
+    here = descend(objective, start, metric, tol, limit)
     return Optimum(
-        here.theta, here.value, residual,
-        0.5 * float(decrement @ decrement) / (abs(here.value) or 1.0), objective.n_calls,
-        residual <= max(tol, _CONVERGED),
+        here.x, here.value, here.residual, decrement(metric, here) / (abs(here.value) or 1.0),
+        objective.n_calls, here.residual <= max(tol, CONVERGED),
     )  # fmt: skip
-
-
-def _pair(point: _Point) -> tuple[float, Array]:
-    return point.value, point.gradient
-
-
-def _steps(
-    metric: Array, objective: _Objective, here: _Point, goal: float, limit: int
-) -> _Point:
-    """Steps −H⁻¹G for as long as each of them lowers the gradient enough."""
-    from scipy.linalg import cho_solve
-
-    for _ in range(limit):
-        if here.size <= goal:
-            break
-        there = objective(here.theta - cho_solve((metric, True), here.gradient))
-        if not there.size <= _ENOUGH * here.size:
-            break
-        here = there
-    return here
 
 
 def _metric(problem: AutodiffProblem) -> Array:

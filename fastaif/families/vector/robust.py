@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..._compute import types as c
 from ...passes.vector import VectorSums
 from ...solvers.bundle import Cut, best_mixture
-from ...solvers.lbfgs import minimize_adversarial
+from ...solvers.danskin import CONVERGED, decrement, descend
 from ...solvers.limits import cholesky_fits
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
@@ -37,9 +37,6 @@ from .problem import VectorProblem
 Array = NDArray[Any]
 
 NEED = c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
-_STEPS = 50
-_ENOUGH = 0.5  # by which every step has to lower the gradient
-_CONVERGED = 1e-9  # of the quasi-Newton method, whose attacks are not exact
 _ROUNDING = 1e-11  # of R: what a bundle may leave where a mixture has no gradient
 _BUNDLES, _CUTS, _LARGEST_BUNDLE = 8, 60, 1000  # of them, points in one, and its parameters
 TIGHT = PgdSettings(n_steps=500, n_restarts=2)  # from the sample, and those of the family
@@ -51,7 +48,7 @@ class _Point:
 
     Attributes
     ----------
-    z : array (Jc,)
+    x : array (Jc,)
         Z, row by row.
     value : float
     gradient : array (Jc,)
@@ -61,7 +58,7 @@ class _Point:
         The rows that it is the natural objective of; of R those of the worst attacks at z.
     """
 
-    z: Array
+    x: Array
     value: float
     gradient: Array
     yardstick: float
@@ -118,7 +115,7 @@ class _Objective:
     def curvature(self, point: _Point) -> Array:
         """The Hessian over Z where the attacks of a point stay as they are."""
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = self._sums(point.attacked, self.theta(point.z), c.NEED_HESSIAN)
+            sums = self._sums(point.attacked, self.theta(point.x), c.NEED_HESSIAN)
         problem = self.problem
         return problem.spread(problem.with_penalty(problem.form(sums)))
 
@@ -138,17 +135,9 @@ def solve(
     metric = slightly_more(problem.spread(problem.inner_hessian))
     limit = 1000 if max_iter is None else max_iter
     here = objective((Q.T @ layout.matrix(start)).ravel())
-    here = _steps(metric, objective, here, tol, min(_STEPS, limit))
-    if here.residual > max(tol, _CONVERGED) and objective.n_calls < limit:
-        found = minimize_adversarial(
-            lambda z: _pair(objective(z)), here.z, metric, limit - objective.n_calls
-        )
-        there = objective(found.theta)
-        here = there if there.value <= here.value else here
-        here = _steps(metric, objective, here, tol, _STEPS)
-    decrement = np.linalg.solve(metric, here.gradient)
-    end = _End(here, 0.5 * float(decrement @ decrement), here.residual)
-    if end.residual > max(tol, _CONVERGED) and len(metric) <= _LARGEST_BUNDLE:
+    here = descend(objective, here, metric, tol, limit)
+    end = _End(here, decrement(metric, here), here.residual)
+    if end.residual > max(tol, CONVERGED) and len(metric) <= _LARGEST_BUNDLE:
         end = _from_kink(objective, end, tol, limit)
     return _optimum(problem, objective, end, tol)
 
@@ -193,13 +182,13 @@ def _bundled(objective: _Objective, end: _End, tol: float, most: int) -> _End:
         kept = mixture.shares > 0.0
         points = [point for point, keeps in zip(points, kept, strict=True) if keeps]
         shares, best = mixture.shares[kept], end.point
-        left = metric @ (metric.T @ best.z - mixture.theta)
+        left = metric @ (metric.T @ best.x - mixture.theta)
         above = max(best.value - mixture.bound, 0.0)
         end = _End(best, above, float(np.linalg.norm(left)) / (best.yardstick or 1.0))
         if above <= max(tol, _ROUNDING) * abs(best.value):
             if fresh:
                 break
-            points, fresh = [objective.of(point.attacked, best.z) for point in points], True
+            points, fresh = [objective.of(point.attacked, best.x) for point in points], True
             continue
         there = objective(np.linalg.solve(metric.T, mixture.theta))
         points, shares, fresh = [*points, there], np.append(shares, 0.0), False
@@ -213,38 +202,20 @@ def _cut(metric: Array, point: _Point, best: _Point) -> Cut:
 
     At the best point it is no higher than R is there, as no objective of attacks can be.
     """
-    u, slope = metric.T @ point.z, np.linalg.solve(metric, point.gradient)
+    u, slope = metric.T @ point.x, np.linalg.solve(metric, point.gradient)
     level = point.value - float(slope @ u) + 0.5 * float(u @ u)
     cut = Cut(0.5 * np.eye(len(u)), 0.5 * (u - slope), level)
-    excess = cut.value(metric.T @ best.z) - best.value
+    excess = cut.value(metric.T @ best.x) - best.value
     return dataclasses.replace(cut, c=cut.c - excess) if excess > 0.0 else cut
 
 
 def _optimum(problem: VectorProblem, objective: _Objective, end: _End, tol: float) -> Optimum:
     """How well the last point is known: what is above the minimum, and what attacks may miss."""
     here, open_ = end.point, end.above
-    theta, size = objective.theta(here.z), abs(here.value) or 1.0
-    met = end.residual <= max(tol, _CONVERGED) or open_ <= max(tol, _ROUNDING) * size
+    theta, size = objective.theta(here.x), abs(here.value) or 1.0
+    met = end.residual <= max(tol, CONVERGED) or open_ <= max(tol, _ROUNDING) * size
     if objective.settings is not None:
         penalty = float(theta @ problem.shrinkage(theta))
         proven = problem.certificate(theta, objective.eps)
         open_ += max(proven - (here.value - penalty), 0.0)
     return Optimum(theta, here.value, end.residual, open_ / size, objective.n_calls, met)
-
-
-def _pair(point: _Point) -> tuple[float, Array]:
-    return point.value, point.gradient
-
-
-def _steps(metric: Array, objective: _Objective, here: _Point, tol: float, limit: int) -> _Point:
-    """Steps −H⁻¹G for as long as each of them lowers the gradient enough."""
-    from scipy.linalg import cho_solve
-
-    for _ in range(limit):
-        if here.residual <= tol:
-            break
-        there = objective(here.z - cho_solve((metric, True), here.gradient))
-        if not there.residual <= _ENOUGH * here.residual:
-            break
-        here = there
-    return here
