@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..bases.builtin import Linear
 from ..data.rows import RowSource
-from ..families.outputs.fit import fit_outputs
+from ..families.outputs.fit import Output, fit_outputs
 from ..passes.outputs import OutputsSweep
 from .base import LinearPredictor
 
@@ -20,6 +22,10 @@ class SeveralOutputs(LinearPredictor):
         """Fit to checked rows, which need not exist all at once."""
         if len(source.y.shape) == 1:
             super().fit_rows(source)
+            return
+        if source.y.shape[1] == 1:
+            super().fit_rows(source._replace(encode=Output(source.encode, 0)))
+            self.coef_, self.intercept_ = self.coef_[None], np.atleast_1d(self.intercept_)
             return
         alpha, l1 = self.penalties()
         if l1 > 0.0:

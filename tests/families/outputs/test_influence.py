@@ -105,6 +105,15 @@ def test_a_column_of_targets_is_a_vector_of_them():
     assert np.array_equal(robust.params, known.params)
 
 
+def test_an_l1_penalty_is_for_one_output():
+    X, Y, _ = make(2)
+    one = fa.LinearRegression(alpha=0.1, l1_ratio=0.5)
+    wide, flat = one.fit(X, Y[:, :1]).coef_, one.fit(X, Y[:, 0]).coef_
+    assert np.array_equal(wide[0], flat)
+    with pytest.raises(ValueError, match="l1_ratio > 0 is for one output"):
+        one.fit(X, Y)
+
+
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
 def test_an_output_beside_constant_ones_is_one_output(p):
     """Outputs without slope and without residual add nothing to any loss or gradient."""
