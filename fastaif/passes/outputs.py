@@ -25,6 +25,8 @@ from .vector import VectorSums, VectorSweep
 Array = NDArray[Any]
 
 _FLAT = 1e-11  # of the terms of a residual: what is none
+_NEWTON = 10.0  # times what a Newton step changes: where Θ is less exact than that
+_STATIONARY = 1e-4  # of the terms: a Θ that a step moves by more is not stationary at all
 
 
 @dataclass
@@ -54,7 +56,15 @@ class OutputsSums(VectorSums):
 
 @dataclass(frozen=True)
 class OutputsSweep(VectorSweep):
-    """The pass of a linear model of several outputs; targets are (n, K)."""
+    """The pass of a linear model of several outputs; targets are (n, K).
+
+    Attributes
+    ----------
+    step : array (K, c) or None
+        The Newton step left at Θ, where that may matter (see `are_flat`).
+    """
+
+    step: Array | None = None
 
     kind: ClassVar[str] = "outputs"
 
@@ -66,7 +76,8 @@ class OutputsSweep(VectorSweep):
         given = np.array(coef, dtype=float).reshape(K, size)
         scaling = [np.asarray(part).tobytes() for part in self.basis.arrays(self.source.n_columns)]
         attack = None if self.ball is None else self.ball.fingerprint()
-        fingerprint = self.kind, need, given.tobytes(), *scaling, attack
+        step = b"" if self.step is None else self.step.tobytes()
+        fingerprint = self.kind, need, given.tobytes(), *scaling, attack, step
         shape = (size, size) if need & c.NEED_HESSIAN else (0, 0)
 
         def work(start: int, stop: int) -> OutputsSums:
@@ -107,7 +118,7 @@ class OutputsSweep(VectorSweep):
         if need & c.NEED_GRADIENT:
             sums.vectors[c.V_F] = (2.0 * (r * w[:, None]).T @ Z).ravel()
         if need & c.NEED_MIXED:
-            r[are_flat(Z, coef, Y, r)] = 0.0
+            r[are_flat(Z, coef, Y, r, self.step)] = 0.0
             self._add_mixed(X, Z, 2.0 * r, w, coef, sums)
 
     def _add_mixed(self, X: Array, Z: Array, a: Array, w: Array, coef: Array, sums: c.Sums) -> None:
@@ -124,7 +135,16 @@ class OutputsSweep(VectorSweep):
         sums.scalars[c.S_ZERO], sums.scalars[c.S_TIES] = np.sum(zero), np.sum(ties[~zero])
 
 
-def are_flat(inputs: Array, coef: Array, y: Array, residuals: Array) -> Array:
-    """Rows (n,) whose residuals (n, K) are all zero but for the rounding of their terms."""
+def are_flat(
+    inputs: Array, coef: Array, y: Array, residuals: Array, step: Array | None = None
+) -> Array:
+    """Rows (n,) whose residuals (n, K) are all zero but for the rounding of their terms.
+
+    Where a step (K, c) is left at Θ, they are as far from the optimum's as it moves them.
+    """
     terms = np.abs(y) + np.abs(inputs) @ np.abs(coef).T
-    return np.asarray(np.all(np.abs(residuals) <= _FLAT * terms, axis=1))
+    doubt = _FLAT * terms
+    if step is not None:
+        moved = np.abs(inputs @ step.T)
+        doubt = np.maximum(doubt, np.where(moved <= _STATIONARY * terms, _NEWTON * moved, 0.0))
+    return np.asarray(np.all(np.abs(residuals) <= doubt, axis=1))

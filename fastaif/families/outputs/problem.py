@@ -6,30 +6,41 @@ that of all residuals together. H is the same for every output, so that one fact
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data.rows import RowSource
-from ...passes.outputs import OutputsSums, are_flat
-from ...passes.vector import VectorSums
+from ...passes.outputs import OutputsSums, OutputsSweep, are_flat
+from ...passes.vector import VectorSums, VectorSweep
+from ...solvers.cholesky import factorize
 from ...solvers.limits import cholesky_fits
 from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
 from ...utils.validation import refuse_tiny_targets
-from ..problem import refuse_solver
+from ..problem import Counts, refuse_solver
 from ..vector.attack import Search
 from ..vector.problem import VectorProblem
 from ..vector.rows import RowParts
 from .attack import OutputsSearch, certificate
 from .model import OutputsModel
+from .pinned import Pinned, find
 
 Array = NDArray[Any]
 
 _TINY = 1e-290  # squares that underflow
+_EXACT = 1e-13  # of the terms of predictions: a Newton step that is rounding
 _ROUNDED = 1e-11  # of targets: what is no residual
+
+
+class _Passed(NamedTuple):
+    """A pass, and what it has found."""
+
+    sweep: OutputsSweep
+    sums: OutputsSums
 
 
 @dataclass(frozen=True)
@@ -40,13 +51,40 @@ class OutputsProblem(VectorProblem):
 
     search: ClassVar[type[Search]] = OutputsSearch
 
+    @property
+    def sweep(self) -> VectorSweep:
+        """The pass over the training rows."""
+        return self._passed.sweep
+
     @cached_property
     def sums(self) -> OutputsSums:
         """Everything that H, Φ, s and the gradient are made of, of budgets that are not shared."""
-        found = cast(OutputsSums, self._finite(self.sweep, self._needs))
+        return self._passed.sums
+
+    @cached_property
+    def _passed(self) -> _Passed:
+        """The one pass, made again where θ̂ is not exact enough to tell which rows are fitted."""
+        sweep = cast(OutputsSweep, super().sweep)
+        found = cast(OutputsSums, self._finite(sweep, self._needs))
         if found.weight > 0.0 and found.loss < _TINY:
             refuse_tiny_targets(float(np.abs(self.source.targets()).max()))
-        return found
+        step = self._step_left(found)
+        if step is None:
+            return _Passed(sweep, found)
+        sweep = dataclasses.replace(sweep, step=step)
+        return _Passed(sweep, cast(OutputsSums, self._finite(sweep, self._needs)))
+
+    def _step_left(self, sums: OutputsSums) -> Array | None:
+        """The Newton step at Θ̂ (K, c); None where it is rounding, or H has no inverse."""
+        theta, m = self.model.matrix, self.model.n_features
+        ridge = np.where(np.arange(theta.shape[1]) < m, 2.0 * self.alpha_at(sums.weight), 0.0)
+        factor = factorize(sums.curvature + np.diag(ridge))
+        if factor is None:
+            return None
+        step = factor.solve((sums.gradient + ridge * theta).T).T
+        size = np.sqrt(np.diagonal(sums.curvature))
+        exact = np.abs(step) @ size <= _EXACT * (np.abs(theta) @ size)
+        return None if exact.all() else np.asarray(step)
 
     @property
     def value_derivative(self) -> float:
@@ -57,13 +95,62 @@ class OutputsProblem(VectorProblem):
 
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ (Theorem 4.1), (d,); budgets of samples multiply what is summed."""
-        shared = weights is None and self.sharing.is_shared
-        return super().mixed(self.budgets if shared else weights)
+        if weights is None and self.sharing.is_shared:
+            return super().mixed(self.budgets)
+        found = super().mixed(weights)
+        known = self.pinned if weights is None else None
+        return found if known is None else found + known.mixed
+
+    @cached_property
+    def pinned(self) -> Pinned | None:
+        """The samples that are fitted exactly and stay so, and how they are attacked."""
+        if self.sharing.is_shared or not self.ball.has_dual_norm or not self.sums.zero_gradients:
+            return None
+        flat, model, shares = np.zeros(self.n_rows, dtype=bool), self.model, self.shares
+
+        def work(start: int, stop: int) -> None:
+            residuals = self.rows(start, stop).residuals
+            flat[start:stop] = ~residuals.any(axis=1) & (shares[start:stop] > 0.0)
+
+        self.map_rows(work)
+        rows, W = np.flatnonzero(flat), model.matrix[:, : model.n_features]
+        each = [self.sweep.inputs(row, row + 1) for row in rows.tolist()]
+        Z = np.concatenate([np.empty((0, self.sweep.n_entries)), *each])
+        return find(self, model.layout, W, rows, Z, shares[rows], super().mixed())
+
+    @property
+    def counts(self) -> Counts:
+        """What is irregular at θ̂; samples whose right derivative is known are told apart."""
+        found, known = super().counts, self.pinned
+        if known is None:
+            return found
+        pinned = len(known.rows)
+        return found._replace(
+            zero_gradients=found.zero_gradients - pinned, pinned_samples=pinned
+        )
+
+    def directions(self, at: RowParts, start: int, stop: int) -> Array:
+        """The unit attacks of a range of rows (k, m)."""
+        phi, known = super().directions(at, start, stop), self.pinned
+        if known is not None:
+            inside = (known.rows >= start) & (known.rows < stop)
+            phi[known.rows[inside] - start] = known.attacks[inside]
+        return phi
+
+    @property
+    def smooth_shares(self) -> Array:
+        """ω of the samples whose gain has no kink at θ̂ that is solved, and 0 of the others."""
+        if self.pinned is None:
+            return self.shares
+        shares = self.shares.copy()
+        shares[self.pinned.rows] = 0.0
+        return shares
 
     def rows(self, start: int, stop: int, kept: Any = slice(None)) -> RowParts:
         """What a range of rows has at θ̂; what is fitted but for rounding is fitted."""
         at = super().rows(start, stop, kept)
-        flat = are_flat(at.inputs, self.model.matrix, at.y, at.z - at.y)
+        step = self._passed.sweep.step
+        flat = are_flat(at.inputs, self.model.matrix, at.y, at.z - at.y, step)
         if not flat.any():
             return at
         z = np.where(flat[:, None], at.y, at.z)

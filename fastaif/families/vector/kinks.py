@@ -31,7 +31,7 @@ def find(problem: VectorRows, influence: Array) -> Kinks:
     W = problem.model.matrix[:, :m]
     gains, lengths, speeds = np.zeros((3, problem.n_rows))
     turns: list[Turn] = []
-    shares, ball = problem.shares, problem.ball
+    shares, ball = problem.smooth_shares, problem.ball
 
     def work(start: int, stop: int) -> None:
         kept = start + np.flatnonzero(shares[start:stop] > 0.0)

@@ -29,7 +29,7 @@ from ..problem import Counts, SolverReport, lift
 from . import kinks
 from .attack import Search
 from .layout import enter
-from .rows import VectorRows
+from .rows import RowParts, VectorRows
 
 Array = NDArray[Any]
 
@@ -73,8 +73,7 @@ class VectorProblem(VectorRows):
         base = self.source.weights()
         base = base if base.size else np.ones(self.n_rows)
         weighted = self.source._replace(weight=base * weights)
-        sweep = self.model.sweep(weighted, self.ball, self.executor)
-        sums = self._finite(sweep, c.NEED_MIXED)
+        sums = self._finite(dataclasses.replace(self.sweep, source=weighted), c.NEED_MIXED)
         return vector(self.radius * (sums.weight / self.sums.weight) * sums.mixed)
 
     # --- solving on the contrasts ------------------------------------------------------------
@@ -260,9 +259,7 @@ class VectorProblem(VectorRows):
 
         def work(start: int, stop: int) -> None:
             at = self.rows(start, stop)
-            phi, _, _ = self.ball.directions(
-                np.ascontiguousarray(at.residuals @ W), self.source.inputs(start, stop)
-            )
+            phi = self.directions(at, start, stop)
             moved = at.terms.bend(phi @ W.T)
             cells = moved[:, :, None] * at.inputs[:, None, :]
             cells[:, :, :m] += at.residuals[:, :, None] * phi[:, None, :]
@@ -271,6 +268,14 @@ class VectorProblem(VectorRows):
 
         self.map_rows(work)
         return np.asarray(-self.radius * self.solve(out.T).T)
+
+    def directions(self, at: RowParts, start: int, stop: int) -> Array:
+        """φ of a range of rows (k, m)."""
+        slopes = at.residuals @ self.model.matrix[:, : self.model.n_features]
+        phi, _, _ = self.ball.directions(
+            np.ascontiguousarray(slopes), self.source.inputs(start, stop)
+        )
+        return phi
 
     @abstractmethod
     def certificate(self, theta: Array, eps: float) -> float:

@@ -97,6 +97,11 @@ class VectorRows(FactoredProblem):
         """ω (n,), which sums to 1."""
         return self.source.shares()
 
+    @property
+    def smooth_shares(self) -> Array:
+        """ω of the samples whose gain has no kink at θ̂ that is solved, and 0 of the others."""
+        return self.shares
+
     @cached_property
     def budgets(self) -> Array:
         """t (n,): each sample's share of the budget."""

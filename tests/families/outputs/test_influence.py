@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from oracles import outputs as twin
+from oracles.norms import dual_order, norm, scaled_direction
 from oracles.softmax import along_axes, split
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from support.makers import about, assert_close
@@ -269,12 +272,99 @@ def test_a_validity_radius_is_where_a_direction_jumps():
 # --- kinks and refusals -----------------------------------------------------------------------
 
 
-def test_rows_that_are_fitted_but_for_rounding_are_counted_and_not_attacked():
+def singletons(X, *rows):
+    """Columns that these rows alone have: their residuals are zero."""
+    return np.column_stack([X, *[1.0 * (np.arange(len(X)) == row) for row in rows]])
+
+
+def one_sided(X, Y, theta, flat, p, free):
+    """What the right derivative minimises, at V (K, c), with a penalty of nothing."""
+    t, n = Y.shape[1], len(X)
+    kept = np.setdiff1d(np.arange(n), flat)
+    w = np.where(np.isin(np.arange(n), kept), 1.0 / n, 0.0)
+    known = twin.influence(X, Y, theta, p=p, attackable=free)
+    phi = known["radius"] * along_axes(
+        lambda at: w @ np.sum(
+            twin.input_gradients(X, Y, at, True, np.ones(X.shape[1]))
+            * scaled_direction(
+                twin.input_gradients(X, Y, theta, True, np.ones(X.shape[1])), p, 1.0 * free
+            ), axis=1,
+        ), theta,
+    )  # fmt: skip
+    W, _ = split(theta, t, True)
+
+    def value(v):
+        moved = twin.logits(X[flat], v, t, True)
+        gains = norm(2.0 * (moved @ W) * free, dual_order(p))
+        return 0.5 * v @ known["hessian"] @ v + phi @ v + known["radius"] * gains.sum() / n
+
+    return value
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, np.inf])
+def test_rows_that_stay_fitted_have_a_right_derivative(p):
+    """As the only one of a category has, which is not attacked."""
     X, Y, _ = make(3)
-    X = np.column_stack([X, np.arange(len(X)) == 7])  # which this row alone has: its residual is 0
+    X, free = singletons(X, 7, 30), np.array([True] * 4 + [False] * 2)
     model = fa.LinearRegression().fit(X, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = fa.aif(model, X, Y, p=p, attackable=free)
+    assert result.diagnostics["pinned_samples"] == 2
+    assert result.diagnostics["zero_gradients"] == 0
+    moved = twin.logits(X[[7, 30]], result.influence, 3, True)
+    assert np.abs(moved).max() < 1e-10
+    assert_close(result.per_sample().mean(axis=0), result.influence, 1e-10)
+    assert result.validity_radius > 0.0
+    value = one_sided(X, Y, result.params, [7, 30], p, free)
+    here, rng = value(result.influence), np.random.default_rng(0)
+    for size in (1e-1, 1e-3, 1e-5):
+        for _ in range(20):
+            assert value(result.influence + size * rng.normal(size=21)) > here - 1e-13
+    robust = fa.robust_fit(model, X, Y, 1e-4, p=p, attackable=free)
+    assert_close((robust.params - result.params) / 1e-4, result.influence, 3e-2)
+
+
+def test_rows_are_fitted_as_exactly_as_the_fit_is():
+    """Of a fit in single precision residuals of rows that are fitted are no smaller than 1e-8."""
+    X, Y, _ = make(3)
+    X, free = singletons(X, 7).astype(np.float32), np.array([True] * 4 + [False])
+    theirs = LinearRegression().fit(X, Y)
+    theirs.coef_ = theirs.coef_.astype(np.float32)
+    result = fa.aif(theirs, X, Y, attackable=free)
+    assert np.abs(theirs.predict(X)[7] - Y[7]).max() > 1e-9
+    assert result.diagnostics["pinned_samples"] == 1
+    exact = fa.aif(fa.LinearRegression().fit(X, Y), X, Y, attackable=free)
+    assert_close(result.influence, exact.influence, 1e-5)
+    assert_close(result.per_sample().mean(axis=0), result.influence, 1e-10)
+
+
+def test_attacks_that_keep_rows_fitted_are_part_of_the_derivative():
+    """Of many equal rows, which an attack on the others' shared column would move."""
+    X, Y, _ = make(2, n=40)
+    X = np.column_stack([X, np.r_[np.ones(30), np.zeros(10)]])
+    Y[:30] = Y[0]
+    X[:30, :4] = X[0, :4]
+    model = fa.LinearRegression().fit(X, Y)
+    free = np.ones(5, dtype=bool)
+    result = fa.aif(model, X, Y)
+    assert result.diagnostics["pinned_samples"] == 30
+    phi = result.problem.pinned.attacks
+    assert 1e-3 < np.linalg.norm(phi, axis=1).max() <= 1.0 + 1e-9
+    value = one_sided(X, Y, result.params, np.arange(30), 2.0, free)
+    here, rng = value(result.influence), np.random.default_rng(0)
+    for size in (1e-1, 1e-3, 1e-5):
+        for _ in range(20):
+            step = size * rng.normal(size=12)
+            assert value(result.influence + step) > here - 1e-12
+    assert_close(result.per_sample().mean(axis=0), result.influence, 1e-9)
+
+
+def test_rows_that_do_not_stay_fitted_are_warned_of():
+    X, Y, _ = make(3)
+    X = singletons(X, 7)
     with pytest.warns(fa.ZeroGradientWarning, match="1 of 60"):
-        result = fa.aif(model, X, Y)
+        result = fa.aif(fa.LinearRegression().fit(X, Y), X, Y)
     assert result.diagnostics["zero_gradients"] == 1
     assert np.all(result.per_sample()[7] == 0.0)
     assert result.validity_radius == 0.0
