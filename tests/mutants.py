@@ -171,7 +171,7 @@ MUTANTS = [
     Mutant("fastaif/families/outputs/pinned.py", "2.0 * problem.radius", "problem.radius"),
     Mutant("fastaif/families/outputs/attack.py", "(values**2)", "(0.5 * values**2)"),
     Mutant("fastaif/families/outputs/attack.py", "+ gains\n", "+ 0.5 * gains\n"),
-    Mutant("fastaif/families/outputs/problem.py", "2.0 * (self.shares @", "1.0 * (self.shares @"),
+    Mutant("fastaif/families/outputs/problem.py", "return 2.0 * np.maximum", "return np.maximum"),
     Mutant("fastaif/families/vector/problem.py", "out += self._solved", "out -= self._solved"),
     Mutant(
         "fastaif/families/autodiff/problem.py",
