@@ -127,7 +127,7 @@ def _described(problem: SumProblem) -> dict[str, Any]:
         "the kind of model": model.kind,
         "the loss": repr(model.loss),
         "the intercept": bool(model.fit_intercept),
-        "the penalty": [float(model.alpha(1.0)), float(model.alpha(2.0))],
+        "the penalty": [float(part) for part in model.penalty_key if np.ndim(part) == 0],
     }
 
 

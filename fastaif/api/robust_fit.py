@@ -176,7 +176,7 @@ def robust_fit(
 def _identity(problem: InfluenceProblem, options: tuple[Any, ...]) -> str:
     """What makes a robust fit the same one."""
     settings = (
-        problem.model.kind, problem.radius, problem.alpha, problem.sharing,
+        problem.model.kind, problem.radius, *problem.penalty_key, problem.sharing,
         problem.ball.fingerprint(), problem.params.tobytes(),
     )  # fmt: skip
     return repr((*options, *settings))

@@ -28,7 +28,8 @@ def zero_radius(
 
     It is ``‖D⁻¹ E[ℓ'_i x_i]‖_p / (s E|ℓ'_i|)``, ℓ' at the best model without the attackable
     features: there the gradient in β is in the subdifferential at zero of the attack's dual norm.
-    The penalty plays no part in it. No robust training at any ε costs more than that model does.
+    A quadratic penalty plays no part in it; an l1 penalty takes up to λ of each entry of
+    ``E[ℓ'_i x_i]``. No robust training at any ε costs more than that model does.
 
     Parameters
     ----------

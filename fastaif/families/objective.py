@@ -87,6 +87,21 @@ class Objective(ABC):
     def alpha(self) -> float:
         """α for the total weight of these data."""
 
+    @property
+    def is_penalized(self) -> bool:
+        """Whether there is a penalty."""
+        return self.alpha > 0.0
+
+    @property
+    def penalty_is(self) -> str:
+        """The penalty's size, for reports."""
+        return f"alpha = {self.alpha:g}"
+
+    @property
+    def penalty_key(self) -> tuple[Any, ...]:
+        """What makes a penalty on these rows the same one."""
+        return (self.alpha,)
+
     @abstractmethod
     def moves(
         self, step: Array, source: RowSource | None = None

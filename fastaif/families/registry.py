@@ -31,7 +31,7 @@ from .linear.ball import ball_problem, shared_adversary
 from .linear.bootstrap import linear_replicates
 from .linear.l1.adversary import L1Adversary, SharedL1Adversary
 from .linear.l1.model import L1Model
-from .linear.l1.problem import l1_problem, refuse_l1_sums, refuse_splitting
+from .linear.l1.problem import AccumulatedL1, l1_problem, refuse_splitting
 from .linear.model import LinearModel
 from .linear.problem import AccumulatedLinear, linear_problem
 from .linear.rowwise.adversary import linear_adversary
@@ -92,7 +92,8 @@ _FAMILIES: dict[type, Family] = {
         split=ball_problem, rowwise=rowwise_problem,
     ),
     L1Model: Family(
-        l1_problem, L1Adversary, SharedL1Adversary, summed=refuse_l1_sums, split=refuse_splitting,
+        l1_problem, L1Adversary, SharedL1Adversary, without_rows=AccumulatedL1,
+        split=refuse_splitting,
     ),
     ExpansionModel: Family(basis_problem, BasisAdversary, without_rows=AccumulatedBasis),
     MovingCentersModel: Family(moving_problem, MovingCentersAdversary),

@@ -182,7 +182,7 @@ def _draw_costs(
         ax.axvline(radius, color="0.6", linestyle=":", label=f"validity radius {radius:.3g}")
     ax.grid(alpha=0.3)
     ax.set_xlabel(EPS_LABEL)
-    what = "loss + penalty" if result.problem.alpha > 0 else "loss"
+    what = "loss + penalty" if result.problem.is_penalized else "loss"
     ax.set_ylabel(f"change of {what}")
     ax.set_title("Robust training: what it costs and gains", fontsize="medium")
     ax.legend(fontsize="small")

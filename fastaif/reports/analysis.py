@@ -37,8 +37,8 @@ def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> s
     lines = [
         f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
         "=" * _WIDTH,
-        f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, alpha = "
-        f"{problem.alpha:g}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}"
+        f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, "
+        f"{problem.penalty_is}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}"
         + (f", order {result.order:g}" if problem.sharing.is_shared else ""),
         *_kernel_lines(problem.model),
         _wrap(_units(result)),

@@ -113,9 +113,9 @@ def summary(result: Reported, eps: Array) -> str:
     if hidden:
         lines.append(f"{'':>20} ({hidden} more coefficients move less)")
     lines += ["-" * _WIDTH, *_sensitivity_lines(result, eps)]
-    if problem.alpha > 0:
+    if problem.is_penalized:
         lines.append(
-            "With alpha > 0, S leaves out a term of first order: see expansion='taylor'."
+            "With a penalty, S leaves out a term of first order: see expansion='taylor'."
         )
     lines.append("-" * _WIDTH)
     if problem.keeps_rows:

@@ -41,7 +41,7 @@ def _identity(problem: SumProblem) -> dict[str, Any]:
         "the basis or the preprocessing": (model.basis, getattr(model, "activation", None)),
         "the intercept": model.fit_intercept,
         "the parameters θ̂": model.theta,
-        "the penalty": (model.alpha(1.0), model.alpha(2.0), model.penalized),
+        "the penalty": model.penalty_key,
         "the labels": model.encode,
         "p": attack.pop("p", None),
         "order": sharing.order,

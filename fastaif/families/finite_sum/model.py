@@ -42,6 +42,11 @@ class SumModel(FittedModel, ABC):
     penalized: Array
     whitening: Whitening | None = None
 
+    @property
+    def penalty_key(self) -> tuple[Any, ...]:
+        """What makes a penalty the same one, whatever the rows."""
+        return self.alpha(1.0), self.alpha(2.0), self.penalized
+
     @abstractmethod
     def sweep(self, source: RowSource, ball: AttackSet | None, executor: Executor) -> Sweep:
         """The pass over `source` that this model asks for."""

@@ -57,11 +57,6 @@ class LinearSums(SumProblem):
         """Sample weights (n,)."""
         return self._base_weights()
 
-    @property
-    def is_penalized(self) -> bool:
-        """Whether there is a penalty."""
-        return self.alpha > 0.0
-
     def l1_inside(self, work: WorkingCoordinates | None) -> Array | None:
         """λ (d,) of an l1 penalty, in working coordinates; None: there is none."""
         return None

@@ -5,7 +5,8 @@ fit without the attackable features. It is the robust optimum from
 
     ε₀ = ‖D⁻¹ E[ℓ'_i v_i]‖_p / (s E|ℓ'_i|)
 
-on, ℓ' at that fit: there its gradient in β is in the norm's subdifferential at zero.
+on, ℓ' at that fit: there its gradient in β is in the norm's subdifferential at zero. An l1 penalty
+takes its part of every entry of the gradient before that.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._compute import types as c
+from ...solvers import l1_newton
+from ...solvers.l1_quadratic import least_subgradient
 from ...solvers.newton import Local, minimize
 from .sums import LinearSums
 
@@ -49,7 +52,10 @@ def zero_model(problem: LinearSums) -> ZeroModel:
     elif kept.any():
         theta[kept] = _restricted(problem, kept)
     sums = problem.sweep.run(theta, c.NEED_GRADIENT)
-    pull = norm.gauge(sums.gradient[: problem.model.n_features])
+    left, l1 = sums.gradient, problem.l1_inside(None)
+    if l1 is not None:
+        left = least_subgradient(left, theta, l1)
+    pull = norm.gauge(left[: problem.model.n_features])
     steep = problem.radius * sums.gain
     return ZeroModel(theta, pull / steep if steep > 0.0 else 0.0)
 
@@ -85,4 +91,7 @@ def _restricted(problem: LinearSums, kept: Array) -> Array:
     start = np.zeros(int(kept.sum()))
     if problem.model.fit_intercept:
         start[-1] = _constant(problem)
+    l1 = problem.l1_inside(None)
+    if l1 is not None:
+        return l1_newton.minimize(evaluate, start, l1[kept], tol=1e-13).x
     return minimize(evaluate, start, tol=1e-13).x

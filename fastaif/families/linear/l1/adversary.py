@@ -39,12 +39,6 @@ class L1Adversary(LinearAdversary):
             "robust optimum is known at ε = 0 alone: leave at out, or use l1_ratio=0"
         )
 
-    def zero_radius(self) -> NoReturn:
-        """Not known where a penalty has kinks of its own at zero."""
-        raise ValueError(
-            "the zero radius is not known of a model with an l1 penalty: use l1_ratio=0"
-        )
-
     def interpolation_radius(self) -> float:
         """0: the penalty is in the way of fitting every target."""
         return 0.0

@@ -27,3 +27,8 @@ class L1Model(LinearModel):
 
     l1: Callable[[float], float]
     l1_entries: Array
+
+    @property
+    def penalty_key(self) -> tuple[Any, ...]:
+        """What makes a penalty the same one, whatever the rows."""
+        return (*super().penalty_key, self.l1(1.0), self.l1(2.0), self.l1_entries)

@@ -25,6 +25,7 @@ from ....threat.attack_set import AttackSet, DualNorm
 from ....utils.caching import cached_property
 from ... import kinks as path_kinks
 from ...finite_sum.l1_fit import l1_fit, refuse_many
+from ...finite_sum.totals import Accumulated
 from ...finite_sum.working import WorkingCoordinates, WorkingFactor
 from ...problem import SolverReport, lift
 from ..problem import LinearProblem
@@ -147,6 +148,17 @@ class L1Problem(LinearProblem):
     def is_penalized(self) -> bool:
         """There is one."""
         return True
+
+    @property
+    def penalty_is(self) -> str:
+        """The sizes of both terms, for reports."""
+        level = float(self.l1_weights.max(initial=0.0))
+        return f"penalty {self.alpha:g} |beta|^2 + {level:g} |beta|_1"
+
+    @property
+    def penalty_key(self) -> tuple[Any, ...]:
+        """What makes a penalty on these rows the same one."""
+        return (*super().penalty_key, self.l1_weights.tobytes())
 
     def l1_inside(self, work: WorkingCoordinates | None) -> Array:
         """λ (d,), in working coordinates."""
@@ -282,6 +294,11 @@ class L1Problem(LinearProblem):
         return SolverReport(self.solver, 0, float(np.linalg.norm(left)) / scale)
 
 
+@dataclass(frozen=True)
+class AccumulatedL1(Accumulated, L1Problem):
+    """An L1Problem whose rows are gone."""
+
+
 def l1_problem(
     model: L1Model, source: RowSource, ball: AttackSet, *, solver: str = "auto",
     hessian: str = "exact", **common: Any,
@@ -300,14 +317,6 @@ def l1_problem(
         )
     refuse_many(len(model.theta))
     return L1Problem(model, source, ball, solver="cholesky", **common)
-
-
-def refuse_l1_sums(model: L1Model) -> NoReturn:
-    """Refuse sums over blocks of rows."""
-    raise ValueError(
-        "an InfluenceAccumulator does not take a model with an l1 penalty: call aif(estimator, X, "
-        "y) with all of the data, which may be a list of blocks"
-    )
 
 
 def refuse_splitting(*arguments: Any, **options: Any) -> NoReturn:

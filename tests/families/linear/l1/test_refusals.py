@@ -27,10 +27,7 @@ REFUSED = {
     "iterative solver": (lambda m, X, y: fa.aif(m, X, y, solver="cg"), "solver='cg'.*solver="),
     "at": (lambda m, X, y: fa.aif(m, X, y, at=0.1), "at=0.1 is not for.*l1"),
     "ball": (lambda m, X, y: fa.aif(m, X, y, order=1, formula="ball"), "formula='ball'.*l1"),
-    "zero radius": (lambda m, X, y: fa.zero_radius(m, X, y), "zero radius.*l1"),
     "norm": (lambda m, X, y: fa.aif(m, X, y).sensitivity(0.01, expansion="norm"), "l1 term"),
-    "accumulator": (lambda m, X, y: fa.InfluenceAccumulator(m).update(X, y), "l1 penalty"),
-    "iterator": (lambda m, X, y: fa.aif(m, iter([(X, y)]), None), "l1 penalty"),
     "batch": (lambda m, X, y: fa.aif_batch(m, X[None], y[None]), "batch takes no l1"),
     "batch fit": (lambda m, X, y: fa.fit_batch(m, X[None], y[None]), "batch takes no l1"),
 }  # fmt: skip

@@ -132,6 +132,19 @@ def test_beyond_the_zero_radius_nothing_is_left():
     np.testing.assert_allclose(fit.params[-1], y.mean(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("attackable", [None, np.arange(8) % 3 != 1])
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, np.inf])
+@pytest.mark.parametrize("kind", ["LinearRegression", "LogisticRegression", "PoissonRegression"])
+def test_the_zero_radius_is_where_the_last_attackable_coefficient_goes(kind, p, attackable):
+    X, y = data(kind, seed=7)
+    model = getattr(fa, kind)(alpha=0.05, l1_ratio=0.8).fit(X, y)
+    options = {"p": p, "radius": 1.0, "attackable": attackable}
+    eps = fa.zero_radius(model, X, y, **options)
+    free = np.ones(8, dtype=bool) if attackable is None else attackable
+    assert proven(fa.robust_fit(model, X, y, 0.999 * eps, **options)).params[:8][free].any()
+    assert not proven(fa.robust_fit(model, X, y, 1.001 * eps, **options)).params[:8][free].any()
+
+
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
 def test_influence_sensitivity_and_verification_meet(p):
     X, y = data("PoissonRegression", seed=5)
