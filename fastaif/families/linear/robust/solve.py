@@ -46,6 +46,7 @@ _KINKS_PLAIN = 1e-8  # nor is it worth it while steps are on the near rows alone
 _SHRINKS = 1e-2  # of the gap, until kinks are looked for again
 _SPARSE, _ROUNDS = 1e-3, 20  # the gap at which columns are chosen, and how often
 _LEAST_PROVEN = 1e-11  # where kinks cannot be told apart, a gap as small as this will do
+_MANY_EXACT = 2500  # columns, up to which an l1 penalty's zeros are worth a matrix of them
 _LEAST = 1e-14  # a gap that rounding does not let shrink
 _SETTLED, _FALLS = 1e-12, 0.3  # residuals: one that still falls by this much is worth a step
 _MET = 1e-13  # of predictions and targets: they differ by rounding
@@ -355,7 +356,9 @@ def _stays_wide(problem: RobustProblem, design: Design) -> bool:
     if problem.stays_dense:
         return False
     sparse = problem.q == 1.0 and problem.alpha == 0.0
-    return is_wide(design) and (sparse or design.n_columns > MANY)
+    # Only a matrix of the columns leads to a polish, and so to zeros that are exact.
+    many = MANY if problem.l1 is None else _MANY_EXACT
+    return is_wide(design) and (sparse or design.n_columns > many)
 
 
 def _floor(tol: float) -> float:
