@@ -78,7 +78,8 @@ def aif(
     radius : "mean_norm" or float, default "mean_norm"
         s. "mean_norm" is the paper's ``E‖x/c‖_p``; 1.0 makes ε absolute.
     feature_scale : array (m,), optional
-        Multiplies c: the unit in which each feature may be moved; 0 excludes it.
+        Multiplies c: the unit in which each feature may be moved; 0 excludes it. A Series or a
+        mapping is taken by the features' names.
     attackable : boolean array (m,) or list of feature names, optional
         Which features may be attacked; all by default.
     attack_space : {"scaled", "raw"}, default "scaled"

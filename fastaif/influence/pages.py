@@ -55,7 +55,7 @@ def analysis_page(
     kind = result.problem.model.kind
     opening = [
         Paragraph(words.question(result)),
-        Paragraph(words.in_three_sentences(found, how), "lead"),
+        Paragraph(words.in_three_sentences(found, how, result.problem.alpha), "lead"),
     ]
     sections = [
         Section("The price and the gain", [*_frontier(path), *_answers(found)]),

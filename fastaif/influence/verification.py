@@ -104,7 +104,10 @@ class RobustFit(ReadOnlyArrays):
 
 @dataclass(frozen=True, eq=False)
 class Verification(ReadOnlyArrays):
-    """A prediction of the influence beside the robust optimum it predicts.
+    """The tangent of the robust path, θ̂ + εI, beside the robust optimum at ε.
+
+    `InfluenceResult.sensitivity` predicts more than the tangent does, by default: compare it with
+    `RobustPath.cost`, which has no penalty in it.
 
     Costs and gains are changes of the training objective, penalty included: the cost is
     what the clean objective loses when θ_ε replaces θ̂, the gain is what the adversarial
@@ -117,7 +120,9 @@ class Verification(ReadOnlyArrays):
     params_error : float
         ‖θ̂ + εI − θ_ε‖ / ‖θ_ε − θ̂‖.
     predicted_cost, exact_cost : float
+        ½ ε² IᵀHI (eq. 4 of the objective), and what is found.
     predicted_gain, exact_gain : float
+        The same of the adversarial objective.
     method : str
         How the robust optimum was found.
     robust : RobustFit
@@ -141,10 +146,11 @@ class Verification(ReadOnlyArrays):
         return "\n".join(
             [
                 f"Influence against the {self.method} robust optimum at eps = {self.eps:g}",
-                f"{'':>24}{'predicted':>16}{'exact':>16}",
+                f"{'':>24}{'tangent':>16}{'exact':>16}",
                 f"{'cost':>24}{self.predicted_cost:>16.6g}{self.exact_cost:>16.6g}",
                 f"{'gain':>24}{self.predicted_gain:>16.6g}{self.exact_gain:>16.6g}",
                 f"{'relative error of θ_ε − θ̂':>24}{self.params_error:>14.3g}",
+                "tangent: θ̂ + εI, and eq. 4; changes are of the objective, penalty included",
             ]
         )
 

@@ -149,14 +149,15 @@ def plot_verification(verified: Verified, ax: Any = None) -> Any:
         ax = new_figure(None, 5.0, 4.0).subplots()
     places, how = np.arange(2), text.method_name(verified.method)
     predicted = [verified.predicted_cost, verified.predicted_gain]
-    ax.bar(places - 0.2, predicted, 0.4, color=_PREDICTED, label="predicted")
+    ax.bar(places - 0.2, predicted, 0.4, color=_PREDICTED, label="tangent (eq. 4)")
     exact = [verified.exact_cost, verified.exact_gain]
-    ax.bar(places + 0.2, exact, 0.4, color=[_COST, _GAIN], label=how)
-    ax.set_xticks(places, ["cost (clean loss)", "gain (adversarial loss)"])
+    ax.bar(places + 0.2, exact, 0.4, color=[_COST, _GAIN], label=[how, "_"])
+    ax.set_xticks(places, ["cost (clean)", "gain (under attack)"])
     ax.axhline(0.0, color="black", linewidth=0.8)
     ax.grid(axis="y", alpha=0.3)
     ax.set_axisbelow(True)
-    ax.set_ylabel("change of the objective")
+    ax.margins(y=0.2)  # room for the legend
+    ax.set_ylabel("change of the objective (penalty included)")
     ax.set_title(f"Robust training at ε = {verified.eps:g}", fontsize="medium")
     ax.legend(fontsize="small")
     return ax
@@ -170,9 +171,9 @@ def _draw_costs(
     gain = np.array([v.exact_gain for v in verifications])
     coefficient = verifications[-1].predicted_cost / eps[-1] ** 2
     line = np.geomspace(eps[0] / 1.5, eps[-1] * 1.5, 50)
-    ax.plot(line, coefficient * line**2, color=_PREDICTED, label=f"predicted, {_HALF_SQUARE}")
-    ax.plot(eps, gain, "s", color=_GAIN, markersize=6, label=f"{how} gain (adversarial loss)")
-    ax.plot(eps, cost, "o", color=_COST, markersize=6, label=f"{how} cost (clean loss)")
+    ax.plot(line, coefficient * line**2, color=_PREDICTED, label=f"tangent, {_HALF_SQUARE}")
+    ax.plot(eps, gain, "s", color=_GAIN, markersize=6, label=f"{how} gain (under attack)")
+    ax.plot(eps, cost, "o", color=_COST, markersize=6, label=f"{how} cost (clean)")
     # Rounding can make a change negative at tiny eps, which a log axis would hide.
     if min(cost.min(), gain.min()) > 0:
         ax.set(xscale="log", yscale="log")

@@ -21,11 +21,11 @@ def explanation(result: Reported, eps: float) -> str:
     why = result.rough_at(eps)
     if why:
         lines.append(
-            f"At ε = {eps:g} this is a rough prediction ({why}): verify({eps:g}) fits the robust "
-            "optimum, and robust_path has it at every ε."
+            f"At ε = {eps:g} this is a rough prediction ({why}): robust_path has the robust optima "
+            "themselves, and their costs."
         )
     else:
-        lines.append(f"verify({eps:g}) compares the prediction with the robust optimum itself.")
+        lines.append("robust_path has the robust optima themselves, and their costs.")
     return "\n\n".join(lines)
 
 
@@ -50,9 +50,10 @@ def _predicted(result: Reported, eps: float) -> str:
     cost = predicted_cost(result, eps)
     clean = float(result.problem.mean_loss(result.problem.params))
     share = f" ({cost / clean:+.1%})" if clean > 0.0 else ""
+    way = "rise" if cost >= 0.0 else "fall"
     return (
         f"At ε = {eps:g} the mean loss on the data as they are, {clean:.5g} now, is predicted to "
-        f"rise by {cost:.4g}{share}. Under attack the model as it is loses "
+        f"{way} by {abs(cost):.4g}{share}. Under attack the model as it is loses "
         f"{eps * result.value_derivative:.4g} at first order."
     )
 
@@ -76,13 +77,16 @@ def _way(result: Reported, k: int) -> str:
     return f"({value:.4g}) by {slope:.4g} per unit of ε, {where}"
 
 
-def in_three_sentences(found: Sequence[Answer], how: str) -> str:
-    """The exact answer at the size in the middle: cost, gain, and how far eq. 4 holds."""
+def in_three_sentences(found: Sequence[Answer], how: str, alpha: float) -> str:
+    """The exact answer at the size in the middle: cost, gain, and how far eq. 4 holds.
+
+    With a penalty alpha it may be odd: what is trained is loss and penalty together.
+    """
     a = sorted(found, key=lambda one: one.eps)[(len(found) - 1) // 2]
     exactly = "exactly" if how == "exact" else f"as found by {how}"
-    cost = f"At ε = {a.eps:g} robust training raises the mean loss on clean data from "
+    cost = f"At ε = {a.eps:g} robust training takes the mean loss on clean data from "
     cost += f"{a.clean.before:.5g} to {a.clean.after:.5g}{_share(a.clean)}, {exactly}."
-    gain = f"Under attack of that size the loss falls from {a.attacked.before:.5g} to "
+    gain = f"Under attack of that size the loss goes from {a.attacked.before:.5g} to "
     gain += f"{a.attacked.after:.5g}{_share(a.attacked)}"
     if a.accuracy is not None and a.attacked_accuracy is not None:
         gain += (
@@ -97,7 +101,13 @@ def in_three_sentences(found: Sequence[Answer], how: str) -> str:
         if off
         else "The paper's eq. 4, the tangent at ε = 0, is right to a factor of two at all of them."
     )
-    return f"{cost} {gain}. {tangent}"
+    penalty = (
+        " Losses are without the penalty, with which training weighs them: one of them may then "
+        "change for the worse where the other gains little."
+        if alpha > 0.0 and any(a.attacked.change > 0.0 or a.clean.change < 0.0 for a in found)
+        else ""
+    )
+    return f"{cost} {gain}. {tangent}{penalty}"
 
 
 def _share(pair: Any) -> str:

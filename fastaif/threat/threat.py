@@ -144,7 +144,7 @@ class Threat:
             The features' scales or names are not those of the model, or none can be attacked.
         """
         inputs = names if intake is None else intake.inputs
-        scale = validation.feature_scale(self.feature_scale, len(inputs))
+        scale = validation.feature_scale(self.feature_scale, inputs)
         mask = validation.attackable(self.attackable, inputs)
         if intake is not None:
             scale, mask = intake.spread(scale, mask)
@@ -163,7 +163,7 @@ class Threat:
     def _shaped(self, ball: Ball, inputs: tuple[str, ...], origin: Any) -> AttackSet:
         """The ball, or what else is asked for in its units; `origin` has each column's input."""
         if self.metric is not None:
-            sigma = validation.metric(self.metric, len(inputs))
+            sigma = validation.metric(self.metric, inputs)
             return make_metric(ball, sigma, origin[ball.free])
         if self.groups is not None:
             group = validation.groups(self.groups, inputs)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .labelled import in_order
 from .warnings import InfluenceWarning, warn
 
 Array = NDArray[Any]
@@ -322,11 +323,12 @@ def radius(value: Any) -> float | None:
     return found
 
 
-def feature_scale(value: Any, m: int) -> Array | None:
-    """Non-negative finite scales, one a feature, not all zero."""
+def feature_scale(value: Any, names: Sequence[str]) -> Array | None:
+    """Non-negative finite scales, one a feature, not all zero; by names where they have them."""
     if value is None:
         return None
-    scale = np.asarray(value, dtype=float)
+    m = len(names)
+    scale = np.asarray(in_order(value, names, "feature_scale"), dtype=float)
     if scale.shape != (m,):
         raise ValueError(f"feature_scale must have shape ({m},), but has {scale.shape}")
     if not np.isfinite(scale).all() or (scale < 0).any():
@@ -340,6 +342,8 @@ def attackable(value: Any, names: Sequence[str]) -> Array | None:
     """A mask of the features that may be attacked; a list of feature names will do."""
     if value is None:
         return None
+    if getattr(value, "dtype", None) == bool:
+        value = in_order(value, names, "attackable")
     array = np.atleast_1d(np.asarray(value))
     if array.size == 0:
         raise ValueError("attackable is empty: nothing can be attacked")
@@ -364,9 +368,9 @@ def attackable(value: Any, names: Sequence[str]) -> Array | None:
     return array
 
 
-def metric(value: Any, m: int) -> Array:
+def metric(value: Any, names: Sequence[str]) -> Array:
     """A symmetric matrix of finite numbers (m, m)."""
-    sigma = np.asarray(value)
+    m, sigma = len(names), np.asarray(in_order(value, names, "metric"))
     if sigma.shape != (m, m):
         raise ValueError(f"metric must have shape ({m}, {m}), but has {sigma.shape}")
     if sigma.dtype.kind not in "uif" or not np.isfinite(sigma).all():
@@ -410,7 +414,7 @@ def bounds(value: Any, names: Sequence[str]) -> tuple[Array, Array]:
     if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
         raise ValueError("bounds must be a pair (lo, hi) of numbers, arrays or None")
     low, high = (
-        _bound(end, name, free, len(names))
+        _bound(in_order(end, names, f"bounds: {name}", free), name, free, len(names))
         for end, name, free in zip(value, ("lo", "hi"), (-np.inf, np.inf), strict=True)
     )
     if np.any(low > high):

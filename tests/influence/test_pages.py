@@ -70,7 +70,7 @@ def test_words(data) -> None:
     told = result.explain(0.01)
     assert f"{result.sensitivity(0.01):.4g}" in told
     assert "x1 (" in told
-    assert "verify(0.01)" in told
+    assert "robust_path" in told
     kernel, U, v = fitted(data, "kernel")
     for one in (result, fa.aif(kernel, U, v)):
         for eps in (1e-6, 0.5):

@@ -18,7 +18,7 @@ def result():
 def test_a_verification_is_a_table(result):
     text = str(result.verify(1e-4))
     assert "eps = 0.0001" in text
-    assert [line.split()[0] for line in text.splitlines()[1:4]] == ["predicted", "cost", "gain"]
+    assert [line.split()[0] for line in text.splitlines()[1:4]] == ["tangent", "cost", "gain"]
 
 
 def test_a_robust_fit_says_whether_it_converged(result):
