@@ -342,7 +342,7 @@ def attackable(value: Any, names: Sequence[str]) -> Array | None:
     """A mask of the features that may be attacked; a list of feature names will do."""
     if value is None:
         return None
-    if getattr(value, "dtype", None) == bool:
+    if str(getattr(value, "dtype", "")) == "bool":  # a mask; names have their own check
         value = in_order(value, names, "attackable")
     array = np.atleast_1d(np.asarray(value))
     if array.size == 0:
