@@ -51,10 +51,10 @@ class InfluenceAccumulator:
         As in `aif`. Names in `attackable` are those of the fit.
     n_threads : int, optional
         For the sums over a block; all cores by default.
-    metric, groups
-        As in `aif`.
-    bounds, budgets
-        Refused: sums of blocks do not hold them.
+    bounds, metric, groups
+        As in `aif`; a row outside of the bounds is refused with its block.
+    budgets
+        Refused: they are of all rows at once.
 
     Attributes
     ----------
@@ -184,8 +184,11 @@ class InfluenceAccumulator:
                 problem.model, array, given.y, given.sample_weight, weightless=True, weighed=True
             )
         )
+        ball = problem.ball.in_type(source.x.dtype)
+        block = dataclasses.replace(problem, source=source, ball=ball)
+        block.refuse_outside(source)
         with locating(source):
-            found = totals_of(dataclasses.replace(problem, source=source), unit, self._totals)
+            found = totals_of(block, unit, self._totals)
         with self._lock.section:  # other threads may have added rows meanwhile
             self._problem = self._named(columns)
             self._totals = merged(self._totals, found)

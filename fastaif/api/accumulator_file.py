@@ -152,4 +152,6 @@ def _plain(value: Any) -> Any:
 
 def _option(value: Any) -> Any:
     """An argument as it was."""
+    if isinstance(value, list):
+        return [_option(part) for part in value]
     return float(value) if value in ("inf", "-inf") else value

@@ -35,7 +35,7 @@ from .linear.l1.problem import AccumulatedL1, l1_problem, refuse_splitting
 from .linear.model import LinearModel
 from .linear.problem import AccumulatedLinear, linear_problem
 from .linear.rowwise.adversary import linear_adversary
-from .linear.rowwise.problem import rowwise_problem
+from .linear.rowwise.problem import AccumulatedRowwise, rowwise_problem
 from .model import Model
 from .network.adversary import NetworkAdversary
 from .network.model import NetworkModel
@@ -74,6 +74,8 @@ class Family(NamedTuple):
     rowwise : callable or None
         As `problem`, for rows with attack sets, or budgets, of their own; None: there are none, nor
         other sets than balls, on this family.
+    rowwise_without_rows : type or None
+        As `without_rows`, of these.
     """
 
     problem: Callable[..., InfluenceProblem]
@@ -84,12 +86,13 @@ class Family(NamedTuple):
     summed: Callable[[Any], SumModel] | None = None
     split: Callable[..., InfluenceProblem] | None = None
     rowwise: Callable[..., InfluenceProblem] | None = None
+    rowwise_without_rows: type[Accumulated] | None = None
 
 
 _FAMILIES: dict[type, Family] = {
     LinearModel: Family(
         linear_problem, linear_adversary, shared_adversary, linear_replicates, AccumulatedLinear,
-        split=ball_problem, rowwise=rowwise_problem,
+        split=ball_problem, rowwise=rowwise_problem, rowwise_without_rows=AccumulatedRowwise,
     ),
     L1Model: Family(
         l1_problem, L1Adversary, SharedL1Adversary, without_rows=AccumulatedL1,
@@ -180,6 +183,7 @@ def summed(model: Model) -> SumModel:
 
 def without_rows(problem: SumProblem, totals: Totals) -> Accumulated:
     """A problem of the same kind, model and attack, of which only totals are left."""
-    kind = family_of(problem.model).without_rows
+    family = family_of(problem.model)
+    kind = family.without_rows if totals.rowwise is None else family.rowwise_without_rows
     assert kind is not None
     return kind.of(problem, totals)

@@ -19,7 +19,7 @@ from .attack_set import AttackSet, Furthest, Turn, register
 from .ball import example_balls
 from .filling import fill
 from .on_ball import OnBall
-from .softened import SoftRows, soft_box, soft_interval
+from .softened import SoftRows, soft_interval, soft_water
 
 Array = NDArray[Any]
 
@@ -153,11 +153,13 @@ class Bounded(OnBall):
 
     @property
     def has_soft(self) -> bool:
-        """For p = 1, 2 and ∞."""
-        return self.ball.p in (1.0, 2.0, np.inf)
+        """For p = 2 and ∞."""
+        return self.ball.p in (2.0, np.inf)
 
     def soft_rows(self, beta: Array, rows: Array, sizes: Array, width: float) -> SoftRows:
         """The gains within bounds without their kinks, in u, for one β (m,)."""
+        if not self.has_soft:
+            self._refuse("a robust fit")
         slopes = self._slopes(np.broadcast_to(beta, rows.shape))
         x, unit = rows[:, self.free], np.where(sizes > 0.0, sizes, 1.0)[:, None]
         low, high = (
@@ -167,7 +169,7 @@ class Bounded(OnBall):
         if np.isinf(self.ball.p):
             found = soft_interval(slopes, low, high, width)
         else:
-            found = soft_box(slopes, np.where(slopes > 0.0, high, low), self.ball.p, width)
+            found = soft_water(slopes, np.where(slopes > 0.0, high, low), width)
         roots = np.sqrt(sizes)[:, None]
         weights = self._inner(np.ones(self.free.size))
         diagonals = self._inner(found.diagonals * sizes[:, None]) * weights

@@ -1,7 +1,7 @@
 """Support functions without their kinks, whose gradients are attacks in the set at any width.
 
 A ball's dual norm has its entries rounded off, √(u² + width²), or a log-sum-exp for its maximum;
-within bounds it is the same for p = ∞. For p = 1 and 2 it is then max ⟨b, t⟩ − ½ width ‖t‖², whose
+within bounds it is the same for p = ∞. For p = 2 it is then max ⟨b, t⟩ − ½ width ‖t‖², whose
 gradient is the projection of b/width on the set.
 """
 
@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from ..norms import conjugate, smooth_norm
 
 Array = NDArray[Any]
-
-_HALVINGS = 100
 
 
 class Soft(NamedTuple):
@@ -59,28 +57,16 @@ def soft_interval(b: Array, low: Array, high: Array, width: float) -> SoftRows:
     return SoftRows(values, middle + half * b / root, bends, np.zeros(b.shape))
 
 
-def soft_box(b: Array, room: Array, p: float, width: float) -> SoftRows:
-    """Of ‖t‖_p ≤ 1 with b_k t_k ≥ 0 and |t_k| ≤ room_k, p = 1 or 2, a row a set (n, k)."""
+def soft_water(b: Array, room: Array, width: float) -> SoftRows:
+    """Of ‖t‖₂ ≤ 1 with b_k t_k ≥ 0 and |t_k| ≤ room_k, a row a set (n, k)."""
     size, rooms = np.abs(b), np.minimum(room, 1.0)
-    if p == 2:
-        level, spent = _water_level(size, rooms, width)
-        t, diagonal = np.minimum(level * size, rooms), np.broadcast_to(level, b.shape)
-        growing = level * size < rooms
-        lengths = np.sqrt(np.sum(np.where(growing, size, 0.0) ** 2, axis=1, keepdims=True))
-        curl = np.sqrt(np.where(spent, level, 0.0)) / np.where(lengths > 0.0, lengths, 1.0)
-        vectors = curl * b
-    else:
-        price = _price(size, rooms, width)
-        wanted = np.maximum(size - price, 0.0) / width
-        t, growing = np.minimum(wanted, rooms), (wanted > 0.0) & (wanted < rooms)
-        growing |= (size == 0.0) & (price == 0.0) & (rooms > 0.0)
-        count = np.maximum(growing.sum(axis=1, keepdims=True), 1)
-        diagonal = np.full(b.shape, 1.0 / width)
-        vectors = np.sqrt(np.where(price > 0.0, 1.0, 0.0) / (width * count)) * np.sign(b)
+    level, spent = _water_level(size, rooms, width)
+    t, growing = np.minimum(level * size, rooms), level * size < rooms
+    lengths = np.sqrt(np.sum(np.where(growing, size, 0.0) ** 2, axis=1, keepdims=True))
+    curl = np.sqrt(np.where(spent, level, 0.0)) / np.where(lengths > 0.0, lengths, 1.0)
     values = np.sum(size * t, axis=1) - 0.5 * width * np.sum(t * t, axis=1)
-    return SoftRows(
-        values, np.sign(b) * t, np.where(growing, diagonal, 0.0), np.where(growing, vectors, 0.0)
-    )
+    diagonals = np.where(growing, np.broadcast_to(level, b.shape), 0.0)
+    return SoftRows(values, np.sign(b) * t, diagonals, np.where(growing, curl * b, 0.0))
 
 
 def _water_level(size: Array, rooms: Array, width: float) -> tuple[Array, Array]:
@@ -101,19 +87,3 @@ def _water_level(size: Array, rooms: Array, width: float) -> tuple[Array, Array]
     stops[:, -1] = True
     found = np.take_along_axis(level, np.argmax(stops, axis=1)[:, None], axis=1)
     return np.minimum(found, 1.0 / width), found < 1.0 / width
-
-
-def _price(size: Array, rooms: Array, width: float) -> Array:
-    """The price θ ≥ 0 (n, 1) at which min((|b| − θ)/width, room) spends a budget of 1."""
-
-    def spent(price: Array) -> Array:
-        t = np.minimum(np.maximum(size - price, 0.0) / width, rooms)
-        return t.sum(axis=1, keepdims=True)
-
-    low, high = np.zeros((len(size), 1)), np.max(size, axis=1, keepdims=True, initial=0.0)
-    free = spent(low) <= 1.0
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        over = spent(middle) > 1.0
-        low, high = np.where(over, middle, low), np.where(over, high, middle)
-    return np.where(free, 0.0, high)

@@ -118,13 +118,12 @@ class Threat:
                 )
 
     def refuse_blocks(self) -> None:
-        """Refuse what sums over blocks of rows do not hold."""
-        for name in self._extras:
-            if name in ("bounds", "budgets"):
-                raise ValueError(
-                    f"{name} are not for sums of blocks, nor for X as an iterator: call "
-                    "aif(estimator, X, y) with all of the data"
-                )
+        """Refuse what is of all rows at once."""
+        if self.budgets is not None:
+            raise ValueError(
+                "budgets are not for sums of blocks, nor for X as an iterator: call "
+                "aif(estimator, X, y) with all of the data"
+            )
 
     @property
     def budget(self) -> Sharing:

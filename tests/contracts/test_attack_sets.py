@@ -416,3 +416,34 @@ def test_what_a_set_does_not_say_is_refused(ask, what):
     ):
         ask(FirstOrder())
     assert not FirstOrder().is_ellipsoid
+
+
+@every
+@pytest.mark.parametrize("width", [0.3, 1e-3])
+def test_softened_gains_have_their_derivatives(attacks, width):
+    """And attacks that are in the set at any width."""
+    if not attacks.has_soft:
+        with pytest.raises(ValueError, match="a robust fit"):
+            attacks.soft_rows(np.ones(inputs(attacks)), gradients(attacks), np.ones(40), width)
+        return
+    m, rows, sizes = inputs(attacks), np.zeros((1, inputs(attacks))), np.array([SIZE])
+
+    def soft(beta):
+        if not attacks.varies:
+            return attacks.soft(beta, width)
+        found = attacks.soft_rows(beta, rows, sizes, width)
+        v = found.vectors[0]
+        return found.values[0], found.attacks[0], np.diag(found.diagonals[0]) - np.outer(v, v)
+
+    h = 1e-6 * np.eye(m)
+    for beta in gradients(attacks, 5):
+        value, attack, bend = soft(beta)
+        size = SIZE if attacks.varies else 1.0
+        assert attacks.contains((1 - 1e-12) * attacks.raw(attack), size, rows[0])
+        exact = attacks.furthest(beta[None], rows, np.array([size])).gains[0]
+        assert attack @ beta <= exact * (1 + 1e-12)
+        assert np.isclose(value, exact, rtol=0.0, atol=20 * width)
+        slope = [(soft(beta + e)[0] - soft(beta - e)[0]) / 2e-6 for e in h]
+        np.testing.assert_allclose(attack, slope, atol=1e-7)
+        change = [(soft(beta + e)[1] - soft(beta - e)[1]) / 2e-6 for e in h]
+        np.testing.assert_allclose(bend, change, atol=1e-5)

@@ -250,6 +250,11 @@ class SumProblem(FactoredProblem):
         return Counts(sums.zero_gradients, sums.ties, self.kinked_pairs)
 
     @property
+    def rowwise_sums(self) -> Array | None:
+        """Sums over rows that have attack sets of their own, beside the pass's; None elsewhere."""
+        return None
+
+    @property
     def kinked_pairs(self) -> int:
         """Pairs of a sample and a centre at which the model itself has a kink."""
         return 0

@@ -47,6 +47,8 @@ class Totals:
         Working coordinates, where some of the rows asked for them.
     working : InfluenceSums or None
         The natural loss's gradient and Hessian there.
+    rowwise : array or None
+        What first-order attacks add up to, where rows have sets of their own.
     """
 
     sums: InfluenceSums
@@ -56,6 +58,7 @@ class Totals:
     kinked_pairs: int
     work: WorkingCoordinates | None = None
     working: InfluenceSums | None = None
+    rowwise: Array | None = None
 
     def merge(self, other: Totals) -> Totals:
         """The totals of both sets of rows; neither is changed.
@@ -71,12 +74,19 @@ class Totals:
             self.n_rows + other.n_rows,
             max(self.target_size, other.target_size),
             self.kinked_pairs + other.kinked_pairs,
+            rowwise=self._rowwise_with(other, unit),
         )
         work = self._work_with(other)
         if work is None or not (work.are_the_models or total.asks_for_coordinates):
             return total
         parts = (_scaled(part.natural(work), part.unit / unit) for part in both)
         return dataclasses.replace(total, work=work, working=_added(*parts))
+
+    def _rowwise_with(self, other: Totals, unit: float) -> Array | None:
+        """The sum of what first-order attacks add up to, for weights of another unit."""
+        if self.rowwise is None or other.rowwise is None:
+            return None
+        return self.rowwise * (self.unit / unit) + other.rowwise * (other.unit / unit)
 
     def _work_with(self, other: Totals) -> WorkingCoordinates | None:
         """The heavier part's working coordinates, where it has any."""
@@ -98,6 +108,8 @@ class Totals:
         if self.work is not None:
             kind = type(self.work).__name__
             found |= {f"{kind}.{key}": part for key, part in vars(self.work).items()}
+        if self.rowwise is not None:
+            found["rowwise"] = self.rowwise
         return found
 
     @classmethod
@@ -120,7 +132,10 @@ class Totals:
         for kind in (Coordinates, Whitening):
             if part(kind.__name__):
                 work = kind(**part(kind.__name__))
-        return cls(sums, unit, int(n_rows), target_size, int(kinked_pairs), work, working)
+        return cls(
+            sums, unit, int(n_rows), target_size, int(kinked_pairs), work, working,
+            arrays.get("rowwise"),
+        )  # fmt: skip
 
     @property
     def asks_for_coordinates(self) -> bool:
@@ -158,7 +173,9 @@ def totals_of(problem: SumProblem, unit: float, before: Totals | None) -> Totals
     """
     model, source = problem.model, problem.source
     size = float(np.abs(source.targets()).max())
-    found = Totals(problem.sums, unit, problem.n_rows, size, problem.kinked_pairs)
+    found = Totals(
+        problem.sums, unit, problem.n_rows, size, problem.kinked_pairs, rowwise=problem.rowwise_sums
+    )
     work = model.whitening if before is None else before.work
     if work is not None:
         found = _in_coordinates(found, problem, work)

@@ -19,6 +19,7 @@ from ....threat.attack_set import AttackSet
 from ....utils.caching import cached_property
 from ... import kinks as path_kinks
 from ...finite_sum.problem import chosen_solver
+from ...finite_sum.totals import Accumulated
 from ...problem import Counts
 from ..model import LinearModel
 from ..norm_expansion import NormExpansion
@@ -115,6 +116,14 @@ class RowwiseProblem(LinearProblem):
         """What first-order attacks add up to."""
         return self._sum_up(self.shares * self.budgets)
 
+    @property
+    def rowwise_sums(self) -> Array:
+        """Φ/s, E t|ℓ'|N and ties, times the weight where they are means, (d + 2,)."""
+        if self.sums.weight == 0.0:
+            return np.zeros(len(self.params) + 2)
+        found, weight = self.first_order, self.sums.weight
+        return np.concatenate([weight * found.mixed, [weight * found.value, float(found.ties)]])
+
     @cached_property
     def budgets(self) -> Array:
         """t (n,): what each row's size is multiplied by."""
@@ -184,6 +193,18 @@ class RowwiseProblem(LinearProblem):
         if np.isfinite(turn.eps):
             what = f"the coefficient of {self.names[turn.feature]} {self.ball.turning}"
         return path_kinks.Event(turn.eps, what)
+
+
+@dataclass(frozen=True)
+class AccumulatedRowwise(Accumulated, RowwiseProblem):
+    """A RowwiseProblem whose rows are gone."""
+
+    @cached_property
+    def first_order(self) -> FirstOrder:
+        """What first-order attacks on all rows add up to; how much room they have is not known."""
+        sums, weight = self.totals.rowwise, self.sums.weight
+        assert sums is not None
+        return FirstOrder(sums[:-2] / weight, float(sums[-2] / weight), int(sums[-1]), np.inf)
 
 
 def rowwise_problem(

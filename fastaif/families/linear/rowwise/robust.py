@@ -27,12 +27,12 @@ _FIRST, _SHRINK, _LAST = 1e-2, 0.2, 1e-13  # of the objective, and of the gain
 _PROVING = 1e-8  # of the objective: from there on gaps are looked at
 _ENOUGH, _PROVEN = 1e-10, 1e-9  # gaps that end a fit, and that count as converged, at any tolerance
 _NOTHING = 1e-8  # of the objective at θ̂: one as small is met, for all that digits tell
-_KINKS = "at its kinks the objective is known no better; the gap is proven"
+_KINKS = "its kinks let Newton's method get no further, and the gap is what is proven"
 _STEPS, _HALVINGS = 30, 30  # of Newton's method at one width
 _BALANCED = 1e-9  # a relative gradient that leaves the bound its digits
 _ROUNDING = 1e-14  # of the objective
 _CLOSE = 0.01  # of μ: what a Newton step may still gain
-_LIMIT = 1000
+_LIMIT = 500
 _SOME = 256  # rows
 
 
@@ -48,7 +48,7 @@ def solve_rowwise(
     """
     if not problem.ball.has_soft:
         raise ValueError(
-            f"robust fits with {problem.ball} are not known: use p=1, p=2 or p=np.inf, or describe "
+            f"robust fits with {problem.ball} are not known: use p=2 or p=np.inf, or describe "
             "the attack by p, feature_scale and attackable alone"
         )
     with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):

@@ -236,7 +236,10 @@ def test_radii_are_where_attacks_turn_labels():
 def test_accumulators_sum_metrics_and_groups():
     X, y, w, _ = data("squared_error")
     model = MODELS["squared_error"].fit(X, y, sample_weight=w)
-    for options in ({"metric": METRIC}, {"groups": GROUPS, "p": 1.0}):
+    for options in (
+        {"metric": METRIC}, {"groups": GROUPS, "p": 1.0}, {"bounds": (LOW, HIGH)},
+        {"bounds": (None, HIGH), "p": np.inf},
+    ):  # fmt: skip
         whole = fa.aif(model, X, y, sample_weight=w, **options)
         parts = [
             fa.InfluenceAccumulator(model, **options).update(X[rows], y[rows], w[rows])
@@ -245,6 +248,16 @@ def test_accumulators_sum_metrics_and_groups():
         total = parts[0] + parts[1]
         np.testing.assert_allclose(total.result().influence, whole.influence, rtol=1e-11)
         np.testing.assert_allclose(total.result().radius, whole.radius, rtol=1e-13)
+        np.testing.assert_allclose(total.result().value_derivative, whole.value_derivative)
+        found = total.result().diagnostics
+        assert found["ties"] == whole.diagnostics["ties"]
+        once = fa.aif(
+            model, iter([(X[:15], y[:15], w[:15]), (X[15:], y[15:], w[15:])]), None, **options
+        )
+        np.testing.assert_allclose(once.influence, whole.influence, rtol=1e-11)
+        scaled = fa.InfluenceAccumulator(model, **options).update(X[:15], y[:15], 1e200 * w[:15])
+        scaled.update(X[15:], y[15:], 1e200 * w[15:])
+        np.testing.assert_allclose(scaled.result().influence, whole.influence, rtol=1e-11)
     other = fa.InfluenceAccumulator(model, metric=np.eye(M)).update(X, y)
     with pytest.raises(ValueError, match="the metric"):
         other.merge(fa.InfluenceAccumulator(model, metric=METRIC).update(X, y))
@@ -253,7 +266,10 @@ def test_accumulators_sum_metrics_and_groups():
 def test_files_of_accumulators_keep_metrics_and_groups(tmp_path):
     X, y, _, _ = data("squared_error")
     model = MODELS["squared_error"].fit(X, y)
-    for options in ({"metric": METRIC}, {"groups": GROUPS, "p": 1.0}):
+    for options in (
+        {"metric": METRIC}, {"groups": GROUPS, "p": 1.0}, {"bounds": (LOW, HIGH)},
+        {"bounds": (-np.inf, 9.0)}, {"bounds": [None, HIGH]},
+    ):  # fmt: skip
         total = fa.InfluenceAccumulator(model, **options).update(X, y)
         total.save(tmp_path / "sums")
         again = fa.InfluenceAccumulator.load(tmp_path / "sums", model)
