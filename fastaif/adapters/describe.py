@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.intake import Intake
+from ..families.autodiff.model import AutodiffModel
 from ..families.finite_sum.model import SumModel
 from ..families.kernel.model import KernelModel
-from ..families.layered.model import LayeredModel
 from ..families.model import Model
 from ..families.vector.model import VectorModel
 from ..losses.vector import VectorLoss
@@ -21,6 +22,8 @@ from ..models.meta import Delegating
 from ..models.smoothing import RandomizedSmoothing, rebuild_around
 from .fitted import require_fitted
 from .frames import NO_GAPS, Gaps
+from .gaussian_process import describe_gaussian_process, is_gaussian_process
+from .huber import describe_huber, is_huber
 from .kernel import describe_kernel, is_kernel_model
 from .linear import reader_of
 from .nesting import last_step, with_last_step
@@ -39,15 +42,50 @@ ACCEPTED = (
     "fastaif's LinearRegression, LogisticRegression, PoissonRegression, HuberRegression, "
     "QuadraticRegression, BasisRegression, KernelRegression, MLPRegression and MLPClassification; "
     "scikit-learn's LinearRegression, Ridge, RidgeCV, RidgeClassifier, BayesianRidge, "
-    "ARDRegression, Lasso, LassoCV, LassoLars, ElasticNet and ElasticNetCV, LogisticRegression and "
-    "LogisticRegressionCV, PoissonRegressor, "
-    "GammaRegressor, TweedieRegressor (power 0, and from 1 to 2), SGDRegressor and SGDClassifier "
-    "(smooth losses), LinearSVC and LinearSVR (squared losses), KernelRidge, MLPRegressor and "
-    "MLPClassifier, and TransformedTargetRegressor; Pipelines of scalers, "
-    "selectors, encoders and other preprocessing before one of these; statsmodels' OLS, WLS, GLM, "
-    "Logit, MNLogit, Probit and Poisson results; RandomizedSmoothing (and a DifferentiableModel, "
-    "with torch or JAX)"
+    "ARDRegression, Lasso, LassoCV, LassoLars, ElasticNet and ElasticNetCV, LogisticRegression "
+    "and LogisticRegressionCV, PoissonRegressor, GammaRegressor, HuberRegressor, TweedieRegressor "
+    "(power 0, and from 1 to 2), SGDRegressor and SGDClassifier (smooth losses), LinearSVC and "
+    "LinearSVR (squared losses), KernelRidge, GaussianProcessRegressor, MLPRegressor and "
+    "MLPClassifier, and TransformedTargetRegressor; Pipelines of scalers, selectors, encoders and "
+    "other preprocessing before one of these; statsmodels' OLS, WLS, GLM, Logit, MNLogit, Probit "
+    "and Poisson results; RandomizedSmoothing (and a DifferentiableModel, with torch or JAX)"
 )
+
+
+class _Whole(NamedTuple):
+    """Estimators that are read as a whole.
+
+    Attributes
+    ----------
+    accepts : callable
+        Whether a step is one.
+    fitted : str
+        The attribute that its fit sets.
+    n_inputs : callable
+        From a fitted step to the number of its inputs.
+    describe : callable
+    """
+
+    accepts: Callable[[Any], bool]
+    fitted: str
+    n_inputs: Callable[[Any], int]
+    describe: Callable[..., Any]
+
+
+_WHOLE = (
+    _Whole(is_kernel_model, "dual_coef_", lambda s: np.shape(s.X_fit_)[1], describe_kernel),
+    _Whole(is_network, "coefs_", lambda s: len(s.coefs_[0]), describe_network),
+    _Whole(
+        is_gaussian_process, "alpha_", lambda s: np.shape(s.X_train_)[1],
+        describe_gaussian_process,
+    ),
+    _Whole(is_huber, "coef_", lambda s: len(s.coef_), describe_huber),
+)
+
+
+def _whole(step: Any) -> _Whole | None:
+    """How a step is read as a whole; None of linear predictors."""
+    return next((whole for whole in _WHOLE if whole.accepts(step)), None)
 
 
 class Described(NamedTuple):
@@ -132,7 +170,7 @@ def judge(estimator: Any) -> None:
 
 def describe_for_sums(
     estimator: Any, column_names: tuple[str, ...] | None = None
-) -> SumModel | KernelModel | VectorModel | LayeredModel:
+) -> SumModel | KernelModel | VectorModel | AutodiffModel:
     """The model of an estimator whose influence may be made of sums over blocks of rows.
 
     Raises
@@ -156,7 +194,7 @@ def describe_for_sums(
 
 def describe_fitted(
     estimator: Any, column_names: tuple[str, ...] | None = None, gaps: Gaps = NO_GAPS
-) -> SumModel | KernelModel | VectorModel | LayeredModel:
+) -> SumModel | KernelModel | VectorModel | AutodiffModel:
     """The model description of a fitted estimator of ours or of other people's.
 
     Parameters
@@ -212,8 +250,9 @@ def _take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken:
     if isinstance(step, Delegating):
         check_is_fitted(step, "estimator_")
         raise TypeError(f"a {type(step).__name__} is not taken as it is: give {step.instead}")
-    if is_kernel_model(step) or is_network(step):
-        require_fitted(step, "dual_coef_" if is_kernel_model(step) else "coefs_")
+    whole = _whole(step)
+    if whole is not None:
+        require_fitted(step, whole.fitted)
         return Taken(estimator, before, step)
     reader = reader_of(step)
     if reader is None:
@@ -224,18 +263,17 @@ def _take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken:
 
 def _described(
     taken: Taken, names: tuple[str, ...] | None
-) -> SumModel | KernelModel | VectorModel | LayeredModel:
+) -> SumModel | KernelModel | VectorModel | AutodiffModel:
     estimator, before, step, read = taken
     if read is not None and isinstance(read.loss, VectorLoss):
         columns = _columns(estimator, before, names, read.rows.get_rows(step)[0].shape[1])
         return describe_vector(estimator, before, step, read, columns)
     if read is not None:
         return describe_sum(estimator, before, step, read, names)
-    if is_kernel_model(step):
-        columns = _columns(estimator, before, names, np.shape(step.X_fit_)[1])
-        return describe_kernel(estimator, before, step, columns)
-    columns = _columns(estimator, before, names, len(step.coefs_[0]))
-    return describe_network(estimator, before, step, columns)
+    whole = _whole(step)
+    assert whole is not None
+    columns = _columns(estimator, before, names, whole.n_inputs(step))
+    return whole.describe(estimator, before, step, columns)
 
 
 def _columns(

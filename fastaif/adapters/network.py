@@ -17,6 +17,7 @@ from ..families.layered.layers import Layers
 from ..families.layered.model import LayeredModel
 from ..families.network.model import NetworkModel, parameter_names, penalized_entries
 from ..losses import Logistic, Loss, SquaredError
+from ..losses.outputs import SquaredErrors
 from ..losses.softmax import Softmax
 from ..losses.targets import as_float, class_encoder, sign_encoder
 from ..models.layers import has_pass, head_of, layers_of
@@ -86,7 +87,9 @@ def _layered(
     """Any others."""
     K, basis = layers.sizes[-1], before.linear_basis()
     derivatives = LayeredDerivatives(layers, head_of(read.loss, K), basis)
-    loss = Softmax() if K > 1 and read.loss.has_labels else read.loss
+    loss: Any = read.loss
+    if K > 1:
+        loss = Softmax() if loss.has_labels else SquaredErrors()
     return LayeredModel(
         derivatives=derivatives, theta=read.theta,
         names=layered.parameter_names(inputs, layers), alpha=read.alpha,

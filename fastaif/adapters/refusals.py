@@ -59,10 +59,6 @@ _REASONS = {
     "BaggingRegressor": _INNER.format("one of estimators_"),
     "BaggingClassifier": _INNER.format("one of estimators_"),
     "OneVsRestClassifier": _INNER.format("one of estimators_, with the labels it was fitted to"),
-    "HuberRegressor": (
-        "it fits the scale of its residuals too, and its loss has kinks in the second derivative: "
-        "fit a fastaif.HuberRegression"
-    ),
 }
 
 

@@ -43,6 +43,10 @@ from .network.problem import AccumulatedNetwork, network_problem
 from .outputs.model import OutputsModel
 from .outputs.problem import outputs_problem
 from .problem import InfluenceProblem, Replicates
+from .scale.adversary import ScaleAdversary
+from .scale.model import ScaleModel
+from .scale.model import refuse_sums as refuse_scale
+from .scale.problem import scale_problem
 from .shared_ascent import SharedBudget
 from .softmax.adversary import SoftmaxAdversary
 from .softmax.model import SoftmaxModel
@@ -107,6 +111,7 @@ _FAMILIES: dict[type, Family] = {
     SoftmaxModel: Family(softmax_problem, SoftmaxAdversary, summed=refuse_sums),
     OutputsModel: Family(outputs_problem, VectorAdversary, summed=refuse_sums),
     AutodiffModel: Family(autodiff_problem, AutodiffAdversary),
+    ScaleModel: Family(scale_problem, ScaleAdversary, summed=refuse_scale),
     layered.LayeredModel: Family(layered_problem, LayeredAdversary, summed=layered.refuse_sums),
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ One hidden layer and one output have a compiled pass; whatever else goes by `lay
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,7 +184,8 @@ class MLPRegression(RegressorMixin, Network):
     ``E (f − y)² + alpha (‖W1‖² + ‖w2‖²)``: no factor ½, the mean rather than the sum, and no
     penalty on the biases. L-BFGS from a random start, then damped Newton steps lead to a local
     minimum that is stationary to rounding, as the influence needs it. Up to 5,000 parameters
-    (2,500 with more layers); larger networks take L-BFGS alone.
+    (2,500 with more layers); larger networks take L-BFGS alone. Of t outputs, y (n, t), the loss
+    is ``‖F − y‖²``, and attacks on x are on all of them at once.
 
     Parameters
     ----------
@@ -206,9 +207,11 @@ class MLPRegression(RegressorMixin, Network):
     Attributes
     ----------
     coefs_ : list of arrays (m, hidden) and (hidden,)
-        W1 and w2; between them those of further hidden layers, by (inputs, units).
+        W1 and w2; between them those of further hidden layers, by (inputs, units). The last is
+        (hidden, t) of several outputs.
     intercepts_ : list of an array (hidden,) and a float
         b1 and b2, likewise.
+    n_outputs_ : int
     n_iter_ : int
         L-BFGS iterations and Newton steps.
     n_features_in_ : int
@@ -230,10 +233,28 @@ class MLPRegression(RegressorMixin, Network):
     """
 
     _loss = SquaredError()
+    _takes_several: ClassVar[bool] = True
+
+    @property
+    def n_network_outputs(self) -> int:
+        """The number of columns of y."""
+        return int(getattr(self, "n_outputs_", 1))
+
+    def _prepare_targets(self, y: Array) -> Array:
+        y = super()._prepare_targets(y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        return y
 
     def predict(self, X: Any) -> Array:
-        """f(X), shape (n,)."""
+        """f(X), shape (n,), or (n, t) of several outputs."""
         return self._decision(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
 class MLPClassification(BinaryClassifier, Network):

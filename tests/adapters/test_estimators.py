@@ -236,7 +236,6 @@ def test_liblinear_without_intercept_is_taken():
 
 
 OTHERS = {
-    "HuberRegressor": (sk.HuberRegressor(), "fastaif.HuberRegression"),
     "RandomForestClassifier": (RandomForestClassifier(n_estimators=2), "no gradient"),
     "HistGradientBoostingRegressor": (HistGradientBoostingRegressor(max_iter=2), "no gradient"),
     "DecisionTreeRegressor": (DecisionTreeRegressor(max_depth=2), "no gradient"),

@@ -7,6 +7,7 @@ import inspect
 
 import numpy as np
 import pytest
+from sklearn.linear_model import HuberRegressor
 from support.makers import about
 
 import fastaif as fa
@@ -44,6 +45,7 @@ NEEDS = {
     "MLPClassification": {"hidden": 2, "random_state": 0},
     "MLPRegression, of two layers": {"hidden": (2, 2), "random_state": 0},
     "MLPClassification, of two layers and three classes": {"hidden": (2, 2), "random_state": 0},
+    "HuberRegressor": {},
     "LogisticRegression, of three classes": {},
     "LinearRegression, with an l1 penalty": {"l1_ratio": 0.5},
     "LinearRegression, of two outputs": {},
@@ -74,6 +76,8 @@ def made(name):
     kind = name.split(",")[0]
     if kind == "DifferentiableModel":
         return differentiable()
+    if kind == "HuberRegressor":
+        return HuberRegressor(alpha=0.05, tol=1e-10, max_iter=5000)
     return getattr(fa, kind)(alpha=0.05, **NEEDS.get(name, {}))
 
 

@@ -309,6 +309,10 @@ MODELS: dict[str, Kind] = {
         lambda step, W: 0.5 / W,
         note="the penalty of a mean batch; refine=True makes it stationary",
     ),
+    "MLPRegressor (several outputs)": of(
+        scaled(MLPRegressor(**NETWORK, hidden_layer_sizes=(3,))), lambda step, W: 0.5 / W,
+        kind="outputs",
+    ),
     "MLPClassifier": of(
         scaled(MLPClassifier(**NETWORK, hidden_layer_sizes=(3, 2))), lambda step, W: 0.25 / W,
         kind="logistic",
@@ -316,6 +320,10 @@ MODELS: dict[str, Kind] = {
     "MLPClassifier (multinomial)": of(
         scaled(MLPClassifier(**NETWORK, hidden_layer_sizes=(3,))), lambda step, W: 0.25 / W,
         kind="classes",
+    ),
+    "HuberRegressor": of(
+        scaled(sk.HuberRegressor(alpha=0.3, epsilon=1.5, tol=1e-10, max_iter=5000)),
+        lambda step, W: 0.3 / W, note="its scale is the last entry of θ, fitted jointly",
     ),
     "LinearSVC": of(
         scaled(LinearSVC(C=_C, tol=1e-10, max_iter=100_000)),
@@ -521,7 +529,6 @@ REFUSED: dict[str, Refusal] = {
     ),
     "SVR": no(SVR(), "linear", "epsilon-insensitive"),
     "MultiTaskLasso": no(sk.MultiTaskLasso(0.1), "outputs", "a Lasso or an ElasticNet an output"),
-    "HuberRegressor": no(scaled(sk.HuberRegressor()), "linear", "fastaif.HuberRegression"),
     "QuantileRegressor": no(sk.QuantileRegressor(), "linear", "no second derivative"),
     "MLPRegressor(loss='poisson')": no(
         MLPRegressor(loss="poisson", hidden_layer_sizes=(2,), max_iter=5), "poisson",
@@ -589,7 +596,8 @@ def table() -> str:
         lines.append("")
     lines += [
         "Taken as well, and compared elsewhere: fastaif's own kernels, bases and networks,",
-        "scikit-learn's KernelRidge, and whatever `fastaif.adapters.register` describes.", "",
+        "scikit-learn's KernelRidge and GaussianProcessRegressor, and whatever",
+        "`fastaif.adapters.register` describes.", "",
     ]  # fmt: skip
     lines += ["## Refused", "", "| what | the reason, and a way out |", "|---|---|"]
     lines += [f"| {name} | {reason_of(each)} |" for name, each in REFUSED.items()]

@@ -12,7 +12,7 @@ from ...threat.ascent_settings import PgdSettings
 from ..adversary import Adversary, Ground, Place
 from ..solution import RobustSolution
 from . import robust
-from .attack import attack_by_steps
+from .attack import Attacker, attack_by_steps
 from .problem import AutodiffProblem
 
 Array = NDArray[Any]
@@ -23,6 +23,8 @@ class AutodiffAdversary(Adversary[AutodiffProblem]):
     """Each sample is attacked by itself; robust fits are local optima near θ̂."""
 
     is_convex: ClassVar[bool] = False
+    attacker: ClassVar[type[Attacker]] = Attacker  # what looks for attacks
+    usual: ClassVar[PgdSettings] = robust.USUAL
 
     @property
     def has_exact(self) -> bool:
@@ -33,19 +35,20 @@ class AutodiffAdversary(Adversary[AutodiffProblem]):
         self, theta: Array, eps: float, settings: PgdSettings | None, out: Array
     ) -> None:
         """Write x_i + δ_i, where steps towards ε s φ_c(∇_x ℓ_i) end."""
-        attack_by_steps(self.problem, theta, eps, settings or robust.USUAL, out)
+        attack_by_steps(self.problem, theta, eps, settings or self.usual, out, self.attacker)
 
     def train(
         self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
     ) -> RobustSolution:
         """A robust optimum near θ̂."""
         problem = self.problem.with_hessian()
-        found = robust.solve(problem, eps, tol, max_iter, settings or robust.USUAL)
-        return found.at(eps, exact=False)
+        inner = settings or self.usual
+        found = robust.solve(problem, eps, tol, max_iter, inner, self.attacker)
+        return found.at(eps, exact=self.has_exact)
 
     def gain(self, theta: Array, eps: float) -> float:
         """How much lower the adversarial objective is at θ than at θ̂."""
-        won = robust.robust_gain(self.problem, theta, eps)
+        won = robust.robust_gain(self.problem, theta, eps, self.attacker)
         return won - self.problem.penalty_change(theta)
 
     def ground(self, theta: Array, eps: float) -> Ground:

@@ -107,10 +107,11 @@ class Attacker:
 
 
 def attack_by_steps(
-    problem: AutodiffProblem, theta: Array, eps: float, settings: PgdSettings, out: Array
-) -> None:
-    """Write x_i + δ_i for every row."""
-    attacker = Attacker(problem, eps * problem.radius, settings)
+    problem: AutodiffProblem, theta: Array, eps: float, settings: PgdSettings, out: Array,
+    kind: type[Attacker] = Attacker,
+) -> None:  # fmt: skip
+    """Write x_i + δ_i for every row; `kind` looks for them."""
+    attacker = kind(problem, eps * problem.radius, settings)
     attacker.search(theta, every=True)
     for batch in problem.batches(every=True):
         out[batch.rows] = attacker.attacked(batch).X

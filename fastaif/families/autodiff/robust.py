@@ -73,10 +73,10 @@ class _Objective:
 
 def solve(
     problem: AutodiffProblem, eps: float, tol: float, max_iter: int | None,
-    settings: PgdSettings,
+    settings: PgdSettings, kind: type[Attacker] = Attacker,
 ) -> Optimum:  # fmt: skip
-    """A robust optimum near θ̂."""
-    objective = _Objective(Attacker(problem, eps * problem.radius, settings))
+    """A robust optimum near θ̂; `kind` looks for the attacks."""
+    objective = _Objective(kind(problem, eps * problem.radius, settings))
     start = objective(problem.params)
     objective.yardstick = objective.lengths(problem.params)
     limit = 1000 if max_iter is None else max_iter
@@ -97,10 +97,12 @@ def _metric(problem: AutodiffProblem) -> Array:
     )
 
 
-def robust_gain(problem: AutodiffProblem, theta: Array, eps: float) -> float:
+def robust_gain(
+    problem: AutodiffProblem, theta: Array, eps: float, kind: type[Attacker] = Attacker
+) -> float:
     """How much lower the adversarial loss is at θ than at θ̂, as a mean of changes."""
-    before = Attacker(problem, eps * problem.radius, USUAL)
-    after = Attacker(problem, eps * problem.radius, USUAL)
+    before = kind(problem, eps * problem.radius, USUAL)
+    after = kind(problem, eps * problem.radius, USUAL)
     before.search(problem.params)
     after.search(theta)
     total = 0.0

@@ -25,16 +25,8 @@ class LayeredAdversary(AutodiffAdversary):
     problem: LayeredProblem
 
     training: ClassVar[PgdSettings] = robust.TIGHT
-
-    def attack(
-        self, theta: Array, eps: float, settings: PgdSettings | None, out: Array
-    ) -> None:
-        """Write x_i + δ_i, where steps towards ε s φ_c(∇_x ℓ_i) end."""
-        problem = self.problem
-        attacker = LayeredAttacker(problem, eps * problem.radius, settings or self.training)
-        attacker.search(theta, every=True)
-        for batch in problem.batches(every=True):
-            out[batch.rows] = attacker.attacked(batch).X
+    usual: ClassVar[PgdSettings] = robust.TIGHT
+    attacker: ClassVar[type[LayeredAttacker]] = LayeredAttacker
 
     def train(
         self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ..autodiff.attack import Attacker
 from ..autodiff.rows import Batch
-from .derivatives import LayeredDerivatives
-from .model import LayeredModel
+from .problem import LayeredProblem
 
 Array = NDArray[Any]
 
@@ -24,15 +23,11 @@ _SHORTER, _LONGER, _SHORTEST = 0.25, 2.0, 1e-9
 class LayeredAttacker(Attacker):
     """An Attacker whose rows stop one by one, with a pass for value and slope together."""
 
-    @property
-    def _model(self) -> LayeredModel:
-        model = self.problem.model
-        assert isinstance(model.derivatives, LayeredDerivatives)
-        return model  # type: ignore[return-value]
+    problem: LayeredProblem
 
     def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
         """Where the steps from δ (k, m) lead; no sample is lower there."""
-        model, ball = self._model, self.problem.ball
+        model, ball = self.problem.model, self.problem.ball
         delta, live = np.array(delta), np.arange(len(delta))
         value, slopes = model.derivatives.rising(theta, model.moved(batch.X, delta), batch.y)
         part = np.full(len(delta), min(1.0, self.settings.step or 1.0))

@@ -42,6 +42,11 @@ class LayeredModel(AutodiffModel):
         widths = " × ".join(map(str, self.layers.sizes))
         return f"layers of {widths} units, {self.layers.activation}"
 
+    @property
+    def n_targets(self) -> int:  # type: ignore[override]
+        """The number of columns of y."""
+        return self.layers.sizes[-1] if self.loss.is_of_residuals else 1
+
 
 def rows_together(layers: Layers) -> int:
     """Rows of a batch whose Hessian products fit the cache about."""

@@ -34,7 +34,7 @@ HIDDEN = (3, 2)
 def test_everything_agrees_with_complex_steps(kind, activation):
     X, y, w = data(kind, n=12)
     model = with_parameters(kind, 3, HIDDEN, activation)
-    p = {"squared_error": 2.0, "logistic": np.inf, "softmax": 1.5}[kind]
+    p = {"squared_error": 2.0, "logistic": np.inf, "softmax": 1.5, "outputs": 1.0}[kind]
     attack = {"feature_scale": np.array([1.0, 0.5, 2.0]), "attackable": [True, True, False]}
     result = fa.aif(model, X, y, p=p, sample_weight=w, **attack, **DAMPED)
     known = twin.everything(
@@ -125,8 +125,8 @@ def test_solvers_and_gauss_newton(kind):
         for e in np.eye(theta.size)
     ], axis=-1)  # fmt: skip
     F = layers.run(theta, X).outputs
-    if kind == "squared_error":
-        B = np.full((len(X), 1, 1), 2.0)
+    if kind in ("squared_error", "outputs"):
+        B = 2.0 * np.tile(np.eye(F.shape[1]), (len(X), 1, 1))
     elif kind == "logistic":
         q = 1.0 / (1.0 + np.exp(-F[:, 0]))
         B = (q * (1.0 - q))[:, None, None]
@@ -210,7 +210,8 @@ def test_fits_are_stationary(kind):
     again = clone(model).fit(X, y)
     np.testing.assert_array_equal(again.parameters(), model.parameters())
     shapes = [np.shape(W) for W in model.coefs_]
-    assert shapes == [(2, 3), (3, 2), (2, 3) if kind == "softmax" else (2,)]
+    assert shapes[:2] == [(2, 3), (3, 2)]
+    assert shapes[2] == {"softmax": (2, 3), "outputs": (2, 2)}.get(kind, (2,))
     assert len(result.names) == len(result.params)
     assert result.problem.model.rebuild(result.params).score(X, y) == model.score(X, y)
 
@@ -332,3 +333,15 @@ def test_a_network_that_is_switched_off_has_no_attack():
     model = fa.MLPRegression(hidden=(3, 2), activation="logistic", alpha=5.0, random_state=0)
     with pytest.raises(ValueError, match="every sample's input gradient is zero"):
         fa.aif(model.fit(X, y), X, y)
+
+
+def test_a_column_of_targets_is_a_vector():
+    X, y, _ = data("squared_error", n=60)
+    options = {"hidden": (3, 2), "alpha": 0.01, "random_state": 0}
+    flat, column = (fa.MLPRegression(**options).fit(X, t) for t in (y, y[:, None]))
+    np.testing.assert_array_equal(flat.parameters(), column.parameters())
+    assert column.predict(X).shape == (60,)
+    model = fa.MLPRegression(**options).fit(X, np.column_stack([y, -y, y**2]))
+    assert model.predict(X).shape == (60, 3)
+    with pytest.raises(ValueError, match="fitted to 3 outputs"):
+        fa.aif(model, X, y, damping="auto")
