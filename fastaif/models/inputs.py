@@ -33,7 +33,7 @@ def data_of_fit(
     _refuse_no_numbers(X, y, sample_weight)
     if hasattr(X, "dtypes") and not isinstance(given.X, LazyRows):
         _refuse_by_column(X)
-    if several and (hasattr(y, "tocsr") or hasattr(y, "columns")):
+    if several and (hasattr(y, "tocsr") or (hasattr(y, "columns") and not hasattr(y, "dask"))):
         y, _ = validation.matrix(y, "y")
     if not isinstance(given.X, LazyRows) or hasattr(X, "tocsr"):
         X, y = validate_data(

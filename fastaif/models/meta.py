@@ -76,7 +76,6 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         tags = copy.deepcopy(get_tags(self.estimator))
         # What `aif` refuses, whatever the estimator takes by itself.
         tags.array_api_support = False
-        tags.target_tags.multi_output = False
         return tags
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import Lasso
+from sklearn.linear_model import OrthogonalMatchingPursuit
 
 import fastaif as fa
 
@@ -146,8 +146,8 @@ def test_an_unfitted_estimator_is_refused():
 
 
 def test_an_unknown_estimator_is_refused_with_the_list():
-    with pytest.raises(TypeError, match=r"Lasso is not supported.*Ridge"):
-        fa.aif(Lasso().fit(X, Y), X, Y)
+    with pytest.raises(TypeError, match=r"OrthogonalMatchingPursuit is not supported.*Ridge"):
+        fa.aif(OrthogonalMatchingPursuit().fit(X, Y), X, Y)
 
 
 def test_labels_that_the_model_does_not_know(classifier):

@@ -56,6 +56,12 @@ def expected_failures(estimator):
             f"check_sample_weight_equivalence_on_{kind}_data": reason
             for kind in ("dense", "sparse")
         }
+    if isinstance(estimator, fa.MLPClassification) and estimator.hidden == 3:
+        reason = "of the check's labels, which are noise, the penalty switches units off by and by"
+        return {
+            f"check_sample_weight_equivalence_on_{kind}_data": reason
+            for kind in ("dense", "sparse")
+        }
     return {}
 
 
