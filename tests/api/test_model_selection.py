@@ -38,8 +38,6 @@ def expected_failures(estimator):
     reasons = {"check_dtype_object": "aif refuses arrays of objects"}
     if is_regressor(estimator):
         reasons["check_fit2d_1sample"] = "aif finds that one sample is fitted exactly, and says so"
-    if isinstance(estimator.estimator, Ridge):
-        reasons["check_supervised_y_2d"] = "Ridge takes a column of targets without a warning"
     return reasons
 
 

@@ -37,8 +37,6 @@ ESTIMATORS = [
 def expected_failures(estimator):
     """Checks that cannot pass, with the reason."""
     reasons = {"check_dtype_object": "robust_fit refuses arrays of objects"}
-    if isinstance(estimator.estimator, Ridge):
-        reasons["check_supervised_y_2d"] = "Ridge takes a column of targets without a warning"
     if isinstance(estimator.estimator, Pipeline):
         reasons["check_fit2d_1sample"] = "one standardised sample is zero, which robust_fit says"
     return reasons
