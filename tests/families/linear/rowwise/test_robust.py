@@ -21,10 +21,12 @@ from .test_first_order import (
 )
 
 SOLVED = [case for case in CASES if case[2] != "bounds" or case[1] in (2.0, np.inf)]
+# The search of the oracle takes ten seconds a case: three of seven, in which any two of loss, p,
+# shape and budgets meet, at one of two sizes.
+SEARCHED = [(*case, (0.02, 0.3)[k % 2]) for k, case in enumerate(SOLVED) if k % 7 in (0, 3, 5)]
 
 
-@pytest.mark.parametrize(("loss", "p", "shape", "budgets"), SOLVED)
-@pytest.mark.parametrize("eps", [0.02, 0.3])
+@pytest.mark.parametrize(("loss", "p", "shape", "budgets", "eps"), SEARCHED)
 def test_no_parameters_do_better(loss, p, shape, budgets, eps):
     """Their objective is the oracle's, and neither steps along it nor random ones lower it."""
     X, y, w, t = data(loss)
