@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...data.blas import single_threaded_blas
 from ...solvers.newton import Local, NewtonResult
 from ...solvers.nonconvex_newton import minimize_nonconvex
+from ...solvers.quasi_newton import descend_by_lbfgs
 from .derivatives import LayeredDerivatives
 from .idle_units import flat_moves
 from .layers import Layers
@@ -107,32 +108,13 @@ def fit_layers(
     slopes = replace(objective, hessians=False)
     with single_threaded_blas():
         if x.size > DENSE:
-            x, n_iter = _descend(slopes, x, max_iter, 1e-3 * tol)
+            x, n_iter = descend_by_lbfgs(slopes, x, max_iter, 1e-3 * tol)
             local = slopes(x)
             return NewtonResult(x, local, n_iter, local.residual <= tol, False)
         if not warm:
-            x, n_iter = _descend(slopes, x, max_iter, _ROUGH)
+            x, n_iter = descend_by_lbfgs(slopes, x, max_iter, _ROUGH)
         found = minimize_nonconvex(objective, x, tol=tol, max_iter=min(max_iter, 100))
     return replace(found, n_iter=n_iter + found.n_iter)
-
-
-def _descend(
-    objective: LayeredObjective, x: Array, max_iter: int, tol: float
-) -> tuple[Array, int]:
-    """L-BFGS until the gradient has fallen by `tol`."""
-    from scipy.optimize import minimize
-
-    def value_and_slope(theta: Array) -> tuple[float, Array]:
-        local = objective(theta)
-        return local.value, local.gradient
-
-    largest = float(np.abs(objective(x).gradient).max())
-    options: Any = {
-        "maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": 1e-15, "gtol": tol * largest,
-        "maxcor": 30,
-    }  # fmt: skip
-    found = minimize(value_and_slope, x, jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(found.x), int(found.nit)
 
 
 def random_start(

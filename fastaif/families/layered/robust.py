@@ -19,6 +19,7 @@ from ...solvers.cholesky import factorize
 from ...solvers.lbfgs import minimize_adversarial
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import Local, NewtonResult
+from ...solvers.quasi_newton import definite_metric
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
 from .attack import LayeredAttacker
@@ -29,7 +30,6 @@ Array = NDArray[Any]
 
 TIGHT = PgdSettings(n_steps=100, n_restarts=2)  # from the sample, and the antipode of its end
 _CONVERGED = 1e-9  # of the residual: attacks are not exact
-_FLOOR = 0.03  # of the mean eigenvalue, in the metric of L-BFGS
 _POLISH = 40  # passes that Newton's method gets after L-BFGS
 _HALVINGS = 6  # of its steps: near the end whole ones serve, or none does
 
@@ -93,7 +93,7 @@ def _descend(
         start = natural
     steps = max(limit - objective.n_passes, _POLISH)
     lowest = minimize_adversarial(
-        objective.value_and_slope, start, _metric(at_natural.hessian), steps, restarts=3
+        objective.value_and_slope, start, definite_metric(at_natural.hessian), steps, restarts=3
     )
     found = steadily(
         objective, lowest.theta, tol, objective.n_passes + _POLISH, halvings=_HALVINGS
@@ -101,13 +101,6 @@ def _descend(
     if found.local.value <= lowest.objective + 1e-13 * abs(lowest.objective):
         return found
     return NewtonResult(lowest.theta, objective(lowest.theta), lowest.n_iter, False, False)
-
-
-def _metric(H: Array) -> Array:
-    """A Cholesky factor of |H|, its eigenvalues kept well above zero: H may be indefinite."""
-    values, vectors = np.linalg.eigh(H)
-    kept = np.maximum(np.abs(values), _FLOOR * np.abs(values).mean())
-    return np.linalg.cholesky((vectors * kept) @ vectors.T)
 
 
 def gain(problem: LayeredProblem, theta: Array, eps: float) -> float:

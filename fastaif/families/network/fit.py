@@ -13,6 +13,7 @@ from ...data.blas import single_threaded_blas
 from ...passes.network import NetworkSweep
 from ...solvers.newton import Local, NewtonResult
 from ...solvers.nonconvex_newton import minimize_nonconvex
+from ...solvers.quasi_newton import descend_by_lbfgs
 from ..finite_sum.natural_fit import add_penalty
 from .dead_units import idle_biases, pin
 
@@ -84,33 +85,14 @@ def fit_network(
     slopes = NetworkObjective(sweep, alpha, penalized, GRADIENT)
     with single_threaded_blas():
         if x.size > DENSE:
-            x, n_iter = _descend(slopes, x, max_iter, 1e-3 * tol)
+            x, n_iter = descend_by_lbfgs(slopes, x, max_iter, 1e-3 * tol)
             local = slopes(x)
             return NewtonResult(x, local, n_iter, local.residual <= tol, False)
         if not warm:
-            x, n_iter = _descend(slopes, x, max_iter, _ROUGH)
+            x, n_iter = descend_by_lbfgs(slopes, x, max_iter, _ROUGH)
         objective = NetworkObjective(sweep, alpha, penalized)
         found = minimize_nonconvex(objective, x, tol=tol, max_iter=min(max_iter, 100))
     return replace(found, n_iter=n_iter + found.n_iter)
-
-
-def _descend(
-    objective: NetworkObjective, x: Array, max_iter: int, tol: float
-) -> tuple[Array, int]:
-    """L-BFGS until the gradient has fallen by `tol`."""
-    from scipy.optimize import minimize
-
-    def value_and_slope(theta: Array) -> tuple[float, Array]:
-        local = objective(theta)
-        return local.value, local.gradient
-
-    largest = float(np.abs(objective(x).gradient).max())
-    options: Any = {
-        "maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": 1e-15, "gtol": tol * largest,
-        "maxcor": 30,
-    }  # fmt: skip
-    found = minimize(value_and_slope, x, jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(found.x), int(found.nit)
 
 
 def random_start(

@@ -27,6 +27,7 @@ from ...solvers.lbfgs import minimize_adversarial
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import Local, NewtonResult
 from ...solvers.nonconvex_newton import minimize_nonconvex
+from ...solvers.quasi_newton import definite_metric
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
 from .attack import ascend, ascend_both
@@ -40,7 +41,6 @@ TIGHT = PgdSettings(n_steps=300, n_restarts=2)
 _ONE_END = PgdSettings(n_steps=300, n_restarts=1)
 _WIDTHS = 0.3 * 0.1 ** np.arange(5)  # μ, in units of the mean |c|
 _SMOOTH_STEPS = 150  # of L-BFGS for each of them
-_FLOOR = 0.03  # of the mean eigenvalue, in the metric of L-BFGS
 _ENOUGH = 1e-6  # of μ: a decrease in one iteration that smoothing hides
 _POLISH = 40  # passes that Newton's method gets after L-BFGS
 _HALVINGS = 6  # of its steps: near the end whole ones serve, or none does
@@ -141,7 +141,7 @@ def _descend(
     start, here = before.x, before.local
     natural = objective.problem.params
     at_natural = objective(natural)
-    metric = _metric(at_natural.hessian)
+    metric = definite_metric(at_natural.hessian)
     if not here.value <= at_natural.value:
         start = natural
     steps = max(limit - objective.n_passes, _POLISH)
@@ -159,20 +159,13 @@ def _descend(
     return NewtonResult(lowest.theta, objective(lowest.theta), lowest.n_iter, False, False)
 
 
-def _metric(H: Array) -> Array:
-    """A Cholesky factor of |H|, its eigenvalues kept well above zero: H may be indefinite."""
-    values, vectors = np.linalg.eigh(H)
-    kept = np.maximum(np.abs(values), _FLOOR * np.abs(values).mean())
-    return np.linalg.cholesky((vectors * kept) @ vectors.T)
-
-
 def _smooth(objective: RobustNetwork, best: NewtonResult, limit: int) -> NewtonResult:
     """Ever narrower smoothing of where both ends are equally bad; the lowest R is kept."""
     problem = objective.problem
     smoothed = SmoothedNetwork(problem, objective.eps)
     theta = problem.params
     smoothed(theta)
-    metric = _metric(objective(theta).hessian)
+    metric = definite_metric(objective(theta).hessian)
     for width in _WIDTHS * smoothed.spread:
         if objective.n_passes + smoothed.n_passes >= limit:
             break
