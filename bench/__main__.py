@@ -29,6 +29,7 @@ TABLES = {
     "logistic": Table((), ("--quick",)),
     "squared error": Table(("--loss", "squared_error", "--no-cold"), ("--quick",)),
     "poisson": Table(("--loss", "poisson", "--no-cold"), ("--quick",)),
+    "small": Table((), ("--repeat", "5")),
     "first": Table((), ()),
     "stages": Table((), None),
     "quadratic": Table((), ("--quick",)),
