@@ -70,6 +70,12 @@ class Intake(ABC):
         """Which inputs can be attacked at all, booleans (k,)."""
         return self.back(np.ones(len(self.origin), dtype=bool))
 
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The names of the inputs that no attack can move."""
+        free = self.attackable
+        return tuple(name for name, moves in zip(self.inputs, free, strict=True) if not moves)
+
     def back(self, free: Array) -> Array:
         """Which inputs are among some of the model's columns, booleans (k,)."""
         out = np.zeros(len(self.inputs), dtype=bool)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..utils.short_names import short_name
 from .style import new_figure
 
 Array = NDArray[Any]
@@ -136,14 +137,6 @@ def _shown(curve: Curve) -> list[tuple[int, float]]:
     return [drawn[int(k)] for k in keep]
 
 
-def _shortened(label: str) -> str:
-    """Without its middle: estimators of one class differ in what they print last."""
-    if len(label) <= _LONGEST_NAME:
-        return label
-    half = _LONGEST_NAME // 2
-    return f"{label[: half - 1]}…{label[-half:]}"
-
-
 def _color(j: int) -> str:
     return _COLORS[j % len(_COLORS)]
 
@@ -158,7 +151,7 @@ def _bars(ax: Any, x: Array, y: Array, spread: Array, color: str) -> None:
 
 
 def _name_ticks(ax: Any, curve: Curve, order: Array) -> None:
-    names = [_shortened(curve.labels[k]) for k in order]
+    names = [short_name(curve.labels[k], _LONGEST_NAME) for k in order]
     ax.set_xticks(np.arange(len(names)), names, rotation=30, ha="right", fontsize="small")
     ax.margins(x=0.08)
 
@@ -174,7 +167,7 @@ def _number_axis(ax: Any, curve: Curve, order: Array) -> None:
     at = np.log(x) if log else x
     if len(x) > _MOST_NAMES or np.min(np.diff(at), initial=np.inf) < _LEAST_GAP * np.ptp(at):
         return
-    names = [_shortened(curve.labels[k]) for k in order]
+    names = [short_name(curve.labels[k], _LONGEST_NAME) for k in order]
     above = ax.secondary_xaxis("top")
     above.set_xticks(x, names)
     above.set_xticks([], minor=True)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..reports.protocols import Traced
-from .style import BLUE, EPS_LABEL, GREEN, ORANGE, finish, new_figure, short_name
+from ..utils.short_names import short_name
+from .style import BLUE, EPS_LABEL, GREEN, LONGEST_NAME, ORANGE, finish, new_figure
 
 Array = NDArray[Any]
 
@@ -49,7 +50,7 @@ def plot_coefficients(path: Traced, ax: Any = None) -> Any:
     low, high = float(params[:, :m].min()), float(params[:, :m].max())
     margin = 0.08 * (high - low)
     for k in chosen:
-        (line,) = ax.plot(path.eps, params[:, k], label=short_name(path.names[k]))
+        (line,) = ax.plot(path.eps, params[:, k], label=short_name(path.names[k], LONGEST_NAME))
         t = np.array([0.0, _TANGENT_LENGTH * path.eps[-1]])
         y = params[0, k] + t * tangents[k]
         ax.plot(t, y, color=line.get_color(), linestyle=":", linewidth=1.2)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ..reports import text
 from ..reports.protocols import Reported, Verified
 from ..utils import validation
-from .style import EPS_LABEL, new_figure, short_name
+from ..utils.short_names import short_name
+from .style import EPS_LABEL, LONGEST_NAME, new_figure
 
 Array = NDArray[Any]
 
@@ -69,7 +70,7 @@ def plot_influence(
         reach = 0.5 * (ends[:, 1] - ends[:, 0])
         ax.errorbar(lengths, places, xerr=reach, fmt="none", ecolor="0.25", capsize=3)
     # Ticks by position: bars named by strings would be merged where two names are alike.
-    ax.set_yticks(places, [short_name(result.names[k]) for k in chosen])
+    ax.set_yticks(places, [short_name(result.names[k], LONGEST_NAME) for k in chosen])
     ax.invert_yaxis()
     ax.axvline(0.0, color="black", linewidth=0.8)
     ax.grid(axis="x", alpha=0.3)

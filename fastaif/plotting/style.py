@@ -25,7 +25,7 @@ BARS = "samples (mean ± 2 s.e.)"
 FINITE = {"color": "black", "linestyle": "--", "linewidth": 0.8}
 FINITE_LABEL = "theory and its 1/n term"
 _STEPS = (1, 2, 5)
-_LONGEST_NAME = 24
+LONGEST_NAME = 24  # what leaves room for the picture
 
 
 def bare_figure() -> Any:
@@ -60,11 +60,6 @@ def matplotlib_module(module: str) -> Any:
         raise ImportError(
             "plots need matplotlib, which is not installed: pip install matplotlib"
         ) from error
-
-
-def short_name(name: str) -> str:
-    """A name that leaves room for the picture."""
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def points(

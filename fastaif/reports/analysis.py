@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..utils.short_names import short_name
 from . import text as report
 from .answer import Answer, answer_json, answer_lines, answers, predicted_cost
 from .protocols import Reported, Verified
@@ -35,7 +36,7 @@ def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> s
     how, loss = report.method_name(verified[0].method), problem.model.loss.name.replace("_", " ")
     found = answers(result, verified)
     lines = [
-        f"Adversarial influence: {problem.model.kind} model of {_cut(title, 40)}",
+        f"Adversarial influence: {problem.model.kind} model of {short_name(title, 40)}",
         "=" * _WIDTH,
         f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, "
         f"{problem.penalty_is}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}"
@@ -156,7 +157,8 @@ def _coefficient_lines(result: Reported, at: Verified) -> list[str]:
         slope = result.influence[k]
         numbers = f"{result.params[k]:>12.5g}{slope:>12.5g}{at.eps * slope:>11.4g}"
         room = "" if reach is None else f"{_within(reach[k]):>12}"
-        lines.append(f"{_cut(result.names[k], width - 1):>{width}}{numbers}{exact[k]:>12.5g}{room}")
+        name = short_name(result.names[k], width - 1)
+        lines.append(f"{name:>{width}}{numbers}{exact[k]:>12.5g}{room}")
     if not dual:
         lines.append("influence: d param / d eps at eps = 0; tangent: eps times that")
     if reach is not None:
@@ -190,16 +192,6 @@ def _dual_lines(result: Reported, largest: Verified, how: str) -> list[str]:
         f"as found ({how}); the prediction misses by {largest.params_error:.0%} of that."
     )
     return [_wrap(text), ""]
-
-
-def _cut(text: str, width: int) -> str:
-    """A name in so many characters; of "feature[class]" the class stays."""
-    if len(text) <= width:
-        return text
-    feature, bracket, of = text.partition("[")
-    if bracket and len(of) + 4 < width:
-        return f"{feature[: width - len(of) - 2]}…[{of}"
-    return text[: width - 1] + "…"
 
 
 def _wrap(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..utils.short_names import short_name
 from .protocols import Traced
 from .text import norm_name
 
@@ -89,7 +90,7 @@ def _moves(path: Traced, eps: Sequence[float]) -> list[str]:
     lines = [f"{'':>20} {'natural':>14} {heads}"]
     for k in order:
         values = " ".join(f"{row[k]:>14.6g}" for row in there)
-        lines.append(f"{path.names[k][:20]:>20} {natural[k]:>14.6g} {values}")
+        lines.append(f"{short_name(path.names[k], 20):>20} {natural[k]:>14.6g} {values}")
     if m > len(order):
         lines.append(f"{'':>20} ({m - len(order)} more coefficients change less)")
     return lines

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
+from ..utils.short_names import short_name
 from .protocols import Reported, Trained
 
 Array = NDArray[Any]
@@ -53,8 +54,8 @@ def robust_summary(fit: Trained, most: int = 10) -> str:
         f"{'':>20} {'natural':>16} {'robust':>16} {'change':>16}",
     ]  # fmt: skip
     lines += [
-        f"{fit.names[k][:20]:>20} {fit.natural_params[k]:>16.6g} {fit.params[k]:>16.6g} "
-        f"{change[k]:>16.6g}"
+        f"{short_name(fit.names[k], 20):>20} {fit.natural_params[k]:>16.6g} "
+        f"{fit.params[k]:>16.6g} {change[k]:>16.6g}"
         for k in chosen
     ]
     hidden = len(change) - len(chosen)
@@ -106,8 +107,8 @@ def summary(result: Reported, eps: Array) -> str:
     for k in rows:
         row = table.iloc[k]
         lines.append(
-            f"{result.names[k][:20]:>20} {row['param']:>14.6g} {row['influence']:>14.6g} "
-            f"{row['relative']:>12.4g}"
+            f"{short_name(result.names[k], 20):>20} {row['param']:>14.6g} "
+            f"{row['influence']:>14.6g} {row['relative']:>12.4g}"
         )
     hidden = len(result.params) - len(rows)
     if hidden:

@@ -143,8 +143,9 @@ class Threat:
             The features' scales or names are not those of the model, or none can be attacked.
         """
         inputs = names if intake is None else intake.inputs
-        scale = validation.feature_scale(self.feature_scale, inputs)
-        mask = validation.attackable(self.attackable, inputs)
+        fixed = () if intake is None else intake.fixed
+        scale = validation.feature_scale(self.feature_scale, inputs, fixed)
+        mask = validation.attackable(self.attackable, inputs, fixed)
         if intake is not None:
             scale, mask = intake.spread(scale, mask)
         found = make_ball(

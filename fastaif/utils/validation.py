@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -323,11 +323,16 @@ def radius(value: Any) -> float | None:
     return found
 
 
-def feature_scale(value: Any, names: Sequence[str]) -> Array | None:
-    """Non-negative finite scales, one a feature, not all zero; by names where they have them."""
+def feature_scale(value: Any, names: Sequence[str], fixed: Sequence[str] = ()) -> Array | None:
+    """Non-negative finite scales, one a feature, not all zero; by names where they have them.
+
+    A mapping need not name the features that are `fixed`.
+    """
     if value is None:
         return None
     m = len(names)
+    if isinstance(value, Mapping):
+        value = {**dict.fromkeys(fixed, 0.0), **value}
     scale = np.asarray(in_order(value, names, "feature_scale"), dtype=float)
     if scale.shape != (m,):
         raise ValueError(f"feature_scale must have shape ({m},), but has {scale.shape}")
@@ -338,10 +343,16 @@ def feature_scale(value: Any, names: Sequence[str]) -> Array | None:
     return scale
 
 
-def attackable(value: Any, names: Sequence[str]) -> Array | None:
-    """A mask of the features that may be attacked; a list of feature names will do."""
+def attackable(value: Any, names: Sequence[str], fixed: Sequence[str] = ()) -> Array | None:
+    """A mask of the features that may be attacked; a list of feature names will do.
+
+    A mask may be True for features that are `fixed` (no attack moves them); naming one is refused.
+    """
     if value is None:
         return None
+    if isinstance(value, Mapping):
+        in_order(value, names, "attackable", False)
+        value = [name for name, moves in value.items() if moves]
     if str(getattr(value, "dtype", "")) == "bool":  # a mask; names have their own check
         value = in_order(value, names, "attackable")
     array = np.atleast_1d(np.asarray(value))
@@ -352,6 +363,12 @@ def attackable(value: Any, names: Sequence[str]) -> Array | None:
         unknown = [str(v) for v in array if str(v) not in names]
         if unknown:
             raise ValueError(f"attackable names unknown features: {', '.join(unknown)}")
+        refused = [str(v) for v in array if str(v) in fixed]
+        if refused:
+            raise ValueError(
+                f"attackable names {', '.join(refused)}, which no attack can move (categories, and "
+                "what the pipeline drops, are held fixed): leave it out"
+            )
         array = np.isin(np.asarray(names), array)
     if array.dtype != bool:
         hint = ""

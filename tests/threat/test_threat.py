@@ -1,8 +1,14 @@
 """An attacker's arguments: checked once, before and then with the model's features."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+import fastaif as fa
 from fastaif.bases.builtin import Linear
 from fastaif.threat.threat import Threat
 
@@ -76,3 +82,37 @@ def test_the_mean_norm_is_that_of_the_inputs_where_it_can_be(space):
     assert (behind_a_scaler.shift.size == 0) == (space == "scaled")
     part = Threat(attack_space=space, attackable=["age"]).attack_set(Linear(), NAMES)
     np.testing.assert_array_equal(part.compiled_norm().inverse_scale, [1.0, 0.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def of_columns():
+    """A pipeline on two numbers and a category, its frame and targets."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({
+        "age": rng.normal(40.0, 10.0, 60), "income": rng.normal(size=60),
+        "town": rng.choice(list("abc"), 60),
+    })  # fmt: skip
+    y = 0.1 * frame["age"] + frame["income"] + (frame["town"] == "a")
+    columns = make_column_transformer(
+        (StandardScaler(), ["age", "income"]), (OneHotEncoder(), ["town"])
+    )
+    return make_pipeline(columns, Ridge()).fit(frame, y), frame, y
+
+
+@pytest.mark.parametrize("named", [["town"], ["age", "town"], {"age": True, "town": True}])
+def test_a_category_that_is_named_is_refused(of_columns, named):
+    with pytest.raises(ValueError, match="attackable names town, which no attack can move"):
+        fa.aif(*of_columns, attackable=named)
+
+
+def test_mappings_go_by_name_and_need_not_name_what_is_fixed(of_columns):
+    by_name = fa.aif(*of_columns, attackable={"income": True, "age": False})
+    assert by_name.sensitivity_coefficient == (
+        fa.aif(*of_columns, attackable=["income"]).sensitivity_coefficient
+    )
+    scaled = fa.aif(*of_columns, feature_scale={"income": 2.0, "age": 1.0})
+    assert scaled.sensitivity_coefficient == (
+        fa.aif(*of_columns, feature_scale=[1.0, 2.0, 1.0]).sensitivity_coefficient
+    )
+    with pytest.raises(ValueError, match="feature_scale says nothing of 'age'"):
+        fa.aif(*of_columns, feature_scale={"income": 2.0})
