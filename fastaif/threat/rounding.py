@@ -18,7 +18,7 @@ from .own_units import OwnUnits
 Array = NDArray[Any]
 
 _MARGIN = 1.0 + 1e-15  # what computing a length may add to it
-_STEPS = 4
+_STEPS, _HALVINGS = 4, 56
 
 
 def round_towards(samples: Array, attacked: Array) -> Array:
@@ -40,16 +40,25 @@ def round_towards(samples: Array, attacked: Array) -> Array:
 
 
 def keep_inside(samples: Array, attacked: Array, attacks: AttackSet, size: Any) -> None:
-    """Move rows that rounding left outside of a set of a size, or of (n,) sizes, back by their last
-    digits, in place."""
+    """Move rows that rounding left outside of a set of a size, or of (n,) sizes, back, in place.
+
+    First by their last digits. In a metric that may lead further out: what is outside still is
+    taken back along its whole attack, at worst to the sample.
+    """
     attacks.keep_within(attacked)
     here = samples.astype(np.float64, copy=False)
-    for _ in range(_STEPS):
+    back = float(np.finfo(attacked.dtype).eps)
+    for step in range(_STEPS + _HALVINGS):
         delta = attacked.astype(np.float64) - samples
         outside = ~attacks.contains(delta, size * _MARGIN, here)
         if not outside.any():
             return
-        attacked[outside] = np.nextafter(attacked[outside], samples[outside])
+        if step < _STEPS:
+            attacked[outside] = np.nextafter(attacked[outside], samples[outside])
+            continue
+        shorter = here[outside] + (1.0 - back) * delta[outside]
+        attacked[outside] = round_towards(samples[outside], shorter)
+        back = min(2.0 * back, 1.0)
 
 
 def keep_within_budget(
