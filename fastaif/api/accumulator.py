@@ -8,7 +8,7 @@ import math
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..adapters.describe import describe_for_sums
 from ..data.checked_rows import evened, locating, rows_of
@@ -26,6 +26,16 @@ from ..influence.result import InfluenceResult
 from ..solvers.limits import cholesky_fits
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.inputs import (
+    AttackableLike,
+    BoundsLike,
+    GroupsLike,
+    MatrixLike,
+    RandomState,
+    ScaleLike,
+    TargetsLike,
+    WeightsLike,
+)
 from ..utils.locks import Lock
 from .accumulator_file import load_accumulator, save_accumulator
 from .prepare import assemble, refuse_zero_radius
@@ -92,16 +102,16 @@ class InfluenceAccumulator:
         p: float = 2,
         order: float = math.inf,
         radius: str | float = "mean_norm",
-        feature_scale: Any = None,
-        attackable: Any = None,
+        feature_scale: ScaleLike = None,
+        attackable: AttackableLike = None,
         attack_space: str = "scaled",
         formula: str = "exact",
         damping: float | str = 0.0,
         n_threads: int | None = None,
-        bounds: Any = None,
-        budgets: Any = None,
-        metric: Any = None,
-        groups: Any = None,
+        bounds: BoundsLike = None,
+        budgets: ArrayLike | None = None,
+        metric: ArrayLike | None = None,
+        groups: GroupsLike = None,
     ) -> None:
         threat = Threat(
             p, order, radius, feature_scale, attackable, attack_space, formula, bounds, budgets,
@@ -152,7 +162,9 @@ class InfluenceAccumulator:
             f"{self.n_rows} rows"
         )
 
-    def update(self, X: Any, y: Any, sample_weight: Any = None) -> InfluenceAccumulator:
+    def update(
+        self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None
+    ) -> InfluenceAccumulator:
         """Add a block of rows.
 
         Parameters
@@ -347,7 +359,7 @@ class _ResultWithoutRows(InfluenceResult):
         """Refused: it needs the rows."""
         raise needs_rows("per_sample")
 
-    def bootstrap(self, n_draws: int = 200, random_state: Any = 0) -> BootstrapDraws:
+    def bootstrap(self, n_draws: int = 200, random_state: RandomState = 0) -> BootstrapDraws:
         """Refused: it needs the rows."""
         raise needs_rows("bootstrap")
 
@@ -373,10 +385,10 @@ class _ResultWithoutRows(InfluenceResult):
         """Refused: it needs the rows."""
         raise needs_rows("validity_reason")
 
-    def flip_fraction(self, eps: Any) -> Any:
+    def flip_fraction(self, eps: ArrayLike) -> Any:
         """Refused: it needs the rows."""
         raise needs_rows("flip_fraction")
 
-    def verify(self, eps: Any) -> Any:
+    def verify(self, eps: ArrayLike) -> Any:
         """Refused: it needs the rows."""
         raise needs_rows("verify")

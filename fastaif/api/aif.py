@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..data.blas import blas_for_solves
 from ..data.parallel import overlapped
@@ -16,34 +17,44 @@ from ..influence.compute import conclude
 from ..influence.result import InfluenceResult
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.inputs import (
+    AttackableLike,
+    BoundsLike,
+    GroupsLike,
+    MatrixLike,
+    RandomState,
+    ScaleLike,
+    TargetsLike,
+    WeightsLike,
+)
 from .accumulator import InfluenceAccumulator
 from .prepare import prepare, start
 
 
 def aif(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     *,
     p: float = 2,
     order: float = math.inf,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     formula: str = "exact",
     damping: float | str = 0.0,
     solver: str = "auto",
     hessian: str = "exact",
     refine: bool = False,
-    random_state: Any = None,
+    random_state: RandomState = None,
     n_threads: int | None = None,
     at: float = 0.0,
-    bounds: Any = None,
-    budgets: Any = None,
-    metric: Any = None,
-    groups: Any = None,
+    bounds: BoundsLike = None,
+    budgets: ArrayLike | None = None,
+    metric: ArrayLike | None = None,
+    groups: GroupsLike = None,
 ) -> InfluenceResult:
     """How adversarial training would move a fitted model: ``I = dθ_ε/dε`` at ε = 0+.
 
@@ -192,15 +203,15 @@ def _refuse_beside_at(at: float, options: dict[str, bool]) -> None:
 
 def influence_of(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     threat: Threat,
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     damping: float | str = 0.0,
     solver: str = "auto",
     hessian: str = "exact",
     refine: bool = False,
-    random_state: Any = None,
+    random_state: RandomState = None,
     n_threads: int | None = None,
 ) -> InfluenceResult:
     """`aif` for an attacker."""

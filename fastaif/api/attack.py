@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from ..data.checked_rows import locating
 from ..data.intake import Intake
 from ..data.sources import LazyRows
@@ -14,31 +16,41 @@ from ..families.registry import adversary_of
 from ..threat.ascent_settings import PgdSettings
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.inputs import (
+    AttackableLike,
+    BoundsLike,
+    GroupsLike,
+    MatrixLike,
+    RandomState,
+    ScaleLike,
+    TargetsLike,
+    WeightsLike,
+)
 from .prepare import prepare
 
 
 def attack(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     eps: float,
     *,
     p: float = 2,
     order: float = math.inf,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     method: str = "auto",
     n_steps: int = 40,
     step: float | None = None,
     n_restarts: int = 1,
-    random_state: Any = None,
-    bounds: Any = None,
-    budgets: Any = None,
-    metric: Any = None,
-    groups: Any = None,
+    random_state: RandomState = None,
+    bounds: BoundsLike = None,
+    budgets: ArrayLike | None = None,
+    metric: ArrayLike | None = None,
+    groups: GroupsLike = None,
 ) -> Any:
     """The worst inputs within ``‖δ_i/c‖_p ≤ ε s`` of each sample.
 
@@ -98,27 +110,27 @@ def attack(
 
 def adversarial_loss(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     eps: float,
     *,
     p: float = 2,
     order: float = math.inf,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     method: str = "auto",
     n_steps: int = 40,
     step: float | None = None,
     n_restarts: int = 1,
-    random_state: Any = None,
+    random_state: RandomState = None,
     formula: str = "exact",
-    bounds: Any = None,
-    budgets: Any = None,
-    metric: Any = None,
-    groups: Any = None,
+    bounds: BoundsLike = None,
+    budgets: ArrayLike | None = None,
+    metric: ArrayLike | None = None,
+    groups: GroupsLike = None,
 ) -> float:
     """The mean loss under attack, ``E max ℓ(f(x + δ), y)``, without penalty.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .._compute import get
 from .._compute import types as c
@@ -20,6 +20,7 @@ from ..threat.attack_set import AttackSet
 from ..threat.threat import Threat
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays, read_only
+from ..utils.inputs import AttackableLike, MatrixLike, ScaleLike, TargetsLike, WeightsLike
 from .batch_rows import BatchRows, batch_rows
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class BatchInfluence(BatchFit):
     radius: Array
     p: float
 
-    def sensitivity(self, eps: Any) -> Array:
+    def sensitivity(self, eps: ArrayLike) -> Array:
         """S_ε = ½ ε² IᵀH_eI of each problem.
 
         Parameters
@@ -122,7 +123,12 @@ class BatchInfluence(BatchFit):
 
 
 def fit_batch(
-    estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, n_threads: int | None = None
+    estimator: Any,
+    X: MatrixLike,
+    y: TargetsLike,
+    sample_weight: WeightsLike = None,
+    *,
+    n_threads: int | None = None,
 ) -> BatchFit:
     """Fit one kind of model to many small independent data sets.
 
@@ -169,14 +175,14 @@ def fit_batch(
 
 def aif_batch(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     *,
     p: float = 2,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
-    sample_weight: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
+    sample_weight: WeightsLike = None,
     damping: float = 0.0,
     n_threads: int | None = None,
 ) -> BatchInfluence:

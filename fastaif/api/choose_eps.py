@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import ArrayLike
+
+from ..utils.inputs import MatrixLike, TargetsLike
 from .robust_path import robust_path
 
 
 def choose_eps(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     *,
     max_cost: float | None = None,
     max_relative_cost: float | None = None,
-    eps: Any = 0.3,
+    eps: ArrayLike = 0.3,
     X_eval: Any = None,
     y_eval: Any = None,
     **attack: Any,

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays
+from ..utils.inputs import AttackableLike, MatrixLike, RandomState, ScaleLike, TargetsLike
 from ..utils.warnings import FlipWarning, warn
 from .model_selection import WithInfluence, fitted_influence, last_step, priced
 
@@ -106,20 +107,20 @@ class ComplexityCurve(ReadOnlyArrays):
 
 def complexity_curve(
     estimators: Any,
-    X: Any,
-    y: Any,
-    eps: Any,
+    X: MatrixLike,
+    y: TargetsLike,
+    eps: ArrayLike,
     *,
     complexity: Any = None,
     labels: Sequence[str] | None = None,
     cv: Any = 5,
     p: float = 2,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
     expansion: str = "quadratic",
-    random_state: Any = None,
+    random_state: RandomState = None,
     progress: bool = True,
 ) -> ComplexityCurve:
     """How clean loss and sensitivity change with the capacity of a model.

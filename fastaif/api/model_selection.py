@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -15,6 +16,7 @@ from ..influence.result import InfluenceResult
 from ..models.meta import Delegating, weights_for
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.inputs import AttackableLike, MatrixLike, ScaleLike, TargetsLike, WeightsLike
 from ..utils.warnings import RangeWarning
 from .aif import influence_of
 
@@ -56,8 +58,8 @@ class WithInfluence(Delegating):
         estimator: Any,
         p: float = 2,
         radius: str | float = "mean_norm",
-        feature_scale: Any = None,
-        attackable: Any = None,
+        feature_scale: ScaleLike = None,
+        attackable: AttackableLike = None,
         attack_space: str = "scaled",
         damping: float = 0.0,
     ) -> None:
@@ -69,7 +71,9 @@ class WithInfluence(Delegating):
         self.attack_space = attack_space
         self.damping = damping
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> WithInfluence:
+    def fit(
+        self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None
+    ) -> WithInfluence:
         """Fit a clone of the estimator, and compute its influence on the same data.
 
         Parameters
@@ -171,7 +175,7 @@ class SensitivityScorer:
     weight: float
     expansion: str
 
-    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+    def __call__(self, estimator: Any, X: MatrixLike, y: TargetsLike) -> float:
         """Minus the mean natural loss of the data and the priced sensitivity there."""
         result, X = fitted_influence(estimator, X)
         loss, cost = priced(result, self.eps, X, y, self.expansion)
@@ -189,7 +193,7 @@ def last_step(estimator: Any) -> Any:
     return last_step(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
 
 
-def fitted_influence(estimator: Any, X: Any) -> tuple[InfluenceResult, Any]:
+def fitted_influence(estimator: Any, X: MatrixLike) -> tuple[InfluenceResult, Any]:
     """A fitted estimator's influence, and X as the steps before its model transform it."""
     if not isinstance(last_step(estimator), WithInfluence):
         raise TypeError(
@@ -206,7 +210,7 @@ def fitted_influence(estimator: Any, X: Any) -> tuple[InfluenceResult, Any]:
 
 
 def priced(
-    result: InfluenceResult, eps: Any, X: Any, y: Any, expansion: str
+    result: InfluenceResult, eps: ArrayLike, X: MatrixLike, y: TargetsLike, expansion: str
 ) -> tuple[float, Any]:
     """E_e ℓ(θ̂), unweighted and without penalty, and S_ε, shaped like eps and never warning."""
     source = evaluation_rows(result.problem.model, X, y)

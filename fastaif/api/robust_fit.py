@@ -7,13 +7,23 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..families.problem import InfluenceProblem
 from ..families.registry import adversary_of
 from ..influence.verification import RobustFit, make_robust_fit, warn_if_unsolved
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.inputs import (
+    AttackableLike,
+    BoundsLike,
+    GroupsLike,
+    MatrixLike,
+    RandomState,
+    ScaleLike,
+    TargetsLike,
+    WeightsLike,
+)
 from .prepare import prepare
 
 Array = NDArray[Any]
@@ -21,50 +31,54 @@ Array = NDArray[Any]
 
 @overload
 def robust_fit(
-    estimator: Any, X: Any, y: Any, eps: float, *,
-    p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: Any = ...,
-    attackable: Any = ..., attack_space: str = ..., sample_weight: Any = ..., method: str = ...,
-    tol: float = ..., max_iter: int | None = ..., random_state: Any = ...,
-    n_threads: int | None = ..., checkpoint: Any = ..., formula: str = ..., bounds: Any = ...,
-    budgets: Any = ..., metric: Any = ..., groups: Any = ...,
+    estimator: Any, X: MatrixLike, y: TargetsLike, eps: float, *,
+    p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: ScaleLike = ...,
+    attackable: AttackableLike = ..., attack_space: str = ..., sample_weight: WeightsLike = ...,
+    method: str = ..., tol: float = ..., max_iter: int | None = ...,
+    random_state: RandomState = ..., n_threads: int | None = ..., checkpoint: Any = ...,
+    formula: str = ...,
+    bounds: BoundsLike = ..., budgets: ArrayLike | None = ..., metric: ArrayLike | None = ...,
+    groups: GroupsLike = ...,
 ) -> RobustFit: ...  # fmt: skip
 
 
 @overload
 def robust_fit(
-    estimator: Any, X: Any, y: Any, eps: Sequence[float] | Array, *,
-    p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: Any = ...,
-    attackable: Any = ..., attack_space: str = ..., sample_weight: Any = ..., method: str = ...,
-    tol: float = ..., max_iter: int | None = ..., random_state: Any = ...,
-    n_threads: int | None = ..., checkpoint: Any = ..., formula: str = ..., bounds: Any = ...,
-    budgets: Any = ..., metric: Any = ..., groups: Any = ...,
+    estimator: Any, X: MatrixLike, y: TargetsLike, eps: Sequence[float] | Array, *,
+    p: float = ..., order: float = ..., radius: str | float = ..., feature_scale: ScaleLike = ...,
+    attackable: AttackableLike = ..., attack_space: str = ..., sample_weight: WeightsLike = ...,
+    method: str = ..., tol: float = ..., max_iter: int | None = ...,
+    random_state: RandomState = ..., n_threads: int | None = ..., checkpoint: Any = ...,
+    formula: str = ...,
+    bounds: BoundsLike = ..., budgets: ArrayLike | None = ..., metric: ArrayLike | None = ...,
+    groups: GroupsLike = ...,
 ) -> list[RobustFit]: ...  # fmt: skip
 
 
 def robust_fit(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     eps: float | Sequence[float] | Array,
     *,
     p: float = 2,
     order: float = math.inf,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     method: str = "auto",
     tol: float = 1e-12,
     max_iter: int | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     n_threads: int | None = None,
     checkpoint: Any = None,
     formula: str = "exact",
-    bounds: Any = None,
-    budgets: Any = None,
-    metric: Any = None,
-    groups: Any = None,
+    bounds: BoundsLike = None,
+    budgets: ArrayLike | None = None,
+    metric: ArrayLike | None = None,
+    groups: GroupsLike = None,
 ) -> RobustFit | list[RobustFit]:
     """Train adversarially: ``argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²`` over ‖δ/c‖_p ≤ ε s.
 

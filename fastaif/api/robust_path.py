@@ -6,13 +6,22 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..families.registry import adversary_of
 from ..influence.path import RobustPath
 from ..threat.threat import Threat
 from ..utils import validation
 from ..utils.arrays import unwritable
+from ..utils.inputs import (
+    AttackableLike,
+    BoundsLike,
+    GroupsLike,
+    MatrixLike,
+    ScaleLike,
+    TargetsLike,
+    WeightsLike,
+)
 from ..utils.warnings import SolverWarning, warn
 from .prepare import prepare
 
@@ -21,25 +30,25 @@ Array = NDArray[Any]
 
 def robust_path(
     estimator: Any,
-    X: Any,
-    y: Any,
-    eps: Any = 0.3,
+    X: MatrixLike,
+    y: TargetsLike,
+    eps: ArrayLike = 0.3,
     *,
     p: float = 2,
     order: float = math.inf,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     tol: float = 1e-8,
     n_threads: int | None = None,
     checkpoint: Any = None,
     formula: str = "exact",
-    bounds: Any = None,
-    budgets: Any = None,
-    metric: Any = None,
-    groups: Any = None,
+    bounds: BoundsLike = None,
+    budgets: ArrayLike | None = None,
+    metric: ArrayLike | None = None,
+    groups: GroupsLike = None,
 ) -> RobustPath:
     """Adversarial training at every ε: ``θ_ε = argmin E max ℓ(f_θ(x + δ), y) + α ‖β‖²``.
 

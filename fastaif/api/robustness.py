@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..data.sources import LazyRows
 from ..families.adversary import Adversary
@@ -15,6 +15,15 @@ from ..families.registry import adversary_of
 from ..threat.ascent_settings import PgdSettings
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.inputs import (
+    AttackableLike,
+    BoundsLike,
+    GroupsLike,
+    MatrixLike,
+    ScaleLike,
+    TargetsLike,
+    WeightsLike,
+)
 from .attack import like
 from .prepare import prepare
 
@@ -28,22 +37,22 @@ _SETTINGS = PgdSettings(n_restarts=2)
 
 def robustness_radius(
     estimator: Any,
-    X: Any,
-    y: Any = None,
+    X: MatrixLike,
+    y: TargetsLike | None = None,
     *,
     p: float = 2,
     change: float | None = None,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     return_exact: bool = False,
     n_threads: int | None = None,
-    bounds: Any = None,
-    budgets: Any = None,
-    metric: Any = None,
-    groups: Any = None,
+    bounds: BoundsLike = None,
+    budgets: ArrayLike | None = None,
+    metric: ArrayLike | None = None,
+    groups: GroupsLike = None,
 ) -> Any:
     """The least ε that turns each prediction, or that moves it by `change`.
 
@@ -121,21 +130,21 @@ def robustness_radius(
 
 def adversarial_accuracy(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     eps: float,
     *,
     p: float = 2,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     n_threads: int | None = None,
-    bounds: Any = None,
-    budgets: Any = None,
-    metric: Any = None,
-    groups: Any = None,
+    bounds: BoundsLike = None,
+    budgets: ArrayLike | None = None,
+    metric: ArrayLike | None = None,
+    groups: GroupsLike = None,
 ) -> float:
     """The share of samples that are classified rightly whatever an attack of size ε does.
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..data.checked_rows import evaluation_rows, locating
 from ..data.rows import RowSource
@@ -15,6 +15,15 @@ from ..families.registry import adversary_of
 from ..influence.verification import warn_if_unsolved
 from ..threat.threat import Threat
 from ..utils import validation
+from ..utils.inputs import (
+    AttackableLike,
+    BoundsLike,
+    GroupsLike,
+    MatrixLike,
+    ScaleLike,
+    TargetsLike,
+    WeightsLike,
+)
 from .aif import influence_of
 from .prepare import prepare
 
@@ -23,9 +32,9 @@ Array = NDArray[Any]
 
 def sensitivity(
     estimator: Any,
-    X: Any,
-    y: Any,
-    eps: Any,
+    X: MatrixLike,
+    y: TargetsLike,
+    eps: ArrayLike,
     *,
     X_eval: Any = None,
     y_eval: Any = None,
@@ -33,16 +42,16 @@ def sensitivity(
     p: float = 2,
     order: float = math.inf,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     expansion: str = "auto",
     progress: bool = True,
-    bounds: Any = None,
-    budgets: Any = None,
-    metric: Any = None,
-    groups: Any = None,
+    bounds: BoundsLike = None,
+    budgets: ArrayLike | None = None,
+    metric: ArrayLike | None = None,
+    groups: GroupsLike = None,
 ) -> Any:
     """The ε-sensitivity (Definition 3.1): ``S_ε = E_e ℓ(θ_ε) − E_e ℓ(θ̂)``.
 

@@ -9,6 +9,14 @@ from sklearn.base import clone
 
 from ..models.meta import Delegating, weights_for
 from ..utils import validation
+from ..utils.inputs import (
+    AttackableLike,
+    MatrixLike,
+    RandomState,
+    ScaleLike,
+    TargetsLike,
+    WeightsLike,
+)
 from .robust_fit import robust_fit
 
 
@@ -85,13 +93,13 @@ class AdversarialTraining(Delegating):
         p: float = 2,
         order: float = math.inf,
         radius: str | float = "mean_norm",
-        feature_scale: Any = None,
-        attackable: Any = None,
+        feature_scale: ScaleLike = None,
+        attackable: AttackableLike = None,
         attack_space: str = "scaled",
         method: str = "auto",
         tol: float = 1e-8,
         max_iter: int | None = None,
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_threads: int | None = None,
     ) -> None:
         self.estimator = estimator
@@ -108,7 +116,9 @@ class AdversarialTraining(Delegating):
         self.random_state = random_state
         self.n_threads = n_threads
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> AdversarialTraining:
+    def fit(
+        self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None
+    ) -> AdversarialTraining:
         """Fit a clone of the estimator, and from there its robust optimum on the same data.
 
         Parameters

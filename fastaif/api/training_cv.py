@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer
@@ -17,6 +17,7 @@ from sklearn.utils import _safe_indexing
 from ..influence.path import RobustPath
 from ..models.meta import Delegating, weights_for
 from ..utils import validation
+from ..utils.inputs import AttackableLike, MatrixLike, ScaleLike, TargetsLike, WeightsLike
 from .robust_path import robust_path
 from .training import AdversarialTraining
 
@@ -83,7 +84,7 @@ class AdversarialTrainingCV(Delegating):
     def __init__(
         self,
         estimator: Any,
-        eps: Any = None,
+        eps: ArrayLike | None = None,
         *,
         cv: Any = 5,
         scoring: Any = "adversarial",
@@ -91,8 +92,8 @@ class AdversarialTrainingCV(Delegating):
         p: float = 2,
         order: float = math.inf,
         radius: str | float = "mean_norm",
-        feature_scale: Any = None,
-        attackable: Any = None,
+        feature_scale: ScaleLike = None,
+        attackable: AttackableLike = None,
         attack_space: str = "scaled",
         tol: float = 1e-8,
         n_threads: int | None = None,
@@ -111,7 +112,9 @@ class AdversarialTrainingCV(Delegating):
         self.tol = tol
         self.n_threads = n_threads
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> AdversarialTrainingCV:
+    def fit(
+        self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None
+    ) -> AdversarialTrainingCV:
         """Choose ε on the folds, and train against it on all of the data.
 
         Parameters
@@ -190,7 +193,7 @@ class AdversarialTrainingCV(Delegating):
         if isinstance(how, str):
             how = _named(how)
 
-        def each(path: RobustPath, X: Any, y: Any) -> Array:
+        def each(path: RobustPath, X: MatrixLike, y: TargetsLike) -> Array:
             models = [path.estimator(float(e)) for e in radii]
             return np.array([model.score(X, y) if how is None else how(model, X, y)
                              for model in models])  # fmt: skip

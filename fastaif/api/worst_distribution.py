@@ -15,6 +15,7 @@ from ..families.registry import adversary_of
 from ..threat.threat import Threat
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays
+from ..utils.inputs import AttackableLike, MatrixLike, ScaleLike, TargetsLike, WeightsLike
 from .prepare import prepare
 
 Array = NDArray[Any]
@@ -53,17 +54,17 @@ class WorstDistribution(ReadOnlyArrays):
 
 def worst_distribution(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     eps: float,
     *,
     order: float = 2.0,
     p: float = 2,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
 ) -> WorstDistribution:
     """The attacked rows and their weights, where all samples share a budget.
 

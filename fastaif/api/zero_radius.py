@@ -7,21 +7,22 @@ from typing import Any
 
 from ..families.registry import adversary_of
 from ..threat.threat import Threat
+from ..utils.inputs import AttackableLike, MatrixLike, ScaleLike, TargetsLike, WeightsLike
 from .prepare import prepare
 
 
 def zero_radius(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: TargetsLike,
     *,
     p: float = 2,
     order: float = math.inf,
     radius: str | float = "mean_norm",
-    feature_scale: Any = None,
-    attackable: Any = None,
+    feature_scale: ScaleLike = None,
+    attackable: AttackableLike = None,
     attack_space: str = "scaled",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike = None,
     n_threads: int | None = None,
 ) -> float:
     """The ε from which the robust optimum has no attackable coefficient left.

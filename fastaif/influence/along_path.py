@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..data.checked_rows import evaluation_rows, locating
 from ..families.path import PathTangent
@@ -16,6 +16,7 @@ from ..families.registry import adversary_of
 from ..utils import validation
 from ..utils.arrays import unwritable
 from ..utils.caching import cached_property
+from ..utils.inputs import MatrixLike, RandomState, TargetsLike
 from ..utils.warnings import SolverWarning, warn
 from .result import InfluenceResult
 
@@ -81,7 +82,12 @@ class InfluenceAlongPath(InfluenceResult):
         return self.params + (size - self.at) * self.influence
 
     def sensitivity(
-        self, eps: Any, X: Any = None, y: Any = None, *, expansion: str = "auto"
+        self,
+        eps: ArrayLike,
+        X: MatrixLike | None = None,
+        y: TargetsLike | None = None,
+        *,
+        expansion: str = "auto",
     ) -> Any:
         """The clean loss at ε less that of θ̂: exact at `at`, to second order along I from there.
 
@@ -114,7 +120,7 @@ class InfluenceAlongPath(InfluenceResult):
         names = ("gap", "pinned_samples", "pinned_coefficients")
         return {name: getattr(self.tangent, name) for name in names}
 
-    def summary(self, eps: Any = None) -> str:
+    def summary(self, eps: ArrayLike | None = None) -> str:
         """The tangent in four lines; `eps` is not used."""
         found = self.diagnostics
         largest = int(np.argmax(np.abs(self.influence)))
@@ -139,7 +145,7 @@ class InfluenceAlongPath(InfluenceResult):
         """Refused."""
         self._refuse("per_sample")
 
-    def bootstrap(self, n_draws: int = 200, random_state: Any = 0) -> Any:
+    def bootstrap(self, n_draws: int = 200, random_state: RandomState = 0) -> Any:
         """Refused."""
         self._refuse("bootstrap")
 
@@ -155,11 +161,11 @@ class InfluenceAlongPath(InfluenceResult):
         """Refused."""
         self._refuse("conf_int")
 
-    def verify(self, eps: Any) -> Any:
+    def verify(self, eps: ArrayLike) -> Any:
         """Refused."""
         self._refuse("verify")
 
-    def flip_fraction(self, eps: Any) -> Any:
+    def flip_fraction(self, eps: ArrayLike) -> Any:
         """Refused."""
         self._refuse("flip_fraction")
 

@@ -14,6 +14,7 @@ from ..families.problem import InfluenceProblem
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays, read_only
 from ..utils.caching import cached_property
+from ..utils.inputs import RandomState
 from ..utils.warnings import InfluenceWarning, warn
 from . import bootstrap
 
@@ -72,7 +73,7 @@ class Intervals:
         """Draws by their number and seed."""
         return {}
 
-    def bootstrap(self, n_draws: int = 200, random_state: Any = 0) -> BootstrapDraws:
+    def bootstrap(self, n_draws: int = 200, random_state: RandomState = 0) -> BootstrapDraws:
         """Draw from the Bayesian bootstrap (Rubin, 1981).
 
         Each draw multiplies the sample weights by weights whose shares are Dirichlet(1, …, 1),
@@ -121,7 +122,7 @@ class Intervals:
         method: str = "bootstrap",
         *,
         n_draws: int = 200,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         of: str = "influence",
     ) -> Any:
         """Standard errors of the influence, shape (d,), or of the sensitivity coefficient.
@@ -166,7 +167,7 @@ class Intervals:
         level: float = 0.95,
         method: str = "bootstrap",
         n_draws: int = 200,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         of: str = "influence",
     ) -> Array:
         """Normal confidence intervals, estimate ± z · standard error, shape (d, 2).
@@ -231,7 +232,7 @@ class Intervals:
         *,
         method: str = "bootstrap",
         n_draws: int = 200,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> dict[str, Array]:
         """The intervals of the influence as `to_frame` shows them.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..data.checked_rows import evaluation_rows, locating
 from ..data.rows import RowSource
@@ -23,6 +23,7 @@ from ..threat.ascent_settings import PgdSettings
 from ..utils import validation
 from ..utils.arrays import unwritable
 from ..utils.caching import cached_property
+from ..utils.inputs import MatrixLike, TargetsLike
 from .pages import path_page
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class RobustPath:
         """
         return unwritable(self.influence_at(self.eps))
 
-    def params_at(self, eps: Any) -> Array:
+    def params_at(self, eps: ArrayLike) -> Array:
         """θ_ε at any ε of the range, (d,), or (j, d) for an array (j,).
 
         What is not a node is solved, all together: few products with the rows.
@@ -97,7 +98,7 @@ class RobustPath:
         found = np.array([self._known[e].theta for e in radii])
         return found[0] if np.ndim(eps) == 0 else found
 
-    def influence_at(self, eps: Any) -> Array:
+    def influence_at(self, eps: ArrayLike) -> Array:
         """dθ_ε/dε to the right at any ε, (d,) or (j, d).
 
         Raises
@@ -114,13 +115,13 @@ class RobustPath:
         """A fitted copy of the estimator with the robust parameters of ε."""
         return self.problem.model.rebuild(self.params_at(self._one(eps)))
 
-    def objective(self, eps: Any) -> Any:
+    def objective(self, eps: ArrayLike) -> Any:
         """E max ℓ + penalty at θ_ε: what robust training minimises."""
         radii = self._in_range(eps)
         self._solve(radii)
         return _like(eps, [self._known[e].objective for e in radii])
 
-    def gap(self, eps: Any) -> Any:
+    def gap(self, eps: ArrayLike) -> Any:
         """About how far the objective is above its minimum, relative to it: at most `tol`.
 
         Of linear predictors the decrease that a quadratic model of the objective still sees, with
@@ -132,15 +133,19 @@ class RobustPath:
 
     # --- losses -----------------------------------------------------------------------------
 
-    def clean_loss(self, eps: Any, X: Any = None, y: Any = None) -> Any:
+    def clean_loss(
+        self, eps: ArrayLike, X: MatrixLike | None = None, y: TargetsLike | None = None
+    ) -> Any:
         """E ℓ(θ_ε) without attack, on the training data or others (unweighted)."""
         return self._each(eps, X, y, lambda problem, theta, rows: problem.mean_loss(theta, rows))
 
-    def cost(self, eps: Any, X: Any = None, y: Any = None) -> Any:
+    def cost(
+        self, eps: ArrayLike, X: MatrixLike | None = None, y: TargetsLike | None = None
+    ) -> Any:
         """What robust training costs: E ℓ(θ_ε) − E ℓ(θ_0), summed as changes of each sample's."""
         return self._each(eps, X, y, lambda problem, theta, rows: problem.loss_change(theta, rows))
 
-    def gain(self, eps: Any) -> Any:
+    def gain(self, eps: ArrayLike) -> Any:
         """What it wins: by how much the loss under attack at ε falls from θ_0 to θ_ε."""
         adversary, problem = adversary_of(self._natural), self._natural
         radii = self._in_range(eps)
@@ -152,7 +157,11 @@ class RobustPath:
         return _like(eps, found)
 
     def adversarial_loss(
-        self, eps: Any, attack_eps: float | None = None, X: Any = None, y: Any = None
+        self,
+        eps: ArrayLike,
+        attack_eps: float | None = None,
+        X: MatrixLike | None = None,
+        y: TargetsLike | None = None,
     ) -> Any:
         """E max ℓ(θ_ε) under attacks of size `attack_eps`, by default the ε trained at.
 
@@ -176,7 +185,7 @@ class RobustPath:
 
     def choose_eps(
         self, max_cost: float | None = None, max_relative_cost: float | None = None,
-        X: Any = None, y: Any = None,
+        X: MatrixLike | None = None, y: TargetsLike | None = None,
     ) -> float:  # fmt: skip
         """The largest ε of the range that costs no more than is given.
 
@@ -253,7 +262,7 @@ class RobustPath:
         """A pandas frame with a row a node: eps, the losses, cost and gain, and θ by name."""
         return text.frame(self)
 
-    def summary(self, eps: Any = None) -> str:
+    def summary(self, eps: ArrayLike | None = None) -> str:
         """A text report: the losses at some ε, and the coefficients there that change most."""
         chosen = self._shown() if eps is None else self._in_range(np.atleast_1d(eps))
         return text.summary(self, chosen)

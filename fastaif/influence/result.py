@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..data.checked_rows import evaluation_rows, locating
 from ..data.rows import RowSource
@@ -18,6 +18,7 @@ from ..reports import text, words
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays, unwritable
 from ..utils.caching import cached_property
+from ..utils.inputs import MatrixLike, TargetsLike
 from ..utils.warnings import FlipWarning, InfluenceWarning, warn_once
 from .expansion import COSTS, PARAMS, Roughness, bent, chosen, norm_cost, roughness
 from .intervals import Intervals
@@ -125,7 +126,12 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         return 0.5 * self._along_training[1]
 
     def sensitivity(
-        self, eps: Any, X: Any = None, y: Any = None, *, expansion: str = "auto"
+        self,
+        eps: ArrayLike,
+        X: MatrixLike | None = None,
+        y: TargetsLike | None = None,
+        *,
+        expansion: str = "auto",
     ) -> Any:
         """The predicted change of the clean loss, S_ε, without adversarial training.
 
@@ -238,7 +244,7 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         """What happens at the validity radius."""
         return self._kinks.reason
 
-    def flip_fraction(self, eps: Any) -> Any:
+    def flip_fraction(self, eps: ArrayLike) -> Any:
         """The share of the sample weight whose attack has turned round by ε.
 
         Predicted along the straight path θ̂ + εI, which overstates it at larger ε. Where samples
@@ -388,7 +394,7 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
             "solver_residual": solver.residual,
         }
 
-    def summary(self, eps: Any = (0.01, 0.05, 0.1)) -> str:
+    def summary(self, eps: ArrayLike = (0.01, 0.05, 0.1)) -> str:
         """A text report: the model, the attack, the coefficients that move most, S_ε."""
         return text.summary(self, validation.radii(np.atleast_1d(eps)))
 
@@ -402,7 +408,12 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         return text.frame(self, level, **options)
 
     def plot(
-        self, eps: Any = None, ax: Any = None, *, level: float | None = None, **options: Any
+        self,
+        eps: float | None = None,
+        ax: Any = None,
+        *,
+        level: float | None = None,
+        **options: Any,
     ) -> Any:
         """Draw the influence on each parameter, with a `level` the intervals of `conf_int` too.
 

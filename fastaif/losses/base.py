@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .._compute import types as c
 from ..utils.arrays import read_only
+from ..utils.inputs import TargetsLike, WeightsLike
 from .targets import as_float
 
 Array = NDArray[Any]
@@ -172,7 +173,9 @@ class Loss(ABC):
         """Whether a prediction is on its label's side of the boundary, elementwise."""
         return np.asarray(y * (f - self.boundary) > 0.0)
 
-    def score(self, y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
+    def score(
+        self, y: TargetsLike, predicted: Array, sample_weight: WeightsLike = None
+    ) -> float:
         """How good predictions of raw targets are, 1 for perfect ones: R²."""
         from sklearn.metrics import r2_score
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..utils.inputs import TargetsLike, WeightsLike
 from .base import Loss
 from .targets import check_two_classes, sign_encoder
 
@@ -41,7 +42,9 @@ class LabelLoss(Loss):
         """The two labels among y, sorted, as −1 and +1."""
         return sign_encoder(check_two_classes(y))(y)
 
-    def score(self, y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
+    def score(
+        self, y: TargetsLike, predicted: Array, sample_weight: WeightsLike = None
+    ) -> float:
         """The accuracy of predicted labels."""
         from sklearn.metrics import accuracy_score
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..utils.inputs import TargetsLike, WeightsLike
 from .base import Loss
 from .targets import as_float
 
@@ -66,12 +67,15 @@ class LogLinkLoss(Loss):
         """log(1 + change/exp(f)): upwards, for downwards is further."""
         return np.asarray(np.logaddexp(0.0, np.log(change) - f))
 
-    def score(self, y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
+    def score(
+        self, y: TargetsLike, predicted: Array, sample_weight: WeightsLike = None
+    ) -> float:
         """D²: the fraction of the deviance explained."""
         y = np.asarray(y, dtype=float)
+        w = None if sample_weight is None else np.asarray(sample_weight)
         mean = np.maximum(predicted, np.finfo(float).tiny)
-        middle = np.full(y.shape, np.average(y, weights=sample_weight))
-        parts = (np.average(self._deviance(y, m), weights=sample_weight) for m in (mean, middle))
+        middle = np.full(y.shape, np.average(y, weights=w))
+        parts = (np.average(self._deviance(y, m), weights=w) for m in (mean, middle))
         own, null = parts
         return float(1.0 - own / null) if null > 0 else float("nan")
 

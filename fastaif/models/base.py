@@ -20,6 +20,7 @@ from ..losses.targets import as_float, check_two_classes, sign_encoder
 from ..passes.linear import Sweep
 from ..solvers.newton import NewtonResult
 from ..utils import validation
+from ..utils.inputs import MatrixLike, TargetsLike, WeightsLike
 from .initial_points import starting_point
 from .inputs import by_blocks, columns_of_fit, data_of_fit, dense_inputs
 
@@ -74,7 +75,7 @@ class LinearPredictor(BaseEstimator):
         """From raw targets to the numbers that the loss takes, once fitted."""
         return self._encode
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None) -> Any:
         """Fit the model.
 
         Parameters
@@ -96,7 +97,9 @@ class LinearPredictor(BaseEstimator):
         self.fit_rows(self.rows_of_fit(X, y, sample_weight))
         return self
 
-    def rows_of_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowSource:
+    def rows_of_fit(
+        self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None
+    ) -> RowSource:
         """Checked data of a fit."""
         given = data_of_fit(
             self, X, y, sample_weight, numbers=self._has_numbers(), several=self._takes_several
@@ -206,7 +209,7 @@ class LinearPredictor(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """The expected target of each row, shape (n,): f(X), or exp(f(X)) with a log link."""
         return self.loss_description().response(self._decision(X))
 

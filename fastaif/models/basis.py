@@ -17,6 +17,7 @@ from ..data.rows import RowSource
 from ..losses import Loss, SquaredError
 from ..passes.basis import make_sweep
 from ..passes.linear import Sweep
+from ..utils.inputs import MatrixLike, TargetsLike, WeightsLike
 from .base import LinearPredictor
 from .binary import beyond_boundary, both_probabilities, has_probabilities, likelier_labels
 from .inputs import by_blocks, dense_inputs
@@ -172,20 +173,20 @@ class BasisRegression(BasisModel):
         return losses.get(self.loss)
 
     @available_if(_is_binary)
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: MatrixLike) -> Array:
         """f(X) of a classifier, less its boundary between the labels, shape (n,)."""
         return beyond_boundary(self, self._decision(X))
 
     @available_if(has_probabilities)
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: MatrixLike) -> Array:
         """The probabilities of both classes, shape (n, 2)."""
         return both_probabilities(self, self._decision(X))
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """f(X); with a log link the expected target, with labels the likelier one. (n,)."""
         return likelier_labels(self, self._decision(X)) if _is_binary(self) else super().predict(X)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None) -> float:
         """Accuracy of labels, D² with a log link, else R²."""
         return self.loss_description().score(y, self.predict(X), sample_weight)
 

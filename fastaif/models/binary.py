@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
+from ..utils.inputs import MatrixLike
+
 Array = NDArray[Any]
 
 
@@ -42,7 +44,7 @@ class BinaryClassifier(ClassifierMixin):
     classes_: Array
     _decision: Any
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: MatrixLike) -> Array:
         """f(X) less the f at which both labels are as likely, shape (n,).
 
         That is f itself but for a complementary log-log link; with a logistic loss it is the
@@ -51,11 +53,11 @@ class BinaryClassifier(ClassifierMixin):
         return beyond_boundary(self, self._decision(X))
 
     @available_if(has_probabilities)
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: MatrixLike) -> Array:
         """The probabilities of both classes, shape (n, 2)."""
         return both_probabilities(self, self._decision(X))
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """The likelier label of each row, shape (n,)."""
         f = self._decision(X)
         return likelier_labels(self, f)

@@ -17,6 +17,7 @@ from ..families.autodiff.model import AutodiffModel
 from ..families.autodiff.parameters import arrays_of, flatten
 from ..utils import validation
 from ..utils.caching import cached_property
+from ..utils.inputs import MatrixLike, TargetsLike
 
 Array = NDArray[Any]
 
@@ -175,7 +176,7 @@ class _ModuleLoss:
     module: Any
     loss: Callable[[Any, Any], Any]
 
-    def __call__(self, params: Any, X: Any, y: Any) -> Any:
+    def __call__(self, params: Any, X: MatrixLike, y: TargetsLike) -> Any:
         from torch import func
 
         output = func.functional_call(self.module, params, (X,))

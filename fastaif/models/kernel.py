@@ -24,6 +24,7 @@ from ..losses.targets import as_float
 from ..passes.basis import make_sweep
 from ..utils import validation
 from ..utils.arrays import ordered
+from ..utils.inputs import MatrixLike, RandomState, TargetsLike, WeightsLike
 from .inputs import by_blocks, dense_inputs, rows_at_once
 
 Array = NDArray[Any]
@@ -82,7 +83,7 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         penalty: str = "l2",
         centers: str = "moving",
         n_centers: int | None = None,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.kernel = kernel
         self.alpha = alpha
@@ -91,7 +92,9 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         self.n_centers = n_centers
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KernelRegression:
+    def fit(
+        self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None
+    ) -> KernelRegression:
         """Fit the model.
 
         Parameters
@@ -177,7 +180,7 @@ class KernelRegression(RegressorMixin, BaseEstimator):
         self.X_fit_, self.dual_coef_ = np.array(X[chosen]), found.x
         self._warn_if(found.singular)
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """f(X), shape (n,); X is read block by block where it is not in memory."""
         return self._predicted(X)
 

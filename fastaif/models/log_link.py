@@ -7,13 +7,14 @@ from typing import Any
 from sklearn.base import RegressorMixin
 
 from ..losses import Gamma, NegativeBinomial, Poisson, Tweedie
+from ..utils.inputs import MatrixLike, TargetsLike, WeightsLike
 from .base import ElasticPredictor
 
 
 class LogLinkPredictor(RegressorMixin, ElasticPredictor):
     """What they share: predictions are means, and scores shares of the deviance."""
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None) -> float:
         """D²: the fraction of the deviance explained."""
         return self.loss_description().score(y, self.predict(X), sample_weight)
 

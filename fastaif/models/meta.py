@@ -14,6 +14,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from ..utils.inputs import MatrixLike, TargetsLike, WeightsLike
+
 Array = NDArray[Any]
 
 
@@ -48,25 +50,25 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         return np.asarray(self.estimator_.classes_)
 
     @available_if(_inner_has("predict"))
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """The estimator's predictions, shape (n,)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict(X))
 
     @available_if(_inner_has("predict_proba"))
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: MatrixLike) -> Array:
         """The classifier's probabilities, shape (n, 2)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(X))
 
     @available_if(_inner_has("decision_function"))
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: MatrixLike) -> Array:
         """The classifier's f(X), shape (n,)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.decision_function(X))
 
     @available_if(_inner_has("score"))
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None) -> float:
         """The estimator's own score: R² or accuracy, without any sensitivity."""
         check_is_fitted(self)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -79,7 +81,7 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def weights_for(estimator: Any, sample_weight: Any) -> dict[str, Any]:
+def weights_for(estimator: Any, sample_weight: WeightsLike) -> dict[str, Any]:
     """The arguments by which an estimator's fit takes weights."""
     if sample_weight is None:
         return {}

@@ -14,6 +14,7 @@ from ..families.softmax.fit import fit_softmax
 from ..losses.softmax import Softmax
 from ..losses.targets import check_classes, class_encoder
 from ..passes.softmax import SoftmaxSweep
+from ..utils.inputs import MatrixLike
 from .base import LinearPredictor
 from .binary import BinaryClassifier
 
@@ -57,19 +58,19 @@ class Multinomial(BinaryClassifier, LinearPredictor):
         self._keep_rows(source, found, theta)
         self._report(found.converged, found.singular, found.local.residual)
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: MatrixLike) -> Array:
         """The log-odds of the second of two classes (n,); of more a prediction each, (n, K)."""
         check_is_fitted(self)
         return self._decision(X) if self.is_multinomial else super().decision_function(X)
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: MatrixLike) -> Array:
         """The probabilities of all classes, shape (n, K)."""
         check_is_fitted(self)
         if self.is_multinomial:
             return Softmax().probabilities(self._decision(X))
         return np.asarray(super().predict_proba(X))
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """The likeliest label of each row, shape (n,)."""
         check_is_fitted(self)
         if self.is_multinomial:

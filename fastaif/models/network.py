@@ -27,6 +27,7 @@ from ..losses.targets import check_classes, class_encoder
 from ..passes.network import NetworkSweep
 from ..solvers.newton import NewtonResult
 from ..utils import validation
+from ..utils.inputs import MatrixLike, RandomState
 from .base import LinearPredictor
 from .binary import BinaryClassifier
 from .inputs import by_blocks, dense_inputs
@@ -53,7 +54,7 @@ class Network(LinearPredictor):
         alpha: float = 1e-4,
         max_iter: int = 2000,
         tol: float = 1e-10,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -247,7 +248,7 @@ class MLPRegression(RegressorMixin, Network):
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
         return y
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """f(X), shape (n,), or (n, t) of several outputs."""
         return self._decision(X)
 
@@ -303,21 +304,21 @@ class MLPClassification(BinaryClassifier, Network):
         self._encode = class_encoder(self.classes_)
         return y
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: MatrixLike) -> Array:
         """The log-odds of the second of two classes (n,); of more an output each, (n, K)."""
         check_is_fitted(self)
         if self.n_network_outputs > 1:
             return self._decision(X)
         return super().decision_function(X)
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: MatrixLike) -> Array:
         """The probabilities of all classes, shape (n, K)."""
         check_is_fitted(self)
         if self.n_network_outputs > 1:
             return Softmax().probabilities(self._decision(X))
         return np.asarray(super().predict_proba(X))
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: MatrixLike) -> Array:
         """The likeliest label of each row, shape (n,)."""
         check_is_fitted(self)
         if self.n_network_outputs > 1:

@@ -15,6 +15,7 @@ from sklearn.utils import check_X_y, get_tags
 from ..data.noisy_copies import NoisyCopies, noisy_rows
 from ..data.rows import RowSource
 from ..utils import validation
+from ..utils.inputs import MatrixLike, RandomState, TargetsLike, WeightsLike
 from .base import LinearPredictor
 from .meta import Delegating, weights_for
 
@@ -63,14 +64,16 @@ class RandomizedSmoothing(Delegating):
     """
 
     def __init__(
-        self, estimator: Any, sigma: float, n_copies: int = 10, random_state: Any = None
+        self, estimator: Any, sigma: float, n_copies: int = 10, random_state: RandomState = None
     ) -> None:
         self.estimator = estimator
         self.sigma = sigma
         self.n_copies = n_copies
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RandomizedSmoothing:
+    def fit(
+        self, X: MatrixLike, y: TargetsLike, sample_weight: WeightsLike = None
+    ) -> RandomizedSmoothing:
         """Fit a clone of the estimator on the noisy copies.
 
         Parameters
