@@ -25,6 +25,7 @@ ax.loglog(widths, losses, "o-", label="clean loss")
 ax.loglog(widths, sensitivities, "s-", label="sensitivity S/ε²")
 ax.set_xlabel("γ of the RBF kernel (wide to narrow)")
 ax.legend()
+plt.tight_layout()
 plt.show()
 
 # %%

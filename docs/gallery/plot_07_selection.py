@@ -33,6 +33,7 @@ ax.set_xlabel("alpha of Ridge")
 ax.set_ylabel("held-out score (lower is better)")
 ax.set_ylim(top=3500)
 ax.legend()
+plt.tight_layout()
 plt.show()
 
 # %%

@@ -18,10 +18,11 @@ _, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True)
 for ax, p in zip(axes, (np.inf, 2, 1), strict=True):
     path = fa.robust_path(model, X, y, eps=0.25, p=p)
     sizes = np.linspace(0.0, 0.25, 60)
-    ax.plot(sizes, [path.params_at(eps)[:10] for eps in sizes])
+    ax.plot(sizes, [path.params_at(eps)[:10] for eps in sizes], label=list(X.columns))
     ax.set_title(f"p = {'∞' if np.isinf(p) else p}")
     ax.set_xlabel("ε")
 axes[0].set_ylabel("coefficient")
+axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
 plt.tight_layout()
 plt.show()
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..reports import text
+from ..reports.answer import predicted_cost
 from ..reports.protocols import Reported, Verified
 from ..utils import validation
 from ..utils.short_names import short_name
@@ -23,6 +24,7 @@ Array = NDArray[Any]
 _MOST_BARS = 15
 _RAISED, _LOWERED = "#c44e52", "#4c72b0"
 _PREDICTED, _COST, _GAIN = "0.35", "#dd8452", "#55a868"
+_SAME = 0.02  # relative: predictions that lie on one another are drawn once
 _HALF_SQUARE = r"$\frac{1}{2}\,\varepsilon^2\,I^\top\! H I$"
 
 
@@ -172,7 +174,12 @@ def _draw_costs(
     gain = np.array([v.exact_gain for v in verifications])
     coefficient = verifications[-1].predicted_cost / eps[-1] ** 2
     line = np.geomspace(eps[0] / 1.5, eps[-1] * 1.5, 50)
-    ax.plot(line, coefficient * line**2, color=_PREDICTED, label=f"tangent, {_HALF_SQUARE}")
+    tangent = coefficient * line**2
+    ax.plot(line, tangent, color=_PREDICTED, label=f"tangent, {_HALF_SQUARE}")
+    if not result.problem.is_penalized:  # the points have the penalty in them, this has not
+        predicted = np.array([predicted_cost(result, float(e)) for e in line])
+        if not np.allclose(predicted, tangent, rtol=_SAME):
+            ax.plot(line, predicted, "--", color=_COST, label="predicted cost (sensitivity)")
     ax.plot(eps, gain, "s", color=_GAIN, markersize=6, label=f"{how} gain (under attack)")
     ax.plot(eps, cost, "o", color=_COST, markersize=6, label=f"{how} cost (clean)")
     # Rounding can make a change negative at tiny eps, which a log axis would hide.
@@ -191,10 +198,14 @@ def _draw_costs(
 
 
 def _mark_ticks(ax: Any, eps: Array) -> None:
-    """Name the ε that were asked for: a log axis over less than a decade names none."""
-    if len(eps) > 6 or np.min(np.diff(np.log(eps)), initial=np.inf) < 0.15:
+    """Name the ε that were asked for, but for those too near another for two labels."""
+    if len(eps) > 6:
         return
-    ax.set_xticks(eps, [f"{e:g}" for e in eps])
+    named: list[float] = []
+    for e in eps[::-1]:
+        if not named or np.log(named[-1] / e) >= 0.15:
+            named.append(e)
+    ax.set_xticks(named, [f"{e:g}" for e in named])
     ax.set_xticks([], minor=True)
 
 

@@ -82,7 +82,7 @@ def test_report_shows_the_verification(cancer: fa.InfluenceResult, eps: list[flo
     checks = [cancer.verify(e) for e in eps]
     figure = plotting.plot_report(cancer, eps, checks, plotting.bare_figure())
     assert not plt.get_fignums()
-    line, gain, cost = figure.axes[1].lines
+    line, *_, gain, cost = figure.axes[1].lines
     order = np.argsort(eps)
     np.testing.assert_array_equal(cost.get_ydata(), [checks[k].exact_cost for k in order])
     np.testing.assert_array_equal(gain.get_ydata(), [checks[k].exact_gain for k in order])
