@@ -16,10 +16,10 @@ from ..data.intake import columns_read, refuse_other_columns
 from ..data.rows import RowSource
 from ..data.sources import opened
 from ..families.finite_sum.compatibility import refuse_unlike
-from ..families.finite_sum.model import SumModel
-from ..families.finite_sum.problem import SumProblem
 from ..families.finite_sum.totals import Totals, merged, needs_rows, totals_of
+from ..families.model import Model
 from ..families.registry import summed, without_rows
+from ..families.summed import SummedProblem
 from ..influence.compute import conclude
 from ..influence.intervals import BootstrapDraws
 from ..influence.result import InfluenceResult
@@ -146,7 +146,7 @@ class InfluenceAccumulator:
             model, _no_rows(model), threat, damping=damping, solver="cholesky",
             n_threads=n_threads,
         )  # fmt: skip
-        self._problem = cast(SumProblem, problem)
+        self._problem = cast(SummedProblem, problem)
         _refuse_size(self._problem)
         self._totals: Totals | None = None
 
@@ -327,7 +327,7 @@ class InfluenceAccumulator:
         refuse_zero_radius(problem)
         return conclude(problem, _ResultWithoutRows, self._estimator)
 
-    def _named(self, columns: tuple[str, ...] | None) -> SumProblem:
+    def _named(self, columns: tuple[str, ...] | None) -> SummedProblem:
         """The problem with the inputs' names, if it has none and these have."""
         model = self._problem.model
         if columns is None or model.columns is not None:
@@ -337,18 +337,18 @@ class InfluenceAccumulator:
         return dataclasses.replace(self._problem, model=model)
 
 
-def _no_rows(model: SumModel) -> RowSource:
+def _no_rows(model: Model) -> RowSource:
     """Rows of which there are none."""
     return RowSource(np.empty((0, model.n_features)), np.empty(0), None, model.encode)
 
 
-def _refuse_size(problem: SumProblem) -> None:
+def _refuse_size(problem: SummedProblem) -> None:
     problem.refuse_size()
-    d = len(problem.params)
-    if not cholesky_fits(d):
+    if not cholesky_fits(problem.hessian_size):
         raise ValueError(
-            f"the model has {d} parameters, too many for an InfluenceAccumulator, which sums the "
-            "Hessian: call aif(estimator, X, y, solver='cg') with the data"
+            f"the model has {len(problem.params)} parameters, too many for an "
+            "InfluenceAccumulator, which sums the Hessian: call aif(estimator, X, y, "
+            "solver='cg') with the data"
         )
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..families.finite_sum.problem import SumProblem
 from ..families.finite_sum.totals import Totals
+from ..families.summed import SummedProblem
 from ..threat.threat import Threat
 from ..utils.files import write_whole
 
@@ -43,7 +43,7 @@ class Saved:
     theta: Array
     totals: Totals | None
 
-    def refuse_other(self, problem: SumProblem) -> None:
+    def refuse_other(self, problem: SummedProblem) -> None:
         """Refuse totals of another model.
 
         Raises
@@ -63,7 +63,7 @@ class Saved:
 
 
 def save_accumulator(
-    path: Any, problem: SumProblem, threat: Threat, totals: Totals | None
+    path: Any, problem: SummedProblem, threat: Threat, totals: Totals | None
 ) -> None:
     """Write an accumulator's file."""
     columns = problem.model.columns
@@ -120,7 +120,7 @@ def _digest(arrays: dict[str, Array]) -> str:
     return total.hexdigest()
 
 
-def _described(problem: SumProblem) -> dict[str, Any]:
+def _described(problem: SummedProblem) -> dict[str, Any]:
     """What tells a model from another, beside its parameters."""
     model = problem.model
     return {

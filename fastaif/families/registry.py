@@ -6,7 +6,7 @@ A new family adds its line here, and a description of its estimators to `adapter
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..data.rows import RowSource
 from ..threat.attack_set import AttackSet
@@ -18,9 +18,7 @@ from .autodiff.problem import autodiff_problem
 from .basis.adversary import BasisAdversary
 from .basis.model import ExpansionModel
 from .basis.problem import AccumulatedBasis, basis_problem
-from .finite_sum.model import SumModel
-from .finite_sum.problem import SumProblem
-from .finite_sum.totals import Accumulated, Totals
+from .finite_sum.totals import Totals, WithoutRows
 from .kernel.adversary import MovingCentersAdversary, fixed_centers_adversary
 from .kernel.model import FixedCentersModel, MovingCentersModel
 from .kernel.problem import fixed_problem, moving_problem
@@ -41,7 +39,7 @@ from .network.adversary import NetworkAdversary
 from .network.model import NetworkModel
 from .network.problem import AccumulatedNetwork, network_problem
 from .outputs.model import OutputsModel
-from .outputs.problem import outputs_problem
+from .outputs.problem import AccumulatedOutputs, outputs_problem
 from .problem import InfluenceProblem, Replicates
 from .scale.adversary import ScaleAdversary
 from .scale.model import ScaleModel
@@ -50,9 +48,9 @@ from .scale.problem import scale_problem
 from .shared_ascent import SharedBudget
 from .softmax.adversary import SoftmaxAdversary
 from .softmax.model import SoftmaxModel
-from .softmax.problem import softmax_problem
+from .softmax.problem import AccumulatedSoftmax, softmax_problem
+from .summed import SummedModel, SummedProblem
 from .vector.adversary import VectorAdversary
-from .vector.model import refuse_sums
 
 
 class Family(NamedTuple):
@@ -86,11 +84,11 @@ class Family(NamedTuple):
     adversary: Callable[[Any], Adversary[Any]]
     shared: Callable[[Any], Adversary[Any]] | None = None
     replicates: Callable[..., Replicates] | None = None
-    without_rows: type[Accumulated] | None = None
-    summed: Callable[[Any], SumModel] | None = None
+    without_rows: type[WithoutRows] | None = None
+    summed: Callable[[Any], SummedModel] | None = None
     split: Callable[..., InfluenceProblem] | None = None
     rowwise: Callable[..., InfluenceProblem] | None = None
-    rowwise_without_rows: type[Accumulated] | None = None
+    rowwise_without_rows: type[WithoutRows] | None = None
 
 
 _FAMILIES: dict[type, Family] = {
@@ -108,8 +106,8 @@ _FAMILIES: dict[type, Family] = {
         fixed_problem, fixed_centers_adversary, summed=FixedCentersModel.on_basis
     ),
     NetworkModel: Family(network_problem, NetworkAdversary, without_rows=AccumulatedNetwork),
-    SoftmaxModel: Family(softmax_problem, SoftmaxAdversary, summed=refuse_sums),
-    OutputsModel: Family(outputs_problem, VectorAdversary, summed=refuse_sums),
+    SoftmaxModel: Family(softmax_problem, SoftmaxAdversary, without_rows=AccumulatedSoftmax),
+    OutputsModel: Family(outputs_problem, VectorAdversary, without_rows=AccumulatedOutputs),
     AutodiffModel: Family(autodiff_problem, AutodiffAdversary),
     ScaleModel: Family(scale_problem, ScaleAdversary, summed=refuse_scale),
     layered.LayeredModel: Family(layered_problem, LayeredAdversary, summed=layered.refuse_sums),
@@ -166,7 +164,7 @@ def replicates_of(problem: InfluenceProblem) -> Callable[..., Replicates] | None
     return None if alone else family_of(problem.model).replicates
 
 
-def summed(model: Model) -> SumModel:
+def summed(model: Model) -> SummedModel:
     """The model whose influence sums over blocks of rows make.
 
     Raises
@@ -177,16 +175,16 @@ def summed(model: Model) -> SumModel:
     family = family_of(model)
     if family.summed is not None:
         return family.summed(model)
-    if family.without_rows is None or not isinstance(model, SumModel):
+    if family.without_rows is None:
         raise ValueError(
             "a kernel regression with centers='moving' is no mean over samples, for every sample "
             "is a centre of all others: use centers='fixed', or call aif(estimator, X, y) with all "
             "of the data"
         )
-    return model
+    return cast(SummedModel, model)
 
 
-def without_rows(problem: SumProblem, totals: Totals) -> Accumulated:
+def without_rows(problem: SummedProblem, totals: Totals) -> WithoutRows:
     """A problem of the same kind, model and attack, of which only totals are left."""
     family = family_of(problem.model)
     kind = family.without_rows if totals.rowwise is None else family.rowwise_without_rows

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import types as c
+from ..threat.budget import shares_of
 from .sums import InfluenceSums
 from .vector import VectorSums, VectorSweep
 
@@ -33,6 +34,8 @@ _STATIONARY = 1e-4  # of the terms: a Θ that a step moves by more is not statio
 class OutputsSums(VectorSums):
     """`VectorSums` of several outputs, of which one matrix is all of H."""
 
+    family: ClassVar[str] = "outputs"
+
     @property
     def curvature(self) -> Array:
         """2 E (u, 1)(u, 1)ᵀ, (c, c): the block of each output."""
@@ -40,13 +43,8 @@ class OutputsSums(VectorSums):
 
     @property
     def squared_errors(self) -> Array:
-        """E r_k² of each output, (K,)."""
+        """E r_k² of each output, (K,); where it is fitted exactly, what rounding leaves of y_k."""
         return np.asarray(self.raw.vectors[c.V_FF, : self.n_outputs] / self.weight)
-
-    @property
-    def squared_targets(self) -> Array:
-        """E y_k² of each output, (K,)."""
-        return np.asarray(self.raw.vectors[c.V_FK, : self.n_outputs] / self.weight)
 
     @property
     def blocks(self) -> Array:
@@ -69,22 +67,20 @@ class OutputsSweep(VectorSweep):
     kind: ClassVar[str] = "outputs"
 
     def run_here(self, coef: Array, need: int, *, exponent: float) -> OutputsSums:
-        """`run` in this process; budgets that samples share come as weights."""
-        if exponent:
-            raise NotImplementedError("shared budgets multiply the weights of these sums")
+        """`run` in this process."""
         K, size = self.n_outputs, self.n_entries
         given = np.array(coef, dtype=float).reshape(K, size)
         scaling = [np.asarray(part).tobytes() for part in self.basis.arrays(self.source.n_columns)]
         attack = None if self.ball is None else self.ball.fingerprint()
         step = b"" if self.step is None else self.step.tobytes()
-        fingerprint = self.kind, need, given.tobytes(), *scaling, attack, step
+        fingerprint = self.kind, need, exponent, given.tobytes(), *scaling, attack, step
         shape = (size, size) if need & c.NEED_HESSIAN else (0, 0)
 
         def work(start: int, stop: int) -> OutputsSums:
             raw = c.Sums(np.zeros(shape), np.zeros((c.N_VECTORS, K * size)), np.zeros(c.N_SCALARS))
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-                self._add(start, stop, given, need, raw)
-            return OutputsSums(fingerprint, raw, False, n_outputs=K)
+                self._add(start, stop, given, need, exponent, raw)
+            return OutputsSums(fingerprint, raw, self.fit_intercept, exponent, n_outputs=K)
 
         source = self.source
         found = self.executor.reduce(
@@ -92,7 +88,9 @@ class OutputsSweep(VectorSweep):
         )
         return cast(OutputsSums, found)
 
-    def _add(self, start: int, stop: int, coef: Array, need: int, sums: c.Sums) -> None:
+    def _add(
+        self, start: int, stop: int, coef: Array, need: int, exponent: float, sums: c.Sums
+    ) -> None:
         """Add the sums over a range of rows; those of no weight may hold what is no number."""
         X, Z = self.source.inputs(start, stop), self.inputs(start, stop)
         Y, w = self.source.targets(start, stop), self.source.weights(start, stop)
@@ -101,7 +99,7 @@ class OutputsSweep(VectorSweep):
         elif not w.all():
             X, Z, Y, w = (part[w > 0.0] for part in (X, Z, Y, w))
         r = Z @ coef.T - Y
-        sums.vectors[c.V_FF, : len(coef)], sums.vectors[c.V_FK, : len(coef)] = w @ r**2, w @ Y**2
+        sums.vectors[c.V_FF, : len(coef)] = w @ (r**2 + (_FLAT * Y) ** 2)
         squares = np.sum(r * r, axis=1)
         lengths = 2.0 * np.sqrt(squares)
         scalars = sums.scalars
@@ -119,16 +117,25 @@ class OutputsSweep(VectorSweep):
             sums.vectors[c.V_F] = (2.0 * (r * w[:, None]).T @ Z).ravel()
         if need & c.NEED_MIXED:
             r[are_flat(Z, coef, Y, r, self.step)] = 0.0
-            self._add_mixed(X, Z, 2.0 * r, w, coef, sums)
+            self._add_mixed(X, Z, 2.0 * r, w, coef, exponent, sums)
 
-    def _add_mixed(self, X: Array, Z: Array, a: Array, w: Array, coef: Array, sums: c.Sums) -> None:
+    def _add_mixed(
+        self, X: Array, Z: Array, a: Array, w: Array, coef: Array, exponent: float, sums: c.Sums
+    ) -> None:
         """Φ/s and the scalar sums that go with it."""
         assert self.ball is not None
         m = self.source.n_columns
         W = np.ascontiguousarray(coef[:, :m])
         phi, gains, ties = self.ball.directions(a @ W, X)
-        mixed = (2.0 * w[:, None] * (phi @ W.T)).T @ Z
-        mixed[:, :m] += (w[:, None] * a).T @ phi
+        rates = w
+        if exponent:
+            peak = float(gains.max(initial=0.0))
+            shares = shares_of(gains, peak, exponent)
+            rates = w * shares
+            sums.scalars[c.S_PEAK] = peak
+            sums.scalars[c.S_POWER] = rates @ gains / (peak or 1.0)
+        mixed = (2.0 * rates[:, None] * (phi @ W.T)).T @ Z
+        mixed[:, :m] += (rates[:, None] * a).T @ phi
         sums.vectors[c.V_MIXED] = mixed.ravel()
         zero = gains == 0.0
         sums.scalars[c.S_SLOPE] = w @ gains

@@ -21,6 +21,8 @@ Array = NDArray[Any]
 class SoftmaxSums(VectorSums):
     """`VectorSums` of a softmax model, whose H is told by pairs of classes."""
 
+    family: ClassVar[str] = "softmax"
+
     @property
     def pairs(self) -> Array:
         """P_kj = E π_k π_j (u, 1)(u, 1)ᵀ for k > j, (K(K − 1)/2, c, c); made anew at each call."""
@@ -72,7 +74,7 @@ class SoftmaxSweep(VectorSweep):
             raw = c.Sums(pairs, np.zeros((c.N_VECTORS, K * size)), np.zeros(c.N_SCALARS))
             rows = self.source.rows(start, stop)
             operation(rows, given, shift, inverse, norm_of, attack, exponent, need, raw)
-            return SoftmaxSums(fingerprint, raw, False, exponent, n_outputs=K)
+            return SoftmaxSums(fingerprint, raw, self.fit_intercept, exponent, n_outputs=K)
 
         source = self.source
         found = self.executor.reduce(

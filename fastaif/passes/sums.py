@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,13 @@ class InfluenceSums:
     fit_intercept: bool
     exponent: float = 0.0
     by_moments: bool = False
+
+    family: ClassVar[str] = ""  # what tells sums of this type from others in a file
+    _families: ClassVar[dict[str, type[InfluenceSums]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        if cls.family:
+            InfluenceSums._families[cls.family] = cls
 
     def merge(self, other: InfluenceSums) -> InfluenceSums:
         """Add another part's totals to these; both must be sums of the same thing."""
@@ -181,6 +188,28 @@ class InfluenceSums:
             full[m, m] = self._numbers[c.S_FF] / self.weight
         return fill_upper(full)
 
+    @property
+    def curvature(self) -> Array:
+        """What tells whether columns are far from zero or of extreme scales: H, (d, d)."""
+        return self.hessian
+
+    @property
+    def n_columns(self) -> int:
+        """Coefficients of a prediction, without the intercept."""
+        return self.raw.vectors.shape[1]
+
+    def carried(self, a: Array, b: Array) -> Self:
+        """Natural sums of v as those of a ∘ v + b."""
+        raw, h = self.raw, self.raw.vectors[c.V_FF]
+        cross = np.multiply.outer(a * h, b)
+        hessian = np.multiply.outer(a, a) * self.lower + cross + cross.T
+        hessian += raw.scalars[c.S_FF] * np.multiply.outer(b, b)
+        vectors = a * raw.vectors
+        for row, total in ((c.V_F, c.S_F), (c.V_FF, c.S_FF)):
+            vectors[row] += raw.scalars[total] * b
+        moved = c.Sums(hessian, vectors, raw.scalars)
+        return dataclasses.replace(self, raw=moved, exponent=0.0, by_moments=False)
+
     def plain(self) -> InfluenceSums:
         """The same with its Hessian expanded, which merges with that of any other rows."""
         if not self.by_moments:
@@ -191,16 +220,23 @@ class InfluenceSums:
     def arrays(self) -> dict[str, Array]:
         """All that it holds but for the fingerprint, as plain arrays by name."""
         kind = np.array([self.fit_intercept, self.exponent, self.by_moments], dtype=np.float64)
-        return {"kind": kind, **self.raw._asdict()}
+        family = {"family": np.array(self.family)} if self.family else {}
+        return {"kind": kind, **family, **self.raw._asdict()}
 
     @classmethod
     def from_arrays(
         cls, arrays: Mapping[str, Array], fingerprint: tuple[Any, ...]
     ) -> InfluenceSums:
-        """Sums of the same numbers, in arrays of their own."""
+        """Sums of the same numbers and type, in arrays of their own."""
         intercept, exponent, moments = (float(entry) for entry in arrays["kind"])
         raw = c.Sums(*(np.array(arrays[name], dtype=np.float64) for name in c.Sums._fields))
-        return cls(fingerprint, raw, bool(intercept), exponent, bool(moments))
+        kind = cls._families[str(arrays["family"])] if "family" in arrays else InfluenceSums
+        return kind(fingerprint, raw, bool(intercept), exponent, bool(moments), **kind.more(arrays))
+
+    @classmethod
+    def more(cls, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """What sums of this type have beside, of what `arrays` made."""
+        return {}
 
     @property
     def is_finite(self) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,32 @@ class VectorSums(InfluenceSums, ABC):
     """
 
     n_outputs: int = 2
+
+    def arrays(self) -> dict[str, Array]:
+        """All that it holds but for the fingerprint, as plain arrays by name."""
+        return {**super().arrays(), "n_outputs": np.array(self.n_outputs)}
+
+    @classmethod
+    def more(cls, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """K."""
+        return {"n_outputs": int(arrays["n_outputs"])}
+
+    @property
+    def n_columns(self) -> int:
+        """m, the coefficients of a prediction."""
+        return self.raw.vectors.shape[1] // self.n_outputs - int(self.fit_intercept)
+
+    def carried(self, a: Array, b: Array) -> Self:
+        """The gradient and H of u as those of a ∘ u + b; b is zero where there is no intercept."""
+        raw, size = self.raw, self.raw.vectors.shape[1] // self.n_outputs
+        T = np.diag(np.append(a, np.ones(size - a.size)))
+        T[: a.size, a.size :] = b[:, None]
+        lower = np.tril(raw.hessian)
+        full = lower + np.swapaxes(np.tril(raw.hessian, -1), -1, -2)
+        vectors = np.zeros(raw.vectors.shape)
+        vectors[c.V_F] = (raw.vectors[c.V_F].reshape(self.n_outputs, size) @ T.T).ravel()
+        moved = c.Sums(T @ full @ T.T, vectors, raw.scalars)
+        return dataclasses.replace(self, raw=moved, exponent=0.0)
 
     @property
     def gradient(self) -> Array:

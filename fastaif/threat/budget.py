@@ -105,9 +105,16 @@ class Sharing:
         peak = float(counted.max(initial=0.0))
         if not self.is_shared or self.splits_samples or peak == 0.0:
             return np.ones(len(gains))
-        ratios = counted / peak
-        shares = ratios**self.exponent if self.exponent < math.inf else 1.0 * (ratios >= TIED)
-        return np.asarray(shares * self.scale(float(weights @ (shares * ratios))))
+        shares = shares_of(counted, peak, self.exponent)
+        return np.asarray(shares * self.scale(float(weights @ (shares * (counted / peak)))))
+
+
+def shares_of(gains: Array, peak: float, exponent: float) -> Array:
+    """(g/M)^e for gains g (n,) and the largest of them M; 0 where that is 0."""
+    if peak == 0.0:
+        return np.zeros(gains.shape)
+    ratios = gains / peak
+    return np.asarray(ratios**exponent if exponent < math.inf else 1.0 * (ratios >= TIED))
 
 
 OWN_BUDGETS = Sharing()

@@ -150,7 +150,7 @@ class BlockRows(LazyRows):
             names = _same_names(names, block.X, number)
             samples.append(_sample(block.X, k))
             sizes.append(k)
-            targets.append(_vector(block.y, k, "y", number))
+            targets.append(_targets(block.y, k, targets, number))
             weights.append(block.sample_weight)
         if width is None:
             raise ValueError("X is an iterable without blocks")
@@ -227,7 +227,7 @@ class BlockRows(LazyRows):
             raise _changed(number, f"its X has shape {X.shape}", f"{self.shape[1]} columns")
         if X.shape[0] != high - low:
             raise _changed(number, f"it has {X.shape[0]} rows", f"{high - low}")
-        if not _equal(_vector(block.y, high - low, "y", number), self.y[low:high]):
+        if not _equal(_targets(block.y, high - low, [self.y], number), self.y[low:high]):
             raise _changed(number, "its y has other targets", "its own")
         weight = block.sample_weight
         if (weight is None) != (self.sample_weight is None):
@@ -320,6 +320,19 @@ def _names(X: Any) -> tuple[str, ...] | None:
     if columns is None or not all(isinstance(name, str) for name in columns):
         return None
     return tuple(columns)
+
+
+def _targets(values: Any, n: int, known: list[Array], number: int) -> Array:
+    """The targets of a block, (n,), or (n, t) with as many columns as those that are known."""
+    array = np.asarray(values)
+    several = array.ndim == 2 and array.shape[1] > 1
+    if not several or len(array) != n:
+        array = _vector(values, n, "y", number)
+    columns = array.shape[1:]
+    if known and known[0].shape[1:] != columns:
+        had, now = (shape[0] if shape else 1 for shape in (known[0].shape[1:], columns))
+        raise ValueError(f"y of block {number} has {now} columns, but that of block 0 has {had}")
+    return array
 
 
 def _vector(values: Any, n: int, what: str, number: int) -> Array:

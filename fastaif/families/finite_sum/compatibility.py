@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .problem import SumProblem
+from ..summed import SummedProblem
 
 
-def refuse_unlike(mine: SumProblem, other: SumProblem) -> None:
+def refuse_unlike(mine: SummedProblem, other: SummedProblem) -> None:
     """Refuse to add up unlike things, saying which."""
     a, b = _identity(mine), _identity(other)
     unlike = [name for name in a if a[name] != b[name]]
@@ -32,7 +32,7 @@ def refuse_unlike(mine: SumProblem, other: SumProblem) -> None:
     )
 
 
-def _identity(problem: SumProblem) -> dict[str, Any]:
+def _identity(problem: SummedProblem) -> dict[str, Any]:
     """What accumulators must agree in, by value: unpickled ones are other objects."""
     model, attack, sharing = problem.model, problem.ball.describe(), problem.sharing
     parts = {

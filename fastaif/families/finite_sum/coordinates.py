@@ -8,7 +8,6 @@ are only shifted.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compute import types as c
 from ...bases.builtin import Linear
 from ...data.rows import RowSource
 from ...data.sources.sparse import SparseRows
@@ -91,16 +89,7 @@ class Coordinates:
         """Natural sums of u = (v − μ)/ς as those of u' = (v − μ')/ς' = a ∘ u + b."""
         means, units = (0.0, 1.0) if before is None else (before.means, before.units)
         a, b = units / self.units, (means - self.means) / self.units
-        raw = sums.raw
-        lower, h, curvature = sums.lower, raw.vectors[c.V_FF], raw.scalars[c.S_FF]
-        cross = np.multiply.outer(a * h, b)
-        hessian = np.multiply.outer(a, a) * lower + cross + cross.T
-        hessian += curvature * np.multiply.outer(b, b)
-        vectors = a * raw.vectors
-        for row, total in ((c.V_F, c.S_F), (c.V_FF, c.S_FF)):
-            vectors[row] += raw.scalars[total] * b
-        moved = c.Sums(hessian, vectors, raw.scalars)
-        return dataclasses.replace(sums, raw=moved, exponent=0.0, by_moments=False)
+        return sums.carried(a, b)
 
     def damping(self, d: int) -> Array:
         """The identity on θ as a quadratic form in θ_u, (d, d)."""

@@ -9,7 +9,7 @@ import dataclasses
 import math
 import sys
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,10 @@ from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local, NewtonResult
 from ...utils.caching import cached_property
 from ...utils.validation import refuse_tiny_targets
-from ..factored import FactoredProblem
 from ..iterative import CG_TOL, ENOUGH, Solution
 from ..objective import Evaluation
 from ..problem import Counts, SolverReport, lift, too_many_parameters
+from ..summed import SummedProblem
 from .coordinates import Coordinates, are_needed, measure
 from .hessian_operator import WorkingHessian
 from .hessian_solves import inverse_diagonal, solve
@@ -37,6 +37,7 @@ from .model import SumModel, finite
 from .natural_fit import add_penalty, natural_fit, shrink
 from .row_factor import row_factor
 from .row_space import positive_rows
+from .whitening import Whitening
 from .working import WorkingCoordinates, WorkingFactor
 
 Array = NDArray[Any]
@@ -49,7 +50,7 @@ _TINY, _NORMAL = 1e-290, 1e-15  # squares that underflow; curvatures that say no
 
 
 @dataclass(frozen=True)
-class SumProblem(FactoredProblem):
+class SumProblem(SummedProblem):
     """The InfluenceProblem of a SumModel: one pass gives everything.
 
     Attributes
@@ -63,11 +64,6 @@ class SumProblem(FactoredProblem):
     model: SumModel
     solver: str = field(default="cholesky", kw_only=True)
     seed: int = field(default=0, kw_only=True)
-
-    has_coordinates: ClassVar[bool] = True  # whether there are working coordinates to look for
-
-    def refuse_size(self) -> None:
-        """Refuse a model whose Hessian has no room, where there is no way without it."""
 
     def begin(self) -> None:
         """Make the one pass."""
@@ -95,6 +91,22 @@ class SumProblem(FactoredProblem):
         if found.scalar(c.S_F2) < _TINY and self.model.loss.is_of_residuals:
             refuse_tiny_targets(float(np.abs(self.source.targets()).max()))
         return found
+
+    def sums_of_part(self) -> InfluenceSums:
+        """The one pass, over rows that are not all."""
+        return self.sums
+
+    def natural_sums(self, work: WorkingCoordinates) -> InfluenceSums:
+        """The natural loss's gradient and Hessian at θ̂ in given working coordinates."""
+        plain = self.model.sweep(self.source, None, self.executor)
+        sweep = dataclasses.replace(plain, basis=work.basis(plain.basis))
+        need = c.NEED_GRADIENT | c.NEED_HESSIAN
+        return finite(sweep.run(work.enter(self.params), need))
+
+    @property
+    def given_coordinates(self) -> Whitening | None:
+        """The model's own, of a penalty that is not diagonal."""
+        return self.model.whitening
 
     @cached_property
     def budgets(self) -> Array:
@@ -248,16 +260,6 @@ class SumProblem(FactoredProblem):
         """What is irregular at θ̂; ties and zero gradients over all samples."""
         sums = self.sums
         return Counts(sums.zero_gradients, sums.ties, self.kinked_pairs)
-
-    @property
-    def rowwise_sums(self) -> Array | None:
-        """Sums over rows that have attack sets of their own, beside the pass's; None elsewhere."""
-        return None
-
-    @property
-    def kinked_pairs(self) -> int:
-        """Pairs of a sample and a centre at which the model itself has a kink."""
-        return 0
 
     @property
     def loss_slope(self) -> float:

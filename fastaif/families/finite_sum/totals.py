@@ -15,15 +15,14 @@ from ...data.rows import RowSource
 from ...passes.sums import InfluenceSums
 from ...utils.caching import cached_property
 from ..kinks import Kinks
+from ..summed import SummedProblem
 from .coordinates import Coordinates, are_needed, measure
-from .model import finite
 from .problem import SumProblem
 from .whitening import Whitening
 from .working import WorkingCoordinates
 
 Array = NDArray[Any]
 
-_NATURAL = c.NEED_GRADIENT | c.NEED_HESSIAN
 # Scalar sums that count rows or hold a maximum, whatever the unit of the weights.
 _UNWEIGHTED = [c.S_ZERO, c.S_WRONG, c.S_TIES, c.S_PEAK]
 
@@ -143,7 +142,7 @@ class Totals:
         sums = self.sums if self.working is None else self.working
         if sums.weight == 0.0:
             return False
-        return are_needed(sums.hessian, sums.raw.vectors.shape[1], sums.scalar(c.S_FF))
+        return are_needed(sums.curvature, sums.n_columns, sums.scalar(c.S_FF))
 
     def natural(self, work: WorkingCoordinates) -> InfluenceSums:
         """The natural loss's sums in these working coordinates."""
@@ -152,7 +151,7 @@ class Totals:
         return self.working if self.work is work else work.carry(self.working, self.work)
 
 
-def totals_of(problem: SumProblem, unit: float, before: Totals | None) -> Totals:
+def totals_of(problem: SummedProblem, unit: float, before: Totals | None) -> Totals:
     """The totals of a problem's rows, in one pass over these, to be merged with earlier ones.
 
     Where columns are far from zero, or the penalty asks for other coordinates, a second pass
@@ -160,7 +159,7 @@ def totals_of(problem: SumProblem, unit: float, before: Totals | None) -> Totals
 
     Parameters
     ----------
-    problem : SumProblem
+    problem : SummedProblem
     unit : float
         What the weights of its rows were divided by.
     before : Totals or None
@@ -174,9 +173,10 @@ def totals_of(problem: SumProblem, unit: float, before: Totals | None) -> Totals
     model, source = problem.model, problem.source
     size = float(np.abs(source.targets()).max())
     found = Totals(
-        problem.sums, unit, problem.n_rows, size, problem.kinked_pairs, rowwise=problem.rowwise_sums
-    )
-    work = model.whitening if before is None else before.work
+        problem.sums_of_part(), unit, problem.n_rows, size, problem.kinked_pairs,
+        rowwise=problem.rowwise_sums,
+    )  # fmt: skip
+    work = problem.given_coordinates if before is None else before.work
     if work is not None:
         found = _in_coordinates(found, problem, work)
     total = merged(before, found)
@@ -195,12 +195,9 @@ def merged(before: Totals | None, found: Totals) -> Totals:
 
 
 def _in_coordinates(
-    found: Totals, problem: SumProblem, work: WorkingCoordinates
+    found: Totals, problem: SummedProblem, work: WorkingCoordinates
 ) -> Totals:
-    plain = problem.model.sweep(problem.source, None, problem.executor)
-    sweep = dataclasses.replace(plain, basis=work.basis(plain.basis))
-    working = finite(sweep.run(work.enter(problem.params), _NATURAL))
-    return dataclasses.replace(found, work=work, working=working)
+    return dataclasses.replace(found, work=work, working=problem.natural_sums(work))
 
 
 def _scaled(sums: InfluenceSums, factor: float) -> InfluenceSums:
@@ -226,8 +223,8 @@ def needs_rows(what: str) -> ValueError:
 
 
 @dataclass(frozen=True)
-class Accumulated(SumProblem):
-    """A SumProblem whose rows are gone.
+class WithoutRows(SummedProblem):
+    """The part of a SummedProblem whose rows are gone that its totals tell.
 
     Attributes
     ----------
@@ -240,7 +237,7 @@ class Accumulated(SumProblem):
     keeps_rows: ClassVar[bool] = False
 
     @classmethod
-    def of(cls, problem: SumProblem, totals: Totals) -> Self:
+    def of(cls, problem: SummedProblem, totals: Totals) -> Self:
         """A problem of the same kind, model and attack, of which only totals are left."""
         parts = {f.name: getattr(problem, f.name) for f in dataclasses.fields(problem)}
         return cls(**parts | {"weight_unit": totals.unit}, totals=totals)
@@ -261,19 +258,32 @@ class Accumulated(SumProblem):
         return self.totals.kinked_pairs
 
     @cached_property
+    def radius(self) -> float:
+        """s: given, or E ‖x/c‖_p."""
+        return self.totals.sums.mean_norm if self.ball.radius is None else self.ball.radius
+
+    @cached_property
+    def coordinates(self) -> Any:
+        """Working coordinates where the penalty, or the columns' scales, ask for them."""
+        return self.totals.work
+
+    def per_sample(self) -> Array:
+        """Refused."""
+        raise needs_rows("per_sample")
+
+    def kinks(self, influence: Array) -> Kinks:
+        """Refused."""
+        raise needs_rows("validity_radius")
+
+
+@dataclass(frozen=True)
+class Accumulated(WithoutRows, SumProblem):
+    """A SumProblem whose rows are gone."""
+
+    @cached_property
     def sums(self) -> InfluenceSums:
         """The sums over all rows."""
         return self.totals.sums
-
-    @cached_property
-    def radius(self) -> float:
-        """s: given, or E ‖x/c‖_p."""
-        return self.sums.mean_norm if self.ball.radius is None else self.ball.radius
-
-    @cached_property
-    def coordinates(self) -> WorkingCoordinates | None:
-        """Working coordinates where the penalty, or the columns' scales, ask for them."""
-        return self.totals.work
 
     def working_sums(self) -> InfluenceSums:
         """The natural loss's gradient and Hessian at θ̂ in working coordinates."""
@@ -285,11 +295,3 @@ class Accumulated(SumProblem):
             return super().along(step, source)
         sums, inner = self.working_sums(), self.enter(step)
         return float(sums.gradient @ inner), float(inner @ (sums.hessian @ inner))
-
-    def per_sample(self) -> Array:
-        """Refused."""
-        raise needs_rows("per_sample")
-
-    def kinks(self, influence: Array) -> Kinks:
-        """Refused."""
-        raise needs_rows("validity_radius")

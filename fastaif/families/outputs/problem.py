@@ -25,6 +25,7 @@ from ..problem import Counts, refuse_solver
 from ..vector.attack import Search
 from ..vector.problem import VectorProblem
 from ..vector.rows import RowParts
+from ..vector.totals import AccumulatedVector
 from .attack import OutputsSearch, certificate
 from .model import OutputsModel
 from .pinned import Pinned, find
@@ -33,7 +34,6 @@ Array = NDArray[Any]
 
 _TINY = 1e-290  # squares that underflow
 _EXACT = 1e-13  # of the terms of predictions: a Newton step that is rounding
-_ROUNDED = 1e-11  # of targets: what is no residual
 
 
 class _Passed(NamedTuple):
@@ -58,21 +58,33 @@ class OutputsProblem(VectorProblem):
 
     @cached_property
     def sums(self) -> OutputsSums:
-        """Everything that H, Φ, s and the gradient are made of, of budgets that are not shared."""
+        """Everything that H, Φ, s and the gradient are made of."""
         return self._passed.sums
+
+    @property
+    def hessian_size(self) -> int:
+        """That of one output."""
+        return super().sweep.n_entries
 
     @cached_property
     def _passed(self) -> _Passed:
         """The one pass, made again where θ̂ is not exact enough to tell which rows are fitted."""
         sweep = cast(OutputsSweep, super().sweep)
-        found = cast(OutputsSums, self._finite(sweep, self._needs))
+        found = self._summed_by(sweep)
         if found.weight > 0.0 and found.loss < _TINY:
             refuse_tiny_targets(float(np.abs(self.source.targets()).max()))
         step = self._step_left(found)
         if step is None:
             return _Passed(sweep, found)
         sweep = dataclasses.replace(sweep, step=step)
-        return _Passed(sweep, cast(OutputsSums, self._finite(sweep, self._needs)))
+        return _Passed(sweep, self._summed_by(sweep))
+
+    def _summed_by(self, sweep: VectorSweep) -> OutputsSums:
+        return cast(OutputsSums, self._finite(sweep, self._needs, self.sharing.exponent))
+
+    def sums_of_part(self) -> OutputsSums:
+        """The one pass over rows that are not all, at which Θ̂ need not be stationary."""
+        return self._summed_by(super().sweep)
 
     def _step_left(self, sums: OutputsSums) -> Array | None:
         """The Newton step at Θ̂ (K, c); None where it is rounding, or H has no inverse."""
@@ -86,17 +98,8 @@ class OutputsProblem(VectorProblem):
         exact = np.abs(step) @ size <= _EXACT * (np.abs(theta) @ size)
         return None if exact.all() else np.asarray(step)
 
-    @property
-    def value_derivative(self) -> float:
-        """d/dε of the robust optimal objective at 0: s E t‖∇_x ℓ‖_q."""
-        if not self.sharing.is_shared:
-            return self.radius * self.sums.input_slope
-        return self.radius * float(self.shares @ (self.budgets * self.input_gains()))
-
     def mixed(self, weights: Array | None = None) -> Array:
         """Φ (Theorem 4.1), (d,); budgets of samples multiply what is summed."""
-        if weights is None and self.sharing.is_shared:
-            return super().mixed(self.budgets)
         found = super().mixed(weights)
         known = self.pinned if weights is None else None
         return found if known is None else found + known.mixed
@@ -174,12 +177,8 @@ class OutputsProblem(VectorProblem):
 
     @property
     def _dispersions(self) -> Array:
-        """E ℓ'²/E ℓ'' of each output, (K,): twice its mean squared error.
-
-        Of one that is fitted exactly it is what rounding leaves.
-        """
-        sums = self.sums
-        return 2.0 * np.maximum(sums.squared_errors, _ROUNDED**2 * sums.squared_targets)
+        """E ℓ'²/E ℓ'' of each output, (K,): twice its mean squared error."""
+        return 2.0 * self.sums.squared_errors
 
     @property
     def least_dispersion(self) -> float:
@@ -193,6 +192,26 @@ class OutputsProblem(VectorProblem):
     def certificate(self, theta: Array, eps: float) -> float:
         """A bound on E max ℓ at θ that no attack exceeds."""
         return certificate(self, theta, eps)
+
+
+@dataclass(frozen=True)
+class AccumulatedOutputs(AccumulatedVector, OutputsProblem):
+    """An OutputsProblem whose rows are gone: those that are fitted exactly count as unattacked."""
+
+    @property
+    def sweep(self) -> VectorSweep:
+        """A pass over nothing."""
+        return self.model.sweep(self.source, self.ball, self.executor)
+
+    @property
+    def sums(self) -> OutputsSums:
+        """The sums over all rows."""
+        return cast(OutputsSums, self.totals.sums)
+
+    @property
+    def pinned(self) -> None:
+        """Nothing is known of single rows."""
+        return None
 
 
 def outputs_problem(

@@ -20,6 +20,7 @@ from ...utils.caching import cached_property
 from ..problem import refuse_solver
 from ..vector.attack import Search
 from ..vector.problem import VectorProblem
+from ..vector.totals import AccumulatedVector
 from .attack import SoftmaxSearch, certificate
 from .fit import refuse_size
 from .gauge import contrasted
@@ -38,8 +39,12 @@ class SoftmaxProblem(VectorProblem):
 
     def begin(self) -> None:
         """Make the one pass."""
-        refuse_size(self.model.n_outputs, self.sweep.n_entries)
+        self.refuse_size()
         super().begin()
+
+    def refuse_size(self) -> None:
+        """Refuse a model whose Hessian has no room."""
+        refuse_size(self.model.n_outputs, self.sweep.n_entries)
 
     @cached_property
     def sums(self) -> SoftmaxSums:
@@ -79,6 +84,16 @@ class SoftmaxProblem(VectorProblem):
         Q, size = self.model.frame, self.sweep.n_entries
         cells = inverse.reshape(Q.shape[1], size, Q.shape[1], size)
         return np.asarray(np.einsum("ka,ajbj,kb->kj", Q, cells, Q))
+
+
+@dataclass(frozen=True)
+class AccumulatedSoftmax(AccumulatedVector, SoftmaxProblem):
+    """A SoftmaxProblem whose rows are gone."""
+
+    @property
+    def sums(self) -> SoftmaxSums:
+        """The sums over all rows."""
+        return cast(SoftmaxSums, self.totals.sums)
 
 
 def softmax_problem(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,11 @@ class VectorModel(FittedModel, ABC):
     predictions_are: ClassVar[str]  # "classes" or "outputs"
 
     @property
+    def penalty_key(self) -> tuple[Any, ...]:
+        """What makes a penalty the same one, whatever the rows."""
+        return self.alpha(1.0), self.alpha(2.0)
+
+    @property
     def details(self) -> str:
         """How many predictions there are."""
         return f"{self.n_outputs} {self.predictions_are}"
@@ -82,17 +87,3 @@ class VectorModel(FittedModel, ABC):
     @abstractmethod
     def fitted(self, sweep: VectorSweep, alpha: float, max_iter: int) -> tuple[NewtonResult, Array]:
         """The fit to the rows of a pass from Θ̂ on: what it ended in, and Θ (K, c)."""
-
-
-def refuse_sums(model: VectorModel) -> NoReturn:
-    """Refuse to have an influence made of sums over blocks of rows that nobody keeps.
-
-    Raises
-    ------
-    ValueError
-    """
-    raise ValueError(
-        f"a {model.kind} model ({model.details}) is not taken by an InfluenceAccumulator, nor by "
-        "aif of an iterator: call aif(estimator, X, y) with all of the data, which may be a list "
-        "of blocks"
-    )

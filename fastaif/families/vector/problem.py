@@ -28,7 +28,6 @@ from ..kinks import Kinks
 from ..problem import Counts, SolverReport, lift
 from . import kinks
 from .attack import Search
-from .layout import enter
 from .rows import RowParts, VectorRows
 
 Array = NDArray[Any]
@@ -146,9 +145,7 @@ class VectorProblem(VectorRows):
         work = self.coordinates
         if work is None:
             return self.form(self.sums)
-        plain = self.model.sweep(self.source, None, self.executor)
-        sweep = dataclasses.replace(plain, basis=work.basis(plain.basis))
-        return self.form(sweep.run(enter(work, self.model.matrix), c.NEED_HESSIAN))
+        return self.form(self.natural_sums(work))
 
     def _factorized(self, damping: float) -> Factor | None:
         """The factor, or None where H + damping is not numerically positive definite."""
@@ -163,18 +160,37 @@ class VectorProblem(VectorRows):
 
     def solve(self, b: Array) -> Array:
         """(H + damping)⁻¹ b for b (d,) or (d, k), on the complement of what changes nothing."""
-        work, layout, Q = self.coordinates, self.model.layout, self.model.frame
-        cells = np.zeros((len(Q) * self.sweep.n_entries, b[0].size))
-        cells[layout.places] = b.reshape(len(b), -1)
-        cells = cells.reshape(len(Q), -1, cells.shape[1])
+        cells = self._cells(b)
+        out = self._solved_within(cells) + self._solved_apart(cells)
+        return self._entries(out, b)
+
+    def _solve_mixed(self, b: Array) -> Array:
+        """The same for derivatives of natural losses, which have no part but what the frame sees.
+
+        Of what rounding leaves of another a small penalty, all of H there, would make much.
+        """
+        return self._entries(self._solved_within(self._cells(b)), b)
+
+    def _cells(self, b: Array) -> Array:
+        """b (d,) or (d, k) over Θ, (K, c, k)."""
+        cells = np.zeros((self.model.n_outputs * self.sweep.n_entries, b[0].size))
+        cells[self.model.layout.places] = b.reshape(len(b), -1)
+        return cells.reshape(self.model.n_outputs, -1, cells.shape[1])
+
+    def _entries(self, cells: Array, b: Array) -> Array:
+        """The way back."""
+        flat = cells.reshape(-1, cells.shape[2])
+        return np.asarray(flat[self.model.layout.places].reshape(b.shape))
+
+    def _solved_within(self, cells: Array) -> Array:
+        """What the frame sees of the solution for b over Θ, (K, c, k)."""
+        work, Q = self.coordinates, self.model.frame
         z = np.einsum("ka,kjr->ajr", Q, cells)
         inner = z if work is None else np.stack([work.gradient(part) for part in z])
         found = self._solved(inner)
         if work is not None:
             found = np.stack([work.leave(part) for part in found])
-        out = np.einsum("ka,ajr->kjr", Q, found)
-        out += self._solved_apart(cells)
-        return np.asarray(out.reshape(-1, out.shape[2])[layout.places].reshape(b.shape))
+        return np.asarray(np.einsum("ka,ajr->kjr", Q, found))
 
     def _solved(self, inner: Array) -> Array:
         """The factor's solution for b over Z, (J, c, k)."""
@@ -190,7 +206,7 @@ class VectorProblem(VectorRows):
 
     def influence(self) -> Array:
         """I = −H⁻¹Φ, (d,)."""
-        return -self.solve(self.mixed())
+        return -self._solve_mixed(self.mixed())
 
     def solver_report(self, influence: Array) -> SolverReport:
         """The relative residual of (H + damping) I = −Φ."""
@@ -267,7 +283,7 @@ class VectorProblem(VectorRows):
             out[start:stop] = cells.reshape(stop - start, -1)[:, places]
 
         self.map_rows(work)
-        return np.asarray(-self.radius * self.solve(out.T).T)
+        return np.asarray(-self.radius * self._solve_mixed(out.T).T)
 
     def directions(self, at: RowParts, start: int, stop: int) -> Array:
         """φ of a range of rows (k, m)."""

@@ -17,9 +17,11 @@ from ...losses.vector import Terms
 from ...passes.vector import VectorSums, VectorSweep
 from ...solvers.newton import NewtonResult
 from ...utils.caching import cached_property
-from ..factored import FactoredProblem
+from ..finite_sum.coordinates import Coordinates
 from ..finite_sum.model import finite
 from ..objective import Evaluation, number
+from ..summed import SummedProblem
+from .layout import enter
 from .model import VectorModel
 
 Array = NDArray[Any]
@@ -40,7 +42,7 @@ class RowParts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class VectorRows(FactoredProblem):
+class VectorRows(SummedProblem):
     """The part of a VectorProblem that reads its data."""
 
     model: VectorModel
@@ -60,6 +62,24 @@ class VectorRows(FactoredProblem):
         FloatingPointError
             Some sum is not finite; the caller looks for the culprit in the data.
         """
+
+    def sums_of_part(self) -> VectorSums:
+        """The one pass, over rows that are not all."""
+        return self.sums
+
+    @property
+    def hessian_size(self) -> int:
+        """Of all predictions together."""
+        return self.model.n_outputs * self.sweep.n_entries
+
+    def natural_sums(self, work: Coordinates) -> VectorSums:
+        """The natural loss's gradient and H at θ̂ in given working coordinates."""
+        plain = self.model.sweep(self.source, None, self.executor)
+        sweep = dataclasses.replace(plain, basis=work.basis(plain.basis))
+        sums: VectorSums = sweep.run(
+            enter(work, self.model.matrix), c.NEED_GRADIENT | c.NEED_HESSIAN
+        )
+        return sums
 
     @property
     def _needs(self) -> int:

@@ -406,8 +406,6 @@ def test_rows_of_no_weight_may_be_anything():
 
 
 REFUSED = {
-    "an accumulator": (lambda m, X, Y: fa.InfluenceAccumulator(m), "InfluenceAccumulator"),
-    "an iterator": (lambda m, X, Y: fa.aif(m, iter([(X, Y)]), None), "an iterator"),
     "at": (lambda m, X, Y: fa.aif(m, X, Y, at=0.01), "of this multi-output model"),
     "cg": (lambda m, X, Y: fa.aif(m, X, Y, solver="cg"), "solver='cg' is not for a multi-output"),
     "the ball": (

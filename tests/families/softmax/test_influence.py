@@ -298,8 +298,6 @@ def test_damping_is_added_on_the_complement():
 
 
 REFUSED = {
-    "an accumulator": (lambda m, X, y: fa.InfluenceAccumulator(m), "InfluenceAccumulator"),
-    "an iterator": (lambda m, X, y: fa.aif(m, iter([(X, y)]), None), "an iterator"),
     "at": (lambda m, X, y: fa.aif(m, X, y, at=0.01), "of this softmax model"),
     "cg": (lambda m, X, y: fa.aif(m, X, y, solver="cg"), "solver='cg' is not for a softmax"),
     "the ball": (lambda m, X, y: fa.aif(m, X, y, order=1, formula="ball"), "not for a softmax"),
