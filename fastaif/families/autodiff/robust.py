@@ -50,6 +50,7 @@ class _Objective:
         problem, attacker = self.attacker.problem, self.attacker
         attacker.search(theta)
         self.n_calls += 1
+        problem.executor.tick()
         value, gradient = 0.0, problem.penalty_gradient(theta)
         if problem.alpha > 0.0:
             value = problem.alpha * problem.derivatives.penalty(theta)

@@ -137,6 +137,7 @@ class Follower:
 
         def evaluate(theta: Array) -> Local:
             self.n_passes += 1
+            self.problem.executor.tick()
             return self._smooth(smoothing, theta).local()
 
         x = path.at(width) if path.points else start

@@ -72,6 +72,7 @@ class RobustObjective:
 
     def __call__(self, theta: Array) -> Local:
         """Value, gradient, Gauss-Newton Hessian and yardstick at θ."""
+        self.problem.executor.tick()
         if self.granted is not None and self.n_passes >= self.granted:
             raise OutOfPassesError
         self.n_passes += 1

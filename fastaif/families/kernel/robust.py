@@ -56,6 +56,7 @@ class _Objective:
     def attacked(self, theta: Array) -> Attacked:
         """The attack on θ."""
         self.n_passes += 1
+        self.problem.executor.tick()
         start = None if self.attack is None else self.attack.delta
         self.attack = worst(self.problem, theta, self.radius, start, self.settings)
         return self.attack
@@ -201,6 +202,7 @@ class _Pieces:
 
         Every attack makes a valid piece: far from the optimum they need not be exact.
         """
+        self.problem.executor.tick()
         rivals = np.argsort([-cut.value(theta) for cut in self.cuts])[:_RIVALS]
         starts = [None, *(self.deltas[k] for k in rivals)]
         steps = self.settings.n_steps

@@ -59,6 +59,7 @@ class RobustLayers:
 
     def _objective(self, theta: Array) -> LayeredObjective:
         self.n_passes += 1
+        self.problem.executor.tick()
         self.attacker.search(theta)
         return self.problem.objective(self.problem.shares, self.attacker.attacked)
 
