@@ -124,8 +124,8 @@ def robust_fit(
         other methods draw nothing.
     n_threads : int, optional
     checkpoint : path, optional
-        A file of your own, in which the sums of each pass are kept, for models with a linear
-        predictor; reading it runs no code. A fit that was interrupted, called again with the same
+        A file of your own, in which the sums of each pass are kept, for models with linear
+        predictors; reading it runs no code. A fit that was interrupted, called again with the same
         arguments, takes them from there and goes on; the file is deleted at the end.
 
     formula : {"exact", "ball"}, default "exact"
@@ -170,8 +170,8 @@ def robust_fit(
     adversary.refuse(method)
     if checkpoint is not None and not adversary.supports_checkpoint:
         raise ValueError(
-            "checkpoint is for models with a linear predictor, whose robust fits see the rows "
-            f"through sums alone: not for a {problem.model.kind} model"
+            "checkpoint is for models with linear predictors, whose robust fits see the rows "
+            f"through sums alone: not for a {problem.model.kind} model of this order"
         )
     seed = None if random_state is None else validation.seed(random_state)
     settings = adversary.training_settings(seed) if method == "pgd" else None

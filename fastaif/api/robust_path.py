@@ -122,8 +122,8 @@ def robust_path(
     adversary = adversary_of(problem)
     if checkpoint is not None and not adversary.supports_checkpoint:
         raise ValueError(
-            "checkpoint is for models with a linear predictor, whose robust fits see the rows "
-            f"through sums alone: not for a {problem.model.kind} model"
+            "checkpoint is for models with linear predictors, whose robust fits see the rows "
+            f"through sums alone: not for a {problem.model.kind} model of this order"
         )
     identity = repr((tuple(radii), tol, problem.radius, problem.params.tobytes()))
     with (

@@ -73,5 +73,5 @@ def test_another_path_and_other_models_are_refused(monkeypatch, tmp_path):
         fa.robust_path(model, X, y, [0.5], sample_weight=w, checkpoint=file)
     X, y = X[:60], X[:60, 0]
     quadratic = fa.QuadraticRegression(alpha=0.1).fit(X, y)
-    with pytest.raises(ValueError, match="checkpoint is for models with a linear predictor"):
+    with pytest.raises(ValueError, match="checkpoint is for models with linear predictors"):
         fa.robust_path(quadratic, X, y, EPS, checkpoint=tmp_path / "other")

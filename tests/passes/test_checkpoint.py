@@ -81,7 +81,7 @@ def test_another_fit_is_refused(passes, tmp_path):
     with pytest.raises(ValueError, match="is no checkpoint of a robust fit"):
         fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
     quadratic = fa.QuadraticRegression().fit(X, y)
-    with pytest.raises(ValueError, match="checkpoint is for models with a linear predictor"):
+    with pytest.raises(ValueError, match="checkpoint is for models with linear predictors"):
         fa.robust_fit(quadratic, X, y, 0.1, checkpoint=tmp_path / "other")
 
 

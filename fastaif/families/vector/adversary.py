@@ -15,7 +15,7 @@ from ..adversary import Adversary, Ground, Place
 from ..objective import number
 from ..solution import RobustSolution
 from . import robust
-from .attack import Attacked, worst
+from .attacked import Attack
 from .problem import VectorProblem
 
 Array = NDArray[Any]
@@ -34,6 +34,7 @@ class VectorAdversary(Adversary[VectorProblem]):
     start: Array | None = None
 
     training: ClassVar[PgdSettings] = robust.TIGHT
+    supports_checkpoint: ClassVar[bool] = True
 
     @property
     def has_exact(self) -> bool:
@@ -46,10 +47,10 @@ class VectorAdversary(Adversary[VectorProblem]):
 
     def attack(self, theta: Array, eps: float, settings: PgdSettings | None, out: Array) -> None:
         """Write x_i + δ_i, the best vertex or where ascent ends."""
-        out[...] = self._worst(theta, eps, self._settings(settings)).X
+        out[...] = self._worst(theta, eps, self._settings(settings)).inputs
 
-    def _worst(self, theta: Array, eps: float, settings: PgdSettings | None) -> Attacked:
-        return worst(self.problem, self.problem.search, theta, eps, settings)
+    def _worst(self, theta: Array, eps: float, settings: PgdSettings | None) -> Attack:
+        return Attack(self.problem, self.problem.search, theta, eps, settings)
 
     def loss_of_rows(self, theta: Array, eps: float, settings: PgdSettings | None) -> float:
         """E max ℓ at θ, without the penalty."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from ...losses.vector import VectorLoss
 from ...threat.ascent_settings import PgdSettings
 from ...threat.attack_set import AttackSet
 from ...threat.own_units import OwnUnits
-from .rows import VectorRows
 
 Array = NDArray[Any]
 
@@ -30,39 +29,6 @@ _SETTLED = 1e-15  # of ρ: what a step may still move
 _CLEARLY = 1e-12  # of a lead: what another start has to gain, for equal ends trade by rounding
 _FEW = 8  # steps after which the starts are compared
 _VERTEX_ENTRIES = 1 << 20  # predictions at vertices that are looked at together
-
-
-class Attacked(NamedTuple):
-    """Attacked inputs (n, m), float64, and predictions there (n, K)."""
-
-    X: Array
-    z: Array
-
-
-def worst(
-    problem: VectorRows,
-    search: type[Search],
-    theta: Array,
-    eps: float,
-    settings: PgdSettings | None,
-) -> Attacked:
-    """The worst attacks at θ and ε: exact where there are no settings, else by ascent."""
-    layout, own = problem.model.layout, problem.ball.own
-    matrix = layout.matrix(theta)
-    n, source = problem.n_rows, problem.source
-    found = Attacked(np.empty((n, layout.n_features)), np.empty((n, layout.n_outputs)))
-    slopes = own.slopes(matrix[:, : layout.n_features])
-    sweep, rho, loss = problem.sweep, eps * problem.radius, problem.model.loss
-
-    def work(start: int, stop: int) -> None:
-        z = sweep.inputs(start, stop) @ matrix.T
-        here = search(loss, own, slopes, rho, z, source.targets(start, stop), start)
-        t = here.exact() if settings is None else here.ascend(settings)
-        found.X[start:stop], found.z[start:stop] = source.inputs(start, stop), z + t @ slopes.T
-        own.move(found.X[start:stop], t)
-
-    problem.executor.map_rows(source, work, cost=64)
-    return found
 
 
 @dataclass(frozen=True)

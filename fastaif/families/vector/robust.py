@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
 from ..finite_sum.robust_by_ascent import slightly_more
 from ..problem import too_many_parameters
-from . import attack
+from .attacked import Attack
 from .problem import VectorProblem
 
 Array = NDArray[Any]
@@ -54,15 +54,15 @@ class _Point:
     gradient : array (Jc,)
     yardstick : float
         E ‖a‖ ‖(u, 1)‖, which gradients are large or small against.
-    attacked : array (n, m)
-        The rows that it is the natural objective of; of R those of the worst attacks at z.
+    attack : Attack
+        On the rows that it is the natural objective of; of R the worst at z.
     """
 
     x: Array
     value: float
     gradient: Array
     yardstick: float
-    attacked: Array
+    attack: Attack
 
     @property
     def residual(self) -> float:
@@ -96,34 +96,40 @@ class _Objective:
 
     def __call__(self, z: Array) -> _Point:
         theta, problem = self.theta(z), self.problem
-        worst = attack.worst(problem, problem.search, theta, self.eps, self.settings)
-        return self.of(worst.X, z)
+        return self.of(Attack(problem, problem.search, theta, self.eps, self.settings), z)
 
-    def of(self, attacked: Array, z: Array) -> _Point:
+    def of(self, attack: Attack, z: Array) -> _Point:
         """The objective of attacked rows that stay as they are, at z."""
         problem, theta = self.problem, self.theta(z)
         self.n_calls += 1
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = self._sums(attacked, theta)
+            sums = self._sums(attack, theta)
             shrunk = problem.shrinkage(theta)
             gradient = sums.gradient + problem.model.layout.matrix(2.0 * shrunk)
             value = sums.loss + float(shrunk @ theta)
         inner = (problem.model.frame.T @ gradient).ravel()
         level = value if np.isfinite(value) else np.inf
-        return _Point(z, level, inner, sums.yardstick, attacked)
+        return _Point(z, level, inner, sums.yardstick, attack)
 
     def curvature(self, point: _Point) -> Array:
         """The Hessian over Z where the attacks of a point stay as they are."""
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = self._sums(point.attacked, self.theta(point.x), c.NEED_HESSIAN)
+            sums = self._sums(point.attack, self.theta(point.x), c.NEED_HESSIAN)
         problem = self.problem
         return problem.spread(problem.with_penalty(problem.form(sums)))
 
-    def _sums(self, attacked: Array, theta: Array, need: int = NEED) -> VectorSums:
+    def _sums(self, attack: Attack, theta: Array, need: int = NEED) -> VectorSums:
+        """From the file where they are on it, which takes no attack."""
         problem = self.problem
-        sweep = problem.model.sweep(problem.source._replace(x=attacked), None, problem.executor)
-        sums: VectorSums = sweep.run(problem.model.layout.matrix(theta), need)
-        return sums
+
+        def make() -> VectorSums:
+            sweep = problem.model.sweep(attack.source, None, problem.executor)
+            return sweep.run_here(problem.model.layout.matrix(theta), need, exponent=0.0)
+
+        found = problem.executor.kept(
+            problem.source, lambda: ("attacked", problem.model.kind, need, theta, *attack.key), make
+        )
+        return cast(VectorSums, found)
 
 
 def solve(
@@ -188,7 +194,7 @@ def _bundled(objective: _Objective, end: _End, tol: float, most: int) -> _End:
         if above <= max(tol, _ROUNDING) * abs(best.value):
             if fresh:
                 break
-            points, fresh = [objective.of(point.attacked, best.x) for point in points], True
+            points, fresh = [objective.of(point.attack, best.x) for point in points], True
             continue
         there = objective(np.linalg.solve(metric.T, mixture.theta))
         points, shares, fresh = [*points, there], np.append(shares, 0.0), False

@@ -413,9 +413,6 @@ REFUSED = {
     ),
     "the zero radius": (lambda m, X, Y: fa.zero_radius(m, X, Y), "not of this multi-output model"),
     "the norm": (lambda m, X, Y: fa.aif(m, X, Y).sensitivity(0.1, expansion="norm"), "norm"),
-    "a checkpoint": (
-        lambda m, X, Y: fa.robust_fit(m, X, Y, 0.1, checkpoint="nowhere"), "not for a multi-output"
-    ),
     "blocks": (lambda m, X, Y: fa.aif(m, [(X, Y[:, 0])], None), "y has one column"),
     "one column": (lambda m, X, Y: fa.aif(m, X, Y[:, 0]), "y has one column, but .* 3 outputs"),
     "more columns": (lambda m, X, Y: fa.aif(m, X, np.hstack([Y, Y])), "y has 6 columns"),

@@ -308,9 +308,6 @@ REFUSED = {
     "the norm": (
         lambda m, X, y: fa.aif(m, X, y).sensitivity(0.1, expansion="norm"), "norm"
     ),
-    "a checkpoint": (
-        lambda m, X, y: fa.robust_fit(m, X, y, 0.1, checkpoint="nowhere"), "not for a softmax"
-    ),
     "other labels": (lambda m, X, y: fa.aif(m, X, y + 1), r"y contains 3, but the model's classes"),
     "a batch": (lambda m, X, y: fa.aif_batch(m, X[None], y[None]), "3 classes"),
 }  # fmt: skip
