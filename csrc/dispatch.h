@@ -11,6 +11,9 @@ typedef struct {
     FA_OPERATIONS(FA_MEMBER, any)
 } fa_table;
 
+/* How many losses were compiled. */
+extern const int fa_n_losses;
+
 /* Those in use; the widest that this processor has, until another is chosen. */
 extern const fa_table *fa_chosen;
 

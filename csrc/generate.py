@@ -161,6 +161,7 @@ def _shim(codes: ModuleType, table: ModuleType, checked: bool) -> str:
         lines.append(f"        {operation.result} (*{name})({arguments}) noexcept nogil")
     lines += [
         "",
+        '    const int N_LOSSES "fa_n_losses"',
         "    const fa_table *fa_chosen",
         "    int fa_choose(const char *name)",
         "    const char *fa_available(int i)",

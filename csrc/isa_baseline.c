@@ -4,3 +4,5 @@
 #define FA_TILE_PANELS 1
 #define FA_NAME(name) name##_baseline
 #include "all.h"
+
+const int fa_n_losses = N_LOSSES;

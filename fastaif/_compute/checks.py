@@ -124,8 +124,11 @@ def checker(name: str, operation: Operation) -> Callable[..., bool]:
 
     It returns whether there is anything to do.
     """
+    from .numba_ops.point_losses import N_LOSSES
+
     known: dict[str, Any] = {
-        **vars(codes), "within": within, "numbered": numbered, "rising": rising, "spanned": spanned,
+        **vars(codes), "N_LOSSES": N_LOSSES, "within": within, "numbered": numbered,
+        "rising": rising, "spanned": spanned,
         "moment_count": moment_count, "usable": _usable, "fits": _fits, "misshapen": misshapen,
         "unfit": unfit, "no_group": no_group, "NO_ENTRIES": NO_ENTRIES,
         "ndarray": np.ndarray, "EMPTY": EMPTY,

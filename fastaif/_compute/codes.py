@@ -14,11 +14,11 @@ NEED_MOMENTS = 128  # with NEED_HESSIAN: not H but each row's w ℓ'', for `quad
 
 MOMENT_GROUP = 8  # values of r that share a matrix of `quadratic_moments`
 
-QUADRATIC, POWERS, FOURIER = range(3)
+QUADRATIC, POWERS, FOURIER, N_BASES = range(4)
 
-TANH, SOFTPLUS, GELU = range(3)
+TANH, SOFTPLUS, GELU, N_ACTIVATIONS = range(4)
 
-RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK = range(5)
+RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK, N_KERNELS = range(6)
 
 # Places in the vector of scalar sums; each is Σ w(·), except Σ w² and two counts of rows
 # of positive weight: those with ψ_κ = 0, or nearly so, and (logistic loss) those not classified

@@ -146,6 +146,12 @@ SPARSE_BLOCK = Group(
         ("within(columns, m)", "columns are numbers from 0 to below that of the coefficients"),
     ),
 )
+# The last branch of a choice takes whatever comes: a number from another build would be computed
+# as something else, without a word.
+KNOWN_LOSS = (
+    "0 <= loss < N_LOSSES",
+    "the loss is one of those that were built (where you added one, build the extension again)",
+)
 PREDICTOR = Group("Predictor", {"beta": reads("d"), "intercept": REAL_NUMBER, **UNITS})
 NORM_OF = Group("NormOf", {"p": REAL_NUMBER, **UNITS})
 INNER = Group(
@@ -158,6 +164,7 @@ INNER = Group(
         "multiplier": reads("n", optional=True),
         "exponent": REAL_NUMBER,
     },
+    holds=(KNOWN_LOSS,),
 )
 PLAIN_INNER = INNER.but(multiplier=ABSENT)
 SUMS = Group(
@@ -184,6 +191,7 @@ BASIS = Group(
     },
     sizes=("m", "d"),
     holds=(
+        ("0 <= kind < N_BASES", "the basis is one of those that were built"),
         ("kind != QUADRATIC or 2 * d == m * (m + 3)",
          "a quadratic basis has m (m + 3) / 2 features"),
         ("kind != POWERS or (degree > 0 and d == m * degree)", "powers have m degree features"),
@@ -192,6 +200,7 @@ BASIS = Group(
 KERNEL = Group(
     "Kernel",
     {"kind": INT, "degree": INT, "gamma": REAL_NUMBER, "coef0": REAL_NUMBER, "output_layer": INT},
+    holds=(("0 <= kind < N_KERNELS", "the kernel is one of those that were built"),),
 )
 NETWORK = Group(
     "Network",
@@ -204,6 +213,7 @@ NETWORK = Group(
         **UNITS,
     },
     sizes=("m", "h"),
+    holds=(("0 <= activation < N_ACTIVATIONS", "the activation is one of those that were built"),),
 )
 STEPS = Group(
     "Steps",
@@ -229,6 +239,7 @@ BATCH_MODEL = Group(
         "fit_intercept": INT,
         "wants_influence": INT,
     },
+    holds=(KNOWN_LOSS,),
 )
 BATCH_ATTACK = Group(
     "BatchAttack",

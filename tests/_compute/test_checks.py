@@ -26,6 +26,7 @@ from support.operation_arguments import (
 from fastaif import _compute
 from fastaif._compute import operations
 from fastaif._compute import types as c
+from fastaif._compute.numba_ops.point_losses import N_LOSSES
 from fastaif._compute.operations import PARTS, TABLE, Array, Group
 from fastaif._compute.signatures import sealer
 
@@ -157,6 +158,12 @@ WRONG_CONTENTS = [
     ("basis_features", {"basis.kind": c.POWERS, "basis.degree": 0}, "powers have"),
     ("quadratic_moments", {"basis.kind": c.FOURIER}, "a quadratic basis"),
     ("random_rows", {"n": 0}, "a row to draw"),
+    ("linear_sums", {"inner.loss": N_LOSSES}, "the loss is one of those that were built"),
+    ("linear_sums", {"inner.loss": -1}, "the loss is one of those that were built"),
+    ("linear_batch", {"model.loss": N_LOSSES}, "the loss is one of those that were built"),
+    ("basis_sums", {"basis.kind": c.N_BASES}, "the basis is one of those that were built"),
+    ("kernel_tile", {"kernel.kind": c.N_KERNELS}, "the kernel is one of those that were built"),
+    ("network_sums", {"network.activation": c.N_ACTIVATIONS}, "the activation is one of those"),
     ("basis_sums", {"basis.shift": c.EMPTY}, "basis.shift"),
     ("basis_sums", {"basis.inverse_scale": c.EMPTY}, "basis.inverse_scale"),
 ]

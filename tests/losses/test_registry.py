@@ -9,12 +9,14 @@ import pytest
 
 import fastaif as fa
 from fastaif import losses
+from fastaif._compute.numba_ops.point_losses import N_LOSSES
 
 
 def test_names_and_codes_are_unlike():
     assert losses.names()[:4] == ("squared_error", "logistic", "poisson", "huber")
     codes = [losses.get(name).code for name in losses.names()]
     assert codes == sorted(set(codes))
+    assert codes[-1] == N_LOSSES - 1
 
 
 @pytest.mark.parametrize("name", losses.names())

@@ -16,6 +16,7 @@ from .jit import STRICT, operation
 # As `code` of the classes in `losses`.
 SQUARED_ERROR, LOGISTIC, POISSON, HUBER, GAMMA, TWEEDIE = 0, 1, 2, 3, 4, 5
 NEGATIVE_BINOMIAL, PROBIT, CLOGLOG, SQUARED_HINGE, EXPECTILE = 6, 7, 8, 9, 10
+N_LOSSES = 11
 
 _LOG_ROOT_TAU = 0.91893853320467274178  # ½ log 2π
 _TERMS = 60  # of a continued fraction, at 3 and beyond
