@@ -107,11 +107,12 @@ def _newton_step(cuts: list[Cut], here: _Minimiser, support: Array) -> Array:
     slopes = np.column_stack([2.0 * (cuts[k].A @ here.theta - cuts[k].b) for k in places])
     bend = 0.5 * slopes.T @ dpotrs(here.factor, slopes, lower=1)[0]
     k = len(places)
+    size = np.trace(bend) / k + 1e-300
     system = np.zeros((k + 1, k + 1))
     system[:k, :k] = bend
     # Attacks that are nearly the same make it singular.
-    system[np.diag_indices(k)] += 1e-13 * (np.trace(bend) / k + 1e-300)
-    system[:k, k] = system[k, :k] = 1.0
+    system[np.diag_indices(k)] += 1e-13 * size
+    system[:k, k] = system[k, :k] = size  # as large as the rest, whatever the loss's unit
     target = np.append(here.values[places] - here.values[places].mean(), 0.0)
     step = np.zeros(len(cuts))
     step[places] = np.linalg.lstsq(system, target, rcond=None)[0][:k]

@@ -18,6 +18,7 @@ Array = NDArray[Any]
 
 
 _RESTARTS = 20
+_EXTREME = 2.0**13  # of the root of an objective
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,12 @@ def minimize_adversarial(
     def to_theta(z: Array) -> Array:
         return np.asarray(theta + z @ inverse)
 
+    first = evaluate(theta)
+    unit = _unit(first[0])
+
     def value_and_slope(z: Array) -> tuple[float, Array]:
-        value, gradient = evaluate(to_theta(z))
-        return value, inverse @ gradient
+        value, gradient = evaluate(to_theta(unit * z)) if z.any() else first
+        return value / unit**2, inverse @ gradient / unit
 
     options = {
         "maxiter": 1000 if max_iter is None else max_iter, "ftol": ftol, "gtol": 1e-13,
@@ -83,5 +87,18 @@ def minimize_adversarial(
         if converged or found.status == 1:
             break
         best = found.fun
-    value, gradient = evaluate(to_theta(z))
-    return PgdOptimum(to_theta(z), value, gradient, n_iter, converged)
+    theta = to_theta(unit * z)
+    value, gradient = evaluate(theta)
+    return PgdOptimum(theta, value, gradient, n_iter, converged)
+
+
+def _unit(value: float) -> float:
+    """A power of two whose square is about the objective where that is extreme; 1 elsewhere.
+
+    Where the Hessian is the identity z is as large as that, and L-BFGS has steps and tolerances
+    of size one.
+    """
+    size = float(np.sqrt(abs(value)))
+    if not (0.0 < size < np.inf) or 1.0 / _EXTREME <= size <= _EXTREME:
+        return 1.0
+    return float(np.exp2(np.round(np.log2(size))))

@@ -18,8 +18,13 @@ Array = NDArray[Any]
 
 
 def slightly_more(H: Array) -> Array:
-    """A Cholesky factor of a little more than H, so that a singular one scales as well."""
-    return np.linalg.cholesky(H + 1e-8 * np.diag(np.diagonal(H) + np.trace(H) / len(H)))
+    """A Cholesky factor of a little more than H, so that a singular one scales as well.
+
+    More of each entry's own size, or a small one's curvature would be lost beside a large one's.
+    """
+    own = np.diagonal(H)
+    more = np.where(own > 0.0, 2.0 * own, np.trace(H) / len(H))
+    return np.linalg.cholesky(H + 1e-8 * np.diag(more))
 
 
 def solve_by_ascent(

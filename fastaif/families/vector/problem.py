@@ -139,8 +139,17 @@ class VectorProblem(VectorRows):
             part += damping * (np.eye(size) if work is None else work.damping(size))
         return np.asarray(H + np.kron(np.eye(len(H) // size), part))
 
+    @property
+    def working_hessian(self) -> Array:
+        """H as a form in working coordinates, penalty included."""
+        return self.with_working_penalty(self._working_form)
+
+    def with_working_penalty(self, H: Array) -> Array:
+        """A form over Z in working coordinates and the penalty's."""
+        return self._with_ridge(H, self.coordinates, 0.0)
+
     @cached_property
-    def _working_hessian(self) -> Array:
+    def _working_form(self) -> Array:
         """H as a form in working coordinates, without penalty."""
         work = self.coordinates
         if work is None:
@@ -149,7 +158,7 @@ class VectorProblem(VectorRows):
 
     def _factorized(self, damping: float) -> Factor | None:
         """The factor, or None where H + damping is not numerically positive definite."""
-        return factorize(self._with_ridge(self._working_hessian, self.coordinates, damping))
+        return factorize(self._with_ridge(self._working_form, self.coordinates, damping))
 
     def missing_damping(self) -> float:
         """What makes H positive definite where it is not singular for good: 0 where it is."""

@@ -1,8 +1,10 @@
 """Robust fits of models with several predictions: gradients at the worst attacks (Danskin).
 
-Solvers see Z = QᵀΘ, Q the model's frame. With attacks held fixed the objective is a natural one,
-convex in θ, and its gradient is that of the robust objective. Steps −H⁻¹G, H that of the natural
-objective, converge fast where ε is small; elsewhere a quasi-Newton method takes over.
+Solvers see Z = QᵀΘ, Q the model's frame, in working coordinates where the columns' scales or their
+distance from zero ask for such: gradients of unlike columns would hide each other. With attacks
+held fixed the objective is a natural one, convex in θ, and its gradient is that of the robust
+objective. Steps −H⁻¹G, H that of the natural objective, converge fast where ε is small; elsewhere a
+quasi-Newton method takes over.
 
 Where attacks tie at the optimum (p = 1 and ∞) no gradient is zero there. A bundle then holds
 objectives of several attacks, each with the curvature at the best point: the minimum of the largest
@@ -32,6 +34,7 @@ from ..adversary import Optimum
 from ..finite_sum.robust_by_ascent import slightly_more
 from ..problem import too_many_parameters
 from .attacked import Attack
+from .layout import enter, leave
 from .problem import VectorProblem
 
 Array = NDArray[Any]
@@ -49,7 +52,7 @@ class _Point:
     Attributes
     ----------
     x : array (Jc,)
-        Z, row by row.
+        Z, row by row, in working coordinates.
     value : float
     gradient : array (Jc,)
     yardstick : float
@@ -88,11 +91,18 @@ class _Objective:
 
     def theta(self, z: Array) -> Array:
         """θ at z: the part that the frame leaves out stays as it is, but for a penalty."""
-        model, Q = self.problem.model, self.problem.model.frame
+        model, Q, work = self.problem.model, self.problem.model.frame, self.problem.coordinates
         still = model.still(model.matrix)
         if self.problem.alpha > 0.0:
             still[:, : model.n_features] = 0.0
-        return model.layout.vector(still + Q @ z.reshape(Q.shape[1], -1))
+        Z = z.reshape(Q.shape[1], -1)
+        return model.layout.vector(still + Q @ (Z if work is None else leave(work, Z)))
+
+    def z(self, theta: Array) -> Array:
+        """The z of θ."""
+        model, work = self.problem.model, self.problem.coordinates
+        Z = model.frame.T @ model.layout.matrix(theta)
+        return np.asarray(Z if work is None else enter(work, Z)).ravel()
 
     def __call__(self, z: Array) -> _Point:
         theta, problem = self.theta(z), self.problem
@@ -105,18 +115,23 @@ class _Objective:
         with np.errstate(over="ignore", invalid="ignore"):
             sums = self._sums(attack, theta)
             shrunk = problem.shrinkage(theta)
-            gradient = sums.gradient + problem.model.layout.matrix(2.0 * shrunk)
+            gradient = sums.gradient + self._penalty_gradient(shrunk)
             value = sums.loss + float(shrunk @ theta)
         inner = (problem.model.frame.T @ gradient).ravel()
         level = value if np.isfinite(value) else np.inf
         return _Point(z, level, inner, sums.yardstick, attack)
+
+    def _penalty_gradient(self, shrunk: Array) -> Array:
+        """2αPθ over Θ, given αPθ."""
+        matrix, work = self.problem.model.layout.matrix(2.0 * shrunk), self.problem.coordinates
+        return matrix if work is None else np.stack([work.gradient(row) for row in matrix])
 
     def curvature(self, point: _Point) -> Array:
         """The Hessian over Z where the attacks of a point stay as they are."""
         with np.errstate(over="ignore", invalid="ignore"):
             sums = self._sums(point.attack, self.theta(point.x), c.NEED_HESSIAN)
         problem = self.problem
-        return problem.spread(problem.with_penalty(problem.form(sums)))
+        return problem.spread(problem.with_working_penalty(problem.form(sums)))
 
     def _sums(self, attack: Attack, theta: Array, need: int = NEED) -> VectorSums:
         """From the file where they are on it, which takes no attack."""
@@ -124,7 +139,11 @@ class _Objective:
 
         def make() -> VectorSums:
             sweep = problem.model.sweep(attack.source, None, problem.executor)
-            return sweep.run_here(problem.model.layout.matrix(theta), need, exponent=0.0)
+            matrix, work = problem.model.layout.matrix(theta), problem.coordinates
+            if work is not None:
+                sweep = dataclasses.replace(sweep, basis=work.basis(sweep.basis))
+                matrix = enter(work, matrix)
+            return sweep.run_here(matrix, need, exponent=0.0)
 
         found = problem.executor.kept(
             problem.source, lambda: ("attacked", problem.model.kind, need, theta, *attack.key), make
@@ -137,10 +156,11 @@ def solve(
     settings: PgdSettings | None,
 ) -> Optimum:  # fmt: skip
     """The robust optimum, from θ = `start`."""
-    objective, layout, Q = _Objective(problem, eps, settings), problem.model.layout, _frame(problem)
-    metric = slightly_more(problem.spread(problem.inner_hessian))
+    _refuse_size(problem)
+    objective = _Objective(problem, eps, settings)
+    metric = slightly_more(problem.spread(problem.working_hessian))
     limit = 1000 if max_iter is None else max_iter
-    here = objective((Q.T @ layout.matrix(start)).ravel())
+    here = objective(objective.z(start))
     here = descend(objective, here, metric, tol, limit)
     end = _End(here, decrement(metric, here), here.residual)
     if end.residual > max(tol, CONVERGED) and len(metric) <= _LARGEST_BUNDLE:
@@ -148,12 +168,10 @@ def solve(
     return _optimum(problem, objective, end, tol)
 
 
-def _frame(problem: VectorProblem) -> Array:
-    """Q, if there is room for a matrix of all of Z."""
-    Q = problem.model.frame
-    if not cholesky_fits(Q.shape[1] * problem.sweep.n_entries):
+def _refuse_size(problem: VectorProblem) -> None:
+    """Refuse what leaves no room for a matrix of all of Z."""
+    if not cholesky_fits(problem.model.frame.shape[1] * problem.sweep.n_entries):
         raise too_many_parameters(len(problem.params))
-    return Q
 
 
 class _End(NamedTuple):

@@ -34,7 +34,7 @@ class AccumulatedVector(WithoutRows, VectorProblem):
         return cast(VectorSums, self.totals.sums if working is None else working)
 
     @cached_property
-    def _working_hessian(self) -> Array:
+    def _working_form(self) -> Array:
         """H as a form in working coordinates, without penalty."""
         return self.form(self._working_sums)
 
