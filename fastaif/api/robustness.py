@@ -238,29 +238,36 @@ def _searched(adversary: Adversary[Any], turned: Callable[[Array, Array], Array]
         rows = np.flatnonzero(np.isinf(high))
         if not rows.size:
             break
-        _attack(adversary, turned, rows, eps, low, high)
+        _attack(adversary, turned, rows, np.full(len(rows), eps), low, high)
         eps *= 2.0
+    rows = np.flatnonzero(np.isfinite(high) & (high > 0.0))
+    together = adversary.problem.is_restricted  # then samples may have sizes of their own
     for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        for eps in np.unique(middle[np.isfinite(high) & (high > 0.0)]):
-            _attack(adversary, turned, np.flatnonzero(middle == eps), float(eps), low, high)
+        middle = 0.5 * (low + high)[rows]
+        for some in [rows] if together else [rows[middle == eps] for eps in np.unique(middle)]:
+            _attack(adversary, turned, some, 0.5 * (low + high)[some], low, high)
     return high
 
 
 def _attack(
-    adversary: Adversary[Any], turned: Callable[[Array, Array], Array], rows: Array, eps: float,
+    adversary: Adversary[Any], turned: Callable[[Array, Array], Array], rows: Array, eps: Array,
     low: Array, high: Array,
 ) -> None:  # fmt: skip
-    """Attack some rows, and narrow the interval in which each of them turns."""
+    """Attack some rows, each at its ε, and narrow the interval in which each of them turns."""
+    if not rows.size:
+        return
     problem = adversary.problem
-    source = problem.source
+    source, most = problem.source, float(eps.max())
+    budget = None
+    if problem.is_restricted:
+        budget = source.budgets(0, source.n_rows)[rows] * (eps / most)
     part = source._replace(
-        x=np.asarray(source.x)[rows], y=np.asarray(source.y)[rows], weight=None
+        x=np.asarray(source.x)[rows], y=np.asarray(source.y)[rows], weight=None, budget=budget
     )  # fmt: skip
     ball = problem.ball.with_radius(problem.radius)
     some = dataclasses.replace(
         adversary, problem=dataclasses.replace(problem, source=part, ball=ball)
     )
     settings = None if adversary.has_exact else _SETTINGS
-    gone = turned(some.attacked(problem.params, eps, settings), rows)
-    high[rows[gone]], low[rows[~gone]] = eps, eps
+    gone = turned(some.attacked(problem.params, most, settings), rows)
+    high[rows[gone]], low[rows[~gone]] = eps[gone], eps[~gone]

@@ -48,6 +48,10 @@ class Kinks:
     first: float
     reason: str
 
+    def up_to(self, event: Event) -> Kinks:
+        """The same, with another place where smoothness ends."""
+        return replace(self, first=event.eps, reason=event.what) if event.eps < self.first else self
+
     def ending_at(self, eps: float) -> Kinks:
         """The same, with the ε by which a path without a kink must end: nothing is left to attack.
 

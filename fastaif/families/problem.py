@@ -228,6 +228,11 @@ class InfluenceProblem(Objective):
         """What is known of the robust optimum at every ε, where there is such an expansion."""
         return None
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether the attack is more than a ball that is the same for every sample."""
+        return self.source.budget is not None or not self.ball.has_dual_norm
+
     # --- refusals ---------------------------------------------------------------------------
 
     def refuse_outside(self, source: RowSource) -> None:

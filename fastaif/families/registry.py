@@ -18,10 +18,11 @@ from .autodiff.problem import autodiff_problem
 from .basis.adversary import BasisAdversary
 from .basis.model import ExpansionModel
 from .basis.problem import AccumulatedBasis, basis_problem
+from .basis.restricted import restricted_basis
 from .finite_sum.totals import Totals, WithoutRows
 from .kernel.adversary import MovingCentersAdversary, fixed_centers_adversary
 from .kernel.model import FixedCentersModel, MovingCentersModel
-from .kernel.problem import fixed_problem, moving_problem
+from .kernel.problem import fixed_problem, moving_problem, restricted_fixed
 from .layered import model as layered
 from .layered.adversary import LayeredAdversary
 from .layered.problem import layered_problem
@@ -30,25 +31,30 @@ from .linear.bootstrap import linear_replicates
 from .linear.l1.adversary import L1Adversary, SharedL1Adversary
 from .linear.l1.model import L1Model
 from .linear.l1.problem import AccumulatedL1, l1_problem, refuse_splitting
+from .linear.l1.restricted import RestrictedL1Adversary, restricted_l1
 from .linear.model import LinearModel
 from .linear.problem import AccumulatedLinear, linear_problem
 from .linear.rowwise.adversary import linear_adversary
-from .linear.rowwise.problem import AccumulatedRowwise, rowwise_problem
+from .linear.rowwise.problem import AccumulatedRowwise, restricted_problem
 from .model import Model
 from .network.adversary import NetworkAdversary
 from .network.model import NetworkModel
 from .network.problem import AccumulatedNetwork, network_problem
+from .network.restricted import restricted_network
 from .outputs.model import OutputsModel
 from .outputs.problem import AccumulatedOutputs, outputs_problem
+from .outputs.restricted import restricted_outputs
 from .problem import InfluenceProblem, Replicates
 from .scale.adversary import ScaleAdversary
 from .scale.model import ScaleModel
 from .scale.model import refuse_sums as refuse_scale
 from .scale.problem import scale_problem
+from .set_ascent import SetAscent
 from .shared_ascent import SharedBudget
 from .softmax.adversary import SoftmaxAdversary
 from .softmax.model import SoftmaxModel
 from .softmax.problem import AccumulatedSoftmax, softmax_problem
+from .softmax.restricted import restricted_softmax
 from .summed import SummedModel, SummedProblem
 from .vector.adversary import VectorAdversary
 
@@ -73,9 +79,11 @@ class Family(NamedTuple):
         As `problem`, for attacks that may split samples; None: there are none on this family.
     summed : callable or None
         From the model to one of another family that such totals are of.
-    rowwise : callable or None
-        As `problem`, for rows with attack sets, or budgets, of their own; None: there are none, nor
-        other sets than balls, on this family.
+    restricted : callable or None
+        As `problem`, for other attack sets than balls, and budgets of samples; None: there are none
+        on this family.
+    restricted_adversary : callable or None
+        As `adversary`, of these; None: the same one.
     rowwise_without_rows : type or None
         As `without_rows`, of these.
     """
@@ -87,30 +95,49 @@ class Family(NamedTuple):
     without_rows: type[WithoutRows] | None = None
     summed: Callable[[Any], SummedModel] | None = None
     split: Callable[..., InfluenceProblem] | None = None
-    rowwise: Callable[..., InfluenceProblem] | None = None
+    restricted: Callable[..., InfluenceProblem] | None = None
+    restricted_adversary: Callable[[Any], Adversary[Any]] | None = None
     rowwise_without_rows: type[WithoutRows] | None = None
 
 
 _FAMILIES: dict[type, Family] = {
     LinearModel: Family(
         linear_problem, linear_adversary, shared_adversary, linear_replicates, AccumulatedLinear,
-        split=ball_problem, rowwise=rowwise_problem, rowwise_without_rows=AccumulatedRowwise,
+        split=ball_problem, restricted=restricted_problem, rowwise_without_rows=AccumulatedRowwise,
     ),
     L1Model: Family(
         l1_problem, L1Adversary, SharedL1Adversary, without_rows=AccumulatedL1,
-        split=refuse_splitting,
+        split=refuse_splitting, restricted=restricted_l1,
+        restricted_adversary=RestrictedL1Adversary,
     ),
-    ExpansionModel: Family(basis_problem, BasisAdversary, without_rows=AccumulatedBasis),
+    ExpansionModel: Family(
+        basis_problem, BasisAdversary, without_rows=AccumulatedBasis, restricted=restricted_basis,
+        restricted_adversary=SetAscent,
+    ),
     MovingCentersModel: Family(moving_problem, MovingCentersAdversary),
     FixedCentersModel: Family(
-        fixed_problem, fixed_centers_adversary, summed=FixedCentersModel.on_basis
+        fixed_problem, fixed_centers_adversary, summed=FixedCentersModel.on_basis,
+        restricted=restricted_fixed,
     ),
-    NetworkModel: Family(network_problem, NetworkAdversary, without_rows=AccumulatedNetwork),
-    SoftmaxModel: Family(softmax_problem, SoftmaxAdversary, without_rows=AccumulatedSoftmax),
-    OutputsModel: Family(outputs_problem, VectorAdversary, without_rows=AccumulatedOutputs),
-    AutodiffModel: Family(autodiff_problem, AutodiffAdversary),
-    ScaleModel: Family(scale_problem, ScaleAdversary, summed=refuse_scale),
-    layered.LayeredModel: Family(layered_problem, LayeredAdversary, summed=layered.refuse_sums),
+    NetworkModel: Family(
+        network_problem, NetworkAdversary, without_rows=AccumulatedNetwork,
+        restricted=restricted_network,
+    ),
+    SoftmaxModel: Family(
+        softmax_problem, SoftmaxAdversary, without_rows=AccumulatedSoftmax,
+        restricted=restricted_softmax, restricted_adversary=SetAscent,
+    ),
+    OutputsModel: Family(
+        outputs_problem, VectorAdversary, without_rows=AccumulatedOutputs,
+        restricted=restricted_outputs, restricted_adversary=SetAscent,
+    ),
+    AutodiffModel: Family(autodiff_problem, AutodiffAdversary, restricted=autodiff_problem),
+    ScaleModel: Family(
+        scale_problem, ScaleAdversary, summed=refuse_scale, restricted=scale_problem
+    ),
+    layered.LayeredModel: Family(
+        layered_problem, LayeredAdversary, summed=layered.refuse_sums, restricted=layered_problem
+    ),
 }  # fmt: skip
 
 
@@ -136,20 +163,22 @@ def make_problem(
             )
         return family.split(model, source, ball, **options)
     budgets = source.budget is not None
-    if family.rowwise is None and (budgets or not ball.has_dual_norm):
+    if not budgets and ball.has_dual_norm:
+        return family.problem(model, source, ball, **options)
+    if family.restricted is None:
         raise ValueError(
-            f"attacks with {ball}{' and budgets' * budgets} are for linear predictors (without an "
-            f"l1 penalty), not for a {model.kind} model: describe the attack by p, feature_scale "
-            "and attackable alone"
+            f"attacks with {ball}{' and budgets' * budgets} are not known for a {model.kind} "
+            f"model: describe the attack by p, feature_scale and attackable "
+            "alone"
         )
-    if family.rowwise is not None and (budgets or ball.varies):
-        return family.rowwise(model, source, ball, **options)
-    return family.problem(model, source, ball, **options)
+    return family.restricted(model, source, ball, **options)
 
 
 def adversary_of(problem: InfluenceProblem) -> Adversary[Any]:
     """The adversary of a problem; a budget that samples share wraps it."""
     family = family_of(problem.model)
+    if problem.is_restricted and family.restricted_adversary is not None:
+        return family.restricted_adversary(problem)
     if not problem.sharing.is_shared:
         return family.adversary(problem)
     if family.shared is not None:

@@ -188,6 +188,11 @@ class AttackSet(ABC):
         return None
 
     @property
+    def units(self) -> Array:
+        """D (m,): by how much unit attacks move each of the model's inputs alone, 0 where none."""
+        self._refuse("a model of these inputs")
+
+    @property
     def raw_units(self) -> Array:
         """By how much raw inputs move where the model's move by one, (m,)."""
         self._refuse("a model of these inputs")
@@ -227,6 +232,19 @@ class AttackSet(ABC):
         """The attacks on u of given sizes (n,) that gain most along a gradient (n, m) a sample."""
         moves, gains, _ = self.directions(np.array(gradients, dtype=float), rows)
         return Furthest(moves * sizes[:, None], gains * sizes)
+
+    def drawn(self, seed: int, draw: int, keys: Array, sizes: Array) -> Array:
+        """Random attacks on u (n, m) of sizes (n,), keyed by row."""
+        t = np.empty((len(keys), self.own.n_free))
+        for place, (key, size) in enumerate(zip(keys, sizes, strict=True)):
+            self.own.draw(seed, draw, int(key), float(size), t[place : place + 1])
+        out = np.zeros((len(keys), self.units.size))
+        self.own.move_inner(out, t)
+        return out
+
+    def cut(self, moves: Array, rows: Array) -> Array:
+        """Attacks of the ball on u (n, m) cut off where their samples may not go."""
+        return moves
 
     @property
     def has_soft(self) -> bool:

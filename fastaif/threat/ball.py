@@ -82,6 +82,11 @@ class Ball(AttackSet):
         return self.scale
 
     @property
+    def units(self) -> Array:
+        """D."""
+        return self.weights
+
+    @property
     def raw_units(self) -> Array:
         """σ."""
         return self.basis_scale

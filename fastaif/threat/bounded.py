@@ -149,6 +149,23 @@ class Bounded(OnBall):
         t = fill(np.abs(slopes), np.maximum(room, 0.0), sizes, self.ball.p)
         return Furthest(self._inner(np.sign(slopes) * t), np.einsum("ij,ij->i", np.abs(slopes), t))
 
+    def gains(self, gradients: Array) -> Array:
+        """The ball's, for gradients as they are `felt`."""
+        return self.ball.gains(gradients)
+
+    def has_turned(self, before: Array, after: Array) -> bool:
+        """The ball's, for gradients as they are `felt`."""
+        return self.ball.has_turned(before, after)
+
+    def drawn(self, seed: int, draw: int, keys: Array, sizes: Array) -> Array:
+        """The ball's: to be cut off."""
+        return self.ball.drawn(seed, draw, keys, sizes)
+
+    def cut(self, moves: Array, rows: Array) -> Array:
+        """Moves of u (n, m), shortened where they lead out of the bounds: still of the ball."""
+        low, high = ((end - rows) / self.raw_units for end in (self.low, self.high))
+        return np.asarray(np.clip(moves, np.minimum(low, 0.0), np.maximum(high, 0.0)))
+
     # --- without kinks --------------------------------------------------------------------
 
     @property

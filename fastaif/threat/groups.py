@@ -230,6 +230,15 @@ class Groups(OnBall):
 
     # --- attacks of finite size -----------------------------------------------------------
 
+    def drawn(self, seed: int, draw: int, keys: Array, sizes: Array) -> Array:
+        """Random attacks on u (n, m): the ball's, as long in this norm as sizes at most."""
+        found = self.ball.drawn(seed, draw, keys, sizes)
+        t = found[:, self.free] / self.ball.own.weights
+        lengths = lp_norm(self._sizes(t), self.ball.p)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = np.where(lengths > sizes, sizes / lengths, 1.0)
+        return np.asarray(found * shares[:, None])
+
     def contains(self, delta: Array, size: Any, rows: Array | None = None) -> Array:
         """Whether the norm of δ is at most size, and nothing moves that cannot be attacked."""
         lengths = lp_norm(self._sizes(self._enter(delta)), self.ball.p)

@@ -143,6 +143,16 @@ class Metric(OnBall):
 
     # --- attacks of finite size -----------------------------------------------------------
 
+    @property
+    def longest(self) -> float:
+        """max D ‖L‖₂."""
+        return float(np.linalg.norm(self.root, 2)) * self.ball.longest
+
+    def drawn(self, seed: int, draw: int, keys: Array, sizes: Array) -> Array:
+        """Random attacks on u (n, m): τ of the ball."""
+        tau = self.ball.drawn(seed, draw, keys, sizes)[:, self.free] / self.ball.own.weights
+        return self._inner(_times(tau, self.root.T))
+
     def contains(self, delta: Array, size: Any, rows: Array | None = None) -> Array:
         """Whether δᵀΣ⁻¹δ ≤ size², and nothing moves that cannot be attacked."""
         lengths = lp_norm(self._enter(delta) @ self.inverse.T, 2.0)

@@ -51,6 +51,16 @@ class OnBall(AttackSet):
         """σ, (m,)."""
         return self.ball.raw_units
 
+    @property
+    def units(self) -> Array:
+        """D, (m,)."""
+        return self.ball.weights
+
+    @property
+    def longest(self) -> float:
+        """The Euclidean length that no unit attack on u exceeds."""
+        return self.ball.longest
+
     def with_radius(self, radius: float) -> Self:
         """The same set with s given."""
         return dataclasses.replace(self, ball=self.ball.with_radius(radius))

@@ -7,6 +7,7 @@ small radius whole steps converge to the maximum fast.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,10 +43,12 @@ class Attacker:
     radius: float
     settings: PgdSettings
     delta: Array = field(init=False)
+    sizes: Array = field(init=False)
 
     def __post_init__(self) -> None:
         source = self.problem.source
         self.delta = np.zeros((source.n_rows, source.n_columns))
+        self.sizes = self.radius * source.budgets(0, source.n_rows)
 
     def attacked(self, batch: Batch) -> Batch:
         """The batch with its inputs attacked."""
@@ -62,9 +65,8 @@ class Attacker:
     def _search_batch(self, theta: Array, batch: Batch) -> None:
         best = self._climb(theta, batch, self.delta[batch.rows])
         value = self._heights(theta, batch, best)
-        t = best
-        for draw in range(1, self.settings.n_restarts):
-            t = self._climb(theta, batch, -t if draw == 1 else self._random(draw, batch))
+        for start in self._starts(theta, batch, best):
+            t = self._climb(theta, batch, start)
             reached = self._heights(theta, batch, t)
             # Only what is clearly worse: equal ends would change places with rounding.
             better = reached > value + 1e-12 * np.abs(value)
@@ -72,15 +74,21 @@ class Attacker:
             value = np.where(better, reached, value)
         self.delta[batch.rows] = best
 
+    def _starts(self, theta: Array, batch: Batch, t: Array) -> Iterator[Array]:
+        """Where ascents start beside the sample, which led to t (k, m)."""
+        for draw in range(1, self.settings.n_restarts):
+            start = -t if draw == 1 else self._random(draw, batch)
+            yield self.problem.ball.cut(start, batch.X)
+
     def _random(self, draw: int, batch: Batch) -> Array:
-        """Random points of the ball, keyed by row."""
-        own, out = self.problem.ball.own, np.zeros(batch.X.shape)
-        t = np.empty((len(out), own.n_free))
-        for place, row in enumerate(batch.rows):
-            one = t[place : place + 1]
-            own.draw(self.settings.seed, draw, int(row), self.radius, one)
-        own.move_inner(out, t)
-        return out
+        """Random points of the set, keyed by row."""
+        ball, sizes = self.problem.ball, self.sizes[batch.rows]
+        return ball.drawn(self.settings.seed, draw, batch.rows, sizes)
+
+    def _targets(self, slopes: Array, batch: Batch, live: Any = slice(None)) -> Array:
+        """The best points of the sets of some samples as far as slopes there tell, in u."""
+        sizes = self.sizes[batch.rows][live]
+        return self.problem.ball.furthest(slopes, batch.X[live], sizes).moves
 
     def _heights(self, theta: Array, batch: Batch, delta: Array) -> Array:
         moved = self._moved(batch, delta)
@@ -93,8 +101,8 @@ class Attacker:
         tiny = _SETTLED * self.radius * self.problem.ball.longest
         for _ in range(self.settings.n_steps):
             there = self._moved(batch, delta)
-            target, _, _ = self.problem.attack(theta, there)
-            move = part[:, None] * (self.radius * target - delta)
+            slopes = self.problem.derivatives("input_gradients", theta, there.X, there.y)
+            move = part[:, None] * (self._targets(slopes, batch) - delta)
             trial = delta + move
             reached = self._heights(theta, batch, trial)
             accepted = reached >= value - _ROUNDING * np.abs(value)

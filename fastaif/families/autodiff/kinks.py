@@ -59,19 +59,22 @@ def _reversals(problem: AutodiffRows, influence: Array, batch: Batch) -> Array:
     Where either settles, the prediction may have stopped, the gradient have turned by a right
     angle alone, or the loss have become flat: the gradient itself decides.
     """
-    own, n = problem.ball.own, len(batch.X)
-    slopes = own.slopes(_slopes(problem, problem.params, batch))
+    units, n = problem.ball.units, len(batch.X)
+
+    def felt(slopes: Array) -> Array:
+        return problem.felt(batch, units * slopes)[0]
+
+    slopes = felt(_slopes(problem, problem.params, batch))
     largest = np.abs(slopes).max(axis=1, keepdims=True)
     slopes = slopes / np.where(largest > 0, largest, 1.0)
     path = (problem.params, influence, batch.X, batch.y)
-    along = np.zeros(batch.X.shape)
-    own.move_inner(along, slopes)
+    along = units * slopes
     first = np.full(n, np.inf)
     for name, rest in (("path_slopes", path), ("overlaps", (*path, along))):
         eps = _first_zero(problem, name, rest, n)
         at = np.where(np.isfinite(eps), eps, 0.0)
         before, end, after = (
-            own.slopes(problem.derivatives("row_slopes", scale * at, *path))
+            felt(problem.derivatives("row_slopes", scale * at, *path))
             for scale in (1.0 - _SMALL, 1.0, 1.0 + _SMALL)
         )
         vanishes = np.abs(end).max(axis=1) <= _SMALL * largest[:, 0]
@@ -107,7 +110,7 @@ def _first_jump(problem: AutodiffRows, influence: Array) -> float:
     for batch in problem.batches():
         move = problem.derivatives("input_moves", batch.X, problem.params, batch.y, influence)
         slopes = _slopes(problem, problem.params, batch)
-        high = min(high, problem.ball.first_turn(slopes, move).eps)
+        high = min(high, problem.ball.first_turn(*problem.felt(batch, slopes, move)).eps)
     if np.isinf(high):
         return high
     low = 0.0
@@ -128,6 +131,6 @@ def _has_jumped(problem: AutodiffRows, influence: Array, eps: float) -> bool:
     for batch in problem.batches():
         before = _slopes(problem, problem.params, batch)
         after = _slopes(problem, problem.params + eps * influence, batch)
-        if problem.ball.has_turned(before, after):
+        if problem.ball.has_turned(*problem.felt(batch, before, after)):
             return True
     return False

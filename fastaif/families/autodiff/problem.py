@@ -19,7 +19,7 @@ from ...solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from ...solvers.newton import NewtonResult
 from ...threat.attack_set import AttackSet
 from ...utils.caching import cached_property
-from ..kinks import Kinks
+from ..kinks import Event, Kinks
 from ..objective import Evaluation, number
 from ..problem import Counts
 from . import fit, kinks
@@ -33,12 +33,14 @@ _TOGETHER = 4096  # rows whose shares are solved for at once
 
 
 class _Pass(NamedTuple):
-    """What one pass gives: E ∇ℓ, Φ/s, gains ‖c ∘ ∇_x ℓ_i‖_q (those of no weight 0), ties."""
+    """What one pass gives: E ∇ℓ, Φ/s, gains ‖c ∘ ∇_x ℓ_i‖_q (those of no weight 0), ties, and the
+    largest size of attack that every sample has room for."""
 
     gradient: Array
     mixed: Array
     gains: Array
     ties: int
+    room: float
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ class AutodiffProblem(AutodiffSolving):
 
     @cached_property
     def _first(self) -> _Pass:
-        return self._run(None)
+        return self._run(self._own_budgets)
+
+    @cached_property
+    def _own_budgets(self) -> Array:
+        """What multiplies each sample's own size (n,)."""
+        return self.source.budgets(0, self.source.n_rows)
 
     @cached_property
     def _mixed(self) -> Array:
@@ -65,25 +72,36 @@ class AutodiffProblem(AutodiffSolving):
 
     @cached_property
     def budgets(self) -> Array:
-        """t (n,): each sample's share of the budget."""
+        """t (n,): each sample's own, or its share of a budget."""
+        if not self.sharing.is_shared:
+            return self._own_budgets
         return self.sharing.budgets(self._first.gains, self.shares)
 
-    def _run(self, budgets: Array | None) -> _Pass:
-        """The pass, with per-sample budgets (n,); None: one each."""
-        theta = self.params
+    def _run(self, budgets: Array) -> _Pass:
+        """The pass, with per-sample budgets (n,)."""
+        theta, room = self.params, np.inf
         gradient, mixed = np.zeros(len(theta)), np.zeros(len(theta))
         gains, n_ties = np.zeros(self.source.n_rows), 0
         for batch in self.batches():
             steps, gains[batch.rows], ties = self.attack(theta, batch)
             n_ties += int(ties[gains[batch.rows] > 0].sum())
-            scale = batch.shares if budgets is None else batch.shares * budgets[batch.rows]
+            scale = batch.shares * budgets[batch.rows]
+            if self.ball.varies:
+                with np.errstate(divide="ignore"):
+                    rooms = self.ball.room(steps, batch.X) / budgets[batch.rows]
+                room = min(room, float(rooms.min()))
             gradient += self.derivatives("gradient", theta, batch.X, batch.y, batch.shares)
             mixed += self.derivatives(
                 "mixed", theta, batch.X, batch.y, scale[:, None] * steps
             )
         if not all(np.isfinite(part).all() for part in (gradient, mixed, gains)):
             raise FloatingPointError("the losses' derivatives are not finite")
-        return _Pass(gradient, mixed, gains, n_ties)
+        return _Pass(gradient, mixed, gains, n_ties, room)
+
+    @property
+    def first_bound(self) -> Event:
+        """The ε at which a sample first meets its bounds."""
+        return Event(self._first.room / self.radius, "a sample meets its bounds")
 
     def attack(self, theta: Array, batch: Batch) -> tuple[Array, Array, Array]:
         """Unit attacks φ_i (k, m), gains ‖c ∘ ∇_x ℓ_i‖_q (k,) and ties (k,) of a batch."""
@@ -116,7 +134,9 @@ class AutodiffProblem(AutodiffSolving):
 
         None: one each, or what `sharing` makes of the gains.
         """
-        return self.radius * (self._mixed if weights is None else self._run(weights).mixed)
+        if weights is None:
+            return self.radius * self._mixed
+        return self.radius * self._run(self._own_budgets * weights).mixed
 
     def per_sample(self) -> Array:
         """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
@@ -134,7 +154,7 @@ class AutodiffProblem(AutodiffSolving):
 
     def kinks(self, influence: Array) -> Kinks:
         """Where along θ̂ + εI directions of attack change."""
-        return kinks.find(self, influence)
+        return kinks.find(self, influence).up_to(self.first_bound)
 
     def influence_raw(self, influence: Array) -> Array:
         """The influence itself: the model takes inputs in raw units."""

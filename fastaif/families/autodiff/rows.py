@@ -67,6 +67,14 @@ class AutodiffRows(InfluenceProblem):
         X = np.asarray(self.source.x[rows], dtype=np.float64)
         return Batch(rows, X, self.source.encode(self.source.y[rows]), self.shares[rows])
 
+    def felt(self, batch: Batch, *gradients: Array) -> list[Array]:
+        """Arrays (k, m) without the entries that attacks on a batch cannot follow at θ̂."""
+        if not self.ball.varies:
+            return list(gradients)
+        slopes = self.derivatives("input_gradients", self.params, batch.X, batch.y)
+        lost = (self.ball.felt(slopes, batch.X) == 0.0) & (slopes != 0.0)
+        return [np.where(lost, 0.0, part) for part in gradients]
+
     def refuse_mixing(self) -> None:
         """A sample's loss must not depend on what else is in its batch, nor on chance.
 

@@ -19,6 +19,7 @@ from ...kernels.pairs import Gram
 from ...threat.attack_set import AttackSet
 from ...utils.validation import locate_nonfinite
 from ..basis.problem import BasisProblem, basis_problem
+from ..basis.restricted import RestrictedBasis, restricted_basis
 from ..kinks import Kinks
 from ..problem import refuse_solver
 from . import kinks, per_sample
@@ -239,6 +240,13 @@ def moving_problem(
         )
     model.kernel.check_inputs(U, "X")
     return MovingCentersProblem(model, source, ball, inputs=U, **common)
+
+
+def restricted_fixed(
+    model: FixedCentersModel, source: RowSource, ball: AttackSet, **options: Any
+) -> RestrictedBasis:
+    """That of the model on its basis, for attacks that are more than a ball."""
+    return restricted_basis(model.on_basis(), source, ball, **options)
 
 
 def fixed_problem(

@@ -27,15 +27,14 @@ class LayeredAttacker(Attacker):
 
     def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
         """Where the steps from δ (k, m) lead; no sample is lower there."""
-        model, ball = self.problem.model, self.problem.ball
+        model = self.problem.model
         delta, live = np.array(delta), np.arange(len(delta))
         value, slopes = model.derivatives.rising(theta, model.moved(batch.X, delta), batch.y)
         part = np.full(len(delta), min(1.0, self.settings.step or 1.0))
-        tiny = _SETTLED * self.radius * ball.longest
+        tiny = _SETTLED * self.radius * self.problem.ball.longest
         for _ in range(self.settings.n_steps):
             X, y, here = batch.X[live], batch.y[live], delta[live]
-            target, _, _ = ball.directions(slopes[live], model.moved(X, here))
-            move = part[live, None] * (self.radius * target - here)
+            move = part[live, None] * (self._targets(slopes[live], batch, live) - here)
             reached, there = model.derivatives.rising(theta, model.moved(X, here + move), y)
             up = reached >= value[live] - _ROUNDING * np.abs(value[live])
             rose = live[up]

@@ -81,12 +81,15 @@ def _directions(
             "pulls_along", problem.params, batch.X, batch.y, influence
         )
         budgets = problem.budgets[batch.rows]
+        slopes, moves = problem.felt(batch, slopes, moves)
         eps, place = ball.first_turn(slopes, moves)
         if eps < best.eps:
             name = model.feature_names[place]
             best = Event(eps, f"the slope in {name} of a sample {ball.turning}")
+        gains = ball.gains(slopes)
+        moving = (budgets > 0.0) & ((gains > 0.0) | (not ball.varies))  # others are in a corner
         with np.errstate(divide="ignore", invalid="ignore"):
-            lengths = np.where(budgets > 0.0, ball.gains(slopes) / budgets, np.inf)
+            lengths = np.where(moving, gains / budgets, np.inf)
         least = min(least, float(np.min(lengths, initial=np.inf)))
     return best, least
 

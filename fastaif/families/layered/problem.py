@@ -138,7 +138,7 @@ class LayeredProblem(AutodiffProblem):
 
     def kinks(self, influence: Array) -> Kinks:
         """Where along θ̂ + εI directions of attack change, or units of relu switch."""
-        return kinks.find(self, self.model, influence)
+        return kinks.find(self, self.model, influence).up_to(self.first_bound)
 
     # --- elsewhere ------------------------------------------------------------------------
 

@@ -23,11 +23,12 @@ class EndAttacker(Attacker):
     problem: ScaleProblem
 
     def _search_batch(self, theta: Array, batch: Batch) -> None:
-        m = batch.X.shape[1]
+        beta = np.broadcast_to(theta[: batch.X.shape[1]], batch.X.shape)
         f = self.problem.derivatives.features(batch.X) @ theta[:-1]
-        side = np.where(f < batch.y, -1.0, 1.0)
-        steps, _, _ = self.problem.ball.directions(np.multiply.outer(side, theta[:m]), batch.X)
-        self.delta[batch.rows] = self.radius * steps
+        sizes, ball = self.sizes[batch.rows], self.problem.ball
+        up, down = (ball.furthest(side * beta, batch.X, sizes) for side in (1.0, -1.0))
+        lower = 2.0 * (f - batch.y) + (up.gains - down.gains) < 0.0
+        self.delta[batch.rows] = np.where(lower[:, None], down.moves, up.moves)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class ScaleAdversary(AutodiffAdversary):
     def radii_of_change(self, change: float) -> Array:
         """change / (s ‖Dβ‖_q), of each sample (n,)."""
         problem = self.problem
+        if problem.is_restricted:
+            raise ValueError(
+                f"robustness_radius with change and {problem.ball} is not known: describe the "
+                "attack by p, feature_scale and attackable alone"
+            )
         gain = problem.ball.gain(problem.params[: problem.model.n_features])
         with np.errstate(divide="ignore"):
             return np.full(problem.n_rows, change / (problem.radius * np.float64(gain)))

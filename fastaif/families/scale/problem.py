@@ -95,8 +95,10 @@ class ScaleProblem(AutodiffProblem):
         m, sigma, delta = self.model.n_features, self.params[-1], self.model.scaled_loss.delta
         f, speed, y = self.moves(influence)
         sigma_speed = influence[-1]
-        rho = self.radius * self.budgets * self.ball.gain(self.params[:m])
-        shares = self.shares
+        shares, rows = self.shares, self.some_rows(np.arange(self.source.n_rows))
+        along = np.sign(f - y)[:, None] * self.params[:m]
+        _, gains, _ = self.ball.directions(along.copy(), rows.X)
+        rho = self.radius * self.budgets * gains
         with np.errstate(divide="ignore", invalid="ignore"):
             flips = (y - f) / speed
             r, side = f - y, np.sign(f - y)
@@ -105,7 +107,8 @@ class ScaleProblem(AutodiffProblem):
         kept = np.isfinite(flips) & (flips > 0) & (shares > 0)
         order = np.argsort(flips[kept], kind="stable")
         own = np.full(len(f), not self.sharing.is_shared)
-        place = self.ball.first_turn(self.params[None, :m], influence[None, :m])
+        speeds = np.sign(f - y)[:, None] * influence[:m]
+        place = self.ball.first_turn(*self.felt(rows, along, speeds))
         events = [
             (
                 float(np.min(flips[kept & own], initial=np.inf)),
@@ -121,7 +124,7 @@ class ScaleProblem(AutodiffProblem):
                 f"{self.ball.turning}" if np.isfinite(place.eps) else "",
             ),
         ]  # fmt: skip
-        first, reason = min(events)
+        first, reason = min([*events, self.first_bound])
         reason = reason if np.isfinite(first) else "none is foreseen"
         return Kinks(flips[kept][order], shares[kept][order], first, reason)
 

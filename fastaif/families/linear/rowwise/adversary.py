@@ -190,5 +190,4 @@ def _sizes(ball: Any, beta: Array, rows: Array, moves: Array, sides: Array) -> A
 
 def linear_adversary(problem: Any) -> LinearAdversary:
     """By the one norm of all rows, where there is one; else row by row."""
-    plain = problem.ball.has_dual_norm and problem.source.budget is None
-    return LinearAdversary(problem) if plain else RowwiseAdversary(problem)
+    return RowwiseAdversary(problem) if problem.is_restricted else LinearAdversary(problem)

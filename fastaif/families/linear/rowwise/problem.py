@@ -24,7 +24,7 @@ from ...problem import Counts
 from ..model import LinearModel
 from ..norm_expansion import NormExpansion
 from ..one_sided import OneSided
-from ..problem import LinearProblem
+from ..problem import LinearProblem, linear_problem
 
 Array = NDArray[Any]
 
@@ -207,16 +207,19 @@ class AccumulatedRowwise(Accumulated, RowwiseProblem):
         return FirstOrder(sums[:-2] / weight, float(sums[-2] / weight), int(sums[-1]), np.inf)
 
 
-def rowwise_problem(
+def restricted_problem(
     model: LinearModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
     hessian: str = "exact", **common: Any,
-) -> RowwiseProblem:  # fmt: skip
-    """The problem, with its way to H⁻¹; refused where other processes hold the rows.
+) -> LinearProblem:  # fmt: skip
+    """The problem, with its way to H⁻¹; row by row, refused where other processes hold the rows,
+    unless all rows have one set and size.
 
     Raises
     ------
     ValueError
     """
+    if source.budget is None and not ball.varies:
+        return linear_problem(model, source, ball, solver=solver, hessian=hessian, **common)
     found = RowwiseProblem(model, source, ball, solver=chosen_solver(model, solver), **common)
     if found.executor.is_remote(source):
         raise ValueError(

@@ -54,36 +54,6 @@ def test_what_is_wrong_with_them(options, error, message):
         fa.aif(MODEL, X, Y, **options)
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize(
-    "model",
-    [
-        fa.LinearRegression(alpha=0.1, l1_ratio=0.5),
-        fa.QuadraticRegression(),
-        fa.KernelRegression(),
-        fa.KernelRegression(centers="fixed", n_centers=5),
-        fa.MLPRegression(hidden=3, max_iter=20, random_state=0),
-    ],
-    ids=str,
-)
-@pytest.mark.filterwarnings("ignore")
-def test_other_models(name, model):
-    model.fit(X, Y)
-    for call in (
-        lambda **attack: fa.aif(model, X, Y, **attack),
-        lambda **attack: fa.attack(model, X, Y, 0.1, **attack),
-        lambda **attack: fa.robust_fit(model, X, Y, 0.1, **attack),
-    ):
-        with pytest.raises(ValueError, match=r"are for linear predictors .* not for a .* model"):
-            call(**{name: ALL[name]})
-
-
-def test_three_classes():
-    model = fa.LogisticRegression().fit(X, np.arange(30) % 3)
-    with pytest.raises(ValueError, match="are for linear predictors"):
-        fa.aif(model, X, np.arange(30) % 3, bounds=ALL["bounds"])
-
-
 def test_sums_of_blocks():
     for call in (
         lambda: fa.InfluenceAccumulator(MODEL, budgets=np.ones(30)),

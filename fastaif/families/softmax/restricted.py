@@ -1,0 +1,37 @@
+"""Softmax models under attacks that are more than a ball."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ...data.rows import RowSource
+from ...threat.attack_set import AttackSet
+from ..problem import refuse_solver
+from ..vector.restricted import RestrictedVector
+from .model import SoftmaxModel
+from .problem import Array, SoftmaxProblem
+
+
+@dataclass(frozen=True)
+class RestrictedSoftmax(RestrictedVector, SoftmaxProblem):
+    """A SoftmaxProblem whose rows have sets of their own, or one that is no ball."""
+
+    model: SoftmaxModel
+
+    def courses(self, theta: Array, X: Array, y: Array) -> Iterator[Array]:
+        """Towards each other class; of two classes that is the maximum."""
+        W = self.model.layout.matrix(theta)[:, : self.model.n_features]
+        own = y.astype(int)
+        for ahead in range(1, len(W)):
+            yield W[(own + ahead) % len(W)] - W[own]
+
+
+def restricted_softmax(
+    model: SoftmaxModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
+    hessian: str = "exact", seed: int = 0, **common: Any,
+) -> RestrictedSoftmax:  # fmt: skip
+    """The problem, of which the attacks are known."""
+    refuse_solver(model, solver)
+    return RestrictedSoftmax(model, source, ball, **common)
