@@ -18,7 +18,7 @@ from ..data.sources import opened
 from ..families.finite_sum.compatibility import refuse_unlike
 from ..families.finite_sum.totals import Totals, merged, needs_rows, totals_of
 from ..families.model import Model
-from ..families.registry import summed, without_rows
+from ..families.registry import refuse_restricted_sums, summed, without_rows
 from ..families.summed import SummedProblem
 from ..influence.compute import conclude
 from ..influence.intervals import BootstrapDraws
@@ -146,6 +146,7 @@ class InfluenceAccumulator:
             model, _no_rows(model), threat, damping=damping, solver="cholesky",
             n_threads=n_threads,
         )  # fmt: skip
+        refuse_restricted_sums(problem)
         self._problem = cast(SummedProblem, problem)
         _refuse_size(self._problem)
         self._totals: Totals | None = None

@@ -213,6 +213,21 @@ def summed(model: Model) -> SummedModel:
     return cast(SummedModel, model)
 
 
+def refuse_restricted_sums(problem: InfluenceProblem) -> None:
+    """Refuse attacks that are more than a ball where sums over blocks do not have what they take.
+
+    Raises
+    ------
+    ValueError
+    """
+    if problem.is_restricted and family_of(problem.model).rowwise_without_rows is None:
+        raise ValueError(
+            f"attacks with {problem.ball} on sums of blocks are for linear predictors without an "
+            f"l1 penalty, not for a {problem.model.kind} model: call aif(estimator, X, y) with all "
+            "of the data, or describe the attack by p, feature_scale and attackable alone"
+        )
+
+
 def without_rows(problem: SummedProblem, totals: Totals) -> WithoutRows:
     """A problem of the same kind, model and attack, of which only totals are left."""
     family = family_of(problem.model)

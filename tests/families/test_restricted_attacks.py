@@ -148,3 +148,6 @@ def test_what_is_not_known_has_a_way_out():
     for call in (fa.attack, fa.robust_fit):
         with pytest.raises(ValueError, match=r"p=2 and bounds are not known for a kernel model"):
             call(moving, X, Y, 0.1, bounds=(LOW, HIGH))
+    for name in ("network", "quadratic", "softmax", "l1"):
+        with pytest.raises(ValueError, match=r"on sums of blocks are for linear predictors"):
+            fa.InfluenceAccumulator(fitted(name)[0], groups=[[0, 1]])
