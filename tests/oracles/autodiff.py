@@ -76,11 +76,15 @@ def mixed_and_hessian(
         losses = jax.vmap(sample_loss, in_axes=(None, 0, 0))(t, X, y)
         return jnp.sum(w * losses) + alpha * jnp.sum(t[:m] ** 2)
 
-    input_gradients = jax.vmap(jax.grad(sample_loss, argnums=1), in_axes=(None, 0, 0))
+    input_gradients = jax.jit(
+        jax.vmap(jax.grad(sample_loss, argnums=1), in_axes=(None, 0, 0))
+    )
     t0 = jnp.asarray(np.asarray(theta, dtype=np.float64))
     phi = scaled_direction(np.asarray(input_gradients(t0, X, y)), p, c)
 
     def attacked(t: Any) -> Any:
         return s * jnp.sum(w[:, None] * input_gradients(t, X, y) * phi)
 
-    return np.asarray(jax.grad(attacked)(t0)), np.asarray(jax.hessian(objective)(t0))
+    return np.asarray(jax.jit(jax.grad(attacked))(t0)), np.asarray(
+        jax.jit(jax.hessian(objective))(t0)
+    )

@@ -50,7 +50,7 @@ def mixed_and_hessian(
             jnp.sum(t[: m * h] ** 2) + jnp.sum(t[m * h + h : -1] ** 2)
         )
 
-    slopes = jax.vmap(jax.grad(sample_loss, argnums=1), in_axes=(None, 0, 0))
+    slopes = jax.jit(jax.vmap(jax.grad(sample_loss, argnums=1), in_axes=(None, 0, 0)))
     t0 = jnp.asarray(np.asarray(theta, dtype=np.float64))
     phi = scaled_direction(np.asarray(slopes(t0, X, y)), p, c)
 

@@ -31,15 +31,19 @@ def boxed(beta, x, size, p, low, high):
             out[k] = min(room[k], size - out.sum()) if b[k] > 0 else 0.0
         return sign * np.maximum(out, 0.0)
 
+    shape, power = b ** (1 / (p - 1)), size**p
+
     def step(level):
-        return np.minimum(level * b ** (1 / (p - 1)), room)
+        return np.minimum(level * shape, room)
+
+    def fits(level):
+        return (step(level) ** p).sum() <= power
 
     low_level, high_level = 0.0, 1e-6
-    while np.linalg.norm(step(high_level), p) < size and high_level < 1e12:
+    while fits(high_level) and high_level < 1e12:
         high_level *= 2
-    for _ in range(100):
-        middle = 0.5 * (low_level + high_level)
-        if np.linalg.norm(step(middle), p) <= size:
+    while low_level < (middle := 0.5 * (low_level + high_level)) < high_level:
+        if fits(middle):
             low_level = middle
         else:
             high_level = middle
@@ -64,7 +68,7 @@ def in_metric(beta, size, sigma):
 
 def best(beta, x, size, p, *, low=-np.inf, high=np.inf, metric=None, groups=None):
     """The best δ of whichever set."""
-    if not beta.any():
+    if size == 0 or not beta.any():
         return np.zeros(beta.size)
     if metric is not None:
         return in_metric(beta, size, metric)

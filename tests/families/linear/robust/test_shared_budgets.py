@@ -85,13 +85,13 @@ def test_gaps_are_proven(kind, u, p):
 
 
 def test_attacks_that_jump_are_named():
-    model, X, y, w = fitted("poisson")
+    model, X, y, w = fitted("poisson", n=20)
     options = {"order": 4.0, "sample_weight": w}
     with pytest.warns(SolverWarning, match="far or near"):
-        found = fa.robust_fit(model, X, y, 0.02, **options)
+        found = fa.robust_fit(model, X, y, 0.03, **options)
     assert not found.converged
     assert 0.0 < found.gap < 0.01
-    loss = fa.adversarial_loss(found.estimator, X, y, 0.02, **options)
+    loss = fa.adversarial_loss(found.estimator, X, y, 0.03, **options)
     assert found.objective == about(loss + ALPHA * found.params[:-1] @ found.params[:-1], 1e-12)
 
 
