@@ -184,7 +184,7 @@ int FA_NAME(fa_basis_sums)(
         sums->vectors[V_MIXED * d + h] +=
             s.moved[h] * (basis->out_inverse_scale ? basis->out_inverse_scale[h] : 1.0);
     if (tiles)
-        add_tiles(at, d, sums->hessian);
+        add_tiles(at, d, d, sums->hessian);
     free(memory);
     return failed;
 }
@@ -225,7 +225,7 @@ int FA_NAME(fa_block_sums)(
     memcpy(rates + k, b.rows.d2, row);
     add_totals(&totals, inner, need, sums->scalars);
     if (tiles)
-        add_tiles(at, d, sums->hessian);
+        add_tiles(at, d, d, sums->hessian);
     free(memory);
     return 0;
 }

@@ -169,13 +169,13 @@ static ptrdiff_t size_of_tiles(ptrdiff_t panels)
     return panels * (panels + 1) / 2 * TILE;
 }
 
-/* Add the tiles to the lower triangle of an (m, m) array. */
-static void add_tiles(const double *h, ptrdiff_t m, double *hessian)
+/* Add the tiles to the lower triangle of an (m, m) array, whose rows are `stride` apart. */
+static void add_tiles(const double *h, ptrdiff_t m, ptrdiff_t stride, double *hessian)
 {
     for (ptrdiff_t i = 0; i < m; i++) {
         ptrdiff_t I = i / PANEL;
         const double *from = h + I * (I + 1) / 2 * TILE + i % PANEL * PANEL;
-        double *to = hessian + i * m;
+        double *to = hessian + i * stride;
         for (ptrdiff_t j = 0; j < I * PANEL; j += PANEL, from += TILE)
             for (ptrdiff_t c = 0; c < PANEL; c += FA_LANES)
                 store(to + j + c, load(to + j + c) + load(from + c));

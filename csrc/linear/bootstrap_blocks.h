@@ -211,7 +211,7 @@ static void add_hessians(const fa_bootstrap *b, const double *tiles, ptrdiff_t p
 static void add_gram_tiles(const fa_bootstrap *b, const double *tiles)
 {
     for (ptrdiff_t i = 0; i < b->draws.all->count; i++)
-        add_tiles(tiles + i * size_of_tiles(panels_of(b->d)), b->d,
+        add_tiles(tiles + i * size_of_tiles(panels_of(b->d)), b->d, b->d,
                   b->sums->hessian + i * b->d * b->d);
 }
 

@@ -240,7 +240,7 @@ static void finish(const fa_space *space, ptrdiff_t m, int need, const fa_sums *
         for (ptrdiff_t j = 0; j < m; j++)
             sums->vectors[places[part] * m + j] += space->vectors[part * width + j];
     if (need & NEED_HESSIAN)
-        add_tiles(space->tiles, m, sums->hessian);
+        add_tiles(space->tiles, m, m, sums->hessian);
 }
 
 int FA_NAME(fa_linear_sums)(

@@ -208,7 +208,7 @@ int FA_NAME(fa_network_sums)(
     memset(at, 0, (size_t)tiles * sizeof(double));
     int failed = run_network_pass(&s, rows, inner, sums, at);
     if (tiles)
-        add_tiles(at, d, sums->hessian);
+        add_tiles(at, d, d, sums->hessian);
     free(memory);
     return failed;
 }

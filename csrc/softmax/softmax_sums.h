@@ -11,7 +11,7 @@
 #include "core/columns.h"
 #include "core/elementary.h"
 
-#define SOFTMAX_DOUBLES 32768 /* 256 KiB */
+#define SOFTMAX_DOUBLES 65536 /* 512 KiB */
 
 typedef struct {
     const fa_rows *x;
@@ -19,13 +19,14 @@ typedef struct {
     const fa_norm_of *norm_of;
     const fa_attack *attack;
     const fa_sums *sums;
-    ptrdiff_t classes, entries, K;
+    ptrdiff_t classes, entries, width, K; /* `width` columns are in panels */
     double exponent, carry; /* what the sum of losses has left over */
     int need;
     double *z, *phi, *g;        /* (u, 1), its directions (phi, 0), and gradients in u */
-    double *pi, *a, *q, *roots; /* of the classes; q is scratch */
+    double *pi, *a, *q; /* of the classes; q is scratch */
     double *y, *w, *norms, *losses, *slopes, *wrong, *gains, *ties, *rates;
     double *panels, *tiles, *buffer;
+    double *pairs, *pair_panels, *plain, *last; /* of an intercept that is in no panel */
 } fa_softmax_pass;
 
 /* --- the loss ------------------------------------------------------------------------------ */
@@ -164,23 +165,62 @@ static int add_softmax_mixed(fa_softmax_pass *s, ptrdiff_t k)
 
 /* --- the Hessian by pairs ------------------------------------------------------------------ */
 
+/* P_kj = A_k'A_j, A_k the rows times √w π_k: a scaled copy a class, and none a pair. */
 static void add_pairs(fa_softmax_pass *s)
 {
     fa_ahead nothing = {NULL, 0, LINE};
-    ptrdiff_t K = s->K, panels = panels_of(s->entries), size = size_of_tiles(panels);
+    ptrdiff_t K = s->K, panels = panels_of(s->width), size = size_of_tiles(panels);
+    ptrdiff_t stride = K * PANEL, copy = panels * stride;
     double *tiles = s->tiles;
-    for (ptrdiff_t i = 0; i < s->classes * K; i += FA_LANES)
-        store(s->roots + i, root(load(s->pi + i)));
     for (ptrdiff_t i = 0; i < K; i += FA_LANES)
         store(s->rates + i, root(load(s->w + i)));
+    for (ptrdiff_t k = 0; k < s->classes; k++) {
+        for (ptrdiff_t i = 0; i < K; i += FA_LANES)
+            store(s->gains + i, load(s->rates + i) * piece(s->pi, K, k, i));
+        columns_to_panels(s->z, s->width, K, s->gains, s->panels + k * copy);
+    }
     for (ptrdiff_t k = 1; k < s->classes; k++)
-        for (ptrdiff_t j = 0; j < k; j++, tiles += size) {
-            for (ptrdiff_t i = 0; i < K; i += FA_LANES)
-                store(s->gains + i, load(s->rates + i) * piece(s->roots, K, k, i)
-                                        * piece(s->roots, K, j, i));
-            columns_to_panels(s->z, s->entries, K, s->gains, s->panels);
-            add_product(s->panels, panels, K * PANEL, K, tiles, nothing);
+        for (ptrdiff_t j = 0; j < k; j++, tiles += size)
+            for (ptrdiff_t I = 0; I < panels; I++)
+                panel_by_panels(s->panels + k * copy + I * stride, s->panels + j * copy, I + 1,
+                                stride, K, tiles + I * (I + 1) / 2 * TILE, &nothing);
+}
+
+/* The last rows of all pairs' matrices, Σ w π_k π_j (u, 1), where the intercept alone would fill a
+   panel: the pairs' weights by the plain rows. */
+static void add_last_rows(fa_softmax_pass *s)
+{
+    ptrdiff_t K = s->K, m = s->width, pair = 0;
+    for (ptrdiff_t i = 0; i < K; i += FA_LANES)
+        store(s->gains + i, splat(1.0));
+    for (ptrdiff_t k = 1; k < s->classes; k++)
+        for (ptrdiff_t j = 0; j < k; j++, pair++) {
+            vd total = splat(0.0);
+            for (ptrdiff_t i = 0; i < K; i += FA_LANES) {
+                vd rate = load(s->w + i) * piece(s->pi, K, k, i) * piece(s->pi, K, j, i);
+                store(s->pairs + pair * K + i, rate);
+                total += rate;
+            }
+            s->sums->hessian[(pair + 1) * s->entries * s->entries - 1] += sum_of_lanes(total);
         }
+    columns_to_panels(s->pairs, pair, K, s->gains, s->pair_panels);
+    columns_to_panels(s->z, m, K, s->gains, s->plain);
+    multiply_panels(s->pair_panels, panels_of(pair), K * PANEL, s->plain, panels_of(m), K * PANEL,
+                    K, s->last);
+}
+
+/* The Hessian's matrices out of tiles. */
+static void finish_pairs(const fa_softmax_pass *s)
+{
+    ptrdiff_t c = s->entries, width = s->width, size = size_of_tiles(panels_of(width));
+    ptrdiff_t across = panels_of(width) * TILE, pairs = s->classes * (s->classes - 1) / 2;
+    for (ptrdiff_t pair = 0; pair < pairs; pair++) {
+        double *out = s->sums->hessian + pair * c * c;
+        add_tiles(s->tiles + pair * size, width, c, out);
+        const double *from = s->last + pair / PANEL * across + pair % PANEL * PANEL;
+        for (ptrdiff_t j = 0; j < width && width < c; j++)
+            out[width * c + j] += from[j / PANEL * TILE + j % PANEL];
+    }
 }
 
 /* --- blocks -------------------------------------------------------------------------------- */
@@ -210,8 +250,11 @@ static int run_softmax_pass(fa_softmax_pass *s, ptrdiff_t rows)
         add_softmax_losses(s, k);
         if (s->need & NEED_MIXED && add_softmax_mixed(s, k))
             return -1;
-        if (s->need & NEED_HESSIAN)
+        if (s->need & NEED_HESSIAN) {
             add_pairs(s);
+            if (s->width < s->entries)
+                add_last_rows(s);
+        }
         if (s->need & NEED_GRADIENT) {
             weigh(NULL, s->a, s->w, classes, s->K, s->q);
             add_row_products(s->q, classes, s->z, entries, s->K,
@@ -226,26 +269,29 @@ int FA_NAME(fa_softmax_sums)(
     const double *inverse_scale, const fa_norm_of *norm_of, const fa_attack *attack,
     double exponent, int need, const fa_sums *sums)
 {
-    enum { OF_CLASSES = 4, OF_ROWS = 9 };
+    enum { OF_CLASSES = 3, OF_ROWS = 9 };
     ptrdiff_t m = x->m, pairs = need & NEED_HESSIAN ? classes * (classes - 1) / 2 : 0;
-    ptrdiff_t columns = 2 * c + 3 * classes + (need & NEED_MIXED ? 3 * m : 0);
+    ptrdiff_t width = panels_of(m) < panels_of(c) ? m : c, filled = filled_up(width);
+    ptrdiff_t panels = pairs ? classes * filled : 0;
+    ptrdiff_t last = pairs && width < c ? filled_up(pairs) : 0;
+    ptrdiff_t columns = 2 * c + 3 * classes + (need & NEED_MIXED ? 3 * m : 0) + panels;
     ptrdiff_t rows = between(64, SOFTMAX_DOUBLES / columns, 1024);
     rows = rows < filled_up(x->n) ? rows : filled_up(x->n);
-    ptrdiff_t panels = pairs ? filled_up(c) * rows : 0;
-    ptrdiff_t tiles = pairs ? size_of_tiles(panels_of(c)) : 0;
-    ptrdiff_t doubles = (2 * c + m + OF_CLASSES * classes + OF_ROWS) * rows + filled_up(m) + panels
-        + pairs * tiles;
+    ptrdiff_t tiles = pairs * size_of_tiles(panels_of(width)) + last * filled;
+    ptrdiff_t of_last = last ? 2 * last + filled : 0;
+    ptrdiff_t doubles = (2 * c + m + OF_CLASSES * classes + OF_ROWS + panels + of_last) * rows
+        + filled_up(m) + tiles;
     double *memory = aligned_alloc(LINE, (size_t)doubles * sizeof(double)), *at = memory;
     if (!memory)
         return -1;
     fa_softmax_pass s = {
         .x = x, .coef = coef, .shift = shift, .inverse_scale = inverse_scale, .norm_of = norm_of,
-        .attack = attack, .sums = sums, .classes = classes, .entries = c, .exponent = exponent,
-        .need = need};
+        .attack = attack, .sums = sums, .classes = classes, .entries = c, .width = width,
+        .exponent = exponent, .need = need};
     s.z = take(&at, c * rows);
     s.phi = take(&at, c * rows);
     s.g = take(&at, m * rows);
-    double **of_classes[OF_CLASSES] = {&s.pi, &s.a, &s.q, &s.roots};
+    double **of_classes[OF_CLASSES] = {&s.pi, &s.a, &s.q};
     for (int i = 0; i < OF_CLASSES; i++)
         *of_classes[i] = take(&at, classes * rows);
     double **of_rows[OF_ROWS] = {&s.y, &s.w, &s.norms, &s.losses, &s.slopes, &s.wrong, &s.gains,
@@ -253,12 +299,18 @@ int FA_NAME(fa_softmax_sums)(
     for (int i = 0; i < OF_ROWS; i++)
         *of_rows[i] = take(&at, rows);
     s.buffer = take(&at, m);
-    s.panels = take(&at, panels);
+    s.panels = take(&at, panels * rows);
+    if (last) {
+        s.pairs = take(&at, last * rows);
+        s.pair_panels = take(&at, last * rows);
+        s.plain = take(&at, filled * rows);
+    }
     s.tiles = at;
-    memset(at, 0, (size_t)(pairs * tiles) * sizeof(double));
+    s.last = at + tiles - last * filled;
+    memset(at, 0, (size_t)tiles * sizeof(double));
     int failed = run_softmax_pass(&s, rows);
-    for (ptrdiff_t pair = 0; pair < pairs; pair++)
-        add_tiles(s.tiles + pair * tiles, c, sums->hessian + pair * c * c);
+    if (pairs)
+        finish_pairs(&s);
     free(memory);
     return failed;
 }
