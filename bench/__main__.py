@@ -33,6 +33,7 @@ TABLES = {
     "first": Table((), ()),
     "stages": Table((), None),
     "quadratic": Table((), ("--quick",)),
+    "softmax": Table((), ("--quick",)),
     "robust": Table((), None, "cvxpy"),
     "robust_large": Table((), ("--no-clarabel",)),
     "robust_peers": Table((), None, "linadvtrain"),

@@ -103,3 +103,11 @@ def bootstrap_weights(seed: int, n_draws: int, n: int) -> list[Array]:
     from fastaif.utils import validation
 
     return [draw_weights(validation.seed(seed), draw, n) for draw in range(n_draws)]
+
+
+def softmax_sums(model: Any, X: Array, y: NDArray[np.int64]) -> Callable[[], None]:
+    """The one pass of a softmax model's influence, anew at each call."""
+    import fastaif as fa
+
+    result = fa.aif(model, X, y, p=2)
+    return lambda: result.problem.at(result.params).begin()
