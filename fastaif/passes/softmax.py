@@ -24,6 +24,11 @@ class SoftmaxSums(VectorSums):
     family: ClassVar[str] = "softmax"
 
     @property
+    def lower_pairs(self) -> Array:
+        """The same as `pairs`, of which the upper triangles mean nothing."""
+        return np.asarray(self.raw.hessian / self.weight)
+
+    @property
     def pairs(self) -> Array:
         """P_kj = E π_k π_j (u, 1)(u, 1)ᵀ for k > j, (K(K − 1)/2, c, c); made anew at each call."""
         return np.stack([fill_upper(part / self.weight) for part in self.raw.hessian])
@@ -42,7 +47,7 @@ class SoftmaxSums(VectorSums):
     @property
     def curvature(self) -> Array:
         """E (1 − ‖π‖²) (u, 1)(u, 1)ᵀ, (c, c): the blocks of all classes together."""
-        return np.asarray(2.0 * self.pairs.sum(axis=0))
+        return fill_upper(2.0 / self.weight * self.raw.hessian.sum(axis=0))
 
 
 def pairs_of(n_classes: int) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local, NewtonResult, minimize
 from ..finite_sum.coordinates import measure
 from ..vector.layout import enter, leave
-from .gauge import centred, contrasted, contrasts
+from .gauge import centred, contrasted_pairs, contrasts
 
 Array = NDArray[Any]
 
@@ -56,7 +56,8 @@ class ContrastObjective:
         Q, theta = contrasts(self.sweep.n_outputs), self.matrix(z)
         with np.errstate(over="ignore", invalid="ignore"):
             sums = self.sweep.run(theta, NEED | c.NEED_HESSIAN)
-            gradient, hessian = (Q.T @ sums.gradient).ravel(), contrasted(sums.blocks)
+            gradient = (Q.T @ sums.gradient).ravel()
+            hessian = contrasted_pairs(sums.lower_pairs, len(theta), Q)
             ridge = self.alpha * np.tile(self.ridge, Q.shape[1])
             value = sums.loss + float(ridge @ (z * z))
         hessian[np.diag_indices_from(hessian)] += 2.0 * ridge

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...passes.softmax import pairs_of
+
 Array = NDArray[Any]
 
 
@@ -40,14 +42,18 @@ def others(n_classes: int) -> Array:
     return Q
 
 
-def contrasted(blocks: Array, Q: Array | None = None) -> Array:
-    """Blocks (K, K, c, c) of a quadratic form over Θ as a matrix over Z, row by row."""
-    Q = contrasts(len(blocks)) if Q is None else Q
-    inner = np.einsum("ka,klij->alij", Q, blocks, optimize=True)
-    inner = np.einsum("lb,alij->aibj", Q, inner, optimize=True)
-    size = inner.shape[0] * inner.shape[1]
-    matrix = inner.reshape(size, size)
-    return np.asarray(0.5 * (matrix + matrix.T))
+def contrasted_pairs(lower: Array, n_classes: int, Q: Array) -> Array:
+    """H over Z, row by row, of P_kj for pairs of classes, of which the lower triangles are read.
+
+    S is Σ π_k π_j (e_k − e_j)(e_k − e_j)ᵀ over pairs, and so H a product with these by their
+    contrasts.
+    """
+    moves = np.stack([Q[k] - Q[j] for k, j in pairs_of(n_classes)])
+    J, size = Q.shape[1], lower.shape[-1]
+    squares = (moves[:, :, None] * moves[:, None, :]).reshape(len(moves), -1)
+    cells = np.tril((squares.T @ lower.reshape(len(moves), -1)).reshape(J, J, size, size))
+    cells += np.swapaxes(np.tril(cells, -1), -1, -2)
+    return cells.transpose(0, 2, 1, 3).reshape(J * size, J * size)
 
 
 def centred(matrix: Array) -> Array:

@@ -23,7 +23,7 @@ from ..vector.problem import VectorProblem
 from ..vector.totals import AccumulatedVector
 from .attack import SoftmaxSearch, certificate
 from .fit import refuse_size
-from .gauge import contrasted
+from .gauge import contrasted_pairs
 from .model import SoftmaxModel
 
 Array = NDArray[Any]
@@ -53,7 +53,8 @@ class SoftmaxProblem(VectorProblem):
 
     def form(self, sums: VectorSums) -> Array:
         """H of sums over contrasts, without penalty."""
-        return contrasted(sums.blocks, self.model.frame)
+        pairs = cast(SoftmaxSums, sums).lower_pairs
+        return contrasted_pairs(pairs, self.model.n_outputs, self.model.frame)
 
     @property
     def has_run_away(self) -> bool:
