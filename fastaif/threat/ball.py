@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from .._compute import types as c
 from ..norms import (
     conjugate,
-    count_ties,
     dual_direction,
     lp_norm,
     project_ball,
@@ -130,8 +129,8 @@ class Ball(AttackSet):
         return out
 
     def ties(self, beta: Array) -> int:
-        """How many attackable entries of β (m,) sit on a kink of the gain."""
-        return count_ties((self.weights * beta)[self.free], self.p)
+        """How many attackable entries of β (m,) sit on a kink of the gain, but for rounding."""
+        return self.dual_norm().face(beta).n_held
 
     @property
     def has_soft(self) -> bool:

@@ -107,6 +107,10 @@ class Bounded(OnBall):
             ties = np.where(gains > 0.0, zeros, 0).astype(float)
         return gradients, gains, ties
 
+    def ties(self, beta: Array) -> int:
+        """The ball's: how many entries of β (m,) sit on a kink of its gain."""
+        return self.ball.ties(beta)
+
     def room(self, moves: Array, rows: Array) -> Array:
         """How many times their unit attacks on u samples can be moved by, (n,)."""
         raw = self.raw(moves)

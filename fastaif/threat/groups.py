@@ -17,6 +17,7 @@ from ..norms import dual_direction, lp_norm, smooth_norm
 from ..utils.caching import cached_property
 from .attack_set import AttackSet, Turn, register
 from .ball import example_balls
+from .faces import PINNED
 from .on_ball import OnBall
 from .softened import Soft, soft_norm
 
@@ -131,14 +132,15 @@ class Groups(OnBall):
 
     def kinks(self, beta: Array) -> Array:
         """p = 1: entries of groups that tie with the first of the largest; p = ∞: of groups of
-        zeros."""
+        zeros; but for rounding."""
         out = np.zeros(np.shape(beta), dtype=bool)
         sizes = self._sizes(self._slopes(np.asarray(beta)))
+        largest = np.max(sizes, axis=-1, keepdims=True)
         if np.isinf(self.ball.p):
-            kinked = sizes == 0.0
+            kinked = sizes <= PINNED * largest
         elif self.ball.p == 1:
             first = np.arange(sizes.shape[-1]) == np.argmax(sizes, axis=-1)[..., None]
-            kinked = (sizes == np.max(sizes, axis=-1, keepdims=True)) & ~first
+            kinked = (sizes >= (1.0 - PINNED) * largest) & ~first
         else:
             return out
         out[..., self.free] = kinked @ self._members > 0.0

@@ -142,8 +142,9 @@ class RowwiseProblem(LinearProblem):
 
     @property
     def counts(self) -> Counts:
-        """Rows with ℓ' = 0, and entries of directions on kinks."""
-        return Counts(self.sums.zero_gradients, self.first_order.ties)
+        """Rows with ℓ' = 0, and entries of directions on kinks, or of β but for rounding."""
+        ties = max(self.first_order.ties, self.ball.ties(self.beta))
+        return Counts(self.sums.zero_gradients, ties)
 
     def per_sample(self) -> Array:
         """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""

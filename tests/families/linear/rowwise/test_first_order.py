@@ -278,3 +278,22 @@ def test_files_of_accumulators_keep_metrics_and_groups(tmp_path):
         total.save(tmp_path / "sums")
         again = fa.InfluenceAccumulator.load(tmp_path / "sums", model)
         np.testing.assert_array_equal(again.result().influence, total.result().influence)
+
+
+def test_coefficients_at_zero_but_for_rounding_are_told():
+    rng = np.random.default_rng(7)
+    X, e = rng.normal(size=(30, 4)), rng.normal(size=30)
+    Q = np.linalg.qr(np.column_stack([np.ones(30), X]))[0]
+    y = X @ np.array([0.0, 1.0, 0.0, 2.0]) + e - Q @ (Q.T @ e)
+    model = fa.LinearRegression().fit(X, y)
+    assert 0.0 < np.abs(model.coef_[[0, 2]]).max() < 1e-13
+    for attacks in (
+        {"groups": [[0, 2], [1, 3]]}, {"bounds": (X.min(), X.max())}, {"budgets": np.arange(30.0)},
+    ):  # fmt: skip
+        with pytest.warns(fa.TieWarning):
+            fa.aif(model, X, y, p=np.inf, **attacks)
+    twins = np.column_stack([X[:, 0], X])
+    model = fa.LinearRegression(alpha=0.1).fit(twins, X[:, 0])
+    for attacks in ({"groups": [[0], [1], [2, 3, 4]]}, {"budgets": np.arange(30.0)}):
+        with pytest.warns(fa.TieWarning):
+            fa.aif(model, twins, X[:, 0], p=1, **attacks)
