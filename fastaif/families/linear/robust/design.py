@@ -27,7 +27,7 @@ Array = NDArray[Any]
 _KEPT = 1 << 25  # entries of transformed rows that are kept: 256 MB
 _BLOCK = 1 << 15
 _SEEN = 1 << 13  # rows whose numbers stay in cache
-_FEW = 1 << 15  # entries of all rows, up to which calls cost more than the work in them
+_FEW = 1 << 20  # entries of all rows, up to which calls cost more than the work in them
 _COPIED = 1 << 21  # entries up to which some of the rows are copied: 16 MB
 
 
@@ -104,11 +104,16 @@ class Design:
         V = self._block(0, n)[self._kept]
         return np.column_stack([V, np.ones(len(V))]) if self.sweep.fit_intercept else V
 
+    @cached_property
+    def _lengths(self) -> Array:
+        """‖z_i‖₂ (n,) of a small matrix."""
+        assert self._matrix is not None
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", self._matrix, self._matrix)))
+
     def yardstick(self, numbers: Array) -> float:
         """Σ |g_i| ‖z_i‖₂ of numbers g (n,): what Zᵀg is small or large against."""
         if self._matrix is not None:
-            lengths = np.sqrt(np.einsum("ij,ij->i", self._matrix, self._matrix))
-            return float(np.abs(numbers) @ lengths)
+            return float(np.abs(numbers) @ self._lengths)
         g = self.spread(numbers)
 
         def work(start: int, stop: int) -> Array:
@@ -262,7 +267,7 @@ class Design:
     def square(self, weights: Array) -> Array:
         """ZᵀAZ (d, d) alone, in less time."""
         if self._matrix is not None:
-            return np.asarray((self._matrix * np.maximum(weights, 0.0)[:, None]).T @ self._matrix)
+            return _squared(self._matrix, np.maximum(weights, 0.0))
         A = self.spread(np.maximum(weights, 0.0))
         if not A.any():
             return np.zeros((self.n_columns, self.n_columns))
@@ -302,8 +307,7 @@ class Design:
     def square_of(self, numbers: Array, weights: Array) -> Array:
         """ZᵀAZ (d, d) of weights A ≥ 0 (k,) of some rows."""
         if self._matrix is not None:
-            Z = self._matrix[numbers]
-            return np.asarray((Z * weights[:, None]).T @ Z)
+            return _squared(self._matrix[numbers], weights)
         return self.part(numbers).square(weights)
 
     @cached_property
@@ -359,6 +363,12 @@ class Design:
         if source.n_rows * self.sweep.n_coefs > _KEPT:
             return None
         return self._read(0, source.n_rows)
+
+
+def _squared(Z: Array, weights: Array) -> Array:
+    """ZᵀAZ as the product of one matrix with itself, which costs half of another product."""
+    scaled = Z * np.sqrt(weights)[:, None]
+    return np.asarray(scaled.T @ scaled)
 
 
 def blocks(n: int) -> Iterator[slice]:

@@ -114,14 +114,19 @@ class _Search:
     def run(self) -> RobustOptimum:
         problem = self._problem
         try:
+            search = self._search_on_squares()
+            quick = self._quickly(search) if search is not None and search.is_below_zero else None
+            if quick is not None:
+                return quick
             zero = zero_point(problem, self._design, self._tol)
             if zero.slope == 0.0:  # nothing is lower: neither the loss, nor what an attack adds
                 n_passes, value = problem.n_passes, zero.local.value
                 return RobustOptimum(zero.theta, value, 0.0, 0.0, n_passes, True)
             problem.offer(zero)
-            quick = None if self._solved() else self._quickly(zero)
-            if quick is not None:
-                return quick
+            if search is not None and not (self._solved() or search.is_done):
+                quick = self._quickly(search)
+                if quick is not None:
+                    return quick
             loosely = problem.folds and self._tol >= PROVABLE
             if not (self._solved() or self._wide or loosely):
                 polish(problem, self._start, None, self._tol, 8, patience=1)
@@ -134,16 +139,18 @@ class _Search:
             )
         return self._report()
 
-    def _quickly(self, zero: Point) -> RobustOptimum | None:
-        """Few digits, where there is a way of its own to them."""
+    def _search_on_squares(self) -> SquaresSearch | None:
+        """The way of its own that there may be to few digits."""
         problem = self._problem
-        if self._tol < PROVABLE or self._wide or not suits(problem, self._start, zero):
+        if self._tol < PROVABLE or self._wide or not suits(problem, self._start):
             return None
-        search = SquaresSearch(problem, self._design, self._start)
+        return SquaresSearch(problem, self._design, self._start)
+
+    def _quickly(self, search: SquaresSearch) -> RobustOptimum | None:
         if search.proves(self._tol):
             return RobustOptimum(
                 search.theta, search.value, search.residual(), search.gap / search.value,
-                problem.n_passes, True,
+                self._problem.n_passes, True,
             )  # fmt: skip
         self._start = search.theta
         return None
