@@ -3,17 +3,21 @@
 Linear regression without an intercept, p = 2 and ∞, attacks from .05 to .5 of the one that leaves
 no coefficient, on one thread, to relative gaps of 1e-4 and 1e-8. fastaif proves its gap; of the
 peer's methods (`peers/advtrain_ridge.py`) the fastest counts, run for the fewest iterations that
-come as close, tried beforehand.
+come as close, tried beforehand. Times are the processor's, which a busy machine disturbs less.
+`--profile` tells what fastaif's go into.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import itertools
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, ClassVar
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before BLAS is loaded
     os.environ.setdefault(_name, "1")
@@ -29,6 +33,7 @@ Array = npt.NDArray[np.float64]
 TALL = ((200, 10), (1000, 10), (1000, 100), (5000, 20), (5000, 100), (10_000, 10), (10_000, 100))
 WIDE = ((200, 1000), (200, 3000), (300, 10_000))
 GAPS = (1e-4, 1e-8)
+ROBUST = "families.linear.robust"
 HEADER = ("n", "m", "p", "of the zero radius", "gap", "fastaif", "proven", "peer", "its method",
           "iterations", "ratio")  # fmt: skip
 
@@ -69,7 +74,7 @@ def row(X: Array, y: Array, p: float, share: float, gap: float, repeat: int) -> 
     reached = advtrain_ridge.objective(X, y, found.params, rho, p) / best - 1.0
     assert found.converged, (X.shape, p, share, gap)
     assert reached <= found.gap + 1e-12, (reached, found.gap)
-    times = timing.interleaved(runs, repeat)
+    times = timing.interleaved(runs, repeat, time.process_time)
     fastest = min(counts, key=lambda name: times[name], default=None)
     theirs = None if fastest is None else times[fastest]
     return [
@@ -80,12 +85,79 @@ def row(X: Array, y: Array, p: float, share: float, gap: float, repeat: int) -> 
     ]  # fmt: skip
 
 
+class Shares:
+    """What a fit's time goes into: products with the rows, and systems of the coefficients."""
+
+    PARTS: ClassVar = {
+        "rows": (
+            ("passes.linear", "Sweep", ("run",)),
+            (f"{ROBUST}.design", "Design", ("predict", "pull", "pull_of", "square_of")),
+        ),
+        "systems": (
+            (f"{ROBUST}.squares_norms", None, ("solved", "bent")),
+            (f"{ROBUST}.squares", None, ("solved", "bent")),
+        ),
+    }
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self._nested = False
+        for part, places in self.PARTS.items():
+            for module, cls, names in places:
+                found = importlib.import_module(f"fastaif.{module}")
+                owner = getattr(found, cls) if cls else found
+                for name in names:
+                    setattr(owner, name, self._timed(part, getattr(owner, name)))
+
+    def _timed(self, part: str, run: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            if self._nested:
+                return run(*arguments, **named)
+            self._nested, start = True, time.process_time()
+            try:
+                return run(*arguments, **named)
+            finally:
+                self._nested = False
+                self.spent[part] = self.spent.get(part, 0.0) + time.process_time() - start
+
+        return timed
+
+
+def profile(repeat: int) -> list[list[str]]:
+    """Shares of the time of fits, of the method that proves few digits soonest."""
+    shares, rows = Shares(), []
+    for (n, m), p, share, gap in itertools.product(
+        ((200, 10), (1000, 100), (10_000, 100)), (2.0, np.inf), (0.2,), GAPS
+    ):
+        X, y = data(n, m)
+        rho = share * float(np.linalg.norm(X.T @ y, p) / np.abs(y).sum())
+        model = fa.LinearRegression(fit_intercept=False).fit(X, y)
+        options = {"p": p, "radius": 1.0, "tol": gap, "n_threads": 1}
+        fa.robust_fit(model, X, y, rho, **options)
+        shares.spent.clear()
+        start = time.process_time()
+        for _ in range(repeat):
+            fa.robust_fit(model, X, y, rho, **options)
+        whole = time.process_time() - start
+        parts = [shares.spent.get(part, 0.0) / whole for part in Shares.PARTS]
+        rows.append([
+            f"{n:,}", f"{m:,}", f"{p:g}", f"{gap:g}", report.milliseconds(whole / repeat),
+            *(f"{100.0 * part:.0f} %" for part in (*parts, 1.0 - sum(parts))),
+        ])  # fmt: skip
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.robust_peers", description=__doc__)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--wide", action="store_true", help="more columns than rows")
     parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--profile", action="store_true", help="of fastaif's fits alone")
     options = parser.parse_args()
+    if options.profile:
+        header = ("n", "m", "p", "gap", "ms", "rows", "systems", "the rest")
+        report.publish(report.table(header, profile(20 * options.repeat)), options.markdown)
+        return
     rows = [
         row(X, y, p, share, gap, options.repeat)
         for X, y in (data(*size) for size in (WIDE if options.wide else TALL))

@@ -15,10 +15,12 @@ SETTLE_SECONDS = 0.05
 BUSY_SECONDS = 0.03
 
 
-def seconds(run: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+def seconds(
+    run: Callable[[], Any], clock: Callable[[], float] = time.perf_counter
+) -> float:
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def median_seconds(run: Callable[[], Any], repeat: int) -> float:
@@ -35,7 +37,10 @@ def settle() -> None:
         pass
 
 
-def interleaved(runs: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, float]:
+def interleaved(
+    runs: Mapping[str, Callable[[], Any]], repeat: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:  # fmt: skip
     """Median seconds of each, in rounds, so that a slow spell of the machine hits them all.
 
     The order rotates from round to round: nobody always runs after the same one. The caller has
@@ -47,5 +52,5 @@ def interleaved(runs: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str,
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
             settle()
-            samples[name].append(seconds(runs[name]))
+            samples[name].append(seconds(runs[name], clock))
     return {name: median(values) for name, values in samples.items()}
