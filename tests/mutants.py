@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[1]
 COPIED = ["fastaif", "csrc", "tests", "docs", "setup.py", "pyproject.toml", "README.md",
           "CITATION.cff", "CONTRIBUTING.md", "CHANGELOG.md", "conda"]  # fmt: skip
 
+# Families that are made of another's code, of which its own folder says only what is shared.
+MADE_OF = {"tests/families/vector": ["tests/families/softmax", "tests/families/outputs"]}
+
 
 class Mutant(NamedTuple):
     """A file, what stands in it exactly once, and what takes its place."""
@@ -55,7 +58,7 @@ class Mutant(NamedTuple):
             return [*(str(path.relative_to(ROOT)) for path in alone), "tests/contracts"]
         while not (ROOT / folder).exists():
             folder = folder.parent
-        return [str(folder), "tests/contracts"]
+        return [str(folder), *MADE_OF.get(str(folder), []), "tests/contracts"]
 
 
 MUTANTS = [
@@ -171,13 +174,53 @@ MUTANTS = [
     Mutant("fastaif/families/outputs/pinned.py", "2.0 * problem.radius", "problem.radius"),
     Mutant("fastaif/families/outputs/attack.py", "(values**2)", "(0.5 * values**2)"),
     Mutant("fastaif/families/outputs/attack.py", "+ gains\n", "+ 0.5 * gains\n"),
-    Mutant("fastaif/families/outputs/problem.py", "return 2.0 * np.maximum", "return np.maximum"),
-    Mutant("fastaif/families/vector/problem.py", "out += self._solved", "out -= self._solved"),
+    Mutant("fastaif/families/outputs/problem.py", "return 2.0 * self.sums", "return self.sums"),
+    Mutant("fastaif/families/vector/problem.py", "+ self._solved_apart", "- self._solved_apart"),
     Mutant(
         "fastaif/families/autodiff/problem.py",
         "batch.shares * budgets[batch.rows]",
         "budgets[batch.rows]",
     ),
+    # Attacks that take the rows, sparse coefficients, and layers.
+    Mutant("fastaif/families/linear/rowwise/problem.py", "bend * side * gains", "bend * gains"),
+    Mutant(
+        "fastaif/families/linear/rowwise/problem.py",
+        "np.abs(slope) * gains,",
+        "np.abs(slope),",
+    ),
+    Mutant(
+        "fastaif/families/linear/rowwise/problem.py",
+        "+ slope[:, None] * m",
+        "- slope[:, None] * m",
+    ),
+    Mutant(
+        "fastaif/families/linear/rowwise/problem.py",
+        "room / self.radius",
+        "room * self.radius",
+    ),
+    Mutant("fastaif/families/linear/rowwise/ends.py", "-self.down.gains)", "self.down.gains)"),
+    Mutant(
+        "fastaif/families/linear/rowwise/soft_objective.py",
+        "spread = np.hypot(gap, 2.0 * self.mu)",
+        "spread = np.hypot(gap, self.mu)",
+    ),
+    Mutant("fastaif/families/linear/l1/problem.py", "(level * self", "(0.5 * level * self"),
+    Mutant("fastaif/families/linear/l1/problem.py", "-self.params / infl", "self.params / infl"),
+    Mutant("fastaif/families/linear/l1/problem.py", "drift - heights", "drift + heights"),
+    Mutant(
+        "fastaif/families/linear/l1/problem.py",
+        "float(self.l1_weights @",
+        "0.5 * float(self.l1_weights @",
+    ),
+    Mutant("fastaif/families/linear/l1/entering.py", "drift + heights", "drift - heights"),
+    Mutant("fastaif/families/layered/heads.py", "shares * (T - (shares", "shares * (T + (shares"),
+    Mutant("fastaif/families/layered/heads.py", "- y) + step) * step)", "- y) - step) * step)"),
+    Mutant("fastaif/families/layered/layers.py", "back + pulled * dots", "back - pulled * dots"),
+    Mutant("fastaif/families/layered/activations.py", "density * (2.0", "density * (1.0"),
+    Mutant("fastaif/families/layered/derivatives.py", "second += 2.0 * ((", "second += (("),
+    Mutant("fastaif/families/layered/fit.py", "+ 2.0 * self.alpha * np", "+ self.alpha * np"),
+    Mutant("fastaif/losses/huber.py", "step + 2.0 * (f", "step + (f"),
+    Mutant("fastaif/losses/huber.py", "(1.0 - size) * (1.0 + size)", "(1.0 - size)"),
     # Solvers.
     Mutant("fastaif/solvers/cg.py", "r -= step * Ap", "r -= 0.5 * step * Ap"),
     Mutant(

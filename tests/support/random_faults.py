@@ -261,10 +261,20 @@ def disk(rounds: int, rng: np.random.Generator) -> Counts:
 
 def worker(rounds: int, rng: np.random.Generator) -> Counts:
     """One of Dask's workers is killed, and comes back."""
+    _fork_workers()
     counts = Counts()
     while (left := rounds - counts["right"] - counts["told"]) > 0:
         _with_workers(left, rng, counts)
     return counts
+
+
+def _fork_workers() -> None:
+    """Workers are forks of a process that has imported what they need: they are back at once."""
+    import dask
+    from distributed.utils import get_mp_context
+
+    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+    get_mp_context().set_forkserver_preload(["distributed", "dask.array", "fastaif"])
 
 
 def _with_workers(rounds: int, rng: np.random.Generator, counts: Counts) -> None:
