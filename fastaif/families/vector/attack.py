@@ -101,10 +101,11 @@ class Search(ABC):
         part, few = min(1.0, settings.step or 1.0), min(_FEW, settings.n_steps)
         best = self._climb(self._first(), part, few)
         value = self.leads(best)
+        floor = 0.0 if self.loss.is_of_residuals else 1.0  # logits have no unit, targets have
         for start in self._more(settings):
             t = self._climb(start, part, few)
             reached = self.leads(t)
-            better = reached > value + _CLEARLY * (1.0 + np.abs(value))
+            better = reached > value + _CLEARLY * (floor + np.abs(value))
             best = np.where(better[:, None], t, best)
             value = np.where(better, reached, value)
         return self._climb(best, part, settings.n_steps - few)

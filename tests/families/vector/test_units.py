@@ -42,3 +42,13 @@ def test_optima_follow_units(kind):
         assert_close(found.objective / size**2, plain.objective, 1e-10)
         W = found.params[: K * 3].reshape(K, 3) * columns / size
         assert_close(W, plain.params[: K * 3].reshape(K, 3), 1e-5)
+
+
+def test_attacks_by_ascent_follow_units():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 3))
+    outputs = np.column_stack([X @ [2.0, 1.0, -1.0], X[:, 0]]) + 0.5 * rng.normal(size=(30, 2))
+    plain, tiny = (fa.LinearRegression().fit(X, unit * outputs) for unit in (1.0, 1e-9))
+    for eps in (0.1, 0.5):
+        loss = fa.adversarial_loss(tiny, X, 1e-9 * outputs, eps, p=1.5)
+        assert_close(1e18 * loss, fa.adversarial_loss(plain, X, outputs, eps, p=1.5), 1e-12)
