@@ -22,7 +22,7 @@ from ..models.basis import BasisModel
 from ..models.multinomial import Multinomial
 from ..models.outputs import SeveralOutputs
 from .class_weights import class_weights_of
-from .parts import ATTRIBUTES, OUR_BASIS, Parts, fixed, over_weight, unpenalized
+from .parts import ATTRIBUTES, OUR_BASIS, Parts, PerRow, fixed, over_weight, unpenalized
 
 Alpha = Callable[[float], float]
 
@@ -261,19 +261,14 @@ def _two_labels(model: Any) -> Encoder:
 def _read_sgd_regressor(model: sk.SGDRegressor) -> Parts:
     if model.loss != "squared_error":
         raise ValueError(_other_loss(model, "squared_error"))
-    return _mixed(_squares(unpenalized), *_of_sgd(model), fixed)
+    return _mixed(_squares(unpenalized), *_of_sgd(model), PerRow)
 
 
 def _read_sgd_classifier(model: sk.SGDClassifier) -> Parts:
     if model.loss not in ("log_loss", "squared_hinge"):
         raise ValueError(_other_loss(model, "log_loss"))
-    if isinstance(model.class_weight, dict):
-        raise ValueError(
-            "SGDClassifier(class_weight={...}) is not supported: its penalty is in units of rows, "
-            "not of their weight; fit it with class_weight='balanced', or a LogisticRegression"
-        )
     size, ratio = _of_sgd(model)
-    found = _mixed(_logistic(model, unpenalized), size / 2.0, ratio, fixed)
+    found = _mixed(_logistic(model, unpenalized), size / 2.0, ratio, PerRow)
     if model.loss == "squared_hinge":
         found = found._replace(kind="squared_hinge", loss=SquaredHinge())
     return found._replace(weigh=class_weights_of(model, counts_weights=False))

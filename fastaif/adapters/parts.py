@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -165,6 +166,21 @@ def _over_weight(alpha: float, weight: float) -> float:
 def fixed(alpha: float) -> Callable[[float], float]:
     """α whatever the weight; a partial, so that results can be pickled."""
     return partial(_same, float(alpha))
+
+
+@dataclass(frozen=True)
+class PerRow:
+    """α n/W, for sums over n rows whose penalty is divided by n too, and not by their weight W."""
+
+    size: float
+
+    def __call__(self, weight: float) -> float:
+        """Of rows whose weights are one on average."""
+        return self.size
+
+    def of_rows(self, weight: float, n_rows: int) -> float:
+        """α n/W."""
+        return self.size * n_rows / weight
 
 
 def over_weight(alpha: float) -> Callable[[float], float]:

@@ -95,6 +95,12 @@ class Model(Protocol):
         """The same model at another θ."""
 
 
+def penalty_at(size: Callable[[float], float], weight: float, n_rows: int) -> float:
+    """The level of a penalty for rows of a total weight; where it counts rows it says so."""
+    of_rows: Callable[[float, int], float] | None = getattr(size, "of_rows", None)
+    return size(weight) if of_rows is None else of_rows(weight, n_rows)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FittedModel:
     """What descriptions of fitted models with coefficients for their inputs have in common.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..data.rows import RowSource
 from ..passes.executor import Executor
 from ..solvers.newton import NewtonResult
-from .model import Model
+from .model import Model, penalty_at
 
 Array = NDArray[Any]
 
@@ -80,7 +80,7 @@ class Objective(ABC):
 
     def alpha_at(self, weight: float) -> float:
         """α for rows of this total weight, as it is given here."""
-        return self.model.alpha(weight * self.weight_unit)
+        return penalty_at(self.model.alpha, weight * self.weight_unit, self.n_rows)
 
     @property
     @abstractmethod

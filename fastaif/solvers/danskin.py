@@ -6,6 +6,7 @@ not a quasi-Newton method takes over.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -55,7 +56,14 @@ class Counted(Protocol[P]):
         """The objective at x."""
 
 
-def descend(objective: Counted[Q], here: Q, metric: Array, tol: float, limit: int) -> Q:
+class _Enough(Exception):  # noqa: N818  (nothing is wrong)
+    """The quasi-Newton method is not to go on."""
+
+
+def descend(
+    objective: Counted[Q], here: Q, metric: Array, tol: float, limit: int,
+    is_enough: Callable[[Q], bool] | None = None,
+) -> Q:  # fmt: skip
     """Where descent ends.
 
     Parameters
@@ -69,16 +77,28 @@ def descend(objective: Counted[Q], here: Q, metric: Array, tol: float, limit: in
         Of the residual.
     limit : int
         Of evaluations, in all.
+    is_enough : callable, optional
+        Told of the best point so far after each evaluation of the quasi-Newton method, whether that
+        is where to end.
     """
     here = _steps(objective, here, metric, tol, min(_STEPS, limit))
     if here.residual <= max(tol, CONVERGED) or objective.n_calls >= limit:
         return here
 
+    best = here
+
     def pair(x: Array) -> tuple[float, Array]:
+        nonlocal best
         found = objective(x)
+        best = found if found.value < best.value else best
+        if is_enough is not None and is_enough(best):
+            raise _Enough
         return found.value, found.gradient
 
-    found = minimize_adversarial(pair, here.x, metric, limit - objective.n_calls)
+    try:
+        found = minimize_adversarial(pair, here.x, metric, limit - objective.n_calls)
+    except _Enough:
+        return best
     there = objective(found.theta)
     here = there if there.value <= here.value else here
     return _steps(objective, here, metric, tol, _STEPS)

@@ -92,9 +92,6 @@ def test_scalers_are_held_fixed(scaler, p):
 REFUSED = {
     "inverse Gaussian": (sk.TweedieRegressor(power=3), "linear", "powers from 1 to 2"),
     "epsilon": (sk.SGDRegressor("epsilon_insensitive"), "linear", "squared_error"),
-    "class weights": (
-        sk.SGDClassifier("log_loss", class_weight={1.0: 2.0}), "logistic", "balanced",
-    ),
 }
 
 
@@ -105,6 +102,31 @@ def test_other_options_are_refused_by_name(name):
     y = np.abs(y) + 1.0 if name == "inverse Gaussian" else y
     with pytest.raises(ValueError, match=reason):
         fa.aif(model.fit(X, y), X, y)
+
+
+def test_penalties_of_stochastic_gradients_count_rows():
+    """SGD's penalty is shrunk by a step a row, whatever the row's weight."""
+    X, y, w = make("logistic")
+    n, w = len(X), 3.0 * np.random.default_rng(0).uniform(0.2, 1.8, len(X))
+    labels = {-1.0: 2.0, 1.0: 0.5}
+    options = {"tol": None, "max_iter": 1500, "random_state": 0, "alpha": 0.1}
+    cases = {
+        "weights": (sk.SGDClassifier("log_loss", **options), fa.LogisticRegression, w, w),
+        "class weights": (
+            sk.SGDClassifier("log_loss", class_weight=labels, **options), fa.LogisticRegression,
+            w, w * np.where(y > 0, 0.5, 2.0),
+        ),
+        "regression": (sk.SGDRegressor(**options), fa.LinearRegression, w, w),
+    }  # fmt: skip
+    for name, (theirs, ours, given, amounts) in cases.items():
+        halved = 0.1 if name == "regression" else 0.05
+        model = ours(alpha=halved * n / amounts.sum()).fit(X, y, amounts)
+        theirs.fit(X, y, sample_weight=given)
+        np.testing.assert_allclose(np.ravel(theirs.coef_), np.ravel(model.coef_), atol=0.03)
+        found = fa.aif(theirs, X, y, sample_weight=given, refine=True)
+        wanted = fa.aif(model, X, y, sample_weight=amounts)
+        assert_close(found.params, wanted.params, 1e-9)
+        assert_close(found.influence, wanted.influence, 1e-8)
 
 
 def test_clipping_scalers_are_refused():

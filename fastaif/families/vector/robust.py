@@ -42,6 +42,14 @@ Array = NDArray[Any]
 NEED = c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
 _ROUNDING = 1e-11  # of R: what a bundle may leave where a mixture has no gradient
 _BUNDLES, _CUTS, _LARGEST_BUNDLE = 8, 60, 1000  # of them, points in one, and its parameters
+# Of many parameters descent between kinks of ascents ends where it is slow: where so many
+# evaluations gain less than such a share of what attacks leave open.
+_FEW, _LOOK, _WORTH = 100, 20, 1e-3
+_SHORT_STEPS = (
+    "attacks tie at so many places that steps are short, and the last of them have lowered the "
+    "objective by less than a thousandth of what the gap leaves open, which is mostly how much "
+    "worse an attack could be than ascent finds; a smaller eps or p=2 leaves less open"
+)
 TIGHT = PgdSettings(n_steps=500, n_restarts=2)  # from the sample, and those of the family
 
 
@@ -133,6 +141,12 @@ class _Objective:
         problem = self.problem
         return problem.spread(problem.with_working_penalty(problem.form(sums)))
 
+    def unknown(self, point: _Point) -> float:
+        """How much worse than found attacks at a point may be."""
+        problem, theta = self.problem, self.theta(point.x)
+        found = point.value - float(theta @ problem.shrinkage(theta))
+        return max(problem.certificate(theta, self.eps) - found, 0.0)
+
     def _sums(self, attack: Attack, theta: Array, need: int = NEED) -> VectorSums:
         """From the file where they are on it, which takes no attack."""
         problem = self.problem
@@ -161,11 +175,45 @@ def solve(
     metric = slightly_more(problem.spread(problem.working_hessian))
     limit = 1000 if max_iter is None else max_iter
     here = objective(objective.z(start))
-    here = descend(objective, here, metric, tol, limit)
+    patience = _Patience(objective) if _has_many_kinks(objective, len(metric)) else None
+    here = descend(objective, here, metric, tol, limit, patience)
     end = _End(here, decrement(metric, here), here.residual)
+    if patience is not None and patience.is_spent:
+        return _optimum(problem, objective, end, tol)._replace(why=_SHORT_STEPS)
     if end.residual > max(tol, CONVERGED) and len(metric) <= _LARGEST_BUNDLE:
         end = _from_kink(objective, end, tol, limit)
     return _optimum(problem, objective, end, tol)
+
+
+def _has_many_kinks(objective: _Objective, size: int) -> bool:
+    """Whether attacks that are not known exactly tie at more places than a bundle resolves."""
+    return objective.settings is not None and objective.problem.ball.own.is_box and size > _FEW
+
+
+@dataclass
+class _Patience:
+    """Whether descent between kinks has become slow beside what attacks leave unknown anyway.
+
+    Attributes
+    ----------
+    objective : _Objective
+    before : float
+        The least value when it was last looked at.
+    is_spent : bool
+    """
+
+    objective: _Objective
+    before: float = np.inf
+    is_spent: bool = False
+    _calls: int = 0
+
+    def __call__(self, best: _Point) -> bool:
+        """Whether to end at the best point so far."""
+        self._calls += 1
+        if self._calls % _LOOK == 0:
+            gained, self.before = self.before - best.value, best.value
+            self.is_spent = gained < _WORTH * self.objective.unknown(best)
+        return self.is_spent
 
 
 def _refuse_size(problem: VectorProblem) -> None:
@@ -239,7 +287,5 @@ def _optimum(problem: VectorProblem, objective: _Objective, end: _End, tol: floa
     theta, size = objective.theta(here.x), abs(here.value) or 1.0
     met = end.residual <= max(tol, CONVERGED) or open_ <= max(tol, _ROUNDING) * size
     if objective.settings is not None:
-        penalty = float(theta @ problem.shrinkage(theta))
-        proven = problem.certificate(theta, objective.eps)
-        open_ += max(proven - (here.value - penalty), 0.0)
+        open_ += objective.unknown(here)
     return Optimum(theta, here.value, end.residual, open_ / size, objective.n_calls, met)

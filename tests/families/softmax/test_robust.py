@@ -14,6 +14,7 @@ from support.softmax_makers import fitted, make, theta_of
 import fastaif as fa
 from fastaif.families.registry import adversary_of
 from fastaif.families.softmax import attack as attacks
+from fastaif.families.vector import robust
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
 
@@ -201,3 +202,18 @@ def test_fits_that_stop_early_say_so():
     with pytest.warns(fa.SolverWarning, match="stopped after"):
         robust = fa.robust_fit(fitted(data), data.X, data.y, 0.6, p=np.inf, max_iter=3)
     assert not robust.converged
+
+
+def test_fits_between_many_kinks_end_where_little_is_to_be_had(monkeypatch):
+    """With many parameters, p = ∞: descent ends once it is slow beside what attacks leave open."""
+    monkeypatch.setattr(robust, "_FEW", 40)
+    data = make(4, n=90, m=15)
+    model = fitted(data)
+    with pytest.warns(fa.SolverWarning, match="attacks tie at so many places"):
+        found = fa.robust_fit(model, data.X, data.y, 0.1, p=np.inf, sample_weight=data.w)
+    natural = fa.adversarial_loss(model, data.X, data.y, 0.1, p=np.inf, sample_weight=data.w)
+    penalty = 0.02 * np.sum(model.coef_**2)
+    assert not found.converged
+    assert found.n_iter < 300
+    assert found.objective < 0.99 * (natural + penalty)
+    assert found.gap > 1e-3

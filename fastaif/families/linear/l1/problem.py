@@ -27,6 +27,7 @@ from ... import kinks as path_kinks
 from ...finite_sum.l1_fit import l1_fit, refuse_many
 from ...finite_sum.totals import Accumulated
 from ...finite_sum.working import WorkingCoordinates, WorkingFactor
+from ...model import penalty_at
 from ...problem import SolverReport, lift
 from ..problem import LinearProblem
 from .entering import entering
@@ -90,7 +91,7 @@ class L1Problem(LinearProblem):
     @cached_property
     def l1_weights(self) -> Array:
         """λ_j (d,)."""
-        level = self.model.l1(self.sums.weight * self.weight_unit)
+        level = penalty_at(self.model.l1, self.sums.weight * self.weight_unit, self.n_rows)
         return np.asarray(level * self.model.l1_entries)
 
     @property
