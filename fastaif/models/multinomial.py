@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from ..bases.builtin import Linear
@@ -57,6 +59,23 @@ class Multinomial(BinaryClassifier, LinearPredictor):
             found, theta = fit_softmax(sweep, alpha)
         self._keep_rows(source, found, theta)
         self._report(found.converged, found.singular, found.local.residual)
+        if intercept:
+            self._tell_empty_classes(source)
+
+    def _tell_empty_classes(self, source: RowSource) -> None:
+        """Warn of classes without weight, which a fit only gets rid of at infinity."""
+        w = source.weights()
+        if not w.size:
+            return
+        numbers = source.targets().astype(int)
+        held = np.bincount(numbers, weights=w, minlength=len(self.classes_))
+        for label in self.classes_[held == 0.0].tolist():
+            warnings.warn(
+                f"{type(self).__name__}: the samples of class {label!r} have no weight, so that "
+                "its intercept has no finite optimum; leave them out of the fit",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
     def decision_function(self, X: MatrixLike) -> Array:
         """The log-odds of the second of two classes (n,); of more a prediction each, (n, K)."""

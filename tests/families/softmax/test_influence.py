@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from oracles import softmax as twin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from support.makers import about, assert_close
@@ -319,3 +320,10 @@ def test_what_is_not_there_is_refused_by_name(what):
     call, message = REFUSED[what]
     with pytest.raises(ValueError, match=message):
         call(fitted(data), data.X, data.y)
+
+
+def test_fits_tell_of_a_class_without_weight():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 2)), np.arange(20) % 3
+    with pytest.warns(ConvergenceWarning, match="class 2 have no weight"):
+        fa.LogisticRegression(alpha=0.01).fit(X, y, sample_weight=1.0 * (y < 2))

@@ -259,7 +259,10 @@ class L1Problem(LinearProblem):
         """With an l1 term there is a finite optimum."""
 
     def _why_singular(self) -> str:
-        return " (columns of coefficients that are not zero depend on each other)"
+        return (
+            " (columns of coefficients that are not zero depend on each other, and the l1 term "
+            "does not tell them apart: a squared one does, as of an elastic net)"
+        )
 
     def _part(self) -> Array:
         """The support's part of H."""
