@@ -134,6 +134,16 @@ def test_attacks_are_the_worst_and_stay_inside(loss, p, shape, budgets, eps):
     assert np.isclose(mean, w @ wanted / w.sum(), rtol=1e-10)
 
 
+def test_the_first_bound_that_a_sample_meets_ends_validity():
+    X, y, w, _ = data("squared_error")
+    low, high = X.min(axis=0) - 1e-4, X.max(axis=0) + 1e-4
+    model = MODELS["squared_error"].fit(X, y, sample_weight=w)
+    result = fa.aif(model, X, y, p=np.inf, sample_weight=w, bounds=(low, high))
+    up = np.outer(np.sign(model.predict(X) - y), np.sign(model.coef_)) > 0
+    room = np.where(up, high - X, X - low).min()
+    assert np.isclose(result.validity_radius, room / result.radius, rtol=1e-9)
+
+
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
 def test_attacks_stay_inside_in_short_types(kind, p):
