@@ -11,8 +11,8 @@ _NO_GRADIENT = (
 _BEST = "it is a search, not a model: give its best_estimator_"
 _JOINT = "its penalty ties outputs to each other: fit a Lasso or an ElasticNet an output"
 _HINGE = (
-    "the hinge loss has no second derivative: fit a LinearSVC with loss='squared_hinge', or a "
-    "LogisticRegression, whose loss bends about the same margin"
+    "its loss, the hinge, has no second derivative: fit a LogisticRegression behind a Nystroem or "
+    "an RBFSampler of its kernel, or where that is linear a LinearSVC with loss='squared_hinge'"
 )
 _QUANTILE = (
     "its loss has no second derivative: fit a fastaif.HuberRegression, whose loss bends about zero"
@@ -49,6 +49,7 @@ _REASONS = {
     "SVC": _HINGE,
     "NuSVC": _HINGE,
     "CalibratedClassifierCV": _INNER.format("calibrated_classifiers_[0].estimator"),
+    "BaseThresholdClassifier": _INNER.format("estimator_"),
     "_BaseNB": _DENSITIES,
     "LinearDiscriminantAnalysis": _DENSITIES,
     "QuadraticDiscriminantAnalysis": _DENSITIES,

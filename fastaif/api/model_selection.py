@@ -117,10 +117,12 @@ def sensitivity_scorer(
     makes S small: it raises the least eigenvalues of H, along which ``I = −H⁻¹Φ`` is longest
     where features are nearly collinear. So the larger ε, the stronger the penalty chosen.
 
-    S ranks models and does not forecast their loss after robust training: beyond the first
-    kinks of the robust path eq. 4 overstates the cost, and most for the models that it ranks
-    last (``result_.verify(eps)``). RangeWarning, which each candidate and fold would raise, is
-    silenced in here; ``result_.rough_at(eps)`` says why it would come.
+    S ranks models and does not forecast their loss after robust training (``expansion="norm"``
+    does; ``lambda estimator, X, y: -adversarial_loss(estimator, X, y, eps)`` scores a model as it
+    is, under attack): beyond the first kinks of the robust path eq. 4 overstates the cost, and
+    most for the models that it ranks last (``result_.verify(eps)``). RangeWarning, which each
+    candidate and fold would raise, is silenced in here; ``result_.rough_at(eps)`` says why it
+    would come.
 
     Parameters
     ----------
@@ -128,8 +130,10 @@ def sensitivity_scorer(
         ε, in units of the radius s of the fit. At 0 the score is minus the mean loss.
     weight : float, default 1.0
         The price of a unit of S in units of the loss.
-    expansion : {"quadratic", "taylor"}, default "quadratic"
-        "taylor" adds the slope ``ε g_eᵀI``, as `InfluenceResult.sensitivity` does.
+    expansion : {"quadratic", "taylor", "norm", "auto"}, default "quadratic"
+        As of `InfluenceResult.sensitivity`: "taylor" adds the slope ``ε g_eᵀI``; "norm" keeps the
+        bend of the coefficients' norm and forecasts the clean loss after robust training, where
+        eq. 4 ranks; "auto" is "norm" where a model has it.
 
     Returns
     -------
@@ -163,7 +167,7 @@ def sensitivity_scorer(
     return SensitivityScorer(
         validation.number(eps, "eps", low=0.0),
         validation.number(weight, "weight", low=0.0),
-        validation.option(expansion, "expansion", ["quadratic", "taylor"]),
+        validation.option(expansion, "expansion", ["quadratic", "taylor", "norm", "auto"]),
     )
 
 

@@ -18,6 +18,7 @@ from ..influence.path import RobustPath
 from ..models.meta import Delegating, weights_for
 from ..utils import validation
 from ..utils.inputs import AttackableLike, MatrixLike, ScaleLike, TargetsLike, WeightsLike
+from ..utils.warnings import RangeWarning, warn
 from .robust_path import robust_path
 from .training import AdversarialTraining
 
@@ -47,7 +48,8 @@ class AdversarialTrainingCV(Delegating):
         times s; "clean": that without attack. Else what scikit-learn takes: a scorer's name, a
         callable (estimator, X, y), or None for the estimator's own `score`.
     attack_eps : float, optional
-        Of "adversarial"; the largest of `eps` by default.
+        Of "adversarial": the size of attack to be ready for. By default the largest of `eps`,
+        which is what decides then: give it wherever the grid is only a place to search in.
     p, order, radius, feature_scale, attackable, attack_space
         The attack, as in `aif`.
     tol : float, default 1e-8
@@ -136,6 +138,8 @@ class AdversarialTrainingCV(Delegating):
         -----
         SolverWarning
             The tolerance was not reached.
+        RangeWarning
+            At the ε chosen no coefficient is left.
         """
         X = _by_number(X, y)
         radii = np.array(validation.sizes(_GRID if self.eps is None else self.eps, some=True))
@@ -158,7 +162,23 @@ class AdversarialTrainingCV(Delegating):
         final.fit(X, y, sample_weight)
         self.estimator_, self.natural_estimator_ = final.estimator_, final.natural_estimator_
         self.robust_, self.n_iter_ = final.robust_, final.n_iter_
+        self._warn_if_nothing_is_left(radii)
         return self
+
+    def _warn_if_nothing_is_left(self, radii: Array) -> None:
+        """Attacked hard enough, a model that looks at nothing does best: hardly what was meant."""
+        robust = self.robust_
+        coefs = robust.params[:-1] if robust.names[-1] == "intercept" else robust.params
+        if self.scoring != "adversarial" or not self.eps_ > 0.0 or np.any(coefs):
+            return
+        size = float(radii.max()) if self.attack_eps is None else self.attack_eps
+        told = " (the largest of eps)" if self.attack_eps is None else ""
+        warn(
+            f"at the ε chosen, {self.eps_:.3g}, the robust model has no coefficient left: attacks "
+            f"of attack_eps = {size:.3g}{told} undo every feature. Give attack_eps, the size of "
+            "attack to be ready for",
+            RangeWarning,
+        )
 
     @property
     def _attack(self) -> dict[str, Any]:

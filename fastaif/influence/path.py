@@ -272,7 +272,7 @@ class RobustPath:
         end = min(float(self.eps[-1]), self.zero_radius)
         return [0.1 * end, end / 3.0, 0.9 * end]
 
-    def plot(self, kind: str = "frontier", ax: Any = None) -> Any:
+    def plot(self, kind: str = "frontier", ax: Any = None, *, label: str | None = None) -> Any:
         """Draw the path; returns the matplotlib axes.
 
         Parameters
@@ -282,9 +282,16 @@ class RobustPath:
             coefficients against ε, with their tangents at 0; clean and adversarial loss against ε,
             with eq. 4's parabola, their tangent at 0.
         ax : matplotlib.axes.Axes, optional
+        label : str, optional
+            The frontier's name in a key, for several of them on the same axes; compare paths that
+            end at the same ε.
         """
         validation.option(kind, "kind", list(pictures.KINDS))
-        return pictures.KINDS[kind](self, ax)
+        if label is None:
+            return pictures.KINDS[kind](self, ax)
+        if kind != "frontier":
+            raise ValueError(f"label is for frontiers: the lines of kind={kind!r} have names")
+        return pictures.plot_frontier(self, ax, label)
 
     def _repr_html_(self) -> str:
         """The summary and the nodes' table, for notebooks."""

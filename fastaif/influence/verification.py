@@ -142,11 +142,14 @@ class Verification(ReadOnlyArrays):
         return pictures.plot_verification(self, ax)
 
     def __str__(self) -> str:
-        """A small table: predicted beside exact."""
+        """A small table: predicted beside exact, or beside what was found."""
+        converged = self.robust.converged
+        found = "exact" if converged and self.method == "exact" else "found"
+        short = "" if converged else ", not reached"
         return "\n".join(
             [
-                f"Influence against the {self.method} robust optimum at eps = {self.eps:g}",
-                f"{'':>24}{'tangent':>16}{'exact':>16}",
+                f"Influence against the {self.method} robust optimum at eps = {self.eps:g}{short}",
+                f"{'':>24}{'tangent':>16}{found:>16}",
                 f"{'cost':>24}{self.predicted_cost:>16.6g}{self.exact_cost:>16.6g}",
                 f"{'gain':>24}{self.predicted_gain:>16.6g}{self.exact_gain:>16.6g}",
                 f"{'relative error of θ_ε − θ̂':>24}{self.params_error:>14.3g}",

@@ -20,14 +20,17 @@ _LABELS = 6  # ε named along a frontier
 _TANGENT = {"color": "0.45", "linestyle": "--", "linewidth": 1.0}
 
 
-def plot_frontier(path: Traced, ax: Any = None) -> Any:
+def plot_frontier(path: Traced, ax: Any = None, label: str | None = None) -> Any:
     """Clean loss against the loss under attack of the last node's size, with ε along the curve."""
     ax = _axes(ax)
     size = float(path.eps[-1])
     clean, attacked = path.clean_loss(path.eps), path.adversarial_loss(path.eps, size)
-    ax.plot(clean, attacked, color=BLUE)
-    for k in _spread(clean, attacked):
-        ax.plot(clean[k], attacked[k], "o", color=BLUE, markersize=4)
+    named = _spread(clean, attacked)
+    color = BLUE if label is None else None  # of several frontiers each has the next one
+    ax.plot(clean, attacked, "o-", color=color, markersize=4, markevery=named, label=label)
+    if label is not None:
+        ax.legend(fontsize="small")
+    for k in named:
         ax.annotate(
             f"ε = {path.eps[k]:.3g}", (clean[k], attacked[k]), (5, 5), textcoords="offset points",
             fontsize="small",

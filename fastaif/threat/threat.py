@@ -144,8 +144,12 @@ class Threat:
         """
         inputs = names if intake is None else intake.inputs
         fixed = () if intake is None else intake.fixed
-        scale = validation.feature_scale(self.feature_scale, inputs, fixed)
         mask = validation.attackable(self.attackable, inputs, fixed)
+        if mask is not None:
+            held = [name for name, moves in zip(inputs, mask, strict=True) if not moves]
+            scale = validation.feature_scale(self.feature_scale, inputs, (*fixed, *held))
+        else:
+            scale = validation.feature_scale(self.feature_scale, inputs, fixed)
         if intake is not None:
             scale, mask = intake.spread(scale, mask)
         found = make_ball(

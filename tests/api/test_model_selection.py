@@ -166,6 +166,14 @@ def test_the_number(place, expansion):
         assert -score(model, Xe, ye) == about(np.mean(r**2), 1e-12)
 
 
+def test_a_forecast_is_that_of_the_exact_cost():
+    X, y = load_diabetes(return_X_y=True)
+    model = fa.WithInfluence(make_pipeline(StandardScaler(), Ridge(1e-6))).fit(X, y)
+    clean = fa.sensitivity_scorer(0.0)(model, X, y)
+    cost = clean - fa.sensitivity_scorer(0.05, expansion="norm")(model, X, y)
+    assert cost == pytest.approx(fa.robust_path(model.estimator_, X, y, 0.05).cost(0.05), rel=0.25)
+
+
 def test_the_number_for_other_losses(kind):
     X, y, _ = make(kind, n=300)
     model = fa.WithInfluence(plain(kind), p=np.inf, radius=1.0).fit(X[:200], y[:200])

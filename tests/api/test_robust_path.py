@@ -229,3 +229,18 @@ def test_real_data(name, p):
     for e in eps:
         fit = fa.robust_fit(model, X, y, e, p=p, tol=1e-10)
         assert path.objective(e) - fit.objective <= 1e-8 * abs(fit.objective)
+
+
+def test_frontiers_on_one_pair_of_axes_have_names():
+    pytest.importorskip("matplotlib").use("Agg")
+    model, X, y = case("logistic")
+    axes = None
+    for p in (1, 2):
+        axes = fa.robust_path(model, X, y, 0.1, p=p).plot("frontier", axes, label=f"p = {p}")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["p = 1", "p = 2"]
+    assert len({line.get_color() for line in axes.lines}) == 2
+    with pytest.raises(ValueError, match="label is for frontiers"):
+        fa.robust_path(model, X, y, 0.1).plot("loss", label="mine")
+    import matplotlib.pyplot as plt
+
+    plt.close("all")

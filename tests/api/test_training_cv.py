@@ -83,3 +83,11 @@ def test_the_default_grid_and_the_price():
     fitted = model.fit(X, y)
     eps = fa.choose_eps(fitted, X, y, max_cost=100.0)
     assert fa.robust_path(fitted, X, y, [eps]).cost(eps) == pytest.approx(100.0, rel=1e-4)
+
+
+def test_a_model_that_looks_at_nothing_is_told():
+    X, y, _ = data("linear")
+    search = fa.AdversarialTrainingCV(fa.LinearRegression(), eps=[0.0, 5.0], attack_eps=5.0, cv=3)
+    with pytest.warns(fa.RangeWarning, match="no coefficient left: attacks of attack_eps = 5"):
+        search.fit(X, y)
+    assert search.eps_ == 5.0

@@ -34,7 +34,7 @@ from sklearn.feature_selection import (
 )
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.kernel_approximation import Nystroem, RBFSampler
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -517,13 +517,17 @@ REFUSED: dict[str, Refusal] = {
     "AdaBoostClassifier": no(AdaBoostClassifier(n_estimators=3), "logistic", "no gradient"),
     "KNeighborsRegressor": no(KNeighborsRegressor(), "linear", "no gradient"),
     "GridSearchCV": no(GridSearchCV(sk.Ridge(), {"alpha": [1.0]}), "linear", "best_estimator_"),
+    "FixedThresholdClassifier": no(
+        FixedThresholdClassifier(sk.LogisticRegression()), "logistic",
+        r"give the fitted model inside \(estimator_\)",
+    ),
     "CalibratedClassifierCV": no(
         CalibratedClassifierCV(sk.LogisticRegression()), "logistic",
         r"calibrated_classifiers_\[0\].estimator",
     ),
     "BaggingRegressor": no(BaggingRegressor(sk.Ridge()), "linear", "one of estimators_"),
     "VotingRegressor": no(VotingRegressor([("a", sk.Ridge())]), "linear", "one of estimators_"),
-    "SVC": no(SVC(), "logistic", "hinge loss has no second derivative"),
+    "SVC": no(SVC(), "logistic", "the hinge, has no second derivative"),
     "LinearSVC(loss='hinge')": no(
         scaled(LinearSVC(loss="hinge")), "logistic", "loss='squared_hinge'"
     ),
