@@ -29,6 +29,8 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "attack/attacks.h"
 #include "attack/trust_regions.h"
 #include "linear/solve_draws.h"
+#include "linear/box_descent.h"
+#include "linear/end_slopes.h"
 #include "linear/hessian_products.h"
 #include "basis/basis_sums.h"
 #include "basis/basis_parts.h"

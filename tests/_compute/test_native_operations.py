@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.operations import KINDS, LOGISTIC, both, relative_close
+from support.operations import KINDS, LOGISTIC, LOSSES, both, make_rows, relative_close
 
 from fastaif._compute import types as c
 
@@ -43,6 +43,42 @@ def test_solve_draws(extension, rng, count, d):
     np.testing.assert_allclose(pivots, their_pivots, rtol=1e-6, atol=1e-15)
     for place in np.flatnonzero(pivots > 1e-6):
         np.testing.assert_allclose(H[place] @ x[place], b[place], rtol=1e-7, atol=1e-9)
+
+
+def test_box_descent(extension, rng):
+    """Both find which entries are at their bounds, and so come to the minimum of the others."""
+    for k in (1, 7, 40):
+        A = rng.normal(size=(4 * k, k))
+        G, b = A.T @ A, 3.0 * A.T @ rng.normal(size=4 * k)
+        low, high = -np.ones(k), np.where(np.arange(k) % 5, 1.0, np.inf)
+        found = []
+        for operation in both(extension, "box_descent"):
+            x = np.zeros(k)
+            gradient = G @ x + b
+            operation(G, low, high, x, gradient, 100)
+            np.testing.assert_allclose(gradient, G @ x + b, atol=1e-9 * np.abs(b).max())
+            found.append(np.where(x <= low, -1, 0) + np.where(x >= high, 1, 0))
+            free = found[-1] == 0
+            bound = np.where(free, 0.0, x)
+            x[free] = np.linalg.solve(G[np.ix_(free, free)], -(b + G @ bound)[free])
+            pull = found[-1] * (G @ x + b)
+            assert np.all((x >= low) & (x <= high)), k
+            assert np.all(pull <= 1e-9 * np.abs(b).max()), k
+        np.testing.assert_array_equal(*found, err_msg=str(k))
+
+
+@pytest.mark.parametrize("loss", KINDS)
+def test_end_slopes(extension, rng, loss):
+    n, kappas = 1031, np.array([0.0, 0.4, 2.0])
+    rows = make_rows(rng, loss, n, 1, True, np.float64)
+    f = rng.normal(size=(3, n))
+    inner, found = LOSSES[loss].inner(), []
+    for operation in both(extension, "end_slopes"):
+        numbers, scalars = np.empty((6, n)), np.zeros((3, c.N_SCALARS))
+        operation(f, rows.y, rows.weight, inner, kappas, numbers, scalars)
+        found.append((numbers, scalars))
+    for mine, theirs in zip(*found, strict=True):
+        relative_close(mine, theirs, 1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

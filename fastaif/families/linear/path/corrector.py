@@ -24,7 +24,7 @@ _RIDGE = 1e-11  # of the dual's diagonal: more kinks than columns leave it singu
 _ROUNDING = 1e-11  # of J: decreases that values cannot show
 _FLOOR = 1e-13  # of J: where rounding may keep a decrease from falling further
 _SHRINK = 0.3  # of N is left by a step
-_SHORT = 1e-7  # of J: a decrease that needs no second look where J falls as foreseen
+_SHORT = 1e-5  # of J: a decrease that needs no second look where J falls as foreseen
 _AS_FORESEEN = 1e-2  # of a decrease that may differ from what the local model says
 _STEPS = 60
 _PINNED = 1.0 - 1e-9  # |λ| below which something is held at its kink
@@ -324,19 +324,23 @@ def _is_as_foreseen(step: Step, end: Landing, exact: float) -> bool:
     """Whether a short step led to its kinks, and J fell by what the local model said.
 
     Where the model is off by a share e of the decrease D, the slope that is left is e of the one
-    before, and J may fall by about e² D more: less than the e D that it is off by. What changes
-    with λ alone does not show in J: of short steps it is little.
+    before, and J may fall by about e² D more: less than the e D that it is off by, where it is rows
+    that were not looked at too. What changes with λ alone does not show in J: of short steps it is
+    little. What multipliers of kinks that were not quite met leave comes on top.
     """
     enough = exact * abs(step.at.value)
-    off = abs(end.at.value - (step.at.value - step.decrease))
-    return (
-        end.share == 1.0 and step.relative <= _SHORT
-        and off <= min(enough, _AS_FORESEEN * step.decrease) and _spare(end.at) <= enough
-    )  # fmt: skip
+    if end.share < 1.0 or step.relative > _SHORT:
+        return False
+    off = _off(step, end.at)
+    return off <= _AS_FORESEEN * step.decrease and off + _spare(end.at) <= enough
 
 
 def _arrived(step: Step, at: Place) -> Step:
     """A step of nothing, at the place where one led as foreseen."""
     nothing = np.zeros_like(step.move)
-    off = abs(at.value - (step.at.value - step.decrease))
-    return Step(at, nothing, nothing, off, step.known)
+    return Step(at, nothing, nothing, _off(step, at) + _spare(at), step.known)
+
+
+def _off(step: Step, at: Place) -> float:
+    """By how much J is not what the local model said."""
+    return abs(at.value - (step.at.value - step.decrease))

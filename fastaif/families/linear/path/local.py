@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...._compute import get
+from ...._compute import types as c
 from ....losses import Loss
 from ....solvers.cholesky import Factor, factorize
 from ....threat.attack_set import DualNorm
@@ -102,10 +104,6 @@ class Rows(NamedTuple):
     along_kappa: Array
     bend: Array
     cross: Array
-
-    def less(self, other: Rows) -> Rows:
-        """The difference."""
-        return Rows(*(a - b for a, b in zip(self, other, strict=True)))
 
 
 class Sums(NamedTuple):
@@ -311,7 +309,7 @@ class Place:
         if not problem.loss.has_kinks or not self.rho > 0.0:
             return np.empty(0, dtype=int)
         distance = self._distances
-        size = float(np.abs(problem.readings.targets).max() + np.abs(self.f).max())
+        size = problem.readings.reach + max(float(self.f.max()), -float(self.f.min()))
         reach = max(_REACH * self._speed(move), AT_KINK * (size + self.kappa))
         which = np.flatnonzero(distance <= reach)
         held = self.known.rows[np.abs(self.known.sides) < 1.0]
@@ -349,6 +347,8 @@ def places(
 
     def see(rows: slice, f: Array) -> tuple[Array, Array]:
         numbers, totals = np.empty((2 * k, f.shape[1])), np.empty((k, 3))
+        if problem.loss.is_symmetric or problem.loss.is_monotone:
+            return _seen(problem, rows, f, kappas, numbers)
         for j, kappa in enumerate(kappas):
             value, terms = at_one_end(problem, rows, f[j], kappa)
             numbers[2 * j], numbers[2 * j + 1] = terms.along_f, terms.cross
@@ -365,20 +365,38 @@ def places(
     return found
 
 
+def _seen(
+    problem: Problem, rows: slice, f: Array, kappas: list[float], numbers: Array
+) -> tuple[Array, Array]:
+    """`at_one_end` of several predictors, by a compiled operation.
+
+    Of losses whose worse end is told by a sign alone: those that tell it by a difference of
+    exponentials would have ends of their own at kinks.
+    """
+    readings, scalars = problem.readings, np.zeros((len(kappas), c.N_SCALARS))
+    get("end_slopes")(
+        f, readings.targets[rows], readings.weights[rows], problem.loss.inner(), np.array(kappas),
+        numbers, scalars,
+    )  # fmt: skip
+    return numbers, scalars[:, [c.S_LOSS, c.S_K, c.S_FF]].ravel()
+
+
 @np.errstate(over="ignore", invalid="ignore")
 def _with_known(
     problem: Problem, sums: Sums, f: Array, kappa: float, known: Multipliers
 ) -> Sums:
     """Sums with some rows' multipliers in place of their worse ends."""
-    which = known.rows
-    if not which.size or not problem.loss.has_kinks:
+    which, loss = known.rows, problem.loss
+    if not which.size or not loss.has_kinks:
         return sums
-    f, ends = f[which], _ends(problem.loss, f[which], problem.readings.targets[which], kappa)
-    theirs = row_terms(problem, which, f, kappa, known.sides)
-    more = theirs.less(row_terms(problem, which, f, kappa, ends))
-    pulled = problem.readings.rows(which).T @ np.column_stack([more.along_f, more.cross])
-    along_kappa = sums.along_kappa + float(more.along_kappa.sum())
-    bend = sums.curvature + float(more.bend.sum())
+    f, y = f[which], problem.readings.targets[which]
+    more = 0.5 * problem.readings.weights[which] * (known.sides - _ends(loss, f, y, kappa))
+    up, down = loss.slope(f + kappa, y), loss.slope(f - kappa, y)
+    bend_up, bend_down = loss.curvature(f + kappa, y), loss.curvature(f - kappa, y)
+    numbers = np.column_stack([more * (up - down), more * (bend_up + bend_down)])
+    pulled = problem.readings.rows(which).T @ numbers
+    along_kappa = sums.along_kappa + float(more @ (up + down))
+    bend = sums.curvature + float(more @ (bend_up - bend_down))
     return Sums(sums.value, along_kappa, bend, sums.pulled + pulled)
 
 

@@ -117,14 +117,12 @@ class LinearPath(Path):
     def _steps(self, eps: Sequence[float], exact: float) -> list[tuple[Step, float]]:
         radii = sorted(set(eps))
         n = self._trace.inner.readings.targets.size
-        size = max(1, _AT_ONCE // max(n, 1))
-        found: list[tuple[Step, float]] = []
         with single_threaded_blas():
-            for k in range(0, len(radii), size):
-                part = radii[k : k + size]
-                steps = self._trace.at(self._knots, np.array(part), exact)
-                found += zip(steps, part, strict=True)
-        return found
+            at_once = max(1, _AT_ONCE // max(n, 1))
+            steps, known = self._trace.at(self._knots, np.array(radii), exact, at_once)
+        if len(known) <= at_once:  # whose sides fit: others may start from these
+            self._knots = known
+        return list(zip(steps, radii, strict=True))
 
     def _solution(self, eps: float, theta: Array, objective: float, gap: float) -> RobustSolution:
         residual, done = float("nan"), gap <= self._tol

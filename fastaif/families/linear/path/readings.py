@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....utils.caching import cached_property
 from ..robust.design import Design
 
 Array = NDArray[Any]
@@ -39,6 +40,11 @@ class Readings:
     def targets(self) -> Array:
         """y (n,)."""
         return self.design.targets
+
+    @cached_property
+    def reach(self) -> float:
+        """The largest |y|."""
+        return float(np.abs(self.targets).max())
 
     @property
     def weights(self) -> Array:

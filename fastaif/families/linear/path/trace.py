@@ -9,7 +9,9 @@ rows. Kinks of the path need not be found for that: every solve finds those that
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -121,12 +123,13 @@ class Trace:
             self._knot(step, e, slope) for step, e, slope in zip(found, eps, slopes, strict=True)
         ]
 
-    def _knot(self, step: Step, eps: float, slope: Array) -> Knot:
+    def _knot(self, step: Step, eps: float, slope: Array | None) -> Knot:
         at, known = step.at, step.known
         inside = np.abs(known.sides) < 1.0
         pinned = Multipliers(known.rows[inside], known.sides[inside], known.slope)
         sides = np.where(at.gaps() < 0.0, -1, 1).astype(np.int8)
-        return Knot(eps, at.theta, slope, pinned, at.value, step.relative, sides, at.matrix)
+        theta, value = (at.theta, at.value) if slope is not None else step.landing
+        return Knot(eps, theta, slope, pinned, value, step.relative, sides, at.matrix)
 
     def leave(self, theta: Array) -> Array:
         """θ in the model's coordinates, (d,) or (d, k)."""
@@ -160,7 +163,8 @@ class Trace:
         """Knots from 0 to ε, or to the zero radius where that comes first.
 
         As many as it takes for what is between to be foreseen, and the Hessians there; at radii
-        that are asked for, if any are.
+        that are asked for, if any are. Where the Hessian is the same everywhere, `at` makes do with
+        both ends.
         """
         last = self.zero()
         self.zero_radius = last.eps
@@ -172,6 +176,8 @@ class Trace:
         if eps < last.eps:
             (last,) = self._solved(self.steps([Segment(first, last)], [eps]), [eps])
         found, open_ = [first, last], [Segment(first, last)]
+        if asked.size and self.inner.loss.is_quadratic:
+            return found
         while open_ and len(found) < _MOST:
             open_ = [seg for seg in open_ if seg.divides(asked) or seg.bends > _BENDS_MUCH]
             if not open_:
@@ -233,13 +239,56 @@ class Trace:
             return left
         return np.asarray((1.0 - t) * left + t * right)
 
-    def at(self, knots: list[Knot], eps: Array, exact: float) -> list[Step]:
-        """Solved places at any ε in the range of some knots, in its order."""
-        where = np.array([knot.eps for knot in knots])
-        places_ = np.clip(np.searchsorted(where, eps, side="right") - 1, 0, len(knots) - 2)
-        segments = [Segment(knots[j], knots[j + 1]) for j in places_]
-        steps = self.steps(segments, [float(e) for e in eps], exact)
-        return self._corrected(steps, exact, _HARDLY)
+    def at(
+        self, knots: list[Knot], eps: Array, exact: float, at_once: int
+    ) -> tuple[list[Step], list[Knot]]:
+        """Solved places at any ε in the range of some knots, in its order, and these as knots too.
+
+        In rounds: the middle one of those between two that are solved, then the middles of both
+        halves. The nearer the neighbours the better a start is foreseen, kinks included.
+
+        Parameters
+        ----------
+        knots : list of Knot
+        eps : array (k,)
+        exact : float
+            The decrease, relative to J, that ends a solve.
+        at_once : int
+            How many are solved together.
+        """
+        known, found = list(knots), dict[float, Step]()
+        while (left := np.setdiff1d(eps, list(found))).size:
+            chosen = _next(known, left)
+            for k in range(0, len(chosen), at_once):
+                segments, now = zip(*chosen[k : k + at_once], strict=True)
+                steps = self.steps(list(segments), list(now), exact)
+                found.update(zip(now, self._corrected(steps, exact, _HARDLY), strict=True))
+            new = {e for _, e in chosen}.difference(knot.eps for knot in known)
+            known = _with_more(known, [self._knot(found[e], e, None) for e in new])
+        return [found[float(e)] for e in eps], known
 
     def _corrected(self, steps: list[Step], exact: float, slow: float) -> list[Step]:
         return correct(steps, exact, slow)
+
+
+def _next(knots: list[Knot], eps: Array) -> list[tuple[Segment, float]]:
+    """The radii that come next, each with what foresees it: those at knots, and middles."""
+    segments, wanted = [Segment(*pair) for pair in pairwise(knots)], set(eps.tolist())
+    found = [(segment, segment.middle(eps)) for segment in segments if segment.holds(eps)]
+    found += [(segment, segment.left.eps) for segment in segments if segment.left.eps in wanted]
+    last = segments[-1]
+    return found + [(last, last.right.eps)] * (last.right.eps in wanted)
+
+
+def _with_more(knots: list[Knot], new: list[Knot]) -> list[Knot]:
+    """Knots in order; the new ones have the tangent of the parabola through both neighbours."""
+    found = sorted([*knots, *new], key=lambda knot: knot.eps)
+    added = {knot.eps for knot in new}
+    for j in range(1, len(found) - 1):
+        if found[j].eps in added:
+            left, here, right = found[j - 1 : j + 2]
+            before, after = here.eps - left.eps, right.eps - here.eps
+            slope = (here.theta - left.theta) * (after / before)
+            slope += (right.theta - here.theta) * (before / after)
+            found[j] = dataclasses.replace(here, tangent=slope / (before + after))
+    return found

@@ -211,9 +211,10 @@ class Design:
             for at in range(first, max(last, first + 1), _SEEN):
                 rows = slice(at, min(at + _SEEN, last))
                 block = V[at - first : rows.stop - first]
-                np.matmul(theta[:m].T, block.T, out=f[:, rows])
-                f[:, rows] += b
-                g, totals = see(rows, f[:, rows])
+                near = theta[:m].T @ block.T
+                near += b
+                f[:, rows] = near
+                g, totals = see(rows, near)
                 pulled = np.empty((width, d))
                 pulled[:, :m] = g @ block
                 if d > m:
