@@ -67,11 +67,7 @@ class Segment:
 
     def divides(self, asked: Array) -> bool:
         """Whether a radius that is asked for, if any are, is between both ends."""
-        return not asked.size or self.holds(asked)
-
-    def holds(self, eps: Array) -> bool:
-        """Whether any of these is between both ends."""
-        return bool(((eps > self.left.eps) & (eps < self.right.eps)).any())
+        return not asked.size or bool(((asked > self.left.eps) & (asked < self.right.eps)).any())
 
     def middle(self, asked: Array) -> float:
         """The middle, or of the radii that are asked for the one nearest to it."""

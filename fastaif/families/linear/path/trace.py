@@ -272,10 +272,15 @@ class Trace:
 
 
 def _next(knots: list[Knot], eps: Array) -> list[tuple[Segment, float]]:
-    """The radii that come next, each with what foresees it: those at knots, and middles."""
+    """Which of some ascending radii come next, each with what foresees it: those at knots, and of
+    those between two knots the one in the middle."""
     segments, wanted = [Segment(*pair) for pair in pairwise(knots)], set(eps.tolist())
-    found = [(segment, segment.middle(eps)) for segment in segments if segment.holds(eps)]
-    found += [(segment, segment.left.eps) for segment in segments if segment.left.eps in wanted]
+    found = [(segment, segment.left.eps) for segment in segments if segment.left.eps in wanted]
+    for segment in segments:
+        first = np.searchsorted(eps, segment.left.eps, side="right")
+        inside = eps[first : np.searchsorted(eps, segment.right.eps)]
+        if inside.size:
+            found.append((segment, float(inside[inside.size // 2])))
     last = segments[-1]
     return found + [(last, last.right.eps)] * (last.right.eps in wanted)
 
