@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..adapters.describe import describe_for_sums
+from ..adapters.frames import Gaps, gaps_in
 from ..data.checked_rows import evened, locating, rows_of
-from ..data.intake import columns_read, refuse_other_columns
+from ..data.intake import Intake, columns_read, refuse_other_columns
 from ..data.rows import RowSource
 from ..data.sources import opened
 from ..families.finite_sum.compatibility import refuse_unlike
@@ -190,6 +191,7 @@ class InfluenceAccumulator:
         given = opened(X, y, sample_weight, None if intake else self._problem.model.columns)
         if np.ndim(given.X) == 2 and np.shape(given.X)[0] == 0:
             raise ValueError("X is an empty block (0 rows): leave it out")
+        _refuse_gaps(intake, gaps_in(intake, given.X, self._threat.attack_space == "scaled"))
         array, columns = columns_read(intake, given.X)
         problem = self._named(columns)
         source, unit = evened(
@@ -341,6 +343,16 @@ class InfluenceAccumulator:
 def _no_rows(model: Model) -> RowSource:
     """Rows of which there are none."""
     return RowSource(np.empty((0, model.n_features)), np.empty(0), None, model.encode)
+
+
+def _refuse_gaps(intake: Intake | None, gaps: Gaps) -> None:
+    """Which cells are missing makes the model another one, from block to block."""
+    if intake is not None and gaps.inputs:
+        raise ValueError(
+            f"X has missing cells in {intake.inputs[gaps.inputs[0]]}, which are not attacked, and "
+            "an InfluenceAccumulator does not tell rows apart: call aif(estimator, X, y) with all "
+            "of the data, or impute beforehand, and all cells are attacked"
+        )
 
 
 def _refuse_size(problem: SummedProblem) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data.sources import LazyRows
 from ..families.adversary import Adversary
+from ..families.model import told
 from ..families.registry import adversary_of
 from ..threat.ascent_settings import PgdSettings
 from ..threat.threat import Threat
@@ -119,8 +120,8 @@ def robustness_radius(
         )
     if radii is None and not labels:
         raise ValueError(
-            f"the robustness radius of a {adversary.problem.model.kind} model is not known: only "
-            "of classifiers, and of linear predictors with change=..."
+            f"the robustness radius of a {told(adversary.problem.model)} is not known: only of "
+            "classifiers, and of linear predictors with change=..., all of whose cells are there"
         )
     exact = radii is not None
     if radii is None:

@@ -19,6 +19,7 @@ from ..data.checked_rows import locating
 from ..data.sources import LazyRows
 from ..threat.ascent_settings import PgdSettings
 from ..threat.rounding import keep_inside, keep_within_budget, round_towards
+from .model import told
 from .path import Path, PathTangent, WarmPath
 from .problem import InfluenceProblem
 from .solution import RobustSolution
@@ -294,7 +295,7 @@ class Adversary(ABC, Generic[P]):
         """
         raise ValueError(
             f"at={eps:g} is for linear predictors at order inf, with attacks by p, feature_scale "
-            f"and attackable, and H formed: of this {self.problem.model.kind} model and attack the "
+            f"and attackable, and H formed: of this {told(self.problem.model)} and attack the "
             "derivative of the robust optimum is known at ε = 0 alone"
         )
 
@@ -308,7 +309,7 @@ class Adversary(ABC, Generic[P]):
         """
         raise ValueError(
             "the zero radius is known of linear predictors alone, at order inf and for attacks by "
-            f"p, feature_scale and attackable: not of this {self.problem.model.kind} model and "
+            f"p, feature_scale and attackable: not of this {told(self.problem.model)} and "
             "attack"
         )
 
@@ -322,7 +323,7 @@ class Adversary(ABC, Generic[P]):
         """
         raise ValueError(
             "the interpolation radius is known of linear predictors whose loss is of the residual "
-            f"(squared error, Huber), at order inf: not of this {self.problem.model.kind} model"
+            f"(squared error, Huber), at order inf: not of this {told(self.problem.model)}"
         )
 
     def prediction_error(self, step: Array, eps: float) -> float | None:

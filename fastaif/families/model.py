@@ -166,6 +166,12 @@ class FittedModel:
         return dataclasses.replace(self, theta=theta)
 
 
+def told(model: Model) -> str:
+    """A model in a message: its kind, and what makes it another than most of that kind."""
+    details = f" ({model.details})" if model.details else ""
+    return f"{model.kind} model{details}"
+
+
 def names_of_inputs(columns: tuple[str, ...] | None, n_features: int) -> tuple[str, ...]:
     """The inputs' own names, or x0, x1, …."""
     return columns or _numbered(n_features)

@@ -213,6 +213,25 @@ def test_accumulators_take_frames(data):
         assert_close(found.influence, fa.aif(pipe, X[COLUMNS], y).influence, 1e-10)
 
 
+def test_what_missing_cells_take_away_is_said():
+    X, y = np.random.default_rng(0).normal(size=(2, 60, 3))
+    y, X[::7, 1] = y[:, 0] + X[:, 0], np.nan
+    pipe = make_pipeline(SimpleImputer(), StandardScaler(), Ridge(1.0)).fit(X, y)
+    called = r"linear model \(missing cells are not attacked\)"
+    for call in (
+        lambda: fa.zero_radius(pipe, X, y), lambda: fa.aif(pipe, X, y, at=0.1),
+        lambda: fa.robustness_radius(pipe, X, y, change=0.1),
+    ):
+        with pytest.raises(ValueError, match=called):
+            call()
+    for call in (
+        lambda: fa.InfluenceAccumulator(pipe).update(X, y),
+        lambda: fa.aif(pipe, iter([(X, y)]), None),
+    ):
+        with pytest.raises(ValueError, match="X has missing cells in x1"):
+            call()
+
+
 def test_kernels_and_networks_behind_categories(data):
     X, y, _ = data
     V = by_hand(X)

@@ -25,6 +25,11 @@ class ExpansionModel(SumModel):
     basis: Expansion
 
     @property
+    def details(self) -> str:
+        """Whether some cells are missing, so that each row is attacked elsewhere."""
+        return "missing cells are not attacked" if getattr(self.intake, "rest", None) else ""
+
+    @property
     def is_dual(self) -> bool:
         """Whether θ has an entry for every centre, and none for inputs."""
         return self.basis.basis.is_dual
