@@ -75,11 +75,12 @@ def figure2a(n_samples: int, n_repetitions: int, n_threads: int | None = None) -
 
 def figure2a_sample(n_samples: int, repetition: int) -> tuple[Array, Array]:
     """The inputs (10, n) and targets that `figure2a` drew in one of its repetitions."""
+    from fastaif._compute.numba_ops.jit import callable_part
     from fastaif._compute.numba_ops.nested_powers import draw_powers
     from fastaif.utils import validation
 
     X, y, ones = np.empty((10, n_samples)), np.empty(n_samples), np.ones(10)
-    draw_powers(validation.seed(0), repetition, ones, ones, 0.1, X, y)
+    callable_part(draw_powers)(validation.seed(0), repetition, ones, ones, 0.1, X, y)
     return X, y
 
 

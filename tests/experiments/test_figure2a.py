@@ -8,6 +8,7 @@ import pytest
 
 import fastaif as fa
 from fastaif import _compute
+from fastaif._compute.numba_ops.jit import callable_part
 from fastaif._compute.numba_ops.nested_powers import draw_powers
 from fastaif.experiments import Figure2aResult, figure2a
 from fastaif.utils import validation as _validate
@@ -23,7 +24,7 @@ def sample(
 ) -> tuple[Array, Array]:
     """Inputs (n, M) and targets of one repetition."""
     x, y = np.empty((b.size, n)), np.empty(n)
-    draw_powers(seed, repetition, read_only(b), read_only(c), noise, x, y)
+    callable_part(draw_powers)(seed, repetition, read_only(b), read_only(c), noise, x, y)
     return x.T, y
 
 

@@ -11,7 +11,8 @@ import pytest
 from oracles import losses as twin
 from support.makers import about
 
-from fastaif._compute.numba_ops.point_losses import end_gap, point_loss
+from fastaif._compute.numba_ops import point_losses
+from fastaif._compute.numba_ops.jit import callable_part
 from fastaif.losses import Expectile, Huber, NegativeBinomial, Tweedie, get
 
 LOSSES = {
@@ -147,6 +148,9 @@ def unit(name, f, y):
         "negative_binomial": abs(f),
     }
     return 4e-15 + 1.2e-16 * exponents.get(name, 0.0)
+
+
+end_gap, point_loss = map(callable_part, (point_losses.end_gap, point_losses.point_loss))
 
 
 def compiled(name, f, y):

@@ -63,7 +63,9 @@ def _weigh(draws, first, weight, uniforms, out):
     for b in range(draws.numbers.size):
         write_weights(draws.seed, draws.numbers[b], row, weight, uniforms, out[b, :k])
         if draws.kept.size:
-            draws.kept[draws.places[b], row : row + k] = out[b, :k]
+            kept = draws.kept[draws.places[b]]
+            for i in range(k):
+                kept[row + i] = out[b, i]
 
 
 @operation(fastmath=STRICT)
@@ -99,5 +101,8 @@ def bootstrap_start(rows, norms, predictor, inner, draws, theta, sums):
                 add_scaled_gram(v, k, scaled, scratch, sums.hessian[b])
     if pairs:
         unpack(totals, sums.hessian)
-    sums.gradient[:] += totals[:, place : place + d]
-    sums.scalars[:] += totals[:, place + d :]
+    for b in range(count):
+        for j in range(d):
+            sums.gradient[b, j] += totals[b, place + j]
+        for j in range(N_DRAW_SCALARS):
+            sums.scalars[b, j] += totals[b, place + d + j]

@@ -98,7 +98,10 @@ def _feature_products(x, c, basis, U, out):
             for i in range(k):
                 T[r, i] = c[start + i] * (T[r, i] + U[d, r])
                 out[d, r] += T[r, i]
-        out[:d] += np.dot(v, T.T)
+        products = np.dot(v, T.T)  # `blas.write` says why not out[:d] += products
+        for h in range(d):
+            for r in range(T.shape[0]):
+                out[h, r] += products[h, r]
 
 
 @operation(fastmath=STRICT)

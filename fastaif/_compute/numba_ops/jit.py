@@ -1,13 +1,18 @@
-"""The one decorator of compiled operations.
+"""The one decorator of compiled operations and of the parts that they are made of.
 
 Operations are cached on disk, release the GIL and state their floating-point
 freedom explicitly: ``FAST`` may be reassociated and contracted (so that sums
 vectorise), ``STRICT`` may not. Neither lets the compiler assume that values are
 finite, because finiteness is read off the sums.
+
+Python calls what the table lists, and nothing else: parts have no code of their own on disk, and
+none that turns Python's arguments into theirs, which would take a sixth of the time of compiling.
+`callable_part` is for who looks at a part by itself.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +22,8 @@ import numba
 from numba.core import types
 from numba.core.caching import FunctionCache
 from numba.core.imputils import impl_ret_borrowed
+
+from ..operations import TABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,14 +47,16 @@ class _Cache(FunctionCache):
 
 
 def operation(*, fastmath: frozenset[str] | bool, inline: bool = False) -> Callable[[F], F]:
-    """Compile lazily, cached where some folder can be written to."""
+    """Compile lazily; what Python calls is cached where some folder can be written to."""
 
     def wrap(function: F) -> F:
         flags = set(fastmath) if isinstance(fastmath, frozenset) else fastmath
         options: dict[str, Any] = {"nogil": True, "fastmath": flags, "error_model": "numpy"}
         if inline:
             options["forceinline"] = True
-        compiled = numba.njit(**options)(function)
+        if not _is_listed(function):
+            return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
+        compiled = numba.njit(no_cfunc_wrapper=True, **options)(function)
         try:
             compiled._cache = _Cache(function)
         except RuntimeError as error:
@@ -57,6 +66,22 @@ def operation(*, fastmath: frozenset[str] | bool, inline: bool = False) -> Calla
         return compiled
 
     return wrap
+
+
+def _is_listed(function: Callable[..., Any]) -> bool:
+    entry = TABLE.get(function.__name__)
+    return entry is not None and function.__module__.rpartition(".")[2] == entry.numba
+
+
+@functools.cache
+def callable_part(part: Callable[..., Any]) -> Callable[..., Any]:
+    """A part of operations as Python can call it."""
+
+    @numba.njit(nogil=True, error_model="numpy")
+    def call(*arguments):
+        return part(*arguments)
+
+    return call
 
 
 @numba.extending.intrinsic
