@@ -288,3 +288,14 @@ def test_slope_changes_sign_where_it_says(name):
             assert np.isnan(place)
         else:
             assert abs(float(exact(name, place, target)[1])) <= 1e-14 * (1 + abs(target))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_conjugates_are_reached_at_their_slopes(name):
+    """ℓ*(ℓ'(f)) = f ℓ'(f) − ℓ(f), where ℓ is convex."""
+    loss, f = described(name), np.array([-1.2, -0.3, 0.4, 0.9])
+    for y in [target for target in TARGETS[name] if target != 0.0]:
+        y = np.full(4, y)
+        slope = loss.slope(f, y)
+        wanted = slope * f - loss.value(f, y)
+        np.testing.assert_allclose(loss.conjugate(slope, y), wanted, rtol=1e-8, atol=1e-12)

@@ -96,6 +96,23 @@ def test_coefficients_that_would_cross_zero_are_predicted_there():
     np.testing.assert_array_equal(predicted[:-1][~crossed], straight[:-1][~crossed])
 
 
+@pytest.mark.parametrize("p", [2.0, np.inf])
+def test_when_coefficients_leave_and_reach_zero(p):
+    X, y, _ = data("squared_error")
+    result = fa.aif(fa.LinearRegression(alpha=0.12, l1_ratio=1.0).fit(X, y), X, y, p=p, radius=1.0)
+    problem, speed = result.problem, result.influence
+    falling = result.params[:-1] * speed[:-1] < 0.0
+    wanted = np.min(-result.params[:-1][falling] / speed[:-1][falling])
+    assert np.isclose(problem._vanishing(speed).eps, wanted, rtol=1e-12)
+    eps, zeros = problem._joining(speed).eps, ~problem.support
+    drift, heights = (part[zeros] for part in problem.drift(speed))
+    if np.isinf(eps):  # the attack's norm holds them
+        assert np.all(np.abs(drift) <= heights)
+    else:
+        beyond = np.abs(problem.pulls[zeros] + eps * drift) - problem.l1_weights[zeros]
+        assert abs((beyond - eps * heights).max()) <= 1e-12
+
+
 def orthogonal(level, n_bound, seed=0):
     """Centred orthogonal columns, of which `n_bound` have a pull of exactly λ = level at zero."""
     rng = np.random.default_rng(seed)
