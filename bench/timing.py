@@ -15,9 +15,7 @@ SETTLE_SECONDS = 0.05
 BUSY_SECONDS = 0.03
 
 
-def seconds(
-    run: Callable[[], Any], clock: Callable[[], float] = time.perf_counter
-) -> float:
+def seconds(run: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> float:
     start = clock()
     run()
     return clock() - start
