@@ -23,6 +23,8 @@ from .softened import SoftRows, soft_interval, soft_water
 
 Array = NDArray[Any]
 
+_ABREAST = 1024  # entries
+
 
 @dataclass(frozen=True, eq=False)
 class Bounded(OnBall):
@@ -75,10 +77,17 @@ class Bounded(OnBall):
 
     def refuse_outside(self, rows: Array, first: int, names: Sequence[str]) -> None:
         """Refuse a sample that is outside of the bounds as it is."""
-        for sign, side, bound in ((-1.0, "below", self.low), (1.0, "above", self.high)):
-            out = sign * rows > sign * bound
-            if out.any():
-                row, k = np.argwhere(out)[0]
+        if not len(rows):
+            return
+        ends = _columnwise(np.minimum, rows), _columnwise(np.maximum, rows)
+        for sign, side, bound, end in (
+            (-1.0, "below", self.low, ends[0]), (1.0, "above", self.high, ends[1])
+        ):  # fmt: skip
+            if np.all(sign * end <= sign * bound):
+                continue
+            out = np.argwhere(sign * rows > sign * bound)
+            if len(out):  # NaN is told of elsewhere
+                row, k = out[0]
                 raise ValueError(
                     f"bounds: row {first + row} of X has {names[k]} = {rows[row, k]:g}, which is "
                     f"{side} {bound[k]:g}: widen the bounds, or leave such rows out"
@@ -198,6 +207,15 @@ class Bounded(OnBall):
             found.values * sizes, self._inner(found.attacks * sizes[:, None]), diagonals,
             self._inner(found.vectors * roots),
         )  # fmt: skip
+
+
+def _columnwise(extreme: np.ufunc, rows: Array) -> Array:
+    """The least or largest entries of columns (m,), of many rows abreast: short rows are slow."""
+    n, m = rows.shape
+    abreast = max(1, min(_ABREAST // m, n))
+    whole = rows[: n - n % abreast].reshape(-1, abreast * m)
+    found = extreme.reduce(extreme.reduce(whole, axis=0).reshape(abreast, m), axis=0)
+    return np.asarray(extreme.reduce(np.vstack([found, rows[n - n % abreast :]]), axis=0))
 
 
 def _examples() -> list[AttackSet]:
