@@ -82,6 +82,12 @@ class Intake(ABC):
         out[self.origin[free & (self.origin != FIXED)]] = True
         return out
 
+    def longest(self, lengths: Array) -> Array:
+        """Lengths a column of the model's (m,) as those of the inputs (k,), 0 where none moves."""
+        out, free = np.zeros(len(self.inputs)), self.origin != FIXED
+        np.maximum.at(out, self.origin[free], lengths[free])
+        return out
+
     def spread(
         self, scale: Array | None, mask: Array | None
     ) -> tuple[Array | None, Array | None]:

@@ -89,10 +89,15 @@ class Model(Protocol):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """A name for each input."""
+        """A name for each of these columns."""
 
     def at(self, theta: Array) -> Self:
         """The same model at another θ."""
+
+
+def input_names(model: Model) -> tuple[str, ...]:
+    """A name for each of X's columns."""
+    return model.feature_names if model.intake is None else model.intake.inputs
 
 
 def penalty_at(size: Callable[[float], float], weight: float, n_rows: int) -> float:

@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..data.checked_rows import evaluation_rows, locating
 from ..data.rows import RowSource
 from ..families.kinks import Kinks
+from ..families.model import input_names
 from ..families.problem import InfluenceProblem
 from ..families.registry import adversary_of
 from ..reports import text, words
+from ..reports.answer import reach_of
 from ..utils import validation
 from ..utils.arrays import ReadOnlyArrays, unwritable
 from ..utils.caching import cached_property
@@ -79,6 +81,37 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         mask = np.zeros(model.n_features, dtype=bool)
         mask[free] = True
         return unwritable(mask if model.intake is None else model.intake.back(mask))
+
+    def reach(self, eps: float) -> pd.Series:
+        """How far an attack of size ε can move each feature if it moves no other.
+
+        What a size means in the features' own units: ε s c_j, behind a scaler c_j = σ_j by
+        default. Attacks on several features at once move each by less, but for p = ∞.
+
+        Parameters
+        ----------
+        eps : float
+            In units of the radius s.
+
+        Returns
+        -------
+        pandas.Series
+            By the names of X's columns, 0 for those that no attack moves.
+
+        Raises
+        ------
+        ValueError
+            The attacks have no such lengths.
+        """
+        import pandas as pd
+
+        lengths = reach_of(self, validation.number(eps, "eps", low=0.0))
+        if lengths is None:
+            raise ValueError(
+                "these attacks have no length a feature: give the moves that matter as "
+                "feature_scale"
+            )
+        return pd.Series(lengths, index=input_names(self.problem.model), name="reach")
 
     @cached_property
     def mixed(self) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..families.model import input_names
 from ..utils.short_names import short_name
 from . import text as report
 from .answer import Answer, answer_json, answer_lines, answers, predicted_cost
@@ -38,7 +39,7 @@ def report_text(title: str, result: Reported, verified: Sequence[Verified]) -> s
     lines = [
         f"Adversarial influence: {problem.model.kind} model of {short_name(title, 40)}",
         "=" * _WIDTH,
-        f"{problem.source.n_rows:,} samples, {problem.model.n_features:,} features, "
+        f"{problem.source.n_rows:,} samples, {len(input_names(problem.model)):,} features, "
         f"{problem.penalty_is}; attack p = {report.norm_name(result.p)}, s = {result.radius:.5g}"
         + (f", order {result.order:g}" if problem.sharing.is_shared else ""),
         *_kernel_lines(problem.model),
@@ -203,7 +204,8 @@ def report_json(result: Reported, verifications: Sequence[Verified]) -> str:
     document = {
         "model": result.problem.model.kind,
         "n_samples": result.problem.source.n_rows,
-        "n_features": result.problem.model.n_features,
+        "n_features": len(input_names(result.problem.model)),
+        "features": input_names(result.problem.model),
         "names": result.names,
         "p": result.p,
         "order": result.order,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..data.rows import RowSource
@@ -85,14 +86,25 @@ def answers(result: Reported, verified: Sequence[Verified]) -> list[Answer]:
             accuracy = Pair(right, _accuracy(problem, thetas[1], problem.source))
             under_attack = Pair(*(_attacked(adversary, t, v.eps, settings) for t in thetas))
         tangent = v.eps**2 * result.sensitivity_coefficient
-        reach = problem.ball.reach
         found.append(
             Answer(
                 v.eps, Pair(clean, after), attacked, tangent, accuracy, under_attack,
-                None if reach is None else v.eps * problem.radius * reach,
+                reach_of(result, v.eps),
             )
         )  # fmt: skip
     return found
+
+
+def reach_of(result: Reported, eps: float) -> Array | None:
+    """How far an attack can move each of X's columns if it moves no other, in their own units."""
+    problem = result.problem
+    lengths = problem.ball.reach
+    if lengths is None:
+        return None
+    intake = problem.model.intake
+    return np.asarray(
+        eps * problem.radius * (lengths if intake is None else intake.longest(lengths))
+    )
 
 
 def predicted_cost(result: Reported, eps: float) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
+from ..families.model import input_names
 from ..utils.short_names import short_name
 from .protocols import Reported, Trained
 
@@ -94,7 +95,7 @@ def summary(result: Reported, eps: Array) -> str:
         "=" * _WIDTH,
         _pair("Model", problem.model.kind, "Attack norm p", norm_name(result.p)),
         _pair("Samples", str(problem.n_rows), "Attack radius s", f"{result.radius:.6g}"),
-        _pair("Features", str(problem.model.n_features), "Order", norm_name(result.order)),
+        _pair("Features", str(len(input_names(problem.model))), "Order", norm_name(result.order)),
         _pair(
             "S/eps^2", f"{result.sensitivity_coefficient:.6g}",
             "Value derivative", f"{result.value_derivative:.6g}",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..families.model import input_names
 from .answer import Answer, predicted_cost
 from .protocols import Reported
 from .text import largest_moves, norm_name
@@ -39,8 +40,8 @@ def question(result: Reported) -> str:
     )
     return (
         f"The question: a {problem.model.kind} model, fitted to {problem.n_rows:,} samples of "
-        f"{problem.model.n_features:,} features, is trained anew so that it does best when its "
-        f"inputs are moved in the worst direction, by a p = {norm_name(result.p)} length of at "
+        f"{len(input_names(problem.model)):,} features, is trained anew so that it does best when "
+        f"its inputs are moved in the worst direction, by a p = {norm_name(result.p)} length of at "
         f"most ε times {result.radius:.4g}, {whose}. What does that change, and what does it cost "
         "where nobody attacks?"
     )

@@ -22,8 +22,9 @@ from fastaif.cli import main
 
 ROOT = Path(fa.__file__).parent.parent  # the package that is tested, installed or not
 KEYS = [
-    "model", "n_samples", "n_features", "names", "p", "order", "radius", "params", "influence",
-    "sensitivity_coefficient", "value_derivative", "validity_radius", "eps", "diagnostics",
+    "model", "n_samples", "n_features", "features", "names", "p", "order", "radius", "params",
+    "influence", "sensitivity_coefficient", "value_derivative", "validity_radius", "eps",
+    "diagnostics",
 ]  # fmt: skip
 
 
@@ -172,6 +173,7 @@ def test_file_formats_agree(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert all(d == documents[0] for d in documents)
     bare = document(tmp_path / "bare.npz", "--weights", "w")
     assert bare.pop("names") == ["x0", "x1", "x2", "intercept"]
+    assert bare.pop("features") == ["x0", "x1", "x2"]
     assert bare == {key: documents[0][key] for key in bare}
     note = run("analyze", tmp_path / "numbered.csv", "--weights", "w").stderr
     assert "numbers the rows" in note

@@ -105,6 +105,20 @@ def test_a_category_that_is_named_is_refused(of_columns, named):
         fa.aif(*of_columns, attackable=named)
 
 
+def test_the_reach_of_an_attack_is_in_the_units_of_each_column(of_columns):
+    model, frame, y = of_columns
+    result = fa.aif(model, frame, y)
+    reach = result.reach(0.1)
+    assert list(reach.index) == ["age", "income", "town"]
+    sd = frame[["age", "income"]].std(ddof=0)
+    np.testing.assert_allclose(reach[["age", "income"]], 0.1 * result.radius * sd, rtol=1e-12)
+    assert reach["town"] == 0.0
+    moved = fa.attack(model, frame, y, 0.1, p=np.inf)
+    longest = (moved[["age", "income"]] - frame[["age", "income"]]).abs().max()
+    apart = fa.aif(model, frame, y, p=np.inf).reach(0.1)
+    np.testing.assert_allclose(longest, apart[["age", "income"]], rtol=1e-9)
+
+
 def test_mappings_go_by_name_and_need_not_name_what_is_fixed(of_columns):
     by_name = fa.aif(*of_columns, attackable={"income": True, "age": False})
     assert by_name.sensitivity_coefficient == (
