@@ -24,5 +24,5 @@ def short_name(name: str, width: int) -> str:
     made = name.partition("__")[2]
     if made:
         return "…" + short_name(made, width - 1)
-    end = (width - 1) // 2
+    end = width // 2
     return f"{name[: width - 1 - end]}…{name[len(name) - end :]}"

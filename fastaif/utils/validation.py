@@ -366,8 +366,8 @@ def attackable(value: Any, names: Sequence[str], fixed: Sequence[str] = ()) -> A
         refused = [str(v) for v in array if str(v) in fixed]
         if refused:
             raise ValueError(
-                f"attackable names {', '.join(refused)}, which no attack can move (categories, and "
-                "what the pipeline drops, are held fixed): leave it out"
+                f"attackable names {', '.join(refused)}, which no attack can move (constants, "
+                "categories, and what a pipeline drops are held fixed): leave it out"
             )
         array = np.isin(np.asarray(names), array)
     if array.dtype != bool:

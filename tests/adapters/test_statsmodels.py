@@ -101,7 +101,7 @@ def test_frames_and_a_constant_anywhere():
     assert robust.estimator.params["one"] == pytest.approx(robust.params[-1] / 2)
     with pytest.raises(ValueError, match=r"columns of X .* another order"):
         fa.aif(result, frame[["one", "age", "bmi", "dose"]], y)
-    with pytest.raises(ValueError, match="leave no feature"):
+    with pytest.raises(ValueError, match="attackable names one, which no attack can move"):
         fa.aif(result, frame, y, attackable=["one"])
 
 

@@ -22,8 +22,9 @@ for module in pkgutil.iter_modules(sources.__path__):
 
 
 def kinds(of=LazyRows):
-    """Every class of lazy rows."""
-    return {kind for each in of.__subclasses__() for kind in ({each} | kinds(each))}
+    """Every class of lazy rows that data come in; what is made of these is not one of them."""
+    found = {kind for each in of.__subclasses__() for kind in ({each} | kinds(each))}
+    return {kind for kind in found if kind.__module__.startswith(sources.__name__)}
 
 
 KINDS = {kind.__name__: kind for kind in sorted(kinds(), key=lambda kind: kind.__name__)}

@@ -13,7 +13,7 @@ from fastaif.utils.short_names import short_name
         ("onehotencoder__town_b", "…town_b"),
         ("scaler__a long name of a column", "…a long na… a column"),
         ("mean concave points of the cell[benign]", "mean conca…[benign]"),
-        ("income of the household", "income of …household"),
+        ("income of the household", "income of… household"),
     ],
 )
 def test_what_tells_names_apart_stays(name, short):
