@@ -28,6 +28,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "kernel/kernel_contractions.h"
 #include "attack/attacks.h"
 #include "attack/trust_regions.h"
+#include "attack/bounded_sums.h"
 #include "linear/solve_draws.h"
 #include "linear/box_descent.h"
 #include "linear/end_slopes.h"

@@ -551,6 +551,15 @@ ATTACKS = {
         c="g, m, k, attack.p, attack.weights, out, gains, ties",
         idle="k == 0",
     ),
+    "bounded_sums": Operation(
+        "bounded_sums",
+        {"rows": ROWS.without("y", "weight"), "sides": reads("n"), "rates": reads("2", "n"),
+         "ends": reads("2", "m"), "slopes": reads("m"), "reach": reads("m"), "origin": reads("m"),
+         "p": REAL_NUMBER, "gains": writes("n"), "rooms": writes("n"), "sums": writes("2", "m")},
+        SIZES_OF_ROWS,
+        c="rows, sides, rates, ends, slopes, reach, origin, p, gains, rooms, sums",
+        holds=(("p == 2.0 or p == float('inf')", "p is 2 or inf"),),
+    ),
     "ascend_rows": Operation(
         "row_geometry",
         {"t": reads("k", "m"), "g": reads("k", "m"), "step": reads("k"), "ball": BALL,

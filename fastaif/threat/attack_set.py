@@ -57,6 +57,26 @@ class Furthest(NamedTuple):
     gains: Array
 
 
+class FirstSums(NamedTuple):
+    """What unit attacks on n rows along one gradient ±β add up to, for rates r, q (2, n).
+
+    Attributes
+    ----------
+    gains, rooms : arrays (n,)
+        N_i, and how many times its attack φ_i a row can be moved by.
+    inputs, moves : arrays (m,)
+        Σ r_i N_i (x_i − origin), and Σ q_i φ_i, of raw inputs and of the model's.
+    ties : int
+        Entries of each direction that sit on a kink.
+    """
+
+    gains: Array
+    rooms: Array
+    inputs: Array
+    moves: Array
+    ties: int
+
+
 class DualNorm(NamedTuple):
     """The gain ‖D β‖_q as the convex solvers take it.
 
@@ -245,6 +265,17 @@ class AttackSet(ABC):
     def cut(self, moves: Array, rows: Array) -> Array:
         """Attacks of the ball on u (n, m) cut off where their samples may not go."""
         return moves
+
+    @property
+    def has_first_sums(self) -> bool:
+        """Whether there are `first_sums`."""
+        return False
+
+    def first_sums(
+        self, beta: Array, rows: c.Rows, sides: Array, rates: Array, origin: Array
+    ) -> FirstSums:
+        """What unit attacks along side_i β (n,), sides ±1 or 0, add up to, without any (n, m)."""
+        self._refuse("a pass over many rows")
 
     @property
     def has_soft(self) -> bool:

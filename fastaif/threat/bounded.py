@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._compute import get
 from .._compute import types as c
-from .attack_set import AttackSet, Furthest, Turn, register
+from .attack_set import AttackSet, FirstSums, Furthest, Turn, register
 from .ball import example_balls
 from .filling import fill
 from .on_ball import OnBall
@@ -126,6 +127,36 @@ class Bounded(OnBall):
         with np.errstate(divide="ignore", invalid="ignore"):
             steps = np.where(raw > 0.0, (self.high - rows) / raw, (self.low - rows) / raw)
         return np.min(np.where(raw == 0.0, np.inf, steps), axis=1, initial=np.inf)
+
+    @property
+    def has_first_sums(self) -> bool:
+        """For p = 2 and ∞."""
+        return self.ball.p in (2.0, np.inf)
+
+    def first_sums(
+        self, beta: Array, rows: c.Rows, sides: Array, rates: Array, origin: Array
+    ) -> FirstSums:
+        """Sums of unit attacks along ±β: a sort nor a matrix, where directions take both."""
+        t, units = self.units * beta, self.raw_units
+        size = float(np.abs(t).max(initial=0.0))
+        slopes = t / (size or 1.0)
+        # How far x goes where the attack is of unit size: for p = 2 times 1/N.
+        speeds = self.units * units * (np.abs(slopes) if self.ball.p == 2 else 1.0)
+        reach = 1.0 / np.where(speeds > 0.0, speeds, 1.0)
+        up, down = (np.where(slopes > 0.0, *ends) for ends in (
+            (self.high, -self.low), (-self.low, self.high)
+        ))  # fmt: skip
+        ends = np.where(speeds * np.abs(slopes) > 0.0, [up, down], -np.inf)
+        n, m = rows.x.shape
+        gains, rooms, sums = np.empty(n), np.empty(n), np.zeros((2, m))
+        get("bounded_sums")(
+            rows, sides, rates, ends, slopes, reach, origin, self.ball.p, gains, rooms, sums
+        )
+        along = slopes if self.ball.p == 2 else np.sign(slopes)
+        ties = np.count_nonzero(t[self.free] == 0.0) if np.isinf(self.ball.p) else 0
+        rooms[sides == 0.0] = np.inf
+        gains[sides == 0.0] = 0.0
+        return FirstSums(size * gains, rooms, size * sums[0], self.units * along * sums[1], ties)
 
     @property
     def has_turns(self) -> bool:

@@ -99,17 +99,42 @@ class RowwiseProblem(LinearProblem):
     def _sum_up(self, factors: Array) -> FirstOrder:
         """The means, of shares of the weight times t_i."""
 
+        add = self._first_sums if self.ball.has_first_sums else self._sums_of_attacks
+
         def work(start: int, stop: int) -> FirstOrder:
-            z, gains, ties, room = self._attacked(start, stop)
-            share, t = factors[start:stop], self.source.budgets(start, stop)
-            felt = share > 0.0
-            with np.errstate(divide="ignore"):
-                room = np.min(np.where(felt, room / t, np.inf), initial=np.inf)
-            return FirstOrder(share @ z, float(share @ gains), int(ties[felt].sum()), float(room))
+            return add(start, stop, factors[start:stop])
 
         source = self.source
         entries = source.n_rows * source.n_columns
         return self.executor.reduce(source, source.chunks(), work, FirstOrder.merge, entries)
+
+    def _sums_of_attacks(self, start: int, stop: int, share: Array) -> FirstOrder:
+        """Those of a range of rows, one by one."""
+        z, gains, ties, room = self._attacked(start, stop)
+        felt, room = share > 0.0, self._least_room(start, stop, share, room)
+        return FirstOrder(share @ z, float(share @ gains), int(ties[felt].sum()), room)
+
+    def _first_sums(self, start: int, stop: int, share: Array) -> FirstOrder:
+        """The same without their attacks, where the set adds up."""
+        m, basis = self.model.n_features, self.model.basis
+        _, _, slope, bend = self._rows(start, stop)
+        side, (shift, scale) = np.sign(slope), basis.arrays(m)
+        rates = np.stack([share * bend * side, share * slope])
+        rows = self.source.rows(start, stop)
+        found = self.ball.first_sums(self.params[:m], rows, side, rates, np.asarray(shift))
+        mixed = np.empty(len(self.params))
+        mixed[:m] = found.inputs / scale + found.moves
+        mixed[m:] = rates[0] @ found.gains
+        moved = np.count_nonzero((share > 0.0) & (found.gains > 0.0))
+        value = float(np.abs(rates[1]) @ found.gains)
+        room = self._least_room(start, stop, share, found.rooms)
+        return FirstOrder(mixed, value, int(found.ties * moved), room)
+
+    def _least_room(self, start: int, stop: int, share: Array, rooms: Array) -> float:
+        """The size up to which all of a range of rows that count have room."""
+        t = self.source.budgets(start, stop)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.min(np.where(share > 0.0, rooms / t, np.inf), initial=np.inf))
 
     @cached_property
     def first_order(self) -> FirstOrder:
