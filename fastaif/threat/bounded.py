@@ -153,7 +153,7 @@ class Bounded(OnBall):
             rows, sides, rates, ends, slopes, reach, origin, self.ball.p, gains, rooms, sums
         )
         along = slopes if self.ball.p == 2 else np.sign(slopes)
-        ties = np.count_nonzero(t[self.free] == 0.0) if np.isinf(self.ball.p) else 0
+        ties = int(np.count_nonzero(t[self.free] == 0.0)) if np.isinf(self.ball.p) else 0
         rooms[sides == 0.0] = np.inf
         gains[sides == 0.0] = 0.0
         return FirstSums(size * gains, rooms, size * sums[0], self.units * along * sums[1], ties)

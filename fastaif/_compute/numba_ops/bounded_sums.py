@@ -1,9 +1,9 @@
 """First-order attacks of linear predictors within bounds, for p = 2 and ∞.
 
-With t = Dβ row i, attacked along side_i β, feels the entries of t whose way is not closed: x_ik has
-not come to the bound that lies ahead. Turned so that side_i sgn(t_k) x_ik grows, these are entries
-below `ends`. Its gain N_i is the dual norm of what it feels, its attack φ_i goes along that, and how
-far along it can go is its room.
+With t = Dβ row i, attacked along side_i β, feels the entries of t whose way is not closed: x_ik
+has not come to the bound that lies ahead. Turned so that side_i sgn(t_k) x_ik grows, these are
+entries below `ends`. Its gain N_i is the dual norm of what it feels, its attack φ_i goes along
+that, and how far along it can go is its room.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def bounded_sums(rows, sides, rates, ends, slopes, reach, origin, p, gains, room
     slopes : array (m,)
         t, of a size that has a square.
     reach : array (m,)
-        The inverse of how far a unit attack moves x_k: 1/(c_k |t_k|) of p = 2, times N_i, else 1/c_k.
+        How often a unit attack has to be made to move x_k by one: 1/c_k, or of p = 2
+        1/(c_k |t_k|), which N_i multiplies.
     origin : array (m,)
     p : float
         2 or inf.

@@ -111,8 +111,10 @@ class RowwiseProblem(LinearProblem):
     def _sums_of_attacks(self, start: int, stop: int, share: Array) -> FirstOrder:
         """Those of a range of rows, one by one."""
         z, gains, ties, room = self._attacked(start, stop)
-        felt, room = share > 0.0, self._least_room(start, stop, share, room)
-        return FirstOrder(share @ z, float(share @ gains), int(ties[felt].sum()), room)
+        least = self._least_room(start, stop, share, room)
+        return FirstOrder(
+            share @ z, float(share @ gains), int(ties[share > 0.0].sum()), least
+        )  # fmt: skip
 
     def _first_sums(self, start: int, stop: int, share: Array) -> FirstOrder:
         """The same without their attacks, where the set adds up."""
