@@ -54,9 +54,10 @@ def test_both_backends_agree(extension, name, seed):
     theirs = found(_compute._numba_operation(name), name, seed)
     assert mine.keys() == theirs.keys()
     for path, wanted in theirs.items():
-        known = np.isfinite(wanted)  # NaN: a problem of a batch that has too few rows
+        known = ~np.isnan(wanted)  # NaN: a problem of a batch that has too few rows
         assert known.all() or (name == "linear_batch" and known.any()), path
-        size = TOLERANCE * np.abs(np.where(known, wanted, 0.0)).max(initial=0.0)
+        # Infinite: rooms of rows that nothing moves. They are equal or not.
+        size = TOLERANCE * np.abs(np.where(np.isfinite(wanted), wanted, 0.0)).max(initial=0.0)
         np.testing.assert_allclose(mine[path], wanted, rtol=TOLERANCE, atol=size, err_msg=path)
 
 
