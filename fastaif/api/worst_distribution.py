@@ -28,7 +28,8 @@ class WorstDistribution(ReadOnlyArrays):
     Attributes
     ----------
     inputs : array (k, m)
-        Attacked rows, those that stay where they are among them.
+        Attacked rows, those that stay where they are among them, in the columns that the model
+        sees: an encoder's in place of a category, and no constant of statsmodels.
     targets : array (k,)
         Theirs, as they were given.
     weights : array (k,)
