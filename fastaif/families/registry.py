@@ -84,7 +84,7 @@ class Family(NamedTuple):
         on this family.
     restricted_adversary : callable or None
         As `adversary`, of these; None: the same one.
-    rowwise_without_rows : type or None
+    restricted_without_rows : type or None
         As `without_rows`, of these.
     """
 
@@ -97,13 +97,14 @@ class Family(NamedTuple):
     split: Callable[..., InfluenceProblem] | None = None
     restricted: Callable[..., InfluenceProblem] | None = None
     restricted_adversary: Callable[[Any], Adversary[Any]] | None = None
-    rowwise_without_rows: type[WithoutRows] | None = None
+    restricted_without_rows: type[WithoutRows] | None = None
 
 
 _FAMILIES: dict[type, Family] = {
     LinearModel: Family(
         linear_problem, linear_adversary, shared_adversary, linear_replicates, AccumulatedLinear,
-        split=ball_problem, restricted=restricted_problem, rowwise_without_rows=AccumulatedRowwise,
+        split=ball_problem, restricted=restricted_problem,
+        restricted_without_rows=AccumulatedRowwise,
     ),
     L1Model: Family(
         l1_problem, L1Adversary, SharedL1Adversary, without_rows=AccumulatedL1,
@@ -168,8 +169,7 @@ def make_problem(
     if family.restricted is None:
         raise ValueError(
             f"attacks with {ball}{' and budgets' * budgets} are not known for a {model.kind} "
-            f"model: describe the attack by p, feature_scale and attackable "
-            "alone"
+            "model: describe the attack by p, feature_scale and attackable alone"
         )
     return family.restricted(model, source, ball, **options)
 
@@ -220,7 +220,7 @@ def refuse_restricted_sums(problem: InfluenceProblem) -> None:
     ------
     ValueError
     """
-    if problem.is_restricted and family_of(problem.model).rowwise_without_rows is None:
+    if problem.is_restricted and family_of(problem.model).restricted_without_rows is None:
         raise ValueError(
             f"attacks with {problem.ball} on sums of blocks are for linear predictors without an "
             f"l1 penalty, not for a {problem.model.kind} model: call aif(estimator, X, y) with all "
@@ -231,6 +231,6 @@ def refuse_restricted_sums(problem: InfluenceProblem) -> None:
 def without_rows(problem: SummedProblem, totals: Totals) -> WithoutRows:
     """A problem of the same kind, model and attack, of which only totals are left."""
     family = family_of(problem.model)
-    kind = family.without_rows if totals.rowwise is None else family.rowwise_without_rows
+    kind = family.without_rows if totals.rowwise is None else family.restricted_without_rows
     assert kind is not None
     return kind.of(problem, totals)
