@@ -30,7 +30,7 @@ def plot_frontier(path: Traced, ax: Any = None, label: str | None = None) -> Any
     ax.plot(clean, attacked, "o-", color=color, markersize=4, markevery=named, label=label)
     if label is not None:
         ax.legend(fontsize="small")
-    for k in named:
+    for k in named if label is None else named[-1:]:  # labels of several would lie on each other
         ax.annotate(
             f"ε = {path.eps[k]:.3g}", (clean[k], attacked[k]), (5, 5), textcoords="offset points",
             fontsize="small",
