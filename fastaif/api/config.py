@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,8 +17,15 @@ from ..utils import validation
 _PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "scikit-learn", "pandas", "matplotlib")
 
 
-def show_config() -> None:
-    """Print versions, the backend of each operation, threads and BLAS libraries."""
+def show_config(verbose: bool = False) -> None:
+    """Print versions, backends, threads and BLAS libraries.
+
+    Parameters
+    ----------
+    verbose : bool
+        Whether each compiled operation has a line of its own; else only those that do not run on
+        the backend of most.
+    """
     from .. import __version__
 
     lines = [f"fastaif {__version__}", f"python {platform.python_version()} ({sys.platform})"]
@@ -28,9 +36,18 @@ def show_config() -> None:
             lines.append(f"{package} not installed")
     lines += [_native_line(), f"machine: {platform.machine()}"]
     lines.append(f"threads: {default_threads()}")
-    lines += [f"operation {name}: {_compute.backend_of(name)}" for name in _compute.OPERATIONS]
+    lines += _operation_lines(verbose)
     lines += _blas_lines()
     print("\n".join(lines))
+
+
+def _operation_lines(verbose: bool) -> list[str]:
+    backends = {name: _compute.backend_of(name) for name in _compute.OPERATIONS}
+    if verbose:
+        return [f"operation {name}: {backend}" for name, backend in backends.items()]
+    (most, count), *_ = Counter(backends.values()).most_common()
+    others = [f"operation {name}: {found}" for name, found in backends.items() if found != most]
+    return [f"operations: {count} of {len(backends)} {most}", *others]
 
 
 def _native_line() -> str:

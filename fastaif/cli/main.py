@@ -21,6 +21,7 @@ from .. import __version__
 from ..utils.files import write_whole
 from .bounds import bounds_of, parse_bounds
 from .models import KERNELS, MODELS
+from .sizes import chosen_sizes
 
 if TYPE_CHECKING:
     from ..influence.path import RobustPath
@@ -483,7 +484,10 @@ def _traced(
     help="Directory for the .csv and .png.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0)
-def reproduce(experiment: str, out: Path, seed: int) -> None:
+@click.option("--n-samples", type=click.IntRange(min=2), help="Samples of each data set.")
+@click.option("--repetitions", type=click.IntRange(min=2), help="Data sets that are drawn.")
+@click.option("--quick", is_flag=True, help="A tenth of the repetitions: a rougher picture.")
+def reproduce(experiment: str, out: Path, seed: int, **sizes: Any) -> None:
     """Run one of the paper's experiments; write its table and its figure.
 
     EXPERIMENT is figure1, figure2a, figure2b, theorem_5_1, theorem_5_2, corollary_5_1,
@@ -498,7 +502,8 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
         if not os.access(out, os.W_OK | os.X_OK):
             raise PermissionError(f"the directory {out} cannot be written to")
         run = getattr(experiments, experiment)
-        result = run(random_state=seed, progress=_is_terminal(sys.stderr))
+        chosen = chosen_sizes(run, **sizes)
+        result = run(random_state=seed, progress=_is_terminal(sys.stderr), **chosen)
         table = result.to_frame().to_csv(index=False).encode()
         write_whole(out / f"{experiment}.csv", lambda file: file.write(table))
         _draw(result.plot(figure), out / f"{experiment}.png")
@@ -507,8 +512,10 @@ def reproduce(experiment: str, out: Path, seed: int) -> None:
 
 
 @main.command()
-def config() -> None:
+@click.option("--verbose", is_flag=True, help="The backend of every compiled operation.")
+def config(verbose: bool) -> None:
     """Print versions, backends and threads."""
     from .. import show_config
 
-    show_config()
+    with _plain_errors():
+        show_config(verbose)

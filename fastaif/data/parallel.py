@@ -33,8 +33,15 @@ _PATIENCE = 0.5  # seconds that Ctrl-C waits for tasks to see that they should s
 _GOODBYE = 10.0  # seconds that the end of the process waits for them
 
 
+_VARIABLE = "FASTAIF_NUM_THREADS"
+
+
 def default_threads() -> int:
-    """As many threads as this process may use cores."""
+    """As many threads as FASTAIF_NUM_THREADS says, else as this process may use cores."""
+    if said := os.environ.get(_VARIABLE, "").strip():
+        if not said.isdecimal() or int(said) < 1:
+            raise ValueError(f"{_VARIABLE} must be a positive whole number, got {said!r}: unset it")
+        return int(said)
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS

@@ -347,10 +347,24 @@ def test_reproduce_writes_its_table_and_figure(tmp_path: Path) -> None:
     assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
 
 
+def test_reproduce_is_as_large_as_asked(tmp_path: Path) -> None:
+    options = ("--n-samples", "200", "--out", tmp_path)
+    quick = run("reproduce", "theorem_5_4", "--quick", *options)
+    few = run("reproduce", "theorem_5_4", "--repetitions", "2", *options)
+    assert quick.exit_code == 0
+    assert quick.stdout == few.stdout
+    assert "n = 200" in few.stdout
+    assert_refused(run("reproduce", "figure1", "--repetitions", "3"), "leave --repetitions out")
+
+
 def test_help_version_and_config() -> None:
     assert run().stdout == run("--help").stdout
     assert fa.__version__ in run("--version").stdout
-    assert run("config").stdout.startswith(f"fastaif {fa.__version__}")
+    brief, whole = run("config").stdout, run("config", "--verbose").stdout
+    assert brief.startswith(f"fastaif {fa.__version__}")
+    assert "operation linear_sums" in whole
+    assert "operation linear_sums" not in brief
+    assert "operations: " in brief
     for command in ("analyze", "path", "reproduce", "config"):
         assert run(command, "--help").exit_code == 0
 

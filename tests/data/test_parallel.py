@@ -9,7 +9,13 @@ import time
 import pytest
 
 from fastaif.data import blas
-from fastaif.data.parallel import for_each, for_each_in_order, reduce_chunks, stop_if_asked
+from fastaif.data.parallel import (
+    default_threads,
+    for_each,
+    for_each_in_order,
+    reduce_chunks,
+    stop_if_asked,
+)
 
 
 def fixed_tree(leaves):
@@ -163,3 +169,14 @@ def test_blas_has_its_threads_back_whoever_leaves_last():
     for library, threads in zip(libraries, before, strict=True):
         library.set(threads)
     assert after == [2] * len(libraries)
+
+
+def test_the_environment_says_how_many_threads(monkeypatch):
+    monkeypatch.setenv("FASTAIF_NUM_THREADS", "3")
+    assert default_threads() == 3
+    for wrong in ("0", "two", "-1"):
+        monkeypatch.setenv("FASTAIF_NUM_THREADS", wrong)
+        with pytest.raises(ValueError, match=f"FASTAIF_NUM_THREADS.*'{wrong}'"):
+            default_threads()
+    monkeypatch.setenv("FASTAIF_NUM_THREADS", "")
+    assert default_threads() >= 1
