@@ -352,13 +352,14 @@ LINEAR = {
         c="f, y, w, inner, kappas, numbers, scalars, k, n",
         idle="k == 0 or n == 0",
     ),
-    "box_descent": Operation(
-        "box_descent",
-        {"G": reads("k", "k"), "low": reads("k"), "high": reads("k"), "x": writes("k"),
-         "gradient": writes("k"), "n_sweeps": SIZE},
-        {"k": "x[0]"},
-        c="G, low, high, x, gradient, n_sweeps, k",
+    "kink_descent": Operation(
+        "kink_descent",
+        {"columns": reads("k", "d"), "offsets": reads("k"), "shares": writes("k"),
+         "move": writes("d"), "n_box": SIZE, "n_sweeps": SIZE},
+        {"k": "shares[0]", "d": "move[0]"},
+        c="columns, offsets, shares, move, n_box, n_sweeps, k, d",
         result="void",
+        holds=(("0 <= n_box and n_box <= k", "n_box counts some of the entries"),),
         idle="k == 0",
     ),
     "raise_peak": Operation(

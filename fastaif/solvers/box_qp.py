@@ -16,15 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compute import get
-
 Array = NDArray[Any]
 
 _SLACK = 1e-11  # of a gradient's natural size: as small is zero
 _HARD = 0.5  # of the hardest pull: what is pulled less waits
 _ROUNDS = 8  # of changes of many at once
 _INTERIOR, _CLOSE = 60, 1e-13  # steps of interior points, and the product s z that ends them
-_SWEEPS = 20  # of coordinate descent, which mostly ends after five
 _STEPS = 20  # times the number of unknowns
 
 
@@ -33,152 +30,6 @@ class Solution(NamedTuple):
 
     x: Array
     converged: bool
-
-
-class Problem(NamedTuple):
-    """What `minimise` takes, from a start."""
-
-    G: Array
-    b: Array
-    n_box: int
-    start: Array
-
-
-def minimise_each(problems: list[Problem]) -> list[Array]:
-    """The minima of several problems from their starts, all at once where they are of one size and
-    have a simplex."""
-    found: dict[int, Array] = {}
-    sizes: dict[int, int] = {}
-    for j, problem in enumerate(problems):
-        x = _descended(problem) if problem.n_box == problem.b.size else None
-        if x is None:
-            sizes[j] = 1 << max(problem.b.size - 1, 7).bit_length()
-        else:
-            found[j] = x
-    for size in set(sizes.values()):
-        which = [j for j, other in sizes.items() if other == size]
-        found.update(_together([problems[j] for j in which], which))
-    return [
-        found[j] if j in found else minimise(p.G, p.b, p.n_box, start=p.start, guess=True).x
-        for j, p in enumerate(problems)
-    ]
-
-
-def _descended(problem: Problem) -> Array | None:
-    """The minimum over a box, by a few sweeps of coordinate descent and the active set that they
-    lead to; None where they lead to none."""
-    G, b, k = problem.G, problem.b, problem.b.size
-    x, low, high = problem.start.copy(), np.full(k, -1.0), np.ones(k)
-    get("box_descent")(G, low, high, x, G @ x + b, _SWEEPS)
-    held = np.where(x <= low, -1.0, 0.0) + np.where(x >= high, 1.0, 0.0)
-    size = np.abs(b) + np.abs(G).sum(axis=1)
-    return _by_sets(G, b, (x, held, low, high, np.zeros(k, dtype=bool)), size)
-
-
-class _Several:
-    """Problems side by side; entries beyond a problem's own are held at zero.
-
-    Attributes
-    ----------
-    G, b, x, low, high, simplex, size, held : arrays (few, k, …)
-        As in `minimise`.
-    """
-
-    def __init__(self, problems: list[Problem]) -> None:
-        few, k = len(problems), max(problem.b.size for problem in problems)
-        self.G, self.b, self.x = np.zeros((few, k, k)), np.zeros((few, k)), np.zeros((few, k))
-        self.low, self.high = np.zeros((few, k)), np.zeros((few, k))
-        self.simplex = np.zeros((few, k), dtype=bool)
-        for j, (G, b, n_box, start) in enumerate(problems):
-            own = b.size
-            self.G[j, :own, :own], self.b[j, :own], self.x[j, :own] = G, b, start
-            self.low[j, :n_box], self.high[j, :n_box] = -1.0, 1.0
-            self.high[j, n_box:own], self.simplex[j, n_box:own] = np.inf, True
-        size = np.abs(self.b) + np.abs(self.G).sum(axis=2)
-        self.size = np.where(size > 0.0, size, 1.0)
-        at_low, at_high = self.x <= self.low, self.x >= self.high
-        self.held = np.where(at_low, -1.0, 0.0) + np.where(at_high, 1.0, 0.0)
-        self._pad()
-
-    def _pad(self) -> None:
-        self.held[self.low == self.high] = 1.0
-
-    def keep(self, which: Array) -> None:
-        """These alone, booleans (few,)."""
-        for name in ("G", "b", "x", "low", "high", "simplex", "size", "held"):
-            setattr(self, name, getattr(self, name)[which])
-
-    def change(self) -> tuple[Array, Array]:
-        """One round of `_by_sets`; which problems are done, and for which it is no good."""
-        at_high = np.where(self.simplex, 0.0, self.high)
-        x = np.where(self.held > 0.0, at_high, np.where(self.held < 0.0, self.low, self.x))
-        free = self.held == 0.0
-        tied = self.simplex & free
-        count = np.maximum(tied.sum(axis=1), 1)
-        x += tied * ((1.0 - (x * self.simplex).sum(axis=1)) / count)[:, None]
-        x = x + _steps(self.G, self._gradient(x), free, tied)
-        gradient = self._gradient(x)
-        level = ((gradient * tied).sum(axis=1) / count)[:, None]
-        pull = np.where(free, -np.inf, self.held * (gradient - level * self.simplex)) / self.size
-        wrong, over, under = pull > _SLACK, free & (x > self.high), free & (x < self.low)
-        lost = ~np.isfinite(gradient).all(axis=1)
-        lost |= self.simplex.any(axis=1) & ~tied.any(axis=1)
-        done = ~(wrong | over | under).any(axis=1) & ~lost
-        hardest = np.where(wrong, pull, 0.0).max(axis=1)[:, None]
-        self.held[wrong & (pull > _HARD * hardest)] = 0.0
-        self.held[over], self.held[under] = 1.0, -1.0
-        self._pad()
-        self.x = x
-        return done, lost
-
-    def _gradient(self, x: Array) -> Array:
-        return np.asarray((self.G @ x[:, :, None])[:, :, 0] + self.b)
-
-
-def _together(problems: list[Problem], names: list[int]) -> dict[int, Array]:
-    """By `_by_sets`'s changes, each numpy call for all; those that it ends for."""
-    found: dict[int, Array] = {}
-    several, left = _Several(problems), np.arange(len(problems))
-    for _ in range(_ROUNDS):
-        try:
-            done, lost = several.change()
-        except np.linalg.LinAlgError:
-            break
-        for j in np.flatnonzero(done):
-            problem = left[j]
-            found[names[problem]] = several.x[j, : problems[problem].b.size]
-        kept = ~(done | lost)
-        if not kept.any():
-            break
-        left = left[kept]
-        several.keep(kept)
-    return found
-
-
-def _steps(G: Array, gradient: Array, free: Array, tied: Array) -> Array:
-    """As `_step`, of several problems.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        One of the systems is singular.
-    """
-    few, k = gradient.shape
-    with_sum = bool(tied.any())
-    M = np.zeros((few, k + with_sum, k + with_sum))
-    inner = M[:, :k, :k]
-    np.multiply(G, free[:, :, None] & free[:, None, :], out=inner)
-    diagonal = np.arange(k)
-    unit = np.sqrt(inner[:, diagonal, diagonal])
-    unit = np.where(unit > 0.0, 1.0 / np.where(unit > 0.0, unit, 1.0), 1.0)
-    inner *= unit[:, :, None] * unit[:, None, :]
-    inner[:, diagonal, diagonal] = 1.0
-    right = np.zeros((few, k + with_sum, 1))
-    right[:, :k, 0] = -gradient * unit * free
-    if with_sum:
-        M[:, k, :k] = M[:, :k, k] = tied * unit
-        M[:, k, k] = ~tied.any(axis=1)
-    return np.asarray(np.linalg.solve(M, right)[:, :k, 0] * unit)
 
 
 def minimise(
@@ -229,7 +80,7 @@ def minimise(
             held[stop] = np.sign(step[stop])
             x[stop] = high[stop] if held[stop] > 0 else low[stop]
             continue
-        wrong = _pull(G @ x + b, held, simplex) / size
+        wrong = pull(G @ x + b, held, simplex) / size
         worst = int(np.argmax(wrong))
         if not wrong[worst] > _SLACK:
             return Solution(x, True)
@@ -255,18 +106,18 @@ def _by_sets(
             free = simplex & (held == 0.0)
             x[free] += (1.0 - x[simplex].sum()) / free.sum()
         try:
-            x = x + _step(G, G @ x + b, held == 0.0, simplex, _scaled)
+            x = x + _step(G, G @ x + b, held == 0.0, simplex, scaled_solution)
         except np.linalg.LinAlgError:
             return None
         gradient = G @ x + b
         if not np.isfinite(gradient).all():
             return None
-        wrong = _pull(gradient, held, simplex) > _SLACK * size
+        wrong = pull(gradient, held, simplex) > _SLACK * size
         over, under = (held == 0.0) & (x > high), (held == 0.0) & (x < low)
         if not (wrong.any() or over.any() or under.any()):
             return x
-        pull = np.where(wrong, _pull(gradient, held, simplex) / size, 0.0)
-        held[pull > _HARD * pull.max()] = 0.0
+        pulls = np.where(wrong, pull(gradient, held, simplex) / size, 0.0)
+        held[pulls > _HARD * pulls.max()] = 0.0
         held[over], held[under] = 1.0, -1.0
     return None
 
@@ -359,7 +210,7 @@ def _step(
     return step
 
 
-def _scaled(matrix: Array, right: Array) -> Array:
+def scaled_solution(matrix: Array, right: Array) -> Array:
     """The solution of a symmetric system, whose rows may be of very different scales."""
     scale = _unit(matrix)
     return np.asarray(scale * np.linalg.solve(matrix * scale * scale[:, None], scale * right))
@@ -373,7 +224,7 @@ def _unit(matrix: Array) -> Array:
 def _consistent(matrix: Array, right: Array) -> Array:
     """A solution of a symmetric system that has one."""
     try:
-        found = _scaled(matrix, right)
+        found = scaled_solution(matrix, right)
         if np.abs(matrix @ found - right).max() <= 1e-10 * np.abs(right).max():
             return found
     except np.linalg.LinAlgError:
@@ -397,7 +248,7 @@ def _longest(
     return max(float(room[first]), 0.0), first
 
 
-def _pull(gradient: Array, held: Array, simplex: Array) -> Array:
+def pull(gradient: Array, held: Array, simplex: Array) -> Array:
     """How strongly each entry that is held at a bound is pulled away from it."""
     level = gradient.copy()
     free = simplex & (held == 0.0)

@@ -73,6 +73,15 @@ class Factor(NamedTuple):
         scale = self.scale if b.ndim == 1 else self.scale[:, None]
         return np.asarray(_lapack().dpotrs(self.lower, b / scale, lower=1)[0] / scale)
 
+    def whitened(self, b: Array) -> Array:
+        """L⁻¹S⁻¹ b for b (d,) or (d, k): half of `solve`, in which H⁻¹ is the identity."""
+        scale = self.scale if b.ndim == 1 else self.scale[:, None]
+        return np.asarray(_lapack().dtrtrs(self.lower, b / scale, lower=1)[0])
+
+    def coloured(self, u: Array) -> Array:
+        """S⁻¹L⁻ᵀ u (d,): the other half."""
+        return np.asarray(_lapack().dtrtrs(self.lower, u, lower=1, trans=1)[0] / self.scale)
+
     def inverse_diagonal(self) -> Array:
         """diag(H⁻¹), shape (d,)."""
         # Zero above the diagonal, as the factor is.

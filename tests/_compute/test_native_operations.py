@@ -45,25 +45,22 @@ def test_solve_draws(extension, rng, count, d):
         np.testing.assert_allclose(H[place] @ x[place], b[place], rtol=1e-7, atol=1e-9)
 
 
-def test_box_descent(extension, rng):
-    """Both find which entries are at their bounds, and so come to the minimum of the others."""
-    for k in (1, 7, 40):
-        A = rng.normal(size=(4 * k, k))
-        G, b = A.T @ A, 3.0 * A.T @ rng.normal(size=4 * k)
-        low, high = -np.ones(k), np.where(np.arange(k) % 5, 1.0, np.inf)
-        found = []
-        for operation in both(extension, "box_descent"):
-            x = np.zeros(k)
-            gradient = G @ x + b
-            operation(G, low, high, x, gradient, 100)
-            np.testing.assert_allclose(gradient, G @ x + b, atol=1e-9 * np.abs(b).max())
-            found.append(np.where(x <= low, -1, 0) + np.where(x >= high, 1, 0))
-            free = found[-1] == 0
-            bound = np.where(free, 0.0, x)
-            x[free] = np.linalg.solve(G[np.ix_(free, free)], -(b + G @ bound)[free])
-            pull = found[-1] * (G @ x + b)
-            assert np.all((x >= low) & (x <= high)), k
-            assert np.all(pull <= 1e-9 * np.abs(b).max()), k
+def test_kink_descent(extension, rng):
+    """Both find which entries are at their bounds, in a box, a simplex and both."""
+    for n_box, n_simplex, d in [(1, 0, 3), (7, 0, 9), (40, 0, 13), (0, 5, 6), (30, 9, 17)]:
+        k = n_box + n_simplex
+        W, offsets = rng.normal(size=(k, d)), 2.0 * rng.normal(size=k)
+        start = np.append(rng.choice([-1.0, 0.3, 1.0], n_box), np.eye(n_simplex)[:1])
+        first, found = 9.0 * rng.normal(size=d), []
+        for operation in both(extension, "kink_descent"):
+            shares, move = start.copy(), first.copy()
+            operation(W, offsets, shares, move, n_box, 1000)
+            np.testing.assert_allclose(move, first - (shares - start) @ W, atol=1e-10)
+            assert np.abs(shares[:n_box]).max(initial=0.0) <= 1.0, k
+            assert shares[n_box:].min(initial=0.0) >= 0.0, k
+            assert n_simplex == 0 or shares[n_box:].sum() == pytest.approx(1.0)
+            found.append(np.abs(shares) >= np.where(np.arange(k) < n_box, 1.0, np.inf))
+            found[-1] |= (shares <= 0.0) & (np.arange(k) >= n_box)
         np.testing.assert_array_equal(*found, err_msg=str(k))
 
 

@@ -50,24 +50,3 @@ def test_starts_and_bounds(seed):
     assert np.all((x >= low) & (x <= high))
     assert np.abs(gradient[(x > low) & (x < high)]).max(initial=0.0) <= 1e-9 * np.abs(b).max()
     assert np.all(gradient[(x == low) & (low < high)] >= -1e-9 * np.abs(b).max())
-
-
-def test_several_at_once():
-    """Of many sizes, from starts near and far, some with more entries than their rank."""
-    rng = np.random.default_rng(5)
-    problems = []
-    for n_box, n_simplex in [(4, 0), (3, 4), (12, 0), (0, 6), (30, 9), (40, 0), (1, 0), (150, 20)]:
-        k = n_box + n_simplex
-        A = rng.normal(size=(6, k)) * np.exp(rng.normal(size=k))
-        start = np.append(rng.choice([-1.0, 0.3, 1.0], n_box), np.eye(n_simplex)[:1])
-        ridge = 1e-9 * np.diag((A**2).sum(axis=0))
-        problems.append(
-            box_qp.Problem(A.T @ A + ridge, 4.0 * A.T @ rng.normal(size=6), n_box, start)
-        )
-    for problem, x in zip(problems, box_qp.minimise_each(problems), strict=True):
-        wanted = box_qp.minimise(problem.G, problem.b, problem.n_box).x
-        assert np.abs(x[: problem.n_box]).max(initial=0.0) <= 1.0
-        assert x[problem.n_box :].min(initial=0.0) >= 0.0
-        value, least = (0.5 * one @ problem.G @ one + problem.b @ one for one in (x, wanted))
-        size = np.abs(problem.b).sum() + np.abs(problem.G).sum()  # what pulls are small against
-        assert value == pytest.approx(least, rel=0, abs=2e-11 * size)

@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ....solvers import box_qp
+from ....solvers import kink_qp
 from ....solvers.root import rising_root
 from .local import Multipliers, Place, places, refreshed
 
 Array = NDArray[Any]
 
-_RIDGE = 1e-11  # of the dual's diagonal: more kinks than columns leave it singular
 _ROUNDING = 1e-11  # of J: decreases that values cannot show
 _FLOOR = 1e-13  # of J: where rounding may keep a decrease from falling further
 _SHRINK = 0.3  # of N is left by a step
@@ -60,7 +59,6 @@ class Step:
             return np.inf
         return self.decrease / value if value > 0.0 else self.decrease
 
-
     @property
     def landing(self) -> tuple[Array, float]:
         """θ and about J after a step so short that J need not be looked at; else before it."""
@@ -84,17 +82,16 @@ def steps_from(places: list[Place], enough: float = 0.0) -> list[Step]:
     """
     places = [refreshed(at) if at.is_out_of_scale else at for at in places]
     found = [_Minimum(at, enough) for at in places]
-    open_ = [one for one in found if one.problem is not None]
-    shares = box_qp.minimise_each([one.problem for one in open_ if one.problem is not None])
-    for one, theirs in zip(open_, shares, strict=True):
-        one.take(theirs)
+    for one in found:
+        if one.problem is not None:
+            one.take(kink_qp.minimise(one.problem))
     return [one.step for one in found]
 
 
 class _Minimum:
     """Of the local model at one place: with the present multipliers, then with the best."""
 
-    problem: box_qp.Problem | None = None
+    problem: kink_qp.Problem | None = None
 
     def __init__(self, at: Place, enough: float) -> None:
         factor, gradient, m = at.definite, at.gradient, at.problem.m
@@ -103,40 +100,31 @@ class _Minimum:
             self.step = Step(at, nothing, nothing, np.inf, at.known)
             return
         self._at, self._factor = at, factor
-        self._plain = plain = -self._factor.solve(gradient)
-        left = _spare(at) - 0.5 * float(plain @ gradient)
+        self._plain = -factor.whitened(gradient)
+        plain = factor.coloured(self._plain)
+        left = _spare(at) + 0.5 * float(self._plain @ self._plain)
         known = at.known._replace(slope=at.norm.slope(at.norm.shares))
         if not (np.isfinite(at.value) and left <= enough * abs(at.value)):
             self._near, self._live = at.candidates(plain), at.norm.live(plain[:m])
             known = known._replace(rows=self._near, sides=at.sides(self._near))
-            self._pose(gradient)
+            self._pose()
         self.step = Step(at, _snapped(at, plain, at.norm.shares, m), plain, left, known)
 
-    def _pose(self, gradient: Array) -> None:
-        """The problem of the multipliers that may change."""
-        shares, self._offsets, self._A, self._n_box = _kinks(self._at, self._near, self._live)
-        if not shares.size:
-            return
-        A, self._gradient = self._A, gradient
-        self._solved = self._factor.solve(A)
-        G = A.T @ self._solved
-        G = 0.5 * (G + G.T)
-        right = -(A.T @ self._plain) - self._offsets - G @ shares
-        ridge = _RIDGE * G.diagonal()  # about the present multipliers: none is left at the end
-        right -= ridge * shares
-        G[np.diag_indices_from(G)] += ridge
-        if G.any():
-            self.problem = box_qp.Problem(G, right, self._n_box, shares)
+    def _pose(self) -> None:
+        """The problem of the multipliers that may change, where H⁻¹ is the identity."""
+        shares, offsets, columns, n_box = _kinks(self._at, self._near, self._live)
+        if columns.any():
+            white = self._factor.whitened(columns.T).T
+            self.problem = kink_qp.Problem(white, offsets, n_box, shares, self._plain)
 
-    def take(self, shares: Array) -> None:
+    def take(self, best: kink_qp.Minimum) -> None:
         """The step with the best multipliers."""
-        at, n_box, offsets = self._at, self._n_box, self._offsets
+        at, shares = self._at, best.shares
         assert self.problem is not None
-        change = shares - self.problem.start
-        move = self._plain - self._solved @ change
-        length = -float(move @ (self._gradient + self._A @ change))
+        offsets, n_box = self.problem.offsets, self.problem.n_box
+        move = self._factor.coloured(best.move)
         spare = np.abs(offsets[:n_box]) - shares[:n_box] * offsets[:n_box]
-        decrease = 0.5 * length + float(np.maximum(spare, 0.0).sum())
+        decrease = 0.5 * float(best.move @ best.move) + float(np.maximum(spare, 0.0).sum())
         if shares.size > n_box:
             decrease -= min(float(shares[n_box:] @ offsets[n_box:]), 0.0)
         rows = self._near.size
@@ -164,14 +152,12 @@ def _spare(at: Place) -> float:
 def _kinks(at: Place, near: Array, live: Array) -> tuple[Array, Array, Array, int]:
     """Multipliers of the rows and of the norm's entries that a step may change, their offsets and
     columns, and how many are in a box."""
-    if not near.size and not live.size:
-        return np.empty(0), np.empty(0), np.empty((at.theta.size, 0)), 0
     weights = at.problem.readings.weights[near]
     steep = at.rho * max(at.sums.along_kappa, 0.0)
-    A = np.zeros((at.theta.size, near.size + live.size))
+    columns = np.zeros((near.size + live.size, at.theta.size))
     if near.size:
-        A[:, : near.size] = (weights[:, None] * at.kink_slopes(near)).T
-    A[at.norm.places[live], np.arange(near.size, near.size + live.size)] = (
+        columns[: near.size] = weights[:, None] * at.kink_slopes(near)
+    columns[np.arange(near.size, near.size + live.size), at.norm.places[live]] = (
         steep * at.norm.factors[live]
     )
     ends = at.norm.offsets[live]
@@ -179,7 +165,7 @@ def _kinks(at: Place, near: Array, live: Array) -> tuple[Array, Array, Array, in
         ends = ends - ends.max()
     offsets = np.concatenate([weights * at.kappa * at.gaps(near), steep * ends])
     shares = np.concatenate([at.sides(near), at.norm.shares[live]])
-    return shares, offsets, A, near.size if at.norm.in_simplex else shares.size
+    return shares, offsets, columns, near.size if at.norm.in_simplex else shares.size
 
 
 def _snapped(at: Place, move: Array, shares: Array, m: int) -> Array:

@@ -30,7 +30,7 @@ from .readings import Readings
 Array = NDArray[Any]
 
 _RIDGES = (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6)  # of H's diagonal
-_PER_COLUMN, _MOST = 1, 600  # rows near their kinks that a step looks at
+_PER_COLUMN, _MOST = 10, 1000  # rows near their kinks that a step looks at
 _REACH = 3.0  # times how far a plain step moves predictions: rows as near may meet their kinks
 _SCALE = 100.0  # times what rows bend here: a matrix as large is of elsewhere
 AT_KINK = 1e-9  # of a row's scale: c as small is zero
@@ -382,9 +382,7 @@ def _seen(
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _with_known(
-    problem: Problem, sums: Sums, f: Array, kappa: float, known: Multipliers
-) -> Sums:
+def _with_known(problem: Problem, sums: Sums, f: Array, kappa: float, known: Multipliers) -> Sums:
     """Sums with some rows' multipliers in place of their worse ends."""
     which, loss = known.rows, problem.loss
     if not which.size or not loss.has_kinks:

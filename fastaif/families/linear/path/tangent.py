@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....solvers import box_qp
-from .corrector import _RIDGE, Step
+from .corrector import Step
 from .local import AT_KINK, Place
 
 Array = NDArray[Any]
 
 _AT_BOUND = 1e-7  # a multiplier as near its bound may be at it
+_RIDGE = 1e-11  # of the diagonal: more conditions than columns leave it singular
 
 
 class Conditions(NamedTuple):

@@ -1,0 +1,48 @@
+"""Quadratics over a box and a simplex by factors, against those by their matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastaif.solvers import box_qp, kink_qp
+
+SIZES = [(4, 0), (3, 4), (12, 0), (0, 6), (30, 9), (40, 0), (1, 0), (150, 20)]
+
+
+def made(rng, n_box, n_simplex):
+    k = n_box + n_simplex
+    W = rng.normal(size=(k, 6)) * np.exp(rng.normal(size=k))[:, None]
+    start = np.append(rng.choice([-1.0, 0.3, 1.0], n_box), np.eye(n_simplex)[:1])
+    move = 4.0 * rng.normal(size=6)
+    return kink_qp.Problem(W, W @ rng.normal(size=6), n_box, start, move)
+
+
+@pytest.mark.parametrize("sweeps", [(50, 500), (0,), ()])
+def test_minima(monkeypatch, rng, sweeps):
+    """From near and far; by sweeps, from the start's own active set, and by the matrix."""
+    monkeypatch.setattr(kink_qp, "_SWEEPS", sweeps)
+    for n_box, n_simplex in SIZES:
+        problem = made(rng, n_box, n_simplex)
+        W, start = problem.columns, problem.start
+        G = W @ W.T
+        b = -(W @ problem.move) - problem.offsets - G @ start
+        wanted = box_qp.minimise(G + 1e-9 * np.diag(G.diagonal()), b, n_box).x
+        x, move = kink_qp.minimise(problem)
+        np.testing.assert_allclose(move, problem.move - (x - start) @ W, atol=1e-8)
+        assert np.abs(x[:n_box]).max(initial=0.0) <= 1.0, (n_box, n_simplex)
+        assert x[n_box:].min(initial=0.0) >= 0.0, (n_box, n_simplex)
+        assert n_simplex == 0 or x[n_box:].sum() == pytest.approx(1.0, abs=1e-9)
+        value, least = (0.5 * one @ G @ one + b @ one for one in (x, wanted))
+        size = np.abs(b).sum() + np.abs(G).sum()  # what slopes are small against
+        assert value <= least + 1e-9 * size, (n_box, n_simplex)
+
+
+def test_nothing_to_move():
+    """Entries of no length stay where they are."""
+    problem = kink_qp.Problem(
+        np.zeros((3, 2)), np.zeros(3), 3, np.array([-1.0, 0.2, 1.0]), np.ones(2)
+    )
+    x, move = kink_qp.minimise(problem)
+    np.testing.assert_array_equal(x, problem.start)
+    np.testing.assert_array_equal(move, problem.move)
