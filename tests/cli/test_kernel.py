@@ -143,6 +143,7 @@ def test_the_table_can_be_read(path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_far_off_predictions_without_a_validity_radius(path: Path) -> None:
     result = run(path, "--eps", "0.1", "--alpha", "0.01")
     assert json.loads(result.stdout)["validity_radius"] is None

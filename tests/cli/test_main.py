@@ -487,6 +487,7 @@ def test_a_stdout_that_the_shell_closed(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "r.json").read_text())["n_features"] == 10
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no such device here")
 def test_the_device_of_stdin(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Behind a pipe and behind `< rows.csv` alike."""

@@ -71,6 +71,7 @@ def test_importing_leaves_the_floating_point_environment_alone():
     assert _run(code) == "True True"  # subnormal numbers are still there
 
 
+@pytest.mark.long
 def test_the_second_process_compiles_nothing():
     """The first one may have found what an earlier test compiled."""
     code = (
@@ -88,6 +89,7 @@ def test_the_second_process_compiles_nothing():
     assert first[0] == second[0]
 
 
+@pytest.mark.long
 def test_two_processes_on_a_cold_cache(tmp_path):
     with ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(_run, ANSWER, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
@@ -95,6 +97,7 @@ def test_two_processes_on_a_cold_cache(tmp_path):
     assert len(answers) == 1
 
 
+@pytest.mark.long
 def test_without_any_writable_cache(answer):
     """A read-only install and no home: operations compile in every process."""
     code = """

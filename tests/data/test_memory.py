@@ -74,6 +74,7 @@ print(linear - before, peak() - linear)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
 def test_wide_models_form_no_hessian():
     """H would be 3,200 MB for 20,000 columns, and 896 MB for the products of 144."""
@@ -142,6 +143,7 @@ def mapped(tmp_path_factory):
     return float(influence), float(fit), same, converged
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
 def test_memory_mapped_files_stay_on_disk(mapped):
     """410 MB of rows with a quarter of that, and the bits of the rows in memory."""

@@ -86,6 +86,7 @@ def test_without_mlxtend(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 # --- figure 2(b) ------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_errors_vanish_in_proportion_to_eps(errors: Figure2bResult) -> None:
     assert errors.slope == pytest.approx(1.0, abs=0.02)
     every = np.concatenate([errors.small.mean, errors.paper.mean])

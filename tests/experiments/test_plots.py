@@ -89,7 +89,7 @@ def test_figure_of_smoothing() -> None:
     assert_shows(result.plot().axes[0], *result.closed_form, *result.mean)
 
 
-@pytest.mark.parametrize("name", ["figure1", *QUICK])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long) for name in QUICK])
 def test_command_line_writes_table_and_figure(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

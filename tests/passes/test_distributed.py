@@ -94,6 +94,7 @@ def test_the_same_bits_on_one_worker(client):
     np.testing.assert_array_equal(one, both)
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_costs_time_alone(client):
     def slowly(block):  # inside: what lies in a module of tests, workers would have to import
         time.sleep(0.2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable
+from functools import partial
 from heapq import heapify, heapreplace
 from itertools import combinations
 from typing import Any
@@ -53,7 +54,8 @@ class _Said(dict[int, str]):
 
     def of(self, value: Any) -> str:
         if id(value) not in self:  # the items keep it alive
-            self[id(value)] = repr(value)
+            # One check is a function of its own for every estimator.
+            self[id(value)] = repr(value.func if isinstance(value, partial) else value)
         return self[id(value)]
 
 

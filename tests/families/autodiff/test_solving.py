@@ -131,6 +131,7 @@ def test_refine_without_a_hessian(backend, data):
     assert found.diagnostics["newton_step"] < 1e-8
 
 
+@pytest.mark.long
 def test_refine_descends_where_the_hessian_is_indefinite(backend, data):
     X, y, start = data
     one = np.ones(80)
