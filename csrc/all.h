@@ -31,6 +31,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "attack/bounded_sums.h"
 #include "linear/solve_draws.h"
 #include "linear/kink_descent.h"
+#include "linear/squares_search.h"
 #include "linear/end_slopes.h"
 #include "linear/hessian_products.h"
 #include "basis/basis_sums.h"

@@ -281,6 +281,21 @@ DRAW_SUMS = Group(
         "scalars": writes("count", "N_DRAW_SCALARS"),
     },
 )
+SQUARES = Group(
+    "Squares",
+    {"twice": reads("d", "d"), "push": reads("d"), "scale": reads("d"), "q": REAL_NUMBER},
+)
+SQUARES_POINT = Group(
+    "SquaresPoint",
+    {
+        "theta": writes("d"),
+        "r": writes("n"),
+        "right": writes("d"),
+        "balance": writes("n"),
+        "pull": writes("d"),
+        "numbers": writes("N_SQUARES_NUMBERS"),
+    },
+)
 BLOCK = Group(
     "Block",
     {
@@ -361,6 +376,14 @@ LINEAR = {
         result="void",
         holds=(("0 <= n_box and n_box <= k", "n_box counts some of the entries"),),
         idle="k == 0",
+    ),
+    "squares_search": Operation(
+        "squares_search",
+        {"z": reads("n", "d"), "w": reads("n"), "form": SQUARES, "mu": REAL_NUMBER,
+         "tol": REAL_NUMBER, "point": SQUARES_POINT},
+        {"n": "z[0]", "d": "z[1]"},
+        c="z, w, form, mu, tol, point, n, d",
+        idle="n == 0 or d == 0",
     ),
     "raise_peak": Operation(
         "shared_budgets",

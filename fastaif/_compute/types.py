@@ -168,6 +168,29 @@ class BatchAttack(NamedTuple):
     inverse: np.ndarray
 
 
+class Squares(NamedTuple):
+    """E r² + 2κE|r| + κ² + Σ push θ², κ = ‖scale θ‖_q: of E r² and the penalty the Hessian, with
+    the penalty's `push` (d,) by itself, and the norm's `scale` (d,), 0 for what it does not count.
+    """
+
+    twice: np.ndarray
+    push: np.ndarray
+    scale: np.ndarray
+    q: float
+
+
+class SquaresPoint(NamedTuple):
+    """θ (d,), residuals r (n,), E rz + push θ (d,), multipliers λ (n,) and E λz (d,), where λ is
+    zero at first; and numbers of where that led, written."""
+
+    theta: np.ndarray
+    r: np.ndarray
+    right: np.ndarray
+    balance: np.ndarray
+    pull: np.ndarray
+    numbers: np.ndarray
+
+
 class BatchFound(NamedTuple):
     """Written: θ̂ and I (k, d); ½ IᵀH_eI, s E‖∇_x ℓ‖_q and s (k, 3); status and steps (k, 2).
 

@@ -96,7 +96,7 @@ class Design:
         return np.sqrt(np.append(squares, 1.0) if self.sweep.fit_intercept else squares)
 
     @cached_property
-    def _matrix(self) -> Array | None:
+    def matrix(self) -> Array | None:
         """Z (n, d) itself, where it is small."""
         n = self.sweep.source.n_rows
         if n * self.n_columns > _FEW or self._by_sums:
@@ -107,12 +107,12 @@ class Design:
     @cached_property
     def _lengths(self) -> Array:
         """‖z_i‖₂ (n,) of a small matrix."""
-        assert self._matrix is not None
-        return np.asarray(np.sqrt(np.einsum("ij,ij->i", self._matrix, self._matrix)))
+        assert self.matrix is not None
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", self.matrix, self.matrix)))
 
     def yardstick(self, numbers: Array) -> float:
         """Σ |g_i| ‖z_i‖₂ of numbers g (n,): what Zᵀg is small or large against."""
-        if self._matrix is not None:
+        if self.matrix is not None:
             return float(np.abs(numbers) @ self._lengths)
         g = self.spread(numbers)
 
@@ -147,8 +147,8 @@ class Design:
         """Zθ (n,) or (n, k), for θ (d,) or (d, k)."""
         if theta.ndim == 1 and not theta[: self.sweep.n_coefs].any():
             return np.full(self.weights.size, theta[-1] if self.sweep.fit_intercept else 0.0)
-        if self._matrix is not None:
-            return np.asarray(self._matrix @ theta)
+        if self.matrix is not None:
+            return np.asarray(self.matrix @ theta)
         if self._by_sums:
             parts = [self.sweep.predictions(one)[self._kept] for one in np.atleast_2d(theta.T)]
             return np.asarray(parts[0] if theta.ndim == 1 else np.column_stack(parts))
@@ -164,8 +164,8 @@ class Design:
 
     def pull(self, numbers: Array) -> Array:
         """Zᵀg (d, k) of numbers g (n, k)."""
-        if self._matrix is not None:
-            return np.asarray(self._matrix.T @ numbers)
+        if self.matrix is not None:
+            return np.asarray(self.matrix.T @ numbers)
         g = self.spread(numbers)
         if self._by_sums:
             return np.column_stack([self._sums(np.ones(len(g)), one, 0)[1] for one in g.T])
@@ -267,8 +267,8 @@ class Design:
 
     def square(self, weights: Array) -> Array:
         """ZᵀAZ (d, d) alone, in less time."""
-        if self._matrix is not None:
-            return _squared(self._matrix, np.maximum(weights, 0.0))
+        if self.matrix is not None:
+            return _squared(self.matrix, np.maximum(weights, 0.0))
         A = self.spread(np.maximum(weights, 0.0))
         if not A.any():
             return np.zeros((self.n_columns, self.n_columns))
@@ -277,8 +277,8 @@ class Design:
     def part(self, numbers: Array) -> Design:
         """Some of the rows, copied where they are few, else with weights of zero for the others."""
         source, sweep = self.sweep.source, self.sweep
-        if self._matrix is not None:
-            V = self._matrix[numbers, : sweep.n_coefs]
+        if self.matrix is not None:
+            V = self.matrix[numbers, : sweep.n_coefs]
             return self._of(V, numbers)
         places = self.numbers(numbers)
         if numbers.size * self.n_columns > _COPIED or self._by_sums:
@@ -301,14 +301,14 @@ class Design:
 
     def pull_of(self, numbers: Array, g: Array) -> Array:
         """Zᵀg (d,) of numbers g (k,) of some rows."""
-        if self._matrix is not None:
-            return np.asarray(g @ self._matrix[numbers])
+        if self.matrix is not None:
+            return np.asarray(g @ self.matrix[numbers])
         return np.asarray(self.part(numbers).pull(g[:, None])[:, 0])
 
     def square_of(self, numbers: Array, weights: Array) -> Array:
         """ZᵀAZ (d, d) of weights A ≥ 0 (k,) of some rows."""
-        if self._matrix is not None:
-            return _squared(self._matrix[numbers], weights)
+        if self.matrix is not None:
+            return _squared(self.matrix[numbers], weights)
         return self.part(numbers).square(weights)
 
     @cached_property

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...._compute import get
+from ...._compute import types as c
 from .design import Design
 from .objective import RobustProblem
 from .squares_norms import Model, bent, norm_of, solved
@@ -62,20 +64,28 @@ class SquaresSearch:
         self.y, self.w = design.targets, design.weights
         self._counted = problem.natural is None
         sums = problem.natural or problem.sums(theta, 0.0)
-        self.gram = 0.5 * sums.hessian
-        push = problem.alpha * problem.penalized
-        self.gram[np.arange(theta.size), np.arange(theta.size)] += push
-        self._twice = 2.0 * self.gram
-        self.right = 0.5 * sums.gradient + push * theta  # E rz + αPθ
+        self.push = problem.alpha * problem.penalized
+        self.twice = sums.hessian
+        self.twice[np.arange(theta.size), np.arange(theta.size)] += 2.0 * self.push
+        self.right = 0.5 * sums.gradient + self.push * theta  # E rz + αPθ
+        self.r = design.predict(theta) - self.y
+        square = float(self.w @ self.r**2)
+        self.mu = _FIRST * float(np.sqrt(square))
+        self.kappa = problem.rho * problem.norm(theta)
+        twice = 2.0 * float(self.w @ np.abs(self.r))
+        self.value = square + self.kappa * (twice + self.kappa) + problem.penalty(theta)
+        self.bound, self.is_done = -np.inf, False
+        self._residual: float | None = None
+
+    def _begin(self) -> None:
+        """What steps from the start go from, where they are made here."""
+        problem = self.problem
+        self._read, self.about = 0, np.zeros(self.r.size)
         self.free = np.flatnonzero(problem.weights > 0.0)
         self.scale = problem.rho * problem.weights[self.free]
-        self.r = design.predict(theta) - self.y
-        size = float(np.sqrt(self.w @ self.r**2))
-        self.mu, self.about = _FIRST * size, np.zeros(self.r.size)
         self.norm = norm_of(problem.q)
-        self.bound, self._read, self.is_done = -np.inf, 0, False
         self.balance = np.zeros(self.r.size)
-        self.h = np.zeros(theta.size)
+        self.h = np.zeros(self.theta.size)
         self._rebalance()
         self._refresh()
 
@@ -106,13 +116,13 @@ class SquaresSearch:
 
     def _prove(self) -> None:
         slope = 2.0 * (self.right + self.kappa * self.h + (self.x + self.kappa) * self.k)
-        move = solved(bent(self._twice, self.h, self.k, 2.0), -slope)
+        move = solved(bent(self.twice, self.h, self.k, 2.0), -slope)
         if move is not None and self.x + self.kappa + float((self.h + self.k) @ move) >= 0.0:
             self.bound = max(self.bound, self.value - self.split + 0.5 * float(slope @ move))
 
     def _newton(self) -> tuple[Array | None, float]:
         """The step, and what it should lower the augmented Lagrangian by."""
-        matrix, kappa = self._twice, self.kappa
+        matrix, kappa = self.twice, self.kappa
         near = np.flatnonzero(np.abs(self._shifted) < 1.0)
         if near.size:
             self._read += near.size
@@ -130,7 +140,7 @@ class SquaresSearch:
     def is_below_zero(self) -> bool:
         """Whether J is lower than at Dβ = 0, so far as that is known without looking for it."""
         inner = self.theta.size - self.design.sweep.fit_intercept
-        if self.free.size < inner:
+        if not (self.problem.weights > 0.0).all():
             return False
         middle = float(self.w @ self.y) if inner < self.theta.size else 0.0
         return self.value < float(self.w @ (self.y - middle) ** 2)
@@ -141,6 +151,26 @@ class SquaresSearch:
             self.problem.count_pass()  # somebody has made it
             self._counted = True
         self.is_done = True
+        Z = self.design.matrix
+        return self._proves_by_passes(tol) if Z is None else self._proves_in_memory(Z, tol)
+
+    def _proves_in_memory(self, Z: Array, tol: float) -> bool:
+        """All steps at once, where the rows are at hand."""
+        problem, d, n = self.problem, self.theta.size, self.r.size
+        scale, numbers = np.zeros(d), np.zeros(c.N_SQUARES_NUMBERS)
+        scale[: problem.m] = problem.rho * problem.weights
+        get("squares_search")(
+            np.ascontiguousarray(Z), self.w, c.Squares(self.twice, self.push, scale, problem.q),
+            self.mu, tol,
+            c.SquaresPoint(self.theta, self.r, self.right, np.zeros(n), np.zeros(d), numbers),
+        )  # fmt: skip
+        self.value, self.bound, self._residual, read, proven = numbers.tolist()
+        for _ in range(int(read) // n):
+            problem.count_pass()
+        return proven > 0.0
+
+    def _proves_by_passes(self, tol: float) -> bool:
+        self._begin()
         lacked: list[float] = []
         begun = self.kappa
         for step in range(_STEPS):
@@ -191,7 +221,7 @@ class SquaresSearch:
             self.h = self.design.pull((self.w * self.balance)[:, None])[:, 0]
 
     def _take(self, move: Array) -> bool:
-        dr, turned = self.design.predict(move), self.gram @ move
+        dr, turned = self.design.predict(move), 0.5 * (self.twice @ move)
         t = self._length(move, dr, float(move @ turned))
         if t == 0.0:
             return False
@@ -235,6 +265,8 @@ class SquaresSearch:
 
     def residual(self) -> float:
         """A subgradient of J, relative to what it is small or large against."""
+        if self._residual is not None:
+            return self._residual
         side = np.sign(self.r) - self.balance
         turned = np.flatnonzero(side)
         h = self.h

@@ -96,6 +96,7 @@ def test_a_bound_is_one_wherever_it_is_made():
                 moved = theta + rng.normal(size=theta.size)
                 elsewhere = dataclasses.replace(problem, natural=None)
                 search = original(elsewhere, design, moved)
+                search._begin()
                 search._prove()
                 caught.append(search.value - search.gap)
             super().__init__(problem, design, theta)
