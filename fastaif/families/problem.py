@@ -72,6 +72,9 @@ class RadiusModel(Protocol):
     def bend(self, eps: float, influence: Array) -> float:
         """How far θ̂ + εI is from the prediction, relative to how far that is from θ̂."""
 
+    def why_bent(self, eps: float, influence: Array) -> str:
+        """What the tangent leaves out that takes it there, for a person."""
+
     @property
     def measures(self) -> bool:
         """Whether `departure` and `turned` can be had: rows are there."""

@@ -49,8 +49,9 @@ def chosen(problem: InfluenceProblem, expansion: str, known: list[str]) -> str:
         return "norm" if exists else known[-1]
     if expansion == "norm" and not exists:
         raise ValueError(
-            "expansion='norm' is known of linear predictors alone, where every sample has a budget "
-            "of its own, H is formed and the penalty has no l1 term: use "
+            "expansion='norm' is known of linear predictors, softmax models and several outputs "
+            "alone, where every sample has a budget of its own, H is formed and the penalty has no "
+            "l1 term: use "
             f"expansion={known[-1]!r}"
         )
     return expansion
@@ -80,8 +81,8 @@ def bent(model: RadiusModel, influence: Array, eps: float) -> Roughness:
     if bend <= _BENT:
         return roughness(model, eps, _BENT) if model.measures else Roughness()
     return Roughness(
-        f"the norm of the coefficients has bent: the tangent misses the step of expansion='norm' "
-        f"by {bend:.0%}"
+        f"{model.why_bent(eps, influence)}: the tangent misses the step of expansion='norm' by "
+        f"{bend:.0%}"
     )
 
 

@@ -181,7 +181,9 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
             robust path long before samples' attacks turn round; it exists for linear predictors
             with a budget a sample (order inf) and H formed. Where the loss is not a square it
             takes a pass an ε. On the training data its answer is never more than what the model
-            without attackable features costs, its penalty included. "auto" is "norm" where it
+            without attackable features costs, its penalty included. Of softmax models and several
+            outputs it is up to three Newton steps from the end of the tangent, each with a few
+            steps of attack on every row, without such a bound. "auto" is "norm" where it
             exists, else "taylor".
 
         Returns

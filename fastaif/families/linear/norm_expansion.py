@@ -214,6 +214,10 @@ class NormExpansion:
         ]
         return float(np.sqrt(max(lengths[0], 0.0) / lengths[1])) if lengths[1] > 0.0 else 0.0
 
+    def why_bent(self, eps: float, influence: Array) -> str:
+        """The bend of the norm."""
+        return "the norm of the coefficients has bent"
+
     @property
     def measures(self) -> bool:
         """Whether `departure` and `turned` can be had: rows are there."""

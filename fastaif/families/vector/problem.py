@@ -14,7 +14,7 @@ import math
 import sys
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ from ..finite_sum.coordinates import Coordinates, are_needed, measure
 from ..kinks import Kinks
 from ..problem import Counts, SolverReport, lift
 from . import kinks
-from .attack import Search
-from .rows import RowParts, VectorRows
+from .norm_expansion import NormExpansion, Solvable
+from .rows import RowParts
 
 Array = NDArray[Any]
 
@@ -36,10 +36,8 @@ _NOISE = 1e-13  # of the largest eigenvalue: what eigenvalues are computed to
 
 
 @dataclass(frozen=True)
-class VectorProblem(VectorRows):
+class VectorProblem(Solvable):
     """The InfluenceProblem of a VectorModel."""
-
-    search: ClassVar[type[Search]]  # for the worst attacks
 
     # --- the pass ---------------------------------------------------------------------------
 
@@ -305,6 +303,13 @@ class VectorProblem(VectorRows):
     @abstractmethod
     def certificate(self, theta: Array, eps: float) -> float:
         """A bound on E max ℓ at θ that no attack exceeds."""
+
+    @cached_property
+    def norm_expansion(self) -> NormExpansion | None:
+        """Where every sample has a budget of its own, and rows are here."""
+        if self.sharing.is_shared or not self.keeps_rows or self.executor.is_remote(self.source):
+            return None
+        return NormExpansion(self)
 
     def kinks(self, influence: Array) -> Kinks:
         """Where along θ̂ + εI directions of attack change."""
