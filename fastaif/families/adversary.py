@@ -294,9 +294,10 @@ class Adversary(ABC, Generic[P]):
             Its derivative is not known of this family.
         """
         raise ValueError(
-            f"at={eps:g} is for linear predictors at order inf, with attacks by p, feature_scale "
-            f"and attackable, and H formed: of this {told(self.problem.model)} and attack the "
-            "derivative of the robust optimum is known at ε = 0 alone"
+            f"at={eps:g} is for linear predictors at order inf, softmax models and several "
+            "outputs, with attacks by p, feature_scale and attackable, and H formed: of this "
+            f"{told(self.problem.model)} and attack the derivative of the robust optimum is known "
+            "at ε = 0 alone"
         )
 
     def zero_radius(self) -> float:

@@ -54,14 +54,19 @@ def described(theta: Array, n_classes: int, m: int, alpha: float) -> SoftmaxMode
     )  # fmt: skip
 
 
-def influence_of(model: SoftmaxModel, data: Classes, **attack: Any) -> InfluenceResult:
-    """`aif` of a description, θ̂ brought to its optimum first."""
+def problem_of(model: SoftmaxModel, data: Classes, **attack: Any) -> Any:
+    """The problem of a description, θ̂ brought to its optimum first."""
     source = RowSource(data.X, data.y, data.w, model.encode)
     options = {"p": 2, "order": np.inf, "radius": "mean_norm", "feature_scale": None,
                "attackable": None, "attack_space": "scaled", "formula": "exact"}  # fmt: skip
     problem = assemble(model, source, Threat(**{**options, **attack}))
     start(problem)
-    return conclude(problem.at(problem.fit_result().x), InfluenceResult, None)
+    return problem.at(problem.fit_result().x)
+
+
+def influence_of(model: SoftmaxModel, data: Classes, **attack: Any) -> InfluenceResult:
+    """`aif` of it."""
+    return conclude(problem_of(model, data, **attack), InfluenceResult, None)
 
 
 def fitted(data: Classes, alpha: float = 0.02, **options: Any) -> fa.LogisticRegression:

@@ -36,20 +36,32 @@ class OutputsSearch(Search):
     @staticmethod
     def is_exact(ball: AttackSet, n_outputs: int) -> bool:
         """For p = 2, p = 1, one attackable feature, and p = ∞ with few of them or two outputs."""
-        few = n_outputs == 2 or ball.own.n_free <= _FEW_FEATURES
-        return ball.is_ellipsoid or ball.own.is_cross_polytope or (ball.own.is_box and few)
+        own = ball.own
+        few = own.is_box and OutputsSearch.is_exact_box(own, n_outputs)
+        return ball.is_ellipsoid or own.is_cross_polytope or few
 
     def exact(self) -> Array:
         """The best vertex, or the trust-region problem's solution."""
         own = self.own
         if own.is_cross_polytope:
             return super().exact()
-        if not own.is_box:
-            return self._trust_region()
+        points = self.extremes()
+        return self._trust_region() if points is None else self._best_of(points)
+
+    def extremes(self) -> Array | None:
+        """Corners between which φ(Gᵀu) changes for two outputs, or all of a few."""
+        own = self.own
+        if not own.is_box or not self.is_exact_box(own, len(self.slopes)):
+            return super().extremes()
         if len(self.slopes) == 2:
-            return self._best_of(own.directions(_in_plane(self.slopes, own) @ self.slopes))
+            return own.directions(_in_plane(self.slopes, own) @ self.slopes)
         bits = np.arange(1 << own.n_free)[:, None] >> np.arange(own.n_free)
-        return self._best_of(1.0 - 2.0 * (bits & 1))
+        return np.asarray(1.0 - 2.0 * (bits & 1))
+
+    @staticmethod
+    def is_exact_box(own: OwnUnits, n_outputs: int) -> bool:
+        """Whether corners of a box that may be the worst are few."""
+        return n_outputs == 2 or own.n_free <= _FEW_FEATURES
 
     def _best_of(self, points: Array) -> Array:
         """The worst for each row of some attacks (j, free) of unit size."""

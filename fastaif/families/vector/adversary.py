@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,12 +14,25 @@ from ...data.blas import single_threaded_blas
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Adversary, Ground, Place
 from ..objective import number
+from ..path import Path, PathTangent, WarmPath
 from ..solution import RobustSolution
-from . import robust
+from . import robust, tangent
 from .attacked import Attack
 from .problem import VectorProblem
 
 Array = NDArray[Any]
+
+
+class _VectorPath(WarmPath):
+    """Fits one after the other, whose derivatives are known."""
+
+    def slopes(self, eps: Sequence[float]) -> Array:
+        """The influence at ε = 0, and beyond that each on its manifold."""
+        found = {e: self._adversary.starting_at(self.solve([e])[0].theta) for e in eps if e > 0.0}
+        tangents = {e: adversary.tangent_at(e).slope for e, adversary in found.items()}
+        if 0.0 in eps:
+            (tangents[0.0],) = super().slopes([0.0])
+        return np.stack([tangents[e] for e in eps])
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,17 @@ class VectorAdversary(Adversary[VectorProblem]):
         with single_threaded_blas():
             found = robust.solve(self.problem, start, eps, tol, max_iter, inner)
         return found.at(eps, exact=inner is None)
+
+    def tangent_at(self, eps: float) -> PathTangent:
+        """The robust path about an ε > 0: solved from θ̂, and its derivative."""
+        if self.problem.executor.is_remote(self.problem.source):
+            return super().tangent_at(eps)
+        start = self.problem.params if self.start is None else self.start
+        return tangent.tangent_at(self.problem, start, eps, self._settings(None))
+
+    def path(self, eps: float, tol: float, asked: Sequence[float] = ()) -> Path:
+        """Fits one after the other, and derivatives at each."""
+        return _VectorPath(self, tol)
 
     def gain(self, theta: Array, eps: float) -> float:
         """How much lower the adversarial objective is at θ than at θ̂."""

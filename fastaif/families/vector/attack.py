@@ -10,10 +10,11 @@ Attacks are t = δ/c over the attackable features; predictions move by G t, G = 
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,9 @@ Array = NDArray[Any]
 
 _SETTLED = 1e-15  # of ρ: what a step may still move
 _CLEARLY = 1e-12  # of a lead: what another start has to gain, for equal ends trade by rounding
+_CLOSE = 0.05  # the same, of ends that a few steps do not tell apart
 _FEW = 8  # steps after which the starts are compared
+_TURNS = 2  # times the entries of a corner: how often one is turned, at most
 _VERTEX_ENTRIES = 1 << 20  # predictions at vertices that are looked at together
 
 
@@ -71,6 +74,13 @@ class Search(ABC):
         """The best of all extreme points at which a maximum can be."""
         return self._vertices()
 
+    def extremes(self) -> Array | None:
+        """Where these are few: all that may be one, (j, free) of unit size."""
+        if not self.own.is_cross_polytope:
+            return None
+        eye = np.eye(self.own.n_free)
+        return np.concatenate([eye, -eye])
+
     @abstractmethod
     def starts(self) -> Iterator[Array]:
         """Where ascents start beside the sample itself."""
@@ -99,31 +109,81 @@ class Search(ABC):
     def ascend(self, settings: PgdSettings) -> Array:
         """The best end of ascents from some starts, of which a few steps tell which lead far."""
         part, few = min(1.0, settings.step or 1.0), min(_FEW, settings.n_steps)
-        best = self._climb(self._first(), part, few)
+        best = self.climb(self._first(), part, few)
         value = self.leads(best)
-        floor = 0.0 if self.loss.is_of_residuals else 1.0  # logits have no unit, targets have
-        for start in self._more(settings):
-            t = self._climb(start, part, few)
+        for start in self._more(settings, best):
+            t = self.climb(start, part, few)
+            close = np.flatnonzero(np.abs(self.leads(t) - value) <= self._margin(value, _CLOSE))
+            for ends in (best, t):
+                ends[close] = self.of(close).climb(ends[close], part, settings.n_steps - few)
+            value[close] = self.leads(best)[close]
             reached = self.leads(t)
-            better = reached > value + _CLEARLY * (floor + np.abs(value))
+            better = reached > value + self._margin(value, _CLEARLY)
             best = np.where(better[:, None], t, best)
             value = np.where(better, reached, value)
-        return self._climb(best, part, settings.n_steps - few)
+        best = self.climb(best, part, settings.n_steps - few)
+        return self.turned(best) if self.own.is_box and settings.n_restarts > 1 else best
+
+    def turned(self, corners: Array) -> Array:
+        """Corners (k, free) of a box from which no turn of a single entry leads further.
+
+        Climbs end where no small move does, and so at corners that a turn may improve.
+        """
+        corners = corners.copy()
+        moving = np.arange(len(corners))
+        for _ in range(_TURNS * self.own.n_free):
+            part = self.of(moving)
+            gaps = part.gaps_of_turns(corners[moving])
+            entry = np.argmin(gaps, axis=1)
+            margin = part._margin(part.leads(corners[moving]), _CLEARLY)
+            worse = gaps[np.arange(moving.size), entry] < -margin
+            moving, entry = moving[worse], entry[worse]
+            if not moving.size:
+                break
+            corners[moving, entry] *= -1.0
+        return corners
+
+    def gaps_of_turns(self, corners: Array) -> Array:
+        """How much lower leads are with one entry of a corner turned, (k, free); ∞ where that is
+        zero."""
+        free, z = self.own.n_free, self.z + corners @ self.slopes.T
+        gaps, leads = np.empty(corners.shape), self.loss.leads(z, self.y)[0]
+        size = max(1, _VERTEX_ENTRIES // max(1, free * z.shape[1]))
+        for start in range(0, len(corners), size):
+            part = slice(start, start + size)
+            moves = -2.0 * corners[part, :, None] * self.slopes.T
+            there = (z[part, None, :] + moves).reshape(-1, z.shape[1])
+            targets = np.repeat(self.y[part], free, axis=0)
+            gaps[part] = leads[part, None] - self.loss.leads(there, targets)[0].reshape(-1, free)
+        return np.where(corners == 0.0, np.inf, gaps)
+
+    @property
+    def floor(self) -> float:
+        """What leads are small against: logits have no unit, targets have."""
+        return 0.0 if self.loss.is_of_residuals else 1.0
+
+    def _margin(self, leads: Array, share: float) -> Array:
+        return np.asarray(share * (self.floor + np.abs(leads)))
+
+    def of(self, rows: Array) -> Self:
+        """The search for some of the rows."""
+        return dataclasses.replace(self, z=self.z[rows], y=self.y[rows])
 
     def _first(self) -> Array:
         """The sample itself."""
         return np.zeros((len(self.z), self.own.n_free))
 
-    def _more(self, settings: PgdSettings) -> Iterator[Array]:
-        """Starts beside the sample, and random points."""
+    def _more(self, settings: PgdSettings, end: Array) -> Iterator[Array]:
+        """Starts beside the sample: the antipode of where that led, the family's, random points."""
         if settings.n_restarts > 1:
+            yield -end
             yield from self.starts()
         for draw in range(2, settings.n_restarts):
             t = np.empty((len(self.z), self.own.n_free))
             self.own.draw(settings.seed, draw, self.first, self.rho, t)
             yield t
 
-    def _climb(self, t: Array, part: float, n_steps: int) -> Array:
+    def climb(self, t: Array, part: float, n_steps: int) -> Array:
         """Where steps towards ρ φ(∇_t lead), or a part of the way, go; they never lower it."""
         moving = np.arange(len(t))
         for _ in range(n_steps):

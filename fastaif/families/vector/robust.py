@@ -30,6 +30,7 @@ from ...solvers.bundle import Cut, best_mixture
 from ...solvers.danskin import CONVERGED, decrement, descend
 from ...solvers.limits import cholesky_fits
 from ...threat.ascent_settings import PgdSettings
+from ...utils.caching import cached_property
 from ..adversary import Optimum
 from ..finite_sum.robust_by_ascent import slightly_more
 from ..problem import too_many_parameters
@@ -81,7 +82,7 @@ class _Point:
 
 
 @dataclass
-class _Objective:
+class RobustObjective:
     """The robust objective over Z about θ̂; counts its evaluations.
 
     Attributes
@@ -111,6 +112,33 @@ class _Objective:
         model, work = self.problem.model, self.problem.coordinates
         Z = model.frame.T @ model.layout.matrix(theta)
         return np.asarray(Z if work is None else enter(work, Z)).ravel()
+
+    def leave(self, step: Array) -> Array:
+        """A step in z as one in θ."""
+        model, work = self.problem.model, self.problem.coordinates
+        Z = step.reshape(model.frame.shape[1], -1)
+        return model.layout.vector(model.frame @ (Z if work is None else leave(work, Z)))
+
+    def leave_gradient(self, gradient: Array) -> Array:
+        """The gradient in θ of what has this one in z."""
+        return np.asarray(self._entering.T @ gradient)
+
+    def leave_form(self, form: Array) -> Array:
+        """A form over z, without penalty, as one over θ; with the penalty."""
+        found = self._entering.T @ form @ self._entering
+        penalty = 2.0 * self.problem.shrinkage(np.ones(len(found)))
+        return np.asarray(found + np.diag(penalty))
+
+    @cached_property
+    def _entering(self) -> Array:
+        """From θ to z, (Jc, d)."""
+        model, work = self.problem.model, self.problem.coordinates
+        layout, Q = model.layout, model.frame
+        matrices = (layout.matrix(e) for e in np.eye(len(self.problem.params)))
+        cells = (Q.T @ matrix for matrix in matrices)
+        return np.stack(
+            [(Z if work is None else enter(work, Z)).ravel() for Z in cells], axis=1
+        )
 
     def __call__(self, z: Array) -> _Point:
         theta, problem = self.theta(z), self.problem
@@ -171,7 +199,7 @@ def solve(
 ) -> Optimum:  # fmt: skip
     """The robust optimum, from θ = `start`."""
     _refuse_size(problem)
-    objective = _Objective(problem, eps, settings)
+    objective = RobustObjective(problem, eps, settings)
     metric = slightly_more(problem.spread(problem.working_hessian))
     limit = 1000 if max_iter is None else max_iter
     here = objective(objective.z(start))
@@ -185,7 +213,7 @@ def solve(
     return _optimum(problem, objective, end, tol)
 
 
-def _has_many_kinks(objective: _Objective, size: int) -> bool:
+def _has_many_kinks(objective: RobustObjective, size: int) -> bool:
     """Whether attacks that are not known exactly tie at more places than a bundle resolves."""
     return objective.settings is not None and objective.problem.ball.own.is_box and size > _FEW
 
@@ -196,13 +224,13 @@ class _Patience:
 
     Attributes
     ----------
-    objective : _Objective
+    objective : RobustObjective
     before : float
         The least value when it was last looked at.
     is_spent : bool
     """
 
-    objective: _Objective
+    objective: RobustObjective
     before: float = np.inf
     is_spent: bool = False
     _calls: int = 0
@@ -230,7 +258,7 @@ class _End(NamedTuple):
     residual: float
 
 
-def _from_kink(objective: _Objective, end: _End, tol: float, limit: int) -> _End:
+def _from_kink(objective: RobustObjective, end: _End, tol: float, limit: int) -> _End:
     """Bundles, each with the curvature where the one before has ended, while that helps."""
     for _ in range(_BUNDLES):
         before = end.point.value
@@ -240,7 +268,7 @@ def _from_kink(objective: _Objective, end: _End, tol: float, limit: int) -> _End
     return end
 
 
-def _bundled(objective: _Objective, end: _End, tol: float, most: int) -> _End:
+def _bundled(objective: RobustObjective, end: _End, tol: float, most: int) -> _End:
     """Where a bundle of attacks leads from a kink, in coordinates in which the curvature is one.
 
     The objectives of attacks that matter are taken anew at the best point whenever all seems done:
@@ -281,7 +309,7 @@ def _cut(metric: Array, point: _Point, best: _Point) -> Cut:
     return dataclasses.replace(cut, c=cut.c - excess) if excess > 0.0 else cut
 
 
-def _optimum(problem: VectorProblem, objective: _Objective, end: _End, tol: float) -> Optimum:
+def _optimum(problem: VectorProblem, objective: RobustObjective, end: _End, tol: float) -> Optimum:
     """How well the last point is known: what is above the minimum, and what attacks may miss."""
     here, open_ = end.point, end.above
     theta, size = objective.theta(here.x), abs(here.value) or 1.0
