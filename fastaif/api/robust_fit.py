@@ -175,7 +175,9 @@ def robust_fit(
         )
     seed = None if random_state is None else validation.seed(random_state)
     settings = adversary.training_settings(seed) if method == "pgd" else None
-    identity = _identity(problem, (tuple(radii), tol, limit, method, settings))
+    identity = ""
+    if checkpoint is not None:
+        identity = _identity(problem, (tuple(radii), tol, limit, method, settings))
     with (
         problem.executor.watching("robust fit"),
         problem.executor.keeping(checkpoint, problem.source, identity),

@@ -240,7 +240,7 @@ class Adversary(ABC, Generic[P]):
         """
         found: dict[int, RobustSolution] = {}
         adversary = self
-        for k in np.argsort(radii, kind="stable"):
+        for k in sorted(range(len(radii)), key=radii.__getitem__):
             found[k] = adversary.robust_fit(radii[k], tol, max_iter, settings)
             if found[k].converged:
                 adversary = adversary.starting_at(found[k].theta)

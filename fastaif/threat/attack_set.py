@@ -112,8 +112,7 @@ class DualNorm(NamedTuple):
         ValueError
             ρ is then so large that it has no square either.
         """
-        place = int(np.argmax(self.weights))
-        _, exponent = np.frexp(self.weights[place])
+        _, exponent = math.frexp(float(self.weights.max()))
         weights = np.ldexp(self.weights, -exponent)
         if math.log2(rho or 1.0) + exponent > _LARGEST:
             _, least = np.frexp(self.weights[self.free].min())
@@ -122,12 +121,13 @@ class DualNorm(NamedTuple):
                     "the attack moves every column of X by over 1e100 times what it varies by, so "
                     "that losses under attack overflow: give a smaller eps, or radius"
                 )
+            place = int(np.argmax(self.weights))
             raise ValueError(
                 f"the attack may move column {place} of X by over 1e100 times what it varies by: "
                 "columns are of too unlike scales for one radius. Give feature_scale, a scale for "
                 "each, or leave such columns out by attackable"
             )
-        return self._replace(weights=weights), math.ldexp(rho, int(exponent))
+        return self._replace(weights=weights), math.ldexp(rho, exponent)
 
     def value(self, beta: Array) -> float:
         """‖D β‖_q."""

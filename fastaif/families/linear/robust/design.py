@@ -45,7 +45,7 @@ class Design:
     @cached_property
     def weights(self) -> Array:
         """w̄ (n,), of sum one, of the rows of positive weight."""
-        if not self.sweep.source.weights().size:
+        if self.sweep.source.weight is None:
             n = self.sweep.source.n_rows
             return np.full(n, 1.0 / n)
         w = self.sweep.source.weights()[self._kept]
@@ -58,6 +58,8 @@ class Design:
 
     @cached_property
     def _kept(self) -> Any:
+        if self.sweep.source.weight is None:
+            return slice(None)
         positive = self.sweep.source.weights() > 0
         return slice(None) if positive.all() else np.flatnonzero(positive)
 

@@ -66,7 +66,8 @@ class SquaresSearch:
         sums = problem.natural or problem.sums(theta, 0.0)
         self.push = problem.alpha * problem.penalized
         self.twice = sums.hessian
-        self.twice[np.arange(theta.size), np.arange(theta.size)] += 2.0 * self.push
+        if problem.alpha > 0.0:
+            self.twice[np.diag_indices(theta.size)] += 2.0 * self.push
         self.right = 0.5 * sums.gradient + self.push * theta  # E rz + αPθ
         self.r = design.predict(theta) - self.y
         square = float(self.w @ self.r**2)

@@ -71,3 +71,18 @@ def test_gaps_bound_what_is_left_where_little_is_attacked(kind, limit):
         found, best = (fa.robust_fit(model, X, y, eps, **k) for k in (limit, {}))
         true = (found.objective - best.objective) / abs(best.objective)
         assert found.gap >= true - 1e-12
+
+
+@pytest.mark.parametrize("p", [2.0, np.inf])
+def test_penalties_that_are_nothing_beside_the_data_leave_gaps_finite(p, rng):
+    """Their square takes up no rounding; what is proven without them is proven with them."""
+    X = rng.normal(size=(60, 3))
+    y = X @ rng.normal(size=3) + 0.5 * rng.normal(size=60)
+    for alpha, unit in ((0.01, 1e150), (1e-25, 1.0), (1e-40, 1.0)):
+        model = fa.HuberRegression(alpha=alpha, delta=0.3).fit(unit * X, y)
+        plain = fa.robust_fit(fa.HuberRegression(delta=0.3).fit(X, y), X, y, 0.1, p=p)
+        for tol in (1e-12, 1e-6):
+            found = fa.robust_fit(model, unit * X, y, 0.1, p=p, tol=tol)
+            assert found.converged, (alpha, unit, tol)
+            assert found.gap <= max(tol, 1e-10), (alpha, unit, tol)
+            assert np.isclose(found.objective, plain.objective, rtol=2.0 * max(tol, 1e-10))
