@@ -30,7 +30,7 @@ from .readings import Readings
 Array = NDArray[Any]
 
 _RIDGES = (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6)  # of H's diagonal
-_PER_COLUMN, _MOST = 10, 1000  # rows near their kinks that a step looks at
+_PER_COLUMN, _MOST = 20, 1200  # rows near their kinks that a step looks at
 _REACH = 3.0  # times how far a plain step moves predictions: rows as near may meet their kinks
 _SCALE = 100.0  # times what rows bend here: a matrix as large is of elsewhere
 AT_KINK = 1e-9  # of a row's scale: c as small is zero
@@ -311,14 +311,14 @@ class Place:
         distance = self._distances
         size = problem.readings.reach + max(float(self.f.max()), -float(self.f.min()))
         reach = max(_REACH * self._speed(move), AT_KINK * (size + self.kappa))
-        which = np.flatnonzero(distance <= reach)
+        near = distance <= reach
         held = self.known.rows[np.abs(self.known.sides) < 1.0]
-        which = np.union1d(which, held) if held.size else which
+        near[held] = True
+        which = np.flatnonzero(near)
         most = min(_PER_COLUMN * self.theta.size + 30, _MOST)
         if which.size > most:
-            distance = distance[which]
-            distance[np.isin(which, held)] = 0.0
-            which = np.sort(which[np.argpartition(distance, most)[:most]])
+            distance[held] = 0.0
+            which = np.sort(which[np.argpartition(distance[which], most)[:most]])
         return which
 
     @property

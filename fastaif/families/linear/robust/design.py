@@ -26,7 +26,7 @@ from ....utils.caching import cached_property
 Array = NDArray[Any]
 _KEPT = 1 << 25  # entries of transformed rows that are kept: 256 MB
 _BLOCK = 1 << 15
-_SEEN = 1 << 13  # rows whose numbers stay in cache
+_SEEN = 1 << 10  # rows whose numbers stay in cache
 _FEW = 1 << 20  # entries of all rows, up to which calls cost more than the work in them
 _COPIED = 1 << 21  # entries up to which some of the rows are copied: 16 MB
 
