@@ -32,6 +32,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "linear/solve_draws.h"
 #include "linear/kink_descent.h"
 #include "linear/squares_search.h"
+#include "linear/kink_settle.h"
 #include "linear/end_slopes.h"
 #include "linear/hessian_products.h"
 #include "basis/basis_sums.h"

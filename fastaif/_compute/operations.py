@@ -385,6 +385,17 @@ LINEAR = {
         c="z, w, form, mu, tol, point, n, d",
         idle="n == 0 or d == 0",
     ),
+    "kink_settle": Operation(
+        "kink_settle",
+        {"columns": reads("k", "d"), "offsets": reads("k"), "start": reads("k"),
+         "first": reads("d"), "n_box": SIZE, "ridge": REAL_NUMBER, "shares": writes("k"),
+         "move": writes("d")},
+        {"k": "shares[0]", "d": "move[0]"},
+        c="columns, offsets, start, first, n_box, ridge, shares, move, k, d, settled",
+        returns="ptrdiff_t settled",
+        holds=(("0 <= n_box and n_box <= k", "n_box counts some of the entries"),),
+        idle="k == 0",
+    ),
     "raise_peak": Operation(
         "shared_budgets",
         {"peak": REAL_NUMBER, "exponent": REAL_NUMBER, "sums": SUMS.without("hessian")},

@@ -64,6 +64,34 @@ def test_kink_descent(extension, rng):
         np.testing.assert_array_equal(*found, err_msg=str(k))
 
 
+def test_kink_settle(extension, rng):
+    """Both come to the minimum from near it, or say that they do not."""
+    for n_box, n_simplex, d in [(1, 0, 3), (7, 0, 9), (40, 0, 13), (0, 5, 6), (30, 9, 17)]:
+        k = n_box + n_simplex
+        W, offsets = rng.normal(size=(k, d)), 2.0 * rng.normal(size=k)
+        start = np.append(rng.choice([-1.0, 0.3, 1.0], n_box), np.eye(n_simplex)[:1])
+        first = 9.0 * rng.normal(size=d)
+        operations = both(extension, "kink_settle")
+        for near in (start, _swept(extension, W, offsets, start, first, n_box)):
+            found = []
+            for operation in operations:
+                shares, move = near.copy(), np.empty(d)
+                settled = operation(W, offsets, start, first, n_box, 1e-11, shares, move)
+                found.append((settled, shares, move) if settled else (0, near, first))
+            for mine, theirs in zip(*found, strict=True):
+                np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-7, err_msg=str(k))
+        assert found[0][0] == 1, k
+        pull = -(W @ found[0][2] + offsets)
+        free = np.abs(found[0][1][:n_box]) < 1.0
+        assert np.abs(pull[:n_box][free]).max(initial=0.0) <= 1e-7, k
+
+
+def _swept(extension, W, offsets, start, first, n_box):
+    shares = start.copy()
+    both(extension, "kink_descent")[0](W, offsets, shares, first.copy(), n_box, 1000)
+    return shares
+
+
 @pytest.mark.parametrize("loss", KINDS)
 def test_end_slopes(extension, rng, loss):
     n, kappas = 1031, np.array([0.0, 0.4, 2.0])
