@@ -6,6 +6,7 @@
 #include "linear/squares_steps.h"
 
 #define SQUARES_STEPS 25
+#define SQUARES_PATIENT 60
 #define SQUARES_SOON 6
 #define SQUARES_LATELY 3
 #define SQUARES_CLOSE 1e-3
@@ -200,19 +201,19 @@ static int step_of_squares(fa_squares_search *s)
 }
 
 /* Whether few steps lead to the gap that is asked for. */
-static int search_squares(fa_squares_search *s)
+static int search_squares(fa_squares_search *s, int patient)
 {
-    double lacked[SQUARES_STEPS];
-    for (int step = 0; step < SQUARES_STEPS; step++) {
+    double lacked[SQUARES_PATIENT];
+    for (int step = 0; step < (patient ? SQUARES_PATIENT : SQUARES_STEPS); step++) {
         if (!step_of_squares(s))
             return 0;
         double enough = s->tol * s->value;
         if (s->value - s->bound <= enough)
             return 1;
         lacked[step] = s->split;
-        if (step + 1 == SQUARES_SOON && s->split > SQUARES_CLOSE * s->value)
+        if (!patient && step + 1 == SQUARES_SOON && s->split > SQUARES_CLOSE * s->value)
             return 0;
-        int late = step >= SQUARES_SOON + SQUARES_LATELY && s->split > enough;
+        int late = !patient && step >= SQUARES_SOON + SQUARES_LATELY && s->split > enough;
         if (late && s->split > SQUARES_SLOW * lacked[step - SQUARES_LATELY])
             return 0;
         if (s->form->q > 1.0 && s->kappa < SQUARES_VANISHED * s->begun)
@@ -239,7 +240,7 @@ static double residual_of_squares(fa_squares_search *s)
 }
 
 int FA_NAME(fa_squares_search)(const double *z, const double *w, const fa_squares *form, double mu,
-    double tol, const fa_squares_point *point, ptrdiff_t n, ptrdiff_t d)
+    double tol, int patient, const fa_squares_point *point, ptrdiff_t n, ptrdiff_t d)
 {
     fa_squares_search s = {.n = n, .d = d, .z = z, .w = w, .form = form, .at = point, .mu = mu,
         .tol = tol, .bound = -INFINITY};
@@ -264,7 +265,7 @@ int FA_NAME(fa_squares_search)(const double *z, const double *w, const fa_square
     rebalance_squares(&s);
     refresh_squares(&s);
     s.begun = s.kappa;
-    point->numbers[Q_PROVEN] = search_squares(&s);
+    point->numbers[Q_PROVEN] = search_squares(&s, patient);
     point->numbers[Q_VALUE] = s.value;
     point->numbers[Q_BOUND] = s.bound;
     point->numbers[Q_RESIDUAL] = residual_of_squares(&s);

@@ -39,7 +39,9 @@ def test_squares_search(extension, rng, q):
             right = Z.T @ (w * r) + push * theta
             balance, pull, numbers = np.zeros(n), np.zeros(d), np.zeros(c.N_SQUARES_NUMBERS)
             point = c.SquaresPoint(theta, r, right, balance, pull, numbers)
-            operation(Z, w, c.Squares(twice, push, scale, q), 0.1 * np.sqrt(w @ r**2), tol, point)
+            operation(
+                Z, w, c.Squares(twice, push, scale, q), 0.1 * np.sqrt(w @ r**2), tol, 0, point
+            )
             assert numbers[c.Q_PROVEN] or q not in (1.0, 2.0), (n, d, tol)
             value = objective_on_squares(theta, Z, y, w, push, scale, q)
             assert np.isclose(numbers[c.Q_VALUE], value, rtol=1e-12), (n, d, tol)

@@ -67,7 +67,7 @@ from .squares_steps import (
     split_step,
 )
 
-_STEPS = 25
+_STEPS, _PATIENT = 25, 60  # at most, and of who is patient
 _SOON, _CLOSE = 6, 1e-3  # steps, and a share of J: who is further off by then needs another way
 _SLOW, _LATELY = 0.9, 3  # of what λ lacked so many steps ago
 _SHRINKS = 0.2  # by how much μ falls
@@ -264,20 +264,20 @@ def _step(s, tol):
 
 
 @operation(fastmath=STRICT)
-def _search(s, tol):
+def _search(s, tol, patient):
     """Whether few steps lead to the gap that is asked for."""
-    v, lacked = s.v, np.empty(_STEPS)
+    v, lacked = s.v, np.empty(_PATIENT)
     begun = v[KAPPA]
-    for step in range(_STEPS):
+    for step in range(_PATIENT if patient else _STEPS):
         if not _step(s, tol):
             return False
         enough = tol * v[VALUE]
         if v[VALUE] - v[BOUND] <= enough:
             return True
         lacked[step] = v[SPLIT]
-        if step + 1 == _SOON and v[SPLIT] > _CLOSE * v[VALUE]:
+        if not patient and step + 1 == _SOON and v[SPLIT] > _CLOSE * v[VALUE]:
             return False
-        late = step >= _SOON + _LATELY and v[SPLIT] > enough
+        late = not patient and step >= _SOON + _LATELY and v[SPLIT] > enough
         if late and v[SPLIT] > _SLOW * lacked[step - _LATELY]:
             return False
         if s.v[Q] > 1.0 and v[KAPPA] < _VANISHED * begun:
@@ -321,7 +321,7 @@ def _made(z, w, form, mu, point):
 
 
 @operation(fastmath=STRICT)
-def squares_search(z, w, form, mu, tol, point):
+def squares_search(z, w, form, mu, tol, patient, point):
     """Newton steps from a start until they prove the relative gap `tol`, or lead nowhere soon.
 
     Parameters
@@ -333,13 +333,15 @@ def squares_search(z, w, form, mu, tol, point):
     mu : float
         The first μ.
     tol : float
+    patient : int
+        Not 0: steps go on where few have not come near.
     point : SquaresPoint
         The start, replaced by where it ends.
     """
     s = _made(z, w, form, mu, point)
     _rebalance(s)
     refresh(s)
-    point.numbers[Q_PROVEN] = _search(s, tol)
+    point.numbers[Q_PROVEN] = _search(s, tol, patient)
     point.numbers[Q_VALUE], point.numbers[Q_BOUND] = s.v[VALUE], s.v[BOUND]
     point.numbers[Q_RESIDUAL] = _residual(s)
     point.numbers[Q_READ] = s.v[READ]

@@ -33,27 +33,43 @@ class Rotation:
     """The problem in c, and the way there and back."""
 
     def __init__(self, problem: RobustProblem, design: Design) -> None:
+        from scipy.linalg.lapack import dgeqrf
+
         self._problem = problem
         V = design.columns(np.arange(problem.m))
-        self._basis, upper = np.linalg.qr((V / problem.weights).T)
-        k = upper.shape[0]
-        rows = RowSource(
-            np.ascontiguousarray(upper.T), design.targets, design.weights, unchanged
-        )
+        # Q stays the reflections that it is a product of: to make its columns would cost as much.
+        wide = (V / problem.weights).T
+        self._reflections, self._tau, _, _ = dgeqrf(wide, lwork=64 * wide.shape[1], overwrite_a=1)
+        k = self._tau.size
+        upper = np.triu(self._reflections[:k])
+        rows = RowSource(np.ascontiguousarray(upper.T), design.targets, design.weights, unchanged)
         sweep = dataclasses.replace(problem.sweep, source=rows, basis=Linear(), ball=None)
         shrunk = problem.penalized[0] / problem.weights[0] ** 2
         penalized = np.concatenate([np.full(k, shrunk), problem.penalized[problem.m :]])
         self.inner = dataclasses.replace(
-            problem, sweep=sweep, penalized=penalized, weights=np.ones(k), best=None,
+            problem,
+            sweep=sweep,
+            penalized=penalized,
+            weights=np.ones(k),
+            best=None,
             natural=None,
         )
 
     def enter(self, theta: Array) -> Array:
         """The nearest (c, b)."""
-        m = self._problem.m
-        return np.append(self._basis.T @ (self._problem.weights * theta[:m]), theta[m:])
+        m, k = self._problem.m, self._tau.size
+        return np.append(self._turned(self._problem.weights * theta[:m], "T")[:k], theta[m:])
 
     def leave(self, inner: Array) -> Array:
         """θ."""
-        k = self._basis.shape[1]
-        return np.append((self._basis @ inner[:k]) / self._problem.weights, inner[k:])
+        k = self._tau.size
+        lengthened = np.zeros(self._problem.m)
+        lengthened[:k] = inner[:k]
+        return np.append(self._turned(lengthened, "N") / self._problem.weights, inner[k:])
+
+    def _turned(self, vector: Array, which: str) -> Array:
+        """Q, or Qᵀ, times a vector (m,)."""
+        from scipy.linalg.lapack import dormqr
+
+        found, _, _ = dormqr("L", which, self._reflections, self._tau, vector[:, None], 64)
+        return np.asarray(found[:, 0])

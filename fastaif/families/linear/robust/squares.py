@@ -28,12 +28,13 @@ from .objective import RobustProblem
 from .squares_norms import Model, bent, norm_of, solved
 
 Array = NDArray[Any]
-_STEPS = 25
+_STEPS, _PATIENT = 25, 60  # at most, and from a start that meets the targets
 _SOON, _CLOSE = 6, 1e-3  # steps, and a share of J: who is further off by then needs another way
 _SLOW, _LATELY = 0.9, 3  # of what λ lacked so many steps ago
 _FIRST, _SHRINKS = 0.1, 0.2  # μ over the residuals' size at first, and by how much it falls
 _INNER = 0.2  # of what λ lacks, that a step would bring at most: it is λ's turn
 _MET, _STILL = 0.3, 0.1  # of what is asked for: what λ lacks no more, and a step brings no more
+_MEETS, _BACK = 1e-2, tuple(0.1 * k for k in range(1, 11))  # of the targets' size; shares of θ̂
 _VANISHED = 1e-3  # of κ at first is left: where the norm has a kink that it cannot be expanded at
 _RARE = 4  # rows, of which one is turned, until it costs less to go through all
 _NEARLY, _TRIALS = 0.1, 12  # of the slope at first that may be left of it, and trials until then
@@ -42,6 +43,10 @@ _NEARLY, _TRIALS = 0.1, 12  # of the slope at first that may be left of it, and 
 def suits(problem: RobustProblem, theta: Array) -> bool:
     """Whether J is of this form about θ, and its norm one that the search can take."""
     if problem.l1 is not None or not problem.folds or np.isinf(problem.q):
+        return False
+    # More columns would leave moves that no row sees: the bound's matrix is singular.
+    design = problem.design
+    if problem.alpha == 0.0 and design.n_columns > design.weights.size:
         return False
     return problem.norm(theta) > 0.0
 
@@ -70,13 +75,30 @@ class SquaresSearch:
             self.twice[np.diag_indices(theta.size)] += 2.0 * self.push
         self.right = 0.5 * sums.gradient + self.push * theta  # E rz + αPθ
         self.r = design.predict(theta) - self.y
-        square = float(self.w @ self.r**2)
-        self.mu = _FIRST * float(np.sqrt(square))
         self.kappa = problem.rho * problem.norm(theta)
+        self._draw_back()
+        square = float(self.w @ self.r**2)
+        self.mu = _FIRST * max(float(np.sqrt(square)), _FIRST * self.kappa)
         twice = 2.0 * float(self.w @ np.abs(self.r))
-        self.value = square + self.kappa * (twice + self.kappa) + problem.penalty(theta)
+        self.value = square + self.kappa * (twice + self.kappa) + problem.penalty(self.theta)
         self.bound, self.is_done = -np.inf, False
         self._residual: float | None = None
+
+    def _draw_back(self) -> None:
+        """From a start that (nearly) meets the targets to the best point between it and zero.
+
+        There all rows are near their kinks at first, so that more steps are worth it."""
+        f, w, kappa = self.r + self.y, self.w, self.kappa
+        self._is_far = float(w @ self.r**2) <= _MEETS * float(w @ self.y**2)
+        if not self._is_far:
+            return
+        penalty = self.problem.penalty(self.theta)
+        values = [
+            float(w @ (np.abs(t * f - self.y) + t * kappa) ** 2) + t**2 * penalty for t in _BACK
+        ]
+        t = _BACK[int(np.argmin(values))]
+        self.right = self.right - 0.5 * (1.0 - t) * (self.twice @ self.theta)
+        self.theta, self.r, self.kappa = t * self.theta, t * f - self.y, t * kappa
 
     def _begin(self) -> None:
         """What steps from the start go from, where they are made here."""
@@ -162,7 +184,7 @@ class SquaresSearch:
         scale[: problem.m] = problem.rho * problem.weights
         get("squares_search")(
             np.ascontiguousarray(Z), self.w, c.Squares(self.twice, self.push, scale, problem.q),
-            self.mu, tol,
+            self.mu, tol, self._is_far,
             c.SquaresPoint(self.theta, self.r, self.right, np.zeros(n), np.zeros(d), numbers),
         )  # fmt: skip
         self.value, self.bound, self._residual, read, proven = numbers.tolist()
@@ -174,15 +196,15 @@ class SquaresSearch:
         self._begin()
         lacked: list[float] = []
         begun = self.kappa
-        for step in range(_STEPS):
+        for step in range(_PATIENT if self._is_far else _STEPS):
             if not self._step(tol):
                 return False
             if self.gap <= tol * self.value:
                 return True
             lacked.append(self.split)
-            if step + 1 == _SOON and self.split > _CLOSE * self.value:
+            if not self._is_far and step + 1 == _SOON and self.split > _CLOSE * self.value:
                 return False
-            late = step >= _SOON + _LATELY and self.split > tol * self.value
+            late = not self._is_far and step >= _SOON + _LATELY and self.split > tol * self.value
             if late and self.split > _SLOW * lacked[step - _LATELY]:
                 return False
             if self.problem.q > 1.0 and self.kappa < _VANISHED * begun:

@@ -70,6 +70,24 @@ def test_strong_attacks_leave_few_coefficients(p, share, searches):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_starts_that_meet_every_target(searches):
+    """More columns than rows: λ is sought with all rows at their kinks; with an intercept and no
+    penalty there are moves that no row sees, and nothing is tried."""
+    X, y = gaussian("linear", 30, 90)
+    for alpha, fit_intercept in ((0.0, False), (0.1, True), (0.0, True)):
+        model = fa.LinearRegression(alpha=alpha, fit_intercept=fit_intercept).fit(X, y)
+        for eps in (0.01, 0.05, 0.1):
+            exact = fa.robust_fit(model, X, y, eps)
+            found = fa.robust_fit(model, X, y, eps, tol=1e-5)
+            true = found.objective / exact.objective - 1.0
+            assert found.converged, (alpha, fit_intercept, eps)
+            assert -1e-12 <= true <= found.gap + 1e-14, (alpha, fit_intercept, eps)
+            assert found.gap <= 1e-5, (alpha, fit_intercept, eps)
+    assert len(searches) >= 3
+    assert all(proven for _, proven in searches)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_singular_data_are_no_proof(searches):
     """A column twice: no factor of the bound's matrix, and so no bound of it."""
     X, y = gaussian("linear", 100, 5)
