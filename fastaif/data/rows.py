@@ -118,10 +118,13 @@ class RowSource(NamedTuple):
         targets = frozen(ordered(self.targets(start, stop)))
         return targets, self.weights(start, stop)
 
-    def chunks(self, cost: int = 1, columns: int | None = None) -> list[tuple[int, int]]:
+    def chunks(
+        self, cost: int = 1, columns: int | None = None, squares: int = 1
+    ) -> list[tuple[int, int]]:
         """Ranges of rows; they depend on the shape (and the cost) alone.
 
-        `columns` is the number of columns that the work sees, where it is not the inputs'.
+        `columns` is the number of columns that the work sees, where it is not the inputs', and
+        `squares` how many matrices of such a size it may sum.
         `LazyRows` that are best read by blocks of their own are read by those.
         """
         n, m = self.n_rows, max(self.n_columns if columns is None else columns, 1)
@@ -134,7 +137,8 @@ class RowSource(NamedTuple):
         size = max(entries // m, 8 * m, 1024) // cost
         size = max(size, 1, -(-n // _MAX_CHUNKS))
         count = max(1, -(-n // size))
-        if count == 1 and n >= 4 * m and n * m * m >= _HEAVY:  # work for two, if a pass is squares
+        # Work for two, if a pass is squares.
+        if count == 1 and n >= 4 * m and squares * n * m * m >= _HEAVY:
             count = 2
         edges = [n * i // count for i in range(count + 1)]
         return list(itertools.pairwise(edges))

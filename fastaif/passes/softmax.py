@@ -82,8 +82,9 @@ class SoftmaxSweep(VectorSweep):
             return SoftmaxSums(fingerprint, raw, self.fit_intercept, exponent, n_outputs=K)
 
         source = self.source
+        chunks = source.chunks(squares=len(pairs_of(K)) if need & c.NEED_HESSIAN else 1)
         found = self.executor.reduce(
-            source, source.chunks(), work, InfluenceSums.merge, source.n_rows * K * size
+            source, chunks, work, InfluenceSums.merge, source.n_rows * K * size
         )
         return cast(SoftmaxSums, found)
 

@@ -131,6 +131,13 @@ def test_chunks_cover_every_row_once(n, m):
     assert len(chunks) <= streaming._MAX_CHUNKS
 
 
+def test_work_that_is_heavy_for_its_rows_is_cut_in_two():
+    """A matrix for each of 45 pairs of classes is work for two threads where one is not."""
+    source = RowSource(np.broadcast_to(0.0, (1797, 64)), np.broadcast_to(0.0, 1797), None, as_float)
+    assert len(source.chunks()) == 1
+    assert source.chunks(squares=45) == [(0, 898), (898, 1797)]
+
+
 @pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
 def costs(result, X, y):
     """On the rows of the fit, and on others."""

@@ -132,10 +132,13 @@ class VectorProblem(Solvable):
         m, size = self.model.n_features, self.sweep.n_entries
         entries = np.append(np.ones(m), np.zeros(size - m))
         own = 2.0 * self.alpha * (entries if work is None else work.penalized(entries))
-        part = np.diag(own)
+        out = H.copy()
+        out[np.diag_indices(len(H))] += np.tile(own, len(H) // size)
         if damping > 0.0:
-            part += damping * (np.eye(size) if work is None else work.damping(size))
-        return np.asarray(H + np.kron(np.eye(len(H) // size), part))
+            part = damping * (np.eye(size) if work is None else work.damping(size))
+            for start in range(0, len(H), size):
+                out[start : start + size, start : start + size] += part
+        return out
 
     @property
     def working_hessian(self) -> Array:
