@@ -11,13 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from ...losses.vector import VectorLoss
 from ...threat.attack_set import AttackSet
+from ...threat.own_units import OwnUnits
 from ..vector.attack import Search
 from ..vector.rows import VectorRows
 
 Array = NDArray[Any]
+
+_ENTRIES = 1 << 20  # of moves of logits that are bounded together
 
 
 @dataclass(frozen=True)
@@ -46,14 +51,49 @@ class SoftmaxSearch(Search):
 
 
 def certificate(problem: VectorRows, theta: Array, eps: float) -> float:
-    """E log Σ_j exp(z_j − z_y + εs‖D(w_j − w_y)‖_q) (1-mathematics 1.17): no attack does worse.
-
-    Each logit's lead is the most that any attack could give it alone.
-    """
+    """A bound on E max ℓ at θ: no attack does worse."""
     layout, own = problem.model.layout, problem.ball.own
-    matrix = layout.matrix(theta)
+    matrix, rho = layout.matrix(theta), eps * problem.radius
     slopes = own.slopes(matrix[:, : layout.n_features])
-    leads = eps * problem.radius * own.gains(slopes[:, None, :] - slopes[None, :, :])
-    sweep, y = problem.sweep, problem.source.targets().astype(int)
-    z = sweep.predictions(matrix) + leads[y]  # a class has no lead on itself
-    return problem.source.mean(problem.model.loss.value(z, y))
+    z, y = problem.sweep.predictions(matrix), problem.source.targets()
+    bounds, size = np.empty(len(z)), max(1, _ENTRIES // max(1, slopes.size))
+    for start in range(0, len(z), size):
+        part = slice(start, start + size)
+        bounds[part] = _bounds(problem.model.loss, own, slopes, rho, z[part], y[part])
+    return problem.source.mean(bounds)
+
+
+def _bounds(
+    loss: VectorLoss, own: OwnUnits, slopes: Array, rho: float, z: Array, targets: Array
+) -> Array:
+    """The least of three bounds for each row (k,).
+
+    log Σ_j exp(z_j − z_y + ρ‖D(w_j − w_y)‖_q) (1-mathematics 1.17) gives each logit the most that
+    any attack could give it alone, and so more than one attack can by a share of ρ. The others are
+    off by ρ² alone: the slope, and a bound of what the loss, or the lead of the other classes,
+    bends by.
+    """
+    y = targets.astype(int)
+    leads = rho * own.gains(slopes[:, None, :] - slopes[None, :, :])
+    apart = loss.value(z + leads[y], targets)  # a class has no lead on itself
+    residuals, losses = loss.terms(z, targets).residuals, loss.value(z, targets)
+    shares = residuals.copy()
+    shares[np.arange(len(z)), y] += 1.0
+    near = losses + _rise(own, slopes, rho, shares, residuals)
+    ahead, pulls = loss.leads(z, targets)
+    behind = np.logaddexp(0.0, ahead + _rise(own, slopes, rho, np.maximum(pulls, 0.0), pulls))
+    return np.asarray(np.fmin(apart, np.fmin(near, behind)))
+
+
+def _rise(own: OwnUnits, slopes: Array, rho: float, shares: Array, pulls: Array) -> Array:
+    """By how much log Σ shares_j e^{z_j} less a logit may rise, (k,), of derivative `pulls`.
+
+    With v the logits' moves less their mean, v ≤ M: log E e^v ≤ log(1 + E v² (e^M − 1 − M)/M²).
+    """
+    mean = shares @ slopes
+    moves = rho * own.gains(slopes - mean[:, None, :])
+    most = np.where(shares > 0.0, moves, 0.0).max(axis=1)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        bend = np.where(most > 1e-4, (np.expm1(most) - most) / most**2, 0.5 + most)
+        spread = np.log1p(bend * np.sum(shares * moves * moves, axis=1))
+    return np.asarray(rho * own.gains(pulls @ slopes) + spread)

@@ -89,8 +89,14 @@ def test_the_certificate_bounds_every_attack(p):
         z = data.X @ W.T + b + leads[data.y]
         wanted = np.average(twin.losses(z, data.y), weights=data.w)
         proven = attacks.certificate(problem, problem.params, eps)
-        assert proven == about(wanted)
-        assert proven > adversary_of(problem).loss(problem.params, eps, None)
+        assert adversary_of(problem).loss(problem.params, eps, None) < proven < wanted
+    open_ = [
+        attacks.certificate(problem, problem.params, eps)
+        - adversary_of(problem).loss(problem.params, eps, None)
+        for eps in (0.004, 0.002)
+    ]
+    assert open_[1] < 0.3 * open_[0]  # what it leaves open is of second order
+    assert attacks.certificate(problem, problem.params, 1e4) <= 1e4 * wanted / 0.3
 
 
 def test_what_a_robust_fit_says_of_itself():
