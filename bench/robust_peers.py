@@ -86,17 +86,15 @@ def row(X: Array, y: Array, p: float, share: float, gap: float, repeat: int) -> 
 
 
 class Shares:
-    """What a fit's time goes into: products with the rows, and systems of the coefficients."""
+    """What a fit's time goes into: the pass of its check and products with the rows before its
+    steps, and the steps themselves."""
 
     PARTS: ClassVar = {
         "rows": (
             ("passes.linear", "Sweep", ("run",)),
             (f"{ROBUST}.design", "Design", ("predict", "pull", "pull_of", "square_of")),
         ),
-        "systems": (
-            (f"{ROBUST}.squares_norms", None, ("solved", "bent")),
-            (f"{ROBUST}.squares", None, ("solved", "bent")),
-        ),
+        "steps": ((f"{ROBUST}.squares", "SquaresSearch", ("proves",)),),
     }
 
     def __init__(self) -> None:
@@ -155,7 +153,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="of fastaif's fits alone")
     options = parser.parse_args()
     if options.profile:
-        header = ("n", "m", "p", "gap", "ms", "rows", "systems", "the rest")
+        header = ("n", "m", "p", "gap", "ms", "rows", "steps", "the rest")
         report.publish(report.table(header, profile(20 * options.repeat)), options.markdown)
         return
     rows = [
