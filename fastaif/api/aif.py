@@ -134,8 +134,8 @@ def aif(
         and refused where it is not known which of them are as bad.
     bounds : (lo, hi), optional
         Between which attacked samples stay, in raw units: each a number, an array (m,) or None
-        (free). To first order a sample at a bound cannot move outward. For linear predictors, with
-        budgets a number a sample; s stays as without.
+        (free). To first order a sample at a bound cannot move outward; s stays as without. This and
+        the three below are for all models but kernels with moving centres, at order inf.
     budgets : array (n,), optional
         What multiplies ε s, a number a sample: ``‖δ_i/c‖_p ≤ ε s t_i``.
     metric : array (m, m), optional

@@ -162,6 +162,16 @@ def basis_kinks(
     return Kinks(flips, shares, first, reason)
 
 
+def lengths_of(gains: Array, budgets: Array, varies: bool) -> Array:
+    """Gains (k,) in units of each sample's budget: how large a ball vanishing gradients are out of.
+
+    Samples without a budget stay, and so do those that bounds let no attack follow.
+    """
+    stay = (budgets <= 0.0) | (varies & (gains == 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(stay, np.inf, gains / budgets)
+
+
 def overtaken(gains: Array, speeds: Array) -> float:
     """The first ε at which some gain + ε speed, each (n,), passes the largest gain's."""
     steepest = int(np.argmax(gains))

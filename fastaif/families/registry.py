@@ -6,6 +6,7 @@ A new family adds its line here, and a description of its estimators to `adapter
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from ..data.rows import RowSource
@@ -18,7 +19,7 @@ from .autodiff.problem import autodiff_problem
 from .basis.adversary import BasisAdversary
 from .basis.model import ExpansionModel
 from .basis.problem import AccumulatedBasis, basis_problem
-from .basis.restricted import restricted_basis
+from .basis.restricted import AccumulatedRestricted, RestrictedBasis
 from .finite_sum.totals import Totals, WithoutRows
 from .kernel.adversary import MovingCentersAdversary, fixed_centers_adversary
 from .kernel.model import FixedCentersModel, MovingCentersModel
@@ -31,7 +32,7 @@ from .linear.bootstrap import linear_replicates
 from .linear.l1.adversary import L1Adversary, SharedL1Adversary
 from .linear.l1.model import L1Model
 from .linear.l1.problem import AccumulatedL1, l1_problem, refuse_splitting
-from .linear.l1.restricted import RestrictedL1Adversary, restricted_l1
+from .linear.l1.restricted import AccumulatedRestrictedL1, RestrictedL1, RestrictedL1Adversary
 from .linear.model import LinearModel
 from .linear.problem import AccumulatedLinear, linear_problem
 from .linear.rowwise.adversary import linear_adversary
@@ -43,7 +44,7 @@ from .network.problem import AccumulatedNetwork, network_problem
 from .network.restricted import restricted_network
 from .outputs.model import OutputsModel
 from .outputs.problem import AccumulatedOutputs, outputs_problem
-from .outputs.restricted import restricted_outputs
+from .outputs.restricted import AccumulatedRestrictedOutputs, RestrictedOutputs
 from .problem import InfluenceProblem, Replicates
 from .scale.adversary import ScaleAdversary
 from .scale.model import ScaleModel
@@ -54,7 +55,7 @@ from .shared_ascent import SharedBudget
 from .softmax.adversary import SoftmaxAdversary
 from .softmax.model import SoftmaxModel
 from .softmax.problem import AccumulatedSoftmax, softmax_problem
-from .softmax.restricted import restricted_softmax
+from .softmax.restricted import AccumulatedRestrictedSoftmax, RestrictedSoftmax
 from .summed import SummedModel, SummedProblem
 from .vector.adversary import VectorAdversary
 
@@ -108,12 +109,14 @@ _FAMILIES: dict[type, Family] = {
     ),
     L1Model: Family(
         l1_problem, L1Adversary, SharedL1Adversary, without_rows=AccumulatedL1,
-        split=refuse_splitting, restricted=restricted_l1,
+        split=refuse_splitting, restricted=partial(l1_problem, kind=RestrictedL1),
         restricted_adversary=RestrictedL1Adversary,
+        restricted_without_rows=AccumulatedRestrictedL1,
     ),
     ExpansionModel: Family(
-        basis_problem, BasisAdversary, without_rows=AccumulatedBasis, restricted=restricted_basis,
-        restricted_adversary=SetAscent,
+        basis_problem, BasisAdversary, without_rows=AccumulatedBasis,
+        restricted=partial(basis_problem, kind=RestrictedBasis), restricted_adversary=SetAscent,
+        restricted_without_rows=AccumulatedRestricted,
     ),
     MovingCentersModel: Family(moving_problem, MovingCentersAdversary),
     FixedCentersModel: Family(
@@ -126,11 +129,13 @@ _FAMILIES: dict[type, Family] = {
     ),
     SoftmaxModel: Family(
         softmax_problem, SoftmaxAdversary, without_rows=AccumulatedSoftmax,
-        restricted=restricted_softmax, restricted_adversary=SetAscent,
+        restricted=partial(softmax_problem, kind=RestrictedSoftmax),
+        restricted_adversary=SetAscent, restricted_without_rows=AccumulatedRestrictedSoftmax,
     ),
     OutputsModel: Family(
         outputs_problem, VectorAdversary, without_rows=AccumulatedOutputs,
-        restricted=restricted_outputs, restricted_adversary=SetAscent,
+        restricted=partial(outputs_problem, kind=RestrictedOutputs),
+        restricted_adversary=SetAscent, restricted_without_rows=AccumulatedRestrictedOutputs,
     ),
     AutodiffModel: Family(autodiff_problem, AutodiffAdversary, restricted=autodiff_problem),
     ScaleModel: Family(
@@ -222,9 +227,9 @@ def refuse_restricted_sums(problem: InfluenceProblem) -> None:
     """
     if problem.is_restricted and family_of(problem.model).restricted_without_rows is None:
         raise ValueError(
-            f"attacks with {problem.ball} on sums of blocks are for linear predictors without an "
-            f"l1 penalty, not for a {problem.model.kind} model: call aif(estimator, X, y) with all "
-            "of the data, or describe the attack by p, feature_scale and attackable alone"
+            f"attacks with {problem.ball} on sums of blocks are not known for a "
+            f"{problem.model.kind} model: call aif(estimator, X, y) with all of the data, or "
+            "describe the attack by p, feature_scale and attackable alone"
         )
 
 

@@ -10,19 +10,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bases.builtin import Linear
 from ..threat.ascent_settings import PgdSettings
-from ..utils.caching import cached_property
 from .adversary import Adversary
+from .autodiff.attack import attack_by_steps
 from .autodiff.rows import Batch
 from .layered.attack import LayeredAttacker
 from .problem import InfluenceProblem
-from .radius import mean_norm
 from .solution import RobustSolution
 
 Array = NDArray[Any]
@@ -30,39 +28,19 @@ Array = NDArray[Any]
 _ENTRIES = 1 << 20  # of the inputs of a batch
 
 
-@dataclass(frozen=True)
-class UnknownInfluence(InfluenceProblem):
-    """A problem of which the attacks alone are known."""
-
-    def begin(self) -> NoReturn:
-        """Refused: the pass of the family knows balls alone.
-
-        Raises
-        ------
-        ValueError
-            Always.
-        """
-        raise self.unknown()
-
-    def unknown(self) -> ValueError:
-        """The error of what is not known beside the attacks."""
-        budgets = " and budgets" * (self.source.budget is not None)
-        return ValueError(
-            f"influences and robust fits with {self.ball}{budgets} are not known for a "
-            f"{self.model.kind} model, only its attacks (attack, adversarial_loss, "
-            "adversarial_accuracy, robustness_radius): describe the attack by p, feature_scale and "
-            "attackable alone"
-        )
-
-    @cached_property
-    def radius(self) -> float:
-        """s: given, or E ‖x/c‖_p."""
-        scaler = Linear(*self.model.basis.arrays(self.model.n_features))
-        return mean_norm(self.source, scaler, self.ball, self.executor)
+def unknown_fits(problem: InfluenceProblem) -> ValueError:
+    """The error of robust fits that are not known."""
+    budgets = " and budgets" * (problem.source.budget is not None)
+    return ValueError(
+        f"robust fits with {problem.ball}{budgets} are not known for a {problem.model.kind} "
+        "model, only its influence (aif) and its attacks (attack, adversarial_loss, "
+        "adversarial_accuracy, robustness_radius): describe the attack by p, feature_scale and "
+        "attackable alone"
+    )
 
 
 @dataclass(frozen=True)
-class ClimbedProblem(UnknownInfluence):
+class ClimbedProblem(InfluenceProblem):
     """One whose attacks are found by ascent in its set."""
 
     @abstractmethod
@@ -70,50 +48,24 @@ class ClimbedProblem(UnknownInfluence):
         """What orders attacks of a row as its loss does (k,), at raw inputs X (k, m), and what its
         gradient in u is a positive multiple of (k, m)."""
 
+    def heights(self, theta: Array, X: Array, y: Array) -> Array:
+        """Heights alone."""
+        return self.rising(theta, X, y)[0]
+
+    def slopes(self, theta: Array, X: Array, y: Array) -> Array:
+        """Slopes alone."""
+        return self.rising(theta, X, y)[1]
+
     def courses(self, theta: Array, X: Array, y: Array) -> Iterator[Array]:
         """Slopes (k, m) along which other ascents start, beside the sample."""
         return iter(())
 
-
-@dataclass(frozen=True)
-class _View:
-    """What an Attacker asks of a problem and its model."""
-
-    problem: ClimbedProblem
-
-    @property
-    def source(self) -> Any:
-        """The rows."""
-        return self.problem.source
-
-    @property
-    def ball(self) -> Any:
-        """The attack set."""
-        return self.problem.ball
-
-    @property
-    def model(self) -> _View:
-        """The same: it has `moved` and `derivatives`."""
-        return self
-
-    derivatives = model
-
-    def __call__(self, name: str, theta: Array, X: Array, y: Array) -> Array:
-        """Heights alone."""
-        assert name == "heights"
-        return self.rising(theta, X, y)[0]
-
-    def rising(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
-        """Heights (k,) and slopes (k, m)."""
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return self.problem.rising(theta, X, y)
-
-    def moved(self, X: Array, delta: Array) -> Array:
-        """X (k, m) with the model's inputs moved by δ."""
+    def displaced(self, X: Array, delta: Array) -> Array:
+        """Raw inputs X (k, m) with the model's moved by δ."""
         return np.asarray(X + self.ball.raw(delta))
 
-    def batches(self, every: bool = True) -> Iterator[Batch]:
-        """All rows."""
+    def batches(self, *, every: bool = False) -> Iterator[Batch]:
+        """All rows, whatever they weigh."""
         source = self.source
         size = max(1, _ENTRIES // source.n_columns)
         for start in range(0, source.n_rows, size):
@@ -121,18 +73,6 @@ class _View:
             X = np.asarray(source.inputs(start, stop), dtype=np.float64)
             rows = np.arange(start, stop)
             yield Batch(rows, X, source.targets(start, stop), np.ones(len(rows)))
-
-
-@dataclass
-class _Climber(LayeredAttacker):
-    """An Attacker with starts of the family's own."""
-
-    problem: Any
-
-    def _starts(self, theta: Array, batch: Batch, t: Array) -> Iterator[Array]:
-        for slopes in self.problem.problem.courses(theta, batch.X, batch.y):
-            yield self._targets(slopes, batch)
-        yield from super()._starts(theta, batch, t)
 
 
 @dataclass(frozen=True)
@@ -146,11 +86,9 @@ class SetAscent(Adversary[ClimbedProblem]):
 
     def attack(self, theta: Array, eps: float, settings: PgdSettings | None, out: Array) -> None:
         """Write x_i + δ_i, where ascent ends."""
-        view = _View(self.problem)
-        climber = _Climber(view, eps * self.problem.radius, settings or self.training)
-        climber.search(theta, every=True)
-        for batch in view.batches():
-            out[batch.rows] = climber.attacked(batch).X
+        chosen = settings or self.training
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            attack_by_steps(self.problem, theta, eps, chosen, out, LayeredAttacker)
 
     def train(
         self, eps: float, tol: float, max_iter: int | None, settings: PgdSettings | None
@@ -162,8 +100,8 @@ class SetAscent(Adversary[ClimbedProblem]):
         ValueError
             Always.
         """
-        raise self.problem.unknown()
+        raise unknown_fits(self.problem)
 
     def gain(self, theta: Array, eps: float) -> float:
         """Refused, as `train` is."""
-        raise self.problem.unknown()
+        raise unknown_fits(self.problem)

@@ -15,6 +15,7 @@ from ..losses import Loss
 from ..norms import lp_norm
 from ..threat.attack_set import AttackSet
 from ..utils.arrays import columns_of
+from . import attacked
 from .executor import Executor
 from .fourth_moments import n_moments
 from .linear import Array, Sweep
@@ -46,13 +47,14 @@ class BasisSweep(Sweep):
         theta = np.array(theta, dtype=float)
         add = self._add_built_in if self.basis.is_compiled else self._add_given
         d = self.n_coefs
-        norm_of = self._norm_of(need)
+        norm_of, attack = attacked.norm_of(self.ball, need), self._attack(need)
+        by_rows = attacked.norms_by_rows(self.ball, need)
         arrays = (
             theta, *self.basis.arrays(self.basis.m), *self.basis.out_arrays(),
-            self.attack().weights, norm_of.shift, norm_of.inverse_scale,
+            attack.weights, norm_of.shift, norm_of.inverse_scale,
         )  # fmt: skip
         fingerprint = (
-            self.loss, self.fit_intercept, self.basis.basis, need, self.attack().p, norm_of.p,
+            self.loss, self.fit_intercept, self.basis.basis, need, attack.p, norm_of.p,
             exponent, *(array.tobytes() for array in arrays),
         )  # fmt: skip
 
@@ -66,7 +68,9 @@ class BasisSweep(Sweep):
             hess = np.zeros((1, stop - start) if by_moments else shape)
             raw = c.Sums(hess, np.zeros((c.N_VECTORS, d)), np.zeros(c.N_SCALARS))
             rows = self.source.rows(start, stop)
-            add(rows, theta, asked, self.inner(exponent), raw)
+            plain = asked & ~(by_rows * c.NEED_NORM)
+            add(rows, theta, plain, self.inner(exponent), raw)
+            raw.scalars[c.S_NORM] += attacked.sum_of_norms(self.ball, rows) if by_rows else 0.0
             if by_moments:
                 moments = np.zeros(shape)
                 get("quadratic_moments")(rows, self.basis.compiled(), hess[0], moments[0])
@@ -83,6 +87,9 @@ class BasisSweep(Sweep):
         plain = self.basis.basis.is_quadratic and self.basis.out_scale is None
         return plain and self.basis.m >= _FEWEST_INPUTS
 
+    def _attack(self, need: int) -> c.Attack:
+        return attacked.attack_of(self.ball, self.source.n_columns, need)
+
     def _parameters(self, theta: Array) -> tuple[Array, float]:
         d = self.n_coefs
         return theta[:d].copy(), float(theta[d]) if self.fit_intercept else 0.0
@@ -94,8 +101,8 @@ class BasisSweep(Sweep):
         beta, intercept = self._parameters(theta)
         predictor = c.Predictor(beta, intercept, c.EMPTY, c.EMPTY)
         get("basis_sums")(
-            rows, self.basis.compiled(), predictor, self._norm_of(need), self.attack(),
-            inner, need, raw,
+            rows, self.basis.compiled(), predictor, attacked.norm_of(self.ball, need),
+            self._attack(need), inner, need, raw,
         )  # fmt: skip
 
     def _add_given(
@@ -125,7 +132,7 @@ class BasisSweep(Sweep):
     def _norms(self, x: Array, U: Array, V: Array, need: int) -> Array:
         if need & c.NEED_YARDSTICK:
             return lp_norm(V, 2.0)
-        norm_of = self._norm_of(need)
+        norm_of = attacked.norm_of(self.ball, need)
         if norm_of.inverse_scale.size == 0:
             return lp_norm(U, norm_of.p)
         return lp_norm((x - norm_of.shift) * norm_of.inverse_scale, norm_of.p)
@@ -134,7 +141,7 @@ class BasisSweep(Sweep):
         """Directions Dφ(D∇f) in scaled inputs (k, m), gains ‖D∇f‖_q (k,) and ties (k,)."""
         g = columns_of(self.basis.gradients_at(U, beta))
         out, gains, ties = np.empty(g.shape), np.empty(len(U)), np.empty(len(U))
-        get("attack_directions")(g, self.attack(), out, gains, ties)
+        get("attack_directions")(g, self._attack(c.NEED_MIXED), out, gains, ties)
         return out.T, gains, ties
 
     def predictions(self, theta: Array) -> Array:

@@ -15,6 +15,7 @@ from ..data.sources.sparse import SparseRows
 from ..losses import Loss
 from ..threat.attack_set import AttackSet
 from ..utils.arrays import empty_matrix, read_only
+from . import attacked
 from .executor import Executor
 from .sums import InfluenceSums
 
@@ -93,7 +94,7 @@ class Sweep:
         """`run` in this process."""
         m = self.source.n_columns
         predictor = self._predictor(np.array(theta, dtype=float), m)
-        norm_of = self._norm_of(need)
+        norm_of = attacked.norm_of(self.ball, need)
         operation = get("linear_sums")
         shares = read_only(multiplier)
         arrays = (
@@ -105,7 +106,7 @@ class Sweep:
             exponent, *[array.tobytes() for array in arrays],
         )  # fmt: skip
 
-        by_rows = not self._has_compiled_norm(need)
+        by_rows = attacked.norms_by_rows(self.ball, need)
         sparse = None if norm_of.inverse_scale.size or by_rows else self.sparse_rows(need)
 
         def work(start: int, stop: int) -> InfluenceSums:
@@ -118,7 +119,7 @@ class Sweep:
             if sparse is None:
                 rows = self.source.rows(start, stop)
                 operation(rows, predictor, norm_of, inner, need & ~(by_rows * c.NEED_NORM), raw)
-                raw.scalars[c.S_NORM] += self._sum_of_norms(rows) if by_rows else 0.0
+                raw.scalars[c.S_NORM] += attacked.sum_of_norms(self.ball, rows) if by_rows else 0.0
             else:
                 values, columns, starts = map(frozen, sparse.block(start, stop))
                 y, w = self.source.rows_without_inputs(start, stop)
@@ -151,35 +152,9 @@ class Sweep:
         shift, scale = self.basis.arrays(m)
         return c.Predictor(beta.copy(), intercept, read_only(shift), read_only(1.0 / scale))
 
-    def _norm_of(self, need: int) -> c.NormOf:
-        ball = self.ball
-        if ball is not None and need & c.NEED_NORM and need & c.NEED_YARDSTICK:
-            raise ValueError("the attack's norm and the yardstick's cannot come from one pass")
-        plain = ball is None or need & c.NEED_YARDSTICK or not need & c.NEED_NORM
-        if plain or not self._has_compiled_norm(need):
-            return c.NormOf(2.0, c.EMPTY, c.EMPTY)
-        assert ball is not None
-        return ball.compiled_norm()
-
-    def _has_compiled_norm(self, need: int) -> bool:
-        """Whether operations can sum the attack's norm, where it is asked for."""
-        return self.ball is None or not need & c.NEED_NORM or self.ball.has_compiled_norm
-
-    def _sum_of_norms(self, rows: c.Rows) -> float:
-        """Σ w ‖x/c‖ of some rows, in the attack's own norm."""
-        assert self.ball is not None
-        norms = self.ball.norms(rows.x.astype(np.float64, copy=False))
-        return float(rows.weight @ norms if rows.weight.size else norms.sum())
-
     def inner(self, exponent: float = 0.0) -> c.Inner:
         """The natural loss, and e of shared budgets, as compiled operations take them."""
         return self.loss.inner(exponent=exponent)
-
-    def attack(self) -> c.Attack:
-        """The attack's norm and D as compiled operations take them."""
-        if self.ball is None:
-            return c.Attack(2.0, read_only(np.ones(self.source.n_columns)))
-        return self.ball.compiled()
 
     def predictions(self, theta: Array) -> Array:
         """f_i = βᵀv(x_i) + b for all rows, shape (n,)."""

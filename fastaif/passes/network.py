@@ -9,6 +9,7 @@ import numpy as np
 from .._compute import get
 from .._compute import types as c
 from ..utils.arrays import read_only
+from . import attacked
 from .linear import Array, Sweep
 from .sums import InfluenceSums
 
@@ -60,7 +61,8 @@ class NetworkSweep(Sweep):
         """The sums at θ over all rows, of the natural loss (κ must be 0)."""
         if kappa != 0.0:
             raise ValueError("the inner maximum is closed for linear predictors only")
-        network, norm_of, attack = self.network(theta), self._norm_of(need), self.attack()
+        network, norm_of = self.network(theta), attacked.norm_of(self.ball, need)
+        attack = attacked.attack_of(self.ball, self.source.n_columns, need)
         d = self.n_coefs
         arrays = (*network[1:4], network.shift, network.inverse_scale, attack.weights)
         fingerprint = (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .._compute import get
 from .._compute import types as c
 from ..utils.arrays import fill_upper, read_only
+from . import attacked
 from .sums import InfluenceSums
 from .vector import VectorSums, VectorSweep
 
@@ -66,7 +67,10 @@ class SoftmaxSweep(VectorSweep):
         K, size = self.n_outputs, self.n_entries
         given = read_only(np.array(coef, dtype=float).reshape(K, size))
         shift, inverse = self._scaling()
-        norm_of, attack = self._norm_of(need), self._attack()
+        norm_of = attacked.norm_of(self.ball, need)
+        attack = attacked.attack_of(self.ball, self.source.n_columns, need)
+        by_rows = attacked.norms_by_rows(self.ball, need)
+        asked = need & ~(by_rows * c.NEED_NORM)
         arrays = given, shift, inverse, norm_of.shift, norm_of.inverse_scale, attack.weights
         fingerprint = (
             self.kind, need, exponent, norm_of.p, attack.p,
@@ -78,7 +82,8 @@ class SoftmaxSweep(VectorSweep):
             pairs = np.zeros(shape if need & c.NEED_HESSIAN else (0, 0, 0))
             raw = c.Sums(pairs, np.zeros((c.N_VECTORS, K * size)), np.zeros(c.N_SCALARS))
             rows = self.source.rows(start, stop)
-            operation(rows, given, shift, inverse, norm_of, attack, exponent, need, raw)
+            operation(rows, given, shift, inverse, norm_of, attack, exponent, asked, raw)
+            raw.scalars[c.S_NORM] += attacked.sum_of_norms(self.ball, rows) if by_rows else 0.0
             return SoftmaxSums(fingerprint, raw, self.fit_intercept, exponent, n_outputs=K)
 
         source = self.source
@@ -93,13 +98,3 @@ class SoftmaxSweep(VectorSweep):
             return c.EMPTY, c.EMPTY
         shift, scale = self.basis.arrays(self.source.n_columns)
         return read_only(shift), read_only(1.0 / scale)
-
-    def _norm_of(self, need: int) -> c.NormOf:
-        if self.ball is None or need & c.NEED_YARDSTICK or not need & c.NEED_NORM:
-            return c.NormOf(2.0, c.EMPTY, c.EMPTY)
-        return self.ball.compiled_norm()
-
-    def _attack(self) -> c.Attack:
-        if self.ball is None:
-            return c.Attack(2.0, read_only(np.ones(self.source.n_columns)))
-        return self.ball.compiled()

@@ -197,6 +197,18 @@ class Bounded(OnBall):
         """The ball's, for gradients as they are `felt`."""
         return self.ball.gains(gradients)
 
+    def kinks(self, beta: Array) -> Array:
+        """The ball's, for gradients as they are `felt`."""
+        return self.ball.kinks(beta)
+
+    def operator_norm(self, matrix: Array) -> float:
+        """The ball's: bounds let attacks do less."""
+        return self.ball.operator_norm(matrix)
+
+    def curvature_bound(self, spectral: float) -> float:
+        """The ball's: bounds let attacks do less."""
+        return self.ball.curvature_bound(spectral)
+
     def has_turned(self, before: Array, after: Array) -> bool:
         """The ball's, for gradients as they are `felt`."""
         return self.ball.has_turned(before, after)

@@ -16,7 +16,7 @@ from .._compute import types as c
 from ..norms import dual_direction, lp_norm, smooth_norm
 from ..utils.caching import cached_property
 from .attack_set import AttackSet, Turn, register
-from .ball import example_balls
+from .ball import Ball, example_balls
 from .faces import PINNED
 from .on_ball import OnBall
 from .softened import Soft, soft_norm
@@ -231,6 +231,21 @@ class Groups(OnBall):
         return self.has_turns and bool(np.any(tops[0] != tops[1]))
 
     # --- attacks of finite size -----------------------------------------------------------
+
+    def operator_norm(self, matrix: Array) -> float:
+        """A bound on the gain of M t over unit attacks t, block by block of groups."""
+        form, parts = self.ball.own.form(matrix), self._members.astype(bool)
+        lengths = np.array(
+            [[np.linalg.norm(form[np.ix_(one, other)], 2) for other in parts] for one in parts]
+        )
+        units = np.ones(len(parts))
+        between = Ball(self.ball.p, units, units, np.zeros(len(parts)), False)
+        return between.operator_norm(lengths)
+
+    def curvature_bound(self, spectral: float) -> float:
+        """‖M‖₂ max D², times the number of groups to 1 − 2/p for p > 2."""
+        power = max(0.0, 1.0 - 2.0 / self.ball.p)
+        return spectral * float(self.ball.weights.max()) ** 2 * len(self._members) ** power
 
     def drawn(self, seed: int, draw: int, keys: Array, sizes: Array) -> Array:
         """Random attacks on u (n, m): the ball's, as long in this norm as sizes at most."""

@@ -143,6 +143,15 @@ class Metric(OnBall):
 
     # --- attacks of finite size -----------------------------------------------------------
 
+    def operator_norm(self, matrix: Array) -> float:
+        """max √(uᵀΣu) of u = DMDt over unit attacks t: ‖LᵀDMDL‖₂."""
+        form = self.root.T @ self.ball.own.form(matrix) @ self.root
+        return float(np.linalg.norm(form, 2)) if form.size else 0.0
+
+    def curvature_bound(self, spectral: float) -> float:
+        """‖M‖₂ max D² ‖L‖₂²."""
+        return spectral * self.longest**2
+
     @property
     def longest(self) -> float:
         """max D ‖L‖₂."""

@@ -283,6 +283,17 @@ def test_bounds_on_the_change_of_gains(attacks):
     assert np.abs(raw).max() <= attacks.widest * (1 + 1e-12)
 
 
+@sets_with("operator_norm", "gains")
+def test_bounds_on_the_change_of_gains_hold_of_attacks_along_gradients(attacks):
+    root = np.random.default_rng(10).normal(size=(5, 5))
+    M, rows = root + root.T, np.zeros((400, 5))
+    delta, _, _ = attacks.directions(gradients(attacks, 400), rows)
+    delta = np.vstack([delta, attacks.directions(delta @ M, rows)[0]])  # and towards the largest
+    reached = attacks.gains(delta @ M).max()
+    assert reached <= attacks.operator_norm(M) * (1 + 1e-12)
+    assert reached <= attacks.curvature_bound(np.linalg.norm(M, 2)) * (1 + 1e-12)
+
+
 @sets_with("compiled", "gains")
 def test_what_compiled_operations_take_is_the_same_gain(attacks):
     rows = gradients(attacks)

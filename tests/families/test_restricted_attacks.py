@@ -140,14 +140,12 @@ def test_labels_turn_at_their_radius(name):
 def test_what_is_not_known_has_a_way_out():
     for name in ("softmax", "outputs", "quadratic", "powers", "fixed", "l1"):
         model, y = fitted(name)
-        for call in (fa.aif, fa.robust_fit, fa.robust_path):
-            eps = () if call is fa.aif else (0.1,)
-            with pytest.raises(ValueError, match=r"only its attacks .* describe the attack by p"):
-                call(model, X, y, *eps, bounds=(LOW, HIGH))
+        for call in (fa.robust_fit, fa.robust_path):
+            with pytest.raises(ValueError, match=r"only its influence .* describe the attack by p"):
+                call(model, X, y, 0.1, bounds=(LOW, HIGH))
     moving = fa.KernelRegression(alpha=0.1).fit(X, Y)
     for call in (fa.attack, fa.robust_fit):
         with pytest.raises(ValueError, match=r"p=2 and bounds are not known for a kernel model"):
             call(moving, X, Y, 0.1, bounds=(LOW, HIGH))
-    for name in ("network", "quadratic", "softmax", "l1"):
-        with pytest.raises(ValueError, match=r"on sums of blocks are for linear predictors"):
-            fa.InfluenceAccumulator(fitted(name)[0], groups=[[0, 1]])
+    with pytest.raises(ValueError, match=r"on sums of blocks are not known for a network"):
+        fa.InfluenceAccumulator(fitted("network")[0], groups=[[0, 1]])

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.rows import RowSource
 from ...threat.ascent_settings import PgdSettings
-from .problem import AutodiffProblem
+from ...threat.attack_set import AttackSet
 from .rows import Batch
 
 Array = NDArray[Any]
@@ -25,13 +26,40 @@ _SETTLED = 1e-14  # of the radius
 _SHORTER, _LONGER = 0.25, 2.0
 
 
+class Climbable(Protocol):
+    """What an ascent asks of a problem."""
+
+    @property
+    def source(self) -> RowSource: ...
+    @property
+    def ball(self) -> AttackSet: ...
+    @property
+    def radius(self) -> float:
+        """s."""
+
+    def batches(self, *, every: bool = False) -> Iterator[Batch]:
+        """Rows of positive weight, or every one."""
+
+    def displaced(self, X: Array, delta: Array) -> Array:
+        """Raw inputs X (k, m) with the model's moved by δ."""
+
+    def heights(self, theta: Array, X: Array, y: Array) -> Array:
+        """What orders attacks of a row as its loss does, (k,)."""
+
+    def slopes(self, theta: Array, X: Array, y: Array) -> Array:
+        """A positive multiple of its gradient in u in each row, (k, m)."""
+
+    def courses(self, theta: Array, X: Array, y: Array) -> Iterator[Array]:
+        """Slopes (k, m) along which other ascents start, beside the sample."""
+
+
 @dataclass
 class Attacker:
     """The worst attacks found, kept as the start of the next search.
 
     Attributes
     ----------
-    problem : AutodiffProblem
+    problem : Climbable
     radius : float
         ε s.
     settings : PgdSettings
@@ -39,7 +67,7 @@ class Attacker:
         The attacks, in the model's units.
     """
 
-    problem: AutodiffProblem
+    problem: Climbable
     radius: float
     settings: PgdSettings
     delta: Array = field(init=False)
@@ -55,7 +83,7 @@ class Attacker:
         return self._moved(batch, self.delta[batch.rows])
 
     def _moved(self, batch: Batch, delta: Array) -> Batch:
-        return batch._replace(X=self.problem.model.moved(batch.X, delta))
+        return batch._replace(X=self.problem.displaced(batch.X, delta))
 
     def search(self, theta: Array, every: bool = False) -> None:
         """Look for worse attacks at θ, on rows of positive weight or on every one."""
@@ -76,6 +104,8 @@ class Attacker:
 
     def _starts(self, theta: Array, batch: Batch, t: Array) -> Iterator[Array]:
         """Where ascents start beside the sample, which led to t (k, m)."""
+        for slopes in self.problem.courses(theta, batch.X, batch.y):
+            yield self._targets(slopes, batch)
         for draw in range(1, self.settings.n_restarts):
             start = -t if draw == 1 else self._random(draw, batch)
             yield self.problem.ball.cut(start, batch.X)
@@ -91,8 +121,7 @@ class Attacker:
         return self.problem.ball.furthest(slopes, batch.X[live], sizes).moves
 
     def _heights(self, theta: Array, batch: Batch, delta: Array) -> Array:
-        moved = self._moved(batch, delta)
-        return self.problem.derivatives("heights", theta, moved.X, batch.y)
+        return self.problem.heights(theta, self._moved(batch, delta).X, batch.y)
 
     def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
         """Where the steps from δ (k, m) lead; no sample's loss is lower there."""
@@ -101,7 +130,7 @@ class Attacker:
         tiny = _SETTLED * self.radius * self.problem.ball.longest
         for _ in range(self.settings.n_steps):
             there = self._moved(batch, delta)
-            slopes = self.problem.derivatives("input_gradients", theta, there.X, there.y)
+            slopes = self.problem.slopes(theta, there.X, there.y)
             move = part[:, None] * (self._targets(slopes, batch) - delta)
             trial = delta + move
             reached = self._heights(theta, batch, trial)
@@ -115,7 +144,7 @@ class Attacker:
 
 
 def attack_by_steps(
-    problem: AutodiffProblem, theta: Array, eps: float, settings: PgdSettings, out: Array,
+    problem: Climbable, theta: Array, eps: float, settings: PgdSettings, out: Array,
     kind: type[Attacker] = Attacker,
 ) -> None:  # fmt: skip
     """Write x_i + δ_i for every row; `kind` looks for them."""

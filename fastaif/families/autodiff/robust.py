@@ -42,12 +42,13 @@ class _Point:
 class _Objective:
     """The robust objective and its gradient; counts its evaluations."""
 
+    problem: AutodiffProblem
     attacker: Attacker
     yardstick: float = 1.0
     n_calls: int = 0
 
     def __call__(self, theta: Array) -> _Point:
-        problem, attacker = self.attacker.problem, self.attacker
+        problem, attacker = self.problem, self.attacker
         attacker.search(theta)
         self.n_calls += 1
         problem.executor.tick()
@@ -64,7 +65,7 @@ class _Objective:
 
     def lengths(self, theta: Array) -> float:
         """E‖∇_θ ℓ_i‖ under attack."""
-        problem, total = self.attacker.problem, 0.0
+        problem, total = self.problem, 0.0
         for batch in problem.batches():
             _, X, y, shares = self.attacker.attacked(batch)
             rows = problem.derivatives("row_gradients", theta, X, y)
@@ -77,7 +78,7 @@ def solve(
     settings: PgdSettings, kind: type[Attacker] = Attacker,
 ) -> Optimum:  # fmt: skip
     """A robust optimum near θ̂; `kind` looks for the attacks."""
-    objective = _Objective(kind(problem, eps * problem.radius, settings))
+    objective = _Objective(problem, kind(problem, eps * problem.radius, settings))
     start = objective(problem.params)
     objective.yardstick = objective.lengths(problem.params)
     limit = 1000 if max_iter is None else max_iter

@@ -67,6 +67,24 @@ class AutodiffRows(InfluenceProblem):
         X = np.asarray(self.source.x[rows], dtype=np.float64)
         return Batch(rows, X, self.source.encode(self.source.y[rows]), self.shares[rows])
 
+    # --- what attacks climb on --------------------------------------------------------------
+
+    def displaced(self, X: Array, delta: Array) -> Array:
+        """Raw inputs X (k, m) with the model's moved by δ."""
+        return self.model.moved(X, delta)
+
+    def heights(self, theta: Array, X: Array, y: Array) -> Array:
+        """What orders attacks of a row as its loss does, (k,)."""
+        return self.derivatives("heights", theta, X, y)
+
+    def slopes(self, theta: Array, X: Array, y: Array) -> Array:
+        """∇_u ℓ (k, m)."""
+        return self.derivatives("input_gradients", theta, X, y)
+
+    def courses(self, theta: Array, X: Array, y: Array) -> Iterator[Array]:
+        """Slopes (k, m) along which other ascents start: none."""
+        return iter(())
+
     def felt(self, batch: Batch, *gradients: Array) -> list[Array]:
         """Arrays (k, m) without the entries that attacks on a batch cannot follow at θ̂."""
         if not self.ball.varies:

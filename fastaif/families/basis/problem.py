@@ -167,7 +167,7 @@ class AccumulatedBasis(Accumulated, BasisProblem):
 
 def basis_problem(
     model: ExpansionModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
-    hessian: str = "exact", **common: Any,
+    hessian: str = "exact", kind: type[BasisProblem] = BasisProblem, **common: Any,
 ) -> BasisProblem:  # fmt: skip
-    """The problem, with its way to H⁻¹; H is its own Gauss-Newton matrix."""
-    return BasisProblem(model, source, ball, solver=chosen_solver(model, solver), **common)
+    """The problem, of a given kind, with its way to H⁻¹; H is its own Gauss-Newton matrix."""
+    return kind(model, source, ball, solver=chosen_solver(model, solver), **common)

@@ -15,6 +15,7 @@ from ...data.rows import RowSource
 from ...passes.sums import InfluenceSums
 from ...utils.caching import cached_property
 from ..kinks import Kinks
+from ..rowwise import FirstOrder, RowwiseProblem
 from ..summed import SummedProblem
 from .coordinates import Coordinates, are_needed, measure
 from .problem import SumProblem
@@ -274,6 +275,17 @@ class WithoutRows(SummedProblem):
     def kinks(self, influence: Array) -> Kinks:
         """Refused."""
         raise needs_rows("validity_radius")
+
+
+@dataclass(frozen=True)
+class RowwiseWithoutRows(WithoutRows, RowwiseProblem):
+    """A RowwiseProblem whose rows are gone."""
+
+    @cached_property
+    def first_order(self) -> FirstOrder:
+        """What first-order attacks on all rows add up to; how much room they have is not known."""
+        assert self.totals.rowwise is not None
+        return self.from_sums(self.totals.rowwise, self.totals.sums.weight)
 
 
 @dataclass(frozen=True)

@@ -70,10 +70,8 @@ class VaryingSums(SumProblem):
             kept = w > 0 if w.size else np.ones(stop - start, dtype=bool)
             slopes, speeds = (part[kept] for part in self.slopes_along(influence, start, stop))
             turns.append(ball.first_turn(slopes, speeds))
-            with np.errstate(divide="ignore", invalid="ignore"):
-                # Samples without a share of the budget stay.
-                shares = budgets[start:stop][kept]
-                lengths = np.where(shares > 0.0, ball.gains(slopes) / shares, np.inf)
+            shares = budgets[start:stop][kept]
+            lengths = kinks.lengths_of(ball.gains(slopes), shares, ball.varies)
             gains.append(float(np.min(lengths, initial=np.inf)))
 
         self.map_rows(work)

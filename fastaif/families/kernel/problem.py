@@ -19,7 +19,7 @@ from ...kernels.pairs import Gram
 from ...threat.attack_set import AttackSet
 from ...utils.validation import locate_nonfinite
 from ..basis.problem import BasisProblem, basis_problem
-from ..basis.restricted import RestrictedBasis, restricted_basis
+from ..basis.restricted import RestrictedBasis
 from ..kinks import Kinks
 from ..problem import refuse_solver
 from . import kinks, per_sample
@@ -244,9 +244,9 @@ def moving_problem(
 
 def restricted_fixed(
     model: FixedCentersModel, source: RowSource, ball: AttackSet, **options: Any
-) -> RestrictedBasis:
+) -> BasisProblem:
     """That of the model on its basis, for attacks that are more than a ball."""
-    return restricted_basis(model.on_basis(), source, ball, **options)
+    return basis_problem(model.on_basis(), source, ball, kind=RestrictedBasis, **options)
 
 
 def fixed_problem(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..autodiff.attack import Attacker
+from ..autodiff.attack import Attacker, Climbable
 from ..autodiff.rows import Batch
-from .problem import LayeredProblem
 
 Array = NDArray[Any]
 
@@ -19,23 +18,30 @@ _SETTLED = 1e-14  # of the radius
 _SHORTER, _LONGER, _SHORTEST = 0.25, 2.0, 1e-9
 
 
+class Rising(Climbable, Protocol):
+    """What has heights and slopes in one pass."""
+
+    def rising(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
+        """Heights (k,) and slopes (k, m)."""
+
+
 @dataclass
 class LayeredAttacker(Attacker):
     """An Attacker whose rows stop one by one, with a pass for value and slope together."""
 
-    problem: LayeredProblem
+    problem: Rising
 
     def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
         """Where the steps from δ (k, m) lead; no sample is lower there."""
-        model = self.problem.model
+        problem = self.problem
         delta, live = np.array(delta), np.arange(len(delta))
-        value, slopes = model.derivatives.rising(theta, model.moved(batch.X, delta), batch.y)
+        value, slopes = problem.rising(theta, problem.displaced(batch.X, delta), batch.y)
         part = np.full(len(delta), min(1.0, self.settings.step or 1.0))
-        tiny = _SETTLED * self.radius * self.problem.ball.longest
+        tiny = _SETTLED * self.radius * problem.ball.longest
         for _ in range(self.settings.n_steps):
             X, y, here = batch.X[live], batch.y[live], delta[live]
             move = part[live, None] * (self._targets(slopes[live], batch, live) - here)
-            reached, there = model.derivatives.rising(theta, model.moved(X, here + move), y)
+            reached, there = problem.rising(theta, problem.displaced(X, here + move), y)
             up = reached >= value[live] - _ROUNDING * np.abs(value[live])
             rose = live[up]
             delta[rose], value[rose], slopes[rose] = (here + move)[up], reached[up], there[up]

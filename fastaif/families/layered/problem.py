@@ -65,6 +65,10 @@ class LayeredProblem(AutodiffProblem):
         own = self.derivatives
         return own.as_gauss_newton() if self.gauss_newton else own
 
+    def rising(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
+        """Heights (k,) and slopes (k, m), in one pass."""
+        return self.derivatives.rising(theta, X, y)
+
     def begin(self) -> None:
         """Make one pass for everything but H; two where samples share a budget."""
         with single_threaded_blas():

@@ -116,7 +116,7 @@ class NetworkProblem(VaryingSums):
         """ζ_i = −s t_i H⁻¹ ∇_θ⟨∇_x ℓ_i, φ_i⟩ (n, d); its weighted mean is the influence."""
         sweep, out = self.sweep, np.empty((self.source.n_rows, len(self.params)))
         network, attack, operation = (
-            sweep.network(self.params), sweep.attack(), get("network_shares")
+            sweep.network(self.params), self.ball.compiled(), get("network_shares")
         )  # fmt: skip
         budgets = self.budgets
 

@@ -216,9 +216,10 @@ class AccumulatedOutputs(AccumulatedVector, OutputsProblem):
 
 def outputs_problem(
     model: OutputsModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
-    hessian: str = "exact", seed: int = 0, **common: Any,
+    hessian: str = "exact", seed: int = 0, kind: type[OutputsProblem] = OutputsProblem,
+    **common: Any,
 ) -> OutputsProblem:  # fmt: skip
-    """The problem, whose H is always formed, and the same by either name.
+    """The problem, of a given kind, whose H is always formed, and the same by either name.
 
     Raises
     ------
@@ -226,4 +227,4 @@ def outputs_problem(
         Another solver than a factor.
     """
     refuse_solver(model, solver)
-    return OutputsProblem(model, source, ball, **common)
+    return kind(model, source, ball, **common)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ...data.rows import RowSource
-from ...threat.attack_set import AttackSet
-from ..problem import refuse_solver
+from ..finite_sum.totals import RowwiseWithoutRows
 from ..vector.restricted import RestrictedVector
 from .model import OutputsModel
-from .problem import Array, OutputsProblem
+from .problem import AccumulatedOutputs, Array, OutputsProblem
 
 _RANK, _AXES = 1e-12, 4  # singular vectors that count, and most of them
 
@@ -24,6 +21,11 @@ class RestrictedOutputs(RestrictedVector, OutputsProblem):
 
     model: OutputsModel
 
+    @property
+    def pinned(self) -> None:
+        """Samples that are fitted exactly count as unattacked, and are warned of."""
+        return None
+
     def courses(self, theta: Array, X: Array, y: Array) -> Iterator[Array]:
         """Both ways along what moves the outputs most: samples that are fitted have no slope."""
         W = self.model.layout.matrix(theta)[:, : self.model.n_features]
@@ -33,10 +35,6 @@ class RestrictedOutputs(RestrictedVector, OutputsProblem):
                 yield np.broadcast_to(side * axis @ W, X.shape)
 
 
-def restricted_outputs(
-    model: OutputsModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
-    hessian: str = "exact", seed: int = 0, **common: Any,
-) -> RestrictedOutputs:  # fmt: skip
-    """The problem, of which the attacks are known."""
-    refuse_solver(model, solver)
-    return RestrictedOutputs(model, source, ball, **common)
+@dataclass(frozen=True)
+class AccumulatedRestrictedOutputs(RowwiseWithoutRows, AccumulatedOutputs, RestrictedOutputs):
+    """A RestrictedOutputs whose rows are gone."""

@@ -99,9 +99,10 @@ class AccumulatedSoftmax(AccumulatedVector, SoftmaxProblem):
 
 def softmax_problem(
     model: SoftmaxModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
-    hessian: str = "exact", seed: int = 0, **common: Any,
+    hessian: str = "exact", seed: int = 0, kind: type[SoftmaxProblem] = SoftmaxProblem,
+    **common: Any,
 ) -> SoftmaxProblem:  # fmt: skip
-    """The problem, whose H is always formed, and the same by either name.
+    """The problem, of a given kind, whose H is always formed, and the same by either name.
 
     Raises
     ------
@@ -109,4 +110,4 @@ def softmax_problem(
         Another solver than a factor.
     """
     refuse_solver(model, solver)
-    return SoftmaxProblem(model, source, ball, **common)
+    return kind(model, source, ball, **common)

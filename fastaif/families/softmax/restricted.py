@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from ...data.rows import RowSource
-from ...threat.attack_set import AttackSet
-from ..problem import refuse_solver
+from ..finite_sum.totals import RowwiseWithoutRows
 from ..vector.restricted import RestrictedVector
 from .model import SoftmaxModel
-from .problem import Array, SoftmaxProblem
+from .problem import AccumulatedSoftmax, Array, SoftmaxProblem
 
 
 @dataclass(frozen=True)
@@ -28,10 +25,6 @@ class RestrictedSoftmax(RestrictedVector, SoftmaxProblem):
             yield W[(own + ahead) % len(W)] - W[own]
 
 
-def restricted_softmax(
-    model: SoftmaxModel, source: RowSource, ball: AttackSet, *, solver: str = "auto",
-    hessian: str = "exact", seed: int = 0, **common: Any,
-) -> RestrictedSoftmax:  # fmt: skip
-    """The problem, of which the attacks are known."""
-    refuse_solver(model, solver)
-    return RestrictedSoftmax(model, source, ball, **common)
+@dataclass(frozen=True)
+class AccumulatedRestrictedSoftmax(RowwiseWithoutRows, AccumulatedSoftmax, RestrictedSoftmax):
+    """A RestrictedSoftmax whose rows are gone."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...threat.attack_set import Turn
-from ..kinks import Event, Kinks, overtaken
+from ..kinks import Event, Kinks, lengths_of, overtaken
 from .rows import VectorRows
 
 Array = NDArray[Any]
@@ -40,11 +40,12 @@ def find(problem: VectorRows, influence: Array) -> Kinks:
         at = problem.rows(start, stop, kept - start)
         t = at.inputs @ step.T
         pulls, turned = problem.model.loss.turning(at.z, at.y, t)
-        slopes, moves = pulls @ W, turned @ W + pulls @ step[:, :m]
+        X = problem.source.inputs(start, stop)[kept - start]
+        slopes, moves = ball.felt(pulls @ W, X), turned @ W + pulls @ step[:, :m]
         own = at.terms.bend(t) @ W + at.residuals @ step[:, :m]
         turns.append(ball.first_turn(slopes, moves))
         gains[kept], lengths[kept] = ball.gains(at.residuals @ W), ball.gains(slopes)
-        phi, _, _ = ball.directions(slopes)
+        phi, _, _ = ball.directions(slopes, X)
         speeds[kept] = np.sum(phi * own, axis=1)
 
     problem.map_rows(work)
@@ -55,6 +56,7 @@ def find(problem: VectorRows, influence: Array) -> Kinks:
         another = overtaken(gains[shares > 0.0], speeds[shares > 0.0])
         events.append(Event(another, "another sample becomes the steepest"))
     elif not problem.sharing.is_shared and problem.model.frame.shape[1] > 1:
+        lengths = lengths_of(lengths, problem.budgets, ball.varies)
         events.append(Event(_reach(problem, float(lengths[shares > 0.0].min())), _OWN))
     first = min(events)
     reason = "none is foreseen" if np.isinf(first.eps) else first.what

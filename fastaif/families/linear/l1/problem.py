@@ -305,9 +305,9 @@ class AccumulatedL1(Accumulated, L1Problem):
 
 def l1_problem(
     model: L1Model, source: RowSource, ball: AttackSet, *, solver: str = "auto",
-    hessian: str = "exact", **common: Any,
+    hessian: str = "exact", kind: type[L1Problem] | None = None, **common: Any,
 ) -> L1Problem:  # fmt: skip
-    """The problem; H is formed.
+    """The problem, of a given kind; H is formed.
 
     Raises
     ------
@@ -320,7 +320,7 @@ def l1_problem(
             "Hessian of its support: use solver='auto'"
         )
     refuse_many(len(model.theta))
-    return L1Problem(model, source, ball, solver="cholesky", **common)
+    return (kind or L1Problem)(model, source, ball, solver="cholesky", **common)
 
 
 def refuse_splitting(*arguments: Any, **options: Any) -> NoReturn:

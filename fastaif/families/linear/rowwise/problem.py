@@ -9,18 +9,18 @@ sgn(ℓ'_i) β, moves by s t_i φ_i and gains s t_i N_i, so that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....data.rows import RowSource
 from ....threat.attack_set import AttackSet
-from ....utils.caching import cached_property
 from ... import kinks as path_kinks
 from ...finite_sum.problem import chosen_solver
-from ...finite_sum.totals import Accumulated
+from ...finite_sum.totals import Accumulated, RowwiseWithoutRows
 from ...problem import Counts
+from ...rowwise import FirstOrder, RowwiseProblem
 from ..model import LinearModel
 from ..norm_expansion import NormExpansion
 from ..one_sided import OneSided
@@ -29,36 +29,8 @@ from ..problem import LinearProblem, linear_problem
 Array = NDArray[Any]
 
 
-class FirstOrder(NamedTuple):
-    """What first-order attacks on some rows add up to: means over all rows.
-
-    Attributes
-    ----------
-    mixed : array (d,)
-        Φ/s.
-    value : float
-        E t_i |ℓ'_i| N_i.
-    ties : int
-        Entries of the directions that sit on a kink.
-    room : float
-        The largest size that every row has room for along its direction.
-    """
-
-    mixed: Array
-    value: float
-    ties: int
-    room: float
-
-    def merge(self, other: FirstOrder) -> FirstOrder:
-        """Those of both sets of rows."""
-        return FirstOrder(
-            self.mixed + other.mixed, self.value + other.value, self.ties + other.ties,
-            min(self.room, other.room),
-        )  # fmt: skip
-
-
 @dataclass(frozen=True)
-class RowwiseProblem(LinearProblem):
+class RowwiseLinear(RowwiseProblem, LinearProblem):
     """A LinearProblem whose rows have sets, or sizes, of their own."""
 
     @property
@@ -96,22 +68,15 @@ class RowwiseProblem(LinearProblem):
         z[:, m:] = signed[:, None]
         return z, np.abs(slope) * gains, ties, self.ball.room(moves, rows)
 
-    def _sum_up(self, factors: Array) -> FirstOrder:
-        """The means, of shares of the weight times t_i."""
-
+    def first_sums(self, start: int, stop: int, share: Array) -> FirstOrder:
+        """What attacks on a range of rows add up to, without the attacks where the set can."""
         add = self._first_sums if self.ball.has_first_sums else self._sums_of_attacks
-
-        def work(start: int, stop: int) -> FirstOrder:
-            return add(start, stop, factors[start:stop])
-
-        source = self.source
-        entries = source.n_rows * source.n_columns
-        return self.executor.reduce(source, source.chunks(), work, FirstOrder.merge, entries)
+        return add(start, stop, share)
 
     def _sums_of_attacks(self, start: int, stop: int, share: Array) -> FirstOrder:
         """Those of a range of rows, one by one."""
         z, gains, ties, room = self._attacked(start, stop)
-        least = self._least_room(start, stop, share, room)
+        least = self.least_room(start, stop, share, room)
         return FirstOrder(
             share @ z, float(share @ gains), int(ties[share > 0.0].sum()), least
         )  # fmt: skip
@@ -129,43 +94,8 @@ class RowwiseProblem(LinearProblem):
         mixed[m:] = rates[0] @ found.gains
         moved = np.count_nonzero((share > 0.0) & (found.gains > 0.0))
         value = float(np.abs(rates[1]) @ found.gains)
-        room = self._least_room(start, stop, share, found.rooms)
+        room = self.least_room(start, stop, share, found.rooms)
         return FirstOrder(mixed, value, int(found.ties * moved), room)
-
-    def _least_room(self, start: int, stop: int, share: Array, rooms: Array) -> float:
-        """The size up to which all of a range of rows that count have room."""
-        t = self.source.budgets(start, stop)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.min(np.where(share > 0.0, rooms / t, np.inf), initial=np.inf))
-
-    @cached_property
-    def first_order(self) -> FirstOrder:
-        """What first-order attacks add up to."""
-        return self._sum_up(self.shares * self.budgets)
-
-    @property
-    def rowwise_sums(self) -> Array:
-        """Φ/s, E t|ℓ'|N and ties, times the weight where they are means, (d + 2,)."""
-        if self.sums.weight == 0.0:
-            return np.zeros(len(self.params) + 2)
-        found, weight = self.first_order, self.sums.weight
-        return np.concatenate([weight * found.mixed, [weight * found.value, float(found.ties)]])
-
-    @cached_property
-    def budgets(self) -> Array:
-        """t (n,): what each row's size is multiplied by."""
-        return self.source.budgets(0, self.source.n_rows)
-
-    def mixed(self, weights: Array | None = None) -> Array:
-        """Φ, for budgets that are multiplied by given factors (n,) where there are such."""
-        if weights is None:
-            return self.radius * self.first_order.mixed
-        return self.radius * self._sum_up(self.shares * self.budgets * weights).mixed
-
-    @property
-    def value_derivative(self) -> float:
-        """s E t_i |ℓ'_i| N_i."""
-        return self.radius * self.first_order.value
 
     @property
     def counts(self) -> Counts:
@@ -199,11 +129,9 @@ class RowwiseProblem(LinearProblem):
     def kinks(self, influence: Array) -> path_kinks.Kinks:
         """Where along θ̂ + εI a row turns round, a direction jumps, or a bound is met."""
         f, speed, _ = self.moves(influence)
-        room = self.first_order.room / self.radius
         return path_kinks.rowwise_kinks(
-            self.sweep, (f, speed), self._first_turn(influence),
-            path_kinks.Event(room, "a sample meets its bounds"),
-        )  # fmt: skip
+            self.sweep, (f, speed), self._first_turn(influence), self.first_bound
+        )
 
     def _first_turn(self, influence: Array) -> path_kinks.Event:
         """The first jump of a direction: of every gradient that some row feels."""
@@ -224,15 +152,8 @@ class RowwiseProblem(LinearProblem):
 
 
 @dataclass(frozen=True)
-class AccumulatedRowwise(Accumulated, RowwiseProblem):
-    """A RowwiseProblem whose rows are gone."""
-
-    @cached_property
-    def first_order(self) -> FirstOrder:
-        """What first-order attacks on all rows add up to; how much room they have is not known."""
-        sums, weight = self.totals.rowwise, self.sums.weight
-        assert sums is not None
-        return FirstOrder(sums[:-2] / weight, float(sums[-2] / weight), int(sums[-1]), np.inf)
+class AccumulatedRowwise(RowwiseWithoutRows, Accumulated, RowwiseLinear):
+    """A RowwiseLinear whose rows are gone."""
 
 
 def restricted_problem(
@@ -248,7 +169,7 @@ def restricted_problem(
     """
     if source.budget is None and not ball.varies:
         return linear_problem(model, source, ball, solver=solver, hessian=hessian, **common)
-    found = RowwiseProblem(model, source, ball, solver=chosen_solver(model, solver), **common)
+    found = RowwiseLinear(model, source, ball, solver=chosen_solver(model, solver), **common)
     if found.executor.is_remote(source):
         raise ValueError(
             "bounds and budgets are for rows in this process, which these workers hold: give "
