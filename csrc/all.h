@@ -21,6 +21,7 @@ FA_TEXT(GCC target(FA_TARGET))
 
 #include "linear/linear_sums.h"
 #include "linear/sparse_sums.h"
+#include "linear/bounded_sums.h"
 #include "basis/quadratic_moments.h"
 #include "linear/bootstrap_start.h"
 #include "linear/bootstrap_sums.h"
@@ -28,7 +29,6 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "kernel/kernel_contractions.h"
 #include "attack/attacks.h"
 #include "attack/trust_regions.h"
-#include "attack/bounded_sums.h"
 #include "linear/solve_draws.h"
 #include "linear/kink_descent.h"
 #include "linear/squares_search.h"

@@ -326,6 +326,17 @@ LINEAR = {
          "sums": SUMS},
         {**SIZES_OF_ROWS, "d": "m"},
     ),
+    "bounded_sums": Operation(
+        "bounded_sums",
+        {"rows": ROWS, "predictor": PREDICTOR, "inner": PLAIN_INNER,
+         "budgets": reads("n", optional=True), "ends": reads("2", "m"), "slopes": reads("m"),
+         "reach": reads("m"), "bounds": reads("2", "m"), "p": REAL_NUMBER,
+         "sums": writes("2", "m"), "numbers": writes("5")},
+        {**SIZES_OF_ROWS, "d": "m"},
+        c="rows, predictor, inner, budgets, ends, slopes, reach, bounds, p, sums, numbers",
+        holds=(("p == 2.0 or p == float('inf')", "p is 2 or inf"),),
+        idle="n == 0",
+    ),
     "sparse_sums": Operation(
         "sparse_sums",
         {"x": SPARSE_BLOCK, "predictor": PREDICTOR.without("shift", "inverse_scale"),
@@ -585,15 +596,6 @@ ATTACKS = {
         {"m": "g[0]", "k": "g[1]"},
         c="g, m, k, attack.p, attack.weights, out, gains, ties",
         idle="k == 0",
-    ),
-    "bounded_sums": Operation(
-        "bounded_sums",
-        {"rows": ROWS.without("y", "weight"), "sides": reads("n"), "rates": reads("2", "n"),
-         "ends": reads("2", "m"), "slopes": reads("m"), "reach": reads("m"), "origin": reads("m"),
-         "p": REAL_NUMBER, "gains": writes("n"), "rooms": writes("n"), "sums": writes("2", "m")},
-        SIZES_OF_ROWS,
-        c="rows, sides, rates, ends, slopes, reach, origin, p, gains, rooms, sums",
-        holds=(("p == 2.0 or p == float('inf')", "p is 2 or inf"),),
     ),
     "ascend_rows": Operation(
         "row_geometry",

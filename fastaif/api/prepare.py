@@ -74,7 +74,8 @@ def prepare(
 
 def start(problem: InfluenceProblem, only_radius: bool = False) -> None:
     """Make the one pass over the rows, or the part of it that the radius takes."""
-    problem.refuse_outside(problem.source)
+    if only_radius or not problem.pass_refuses_outside:
+        problem.refuse_outside(problem.source)
     with locating(problem.evaluation):
         if not only_radius:
             problem.begin()

@@ -238,6 +238,11 @@ class InfluenceProblem(Objective):
 
     # --- refusals ---------------------------------------------------------------------------
 
+    @property
+    def pass_refuses_outside(self) -> bool:
+        """Whether `begin` refuses rows that are outside of the attack's bounds."""
+        return False
+
     def refuse_outside(self, source: RowSource) -> None:
         """Refuse rows that are outside of the attack's bounds as they are."""
         if self.ball.varies:

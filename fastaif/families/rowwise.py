@@ -69,18 +69,31 @@ class RowwiseProblem(SummedProblem):
         super().begin()  # type: ignore[safe-super]
         _ = self.first_order
 
-    def _sum_up(self, factors: Array) -> FirstOrder:
-        """The means, of shares of the weight times t_i."""
+    def _sum_up(self, factors: Array | None = None) -> FirstOrder:
+        """The means, of shares of the weight times t_i, and factors (n,) where given."""
+        source, total = self.source, self.total_weight
 
         def work(start: int, stop: int) -> FirstOrder:
-            return self.first_sums(start, stop, factors[start:stop])
+            share = source.weights(start, stop) / total
+            if not share.size:
+                share = np.full(stop - start, 1.0 / total)
+            if source.budget is not None:
+                share *= source.budgets(start, stop)
+            if factors is not None:
+                share *= factors[start:stop]
+            return self.first_sums(start, stop, share)
 
-        source = self.source
         entries = source.n_rows * source.n_columns
         found = self.executor.reduce(source, source.chunks(), work, FirstOrder.merge, entries)
         if not np.isfinite(found.mixed).all():
             raise FloatingPointError("sums are not finite")
         return found
+
+    @property
+    def total_weight(self) -> float:
+        """W."""
+        w = self.source.weights()
+        return float(w.sum()) if w.size else float(self.n_rows)
 
     def least_room(self, start: int, stop: int, share: Array, rooms: Array) -> float:
         """The size up to which all of a range of rows that count have room."""
@@ -91,13 +104,12 @@ class RowwiseProblem(SummedProblem):
     @cached_property
     def first_order(self) -> FirstOrder:
         """What first-order attacks add up to."""
-        return self._sum_up(self.source.shares() * self.budgets)
+        return self._sum_up()
 
     @property
     def rowwise_sums(self) -> Array:
         """Φ/s, E t‖∇_x ℓ‖, ties and flat rows, times the weight where they are means, (d + 3,)."""
-        w = self.source.weights()
-        weight = float(w.sum()) if w.size else float(self.n_rows)
+        weight = self.total_weight
         if weight == 0.0:
             return np.zeros(len(self.params) + _NUMBERS)
         found = self.first_order
@@ -120,7 +132,7 @@ class RowwiseProblem(SummedProblem):
         """Φ, for budgets that are multiplied by given factors (n,) where there are such."""
         if weights is None:
             return self.radius * self.first_order.mixed
-        return self.radius * self._sum_up(self.source.shares() * self.budgets * weights).mixed
+        return self.radius * self._sum_up(weights).mixed
 
     @property
     def value_derivative(self) -> float:

@@ -93,7 +93,7 @@ class Sweep:
     ) -> InfluenceSums:
         """`run` in this process."""
         m = self.source.n_columns
-        predictor = self._predictor(np.array(theta, dtype=float), m)
+        predictor = self.predictor(theta)
         norm_of = attacked.norm_of(self.ball, need)
         operation = get("linear_sums")
         shares = read_only(multiplier)
@@ -145,7 +145,9 @@ class Sweep:
         most = _SPARSE_PAIRS if need & c.NEED_HESSIAN else _SPARSE
         return rows if rows.density <= most else None
 
-    def _predictor(self, theta: Array, m: int) -> c.Predictor:
+    def predictor(self, theta: Array) -> c.Predictor:
+        """θ = (β, b) as compiled operations take it."""
+        m, theta = self.source.n_columns, np.array(theta, dtype=float)
         beta, intercept = theta[:m], float(theta[m]) if self.fit_intercept else 0.0
         if self.basis.is_identity:
             return c.Predictor(beta.copy(), intercept, c.EMPTY, c.EMPTY)

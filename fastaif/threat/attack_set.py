@@ -58,23 +58,29 @@ class Furthest(NamedTuple):
 
 
 class FirstSums(NamedTuple):
-    """What unit attacks on n rows along one gradient ±β add up to, for rates r, q (2, n).
+    """What unit attacks on rows of weights w_i, along σ_i β with σ_i = sgn ℓ'_i, add up to.
 
     Attributes
     ----------
-    gains, rooms : arrays (n,)
-        N_i, and how many times its attack φ_i a row can be moved by.
     inputs, moves : arrays (m,)
-        Σ r_i N_i (x_i − origin), and Σ q_i φ_i, of raw inputs and of the model's.
+        Σ w ℓ'' σ N_i v_i, v the model's inputs, and Σ w ℓ' φ_i.
+    across, value : float
+        Σ w ℓ'' σ N_i, and Σ w |ℓ'| N_i.
+    room : float
+        How many times its attack, of size t_i, every row can be moved by.
     ties : int
-        Entries of each direction that sit on a kink.
+        Entries of directions that sit on a kink.
+    outside : bool
+        Whether some row is not where attacks may be at all.
     """
 
-    gains: Array
-    rooms: Array
     inputs: Array
     moves: Array
+    across: float
+    value: float
+    room: float
     ties: int
+    outside: bool
 
 
 class DualNorm(NamedTuple):
@@ -272,9 +278,10 @@ class AttackSet(ABC):
         return False
 
     def first_sums(
-        self, beta: Array, rows: c.Rows, sides: Array, rates: Array, origin: Array
+        self, predictor: c.Predictor, inner: c.Inner, rows: c.Rows, budgets: Array
     ) -> FirstSums:
-        """What unit attacks along side_i β (n,), sides ±1 or 0, add up to, without any (n, m)."""
+        """What unit attacks on rows of a linear predictor, with budgets t (n,) or none, add up to,
+        without any (n, m)."""
         self._refuse("a pass over many rows")
 
     @property

@@ -134,10 +134,10 @@ class Bounded(OnBall):
         return self.ball.p in (2.0, np.inf)
 
     def first_sums(
-        self, beta: Array, rows: c.Rows, sides: Array, rates: Array, origin: Array
+        self, predictor: c.Predictor, inner: c.Inner, rows: c.Rows, budgets: Array
     ) -> FirstSums:
-        """Sums of unit attacks along ±β: a sort nor a matrix, where directions take both."""
-        t, units = self.units * beta, self.raw_units
+        """Sums of unit attacks on rows of a linear predictor, without any (n, m)."""
+        t, units = self.units * predictor.beta, self.raw_units
         size = float(np.abs(t).max(initial=0.0))
         slopes = t / (size or 1.0)
         # How far x goes where the attack is of unit size: for p = 2 times 1/N.
@@ -147,16 +147,18 @@ class Bounded(OnBall):
             (self.high, -self.low), (-self.low, self.high)
         ))  # fmt: skip
         ends = np.where(speeds * np.abs(slopes) > 0.0, [up, down], -np.inf)
-        n, m = rows.x.shape
-        gains, rooms, sums = np.empty(n), np.empty(n), np.zeros((2, m))
+        sums, numbers = np.zeros((2, slopes.size)), np.array([0.0, 0.0, 0.0, np.inf, 0.0])
+        bounds = np.stack([self.low, self.high])
         get("bounded_sums")(
-            rows, sides, rates, ends, slopes, reach, origin, self.ball.p, gains, rooms, sums
+            rows, predictor, inner, budgets, ends, slopes, reach, bounds, self.ball.p, sums, numbers
         )
+        across, value, moved, room, outside = numbers.tolist()
         along = slopes if self.ball.p == 2 else np.sign(slopes)
-        ties = int(np.count_nonzero(t[self.free] == 0.0)) if np.isinf(self.ball.p) else 0
-        rooms[sides == 0.0] = np.inf
-        gains[sides == 0.0] = 0.0
-        return FirstSums(size * gains, rooms, size * sums[0], self.units * along * sums[1], ties)
+        zeros = int(np.count_nonzero(t[self.free] == 0.0)) if np.isinf(self.ball.p) else 0
+        return FirstSums(
+            size * sums[0], self.units * along * sums[1], size * across, size * value, room,
+            zeros * int(moved), outside > 0.0,
+        )  # fmt: skip
 
     @property
     def has_turns(self) -> bool:

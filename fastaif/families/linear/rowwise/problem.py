@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...._compute import types as c
 from ....data.rows import RowSource
 from ....threat.attack_set import AttackSet
+from ....utils.arrays import read_only
 from ... import kinks as path_kinks
 from ...finite_sum.problem import chosen_solver
 from ...finite_sum.totals import Accumulated, RowwiseWithoutRows
@@ -37,6 +39,11 @@ class RowwiseLinear(RowwiseProblem, LinearProblem):
     def draws_together(self) -> bool:
         """Every draw has a pass of its own."""
         return False
+
+    @property
+    def pass_refuses_outside(self) -> bool:
+        """Where no row is looked at alone."""
+        return self.ball.has_first_sums
 
     @property
     def one_sided(self) -> OneSided | None:
@@ -83,19 +90,15 @@ class RowwiseLinear(RowwiseProblem, LinearProblem):
 
     def _first_sums(self, start: int, stop: int, share: Array) -> FirstOrder:
         """The same without their attacks, where the set adds up."""
-        m, basis = self.model.n_features, self.model.basis
-        _, _, slope, bend = self._rows(start, stop)
-        side, (shift, scale) = np.sign(slope), basis.arrays(m)
-        rates = np.stack([share * bend * side, share * slope])
-        rows = self.source.rows(start, stop)
-        found = self.ball.first_sums(self.params[:m], rows, side, rates, np.asarray(shift))
+        m, sweep, source = self.model.n_features, self.sweep, self.source
+        rows = source.rows(start, stop)._replace(weight=read_only(share))
+        budgets = c.EMPTY if source.budget is None else read_only(source.budgets(start, stop))
+        found = self.ball.first_sums(sweep.predictor(self.params), sweep.inner(), rows, budgets)
+        if found.outside:
+            self.refuse_outside(source)
         mixed = np.empty(len(self.params))
-        mixed[:m] = found.inputs / scale + found.moves
-        mixed[m:] = rates[0] @ found.gains
-        moved = np.count_nonzero((share > 0.0) & (found.gains > 0.0))
-        value = float(np.abs(rates[1]) @ found.gains)
-        room = self.least_room(start, stop, share, found.rooms)
-        return FirstOrder(mixed, value, int(found.ties * moved), room)
+        mixed[:m], mixed[m:] = found.inputs + found.moves, found.across
+        return FirstOrder(mixed, found.value, found.ties, found.room)
 
     @property
     def counts(self) -> Counts:
