@@ -28,6 +28,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "kernel/kernel_tiles.h"
 #include "kernel/kernel_contractions.h"
 #include "attack/attacks.h"
+#include "attack/bounded_moves.h"
 #include "attack/trust_regions.h"
 #include "linear/solve_draws.h"
 #include "linear/kink_descent.h"

@@ -193,11 +193,9 @@ MUTANTS = [
         "+ slope[:, None] * m",
         "- slope[:, None] * m",
     ),
-    Mutant(
-        "fastaif/families/linear/rowwise/problem.py",
-        "room / self.radius",
-        "room * self.radius",
-    ),
+    Mutant("fastaif/families/rowwise.py", "room / self.radius", "room * self.radius"),
+    Mutant("fastaif/families/vector/restricted.py", "* at.residuals).T", "* at.z).T"),
+    Mutant("fastaif/families/basis/restricted.py", "curvature(f, y) * side", "curvature(f, y)"),
     Mutant("fastaif/families/linear/rowwise/ends.py", "-self.down.gains)", "self.down.gains)"),
     Mutant(
         "fastaif/families/linear/rowwise/soft_objective.py",

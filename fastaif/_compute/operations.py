@@ -597,6 +597,15 @@ ATTACKS = {
         c="g, m, k, attack.p, attack.weights, out, gains, ties",
         idle="k == 0",
     ),
+    "bounded_moves": Operation(
+        "bounded_moves",
+        {"rows": ROWS.without("y", "weight"), "slopes": reads("n", "m"), "units": reads("m"),
+         "scale": reads("m"), "bounds": reads("2", "m"), "sizes": reads("n"), "p": REAL_NUMBER,
+         "moves": writes("n", "m"), "gains": writes("n")},
+        SIZES_OF_ROWS,
+        c="rows, slopes, units, scale, bounds, sizes, p, moves, gains",
+        holds=(("p == 2.0 or p == float('inf')", "p is 2 or inf"),),
+    ),
     "ascend_rows": Operation(
         "row_geometry",
         {"t": reads("k", "m"), "g": reads("k", "m"), "step": reads("k"), "ball": BALL,

@@ -246,6 +246,10 @@ class AttackSet(ABC):
         """Cut attacked samples (n, m) off where they may not go, in place."""
         return
 
+    def keeps(self, delta: Array, size: Any, rows: Array) -> Array:
+        """Which of the attacks δ (n, m) that `keep_within` has cut off are in the set of a size."""
+        return self.contains(delta, size, rows)
+
     def felt(self, gradients: Array, rows: Array) -> Array:
         """The gradients (n, m) without what attacks on these samples cannot follow."""
         return gradients

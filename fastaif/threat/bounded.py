@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
+from ..utils.arrays import read_only
 from .attack_set import AttackSet, FirstSums, Furthest, Turn, register
 from .ball import example_balls
 from .filling import fill
@@ -93,6 +94,10 @@ class Bounded(OnBall):
                     f"bounds: row {first + row} of X has {names[k]} = {rows[row, k]:g}, which is "
                     f"{side} {bound[k]:g}: widen the bounds, or leave such rows out"
                 )
+
+    def keeps(self, delta: Array, size: Any, rows: Array) -> Array:
+        """Those of the ball: bounds are kept already."""
+        return self.ball.contains(delta, size)
 
     def keep_within(self, attacked: Array) -> None:
         """Cut attacked rows off at the bounds, in place."""
@@ -189,11 +194,22 @@ class Bounded(OnBall):
 
     def furthest(self, gradients: Array, rows: Array, sizes: Array) -> Furthest:
         """The attacks on u (n, m) of given sizes (n,) that gain most, and what they gain (n,)."""
+        if self.ball.p in (2.0, np.inf):
+            return self._furthest(gradients, rows, sizes)
         slopes = self._slopes(gradients)
         x, scale = rows[:, self.free], self.ball.own.scale
         room = np.where(slopes > 0.0, self.high[self.free] - x, x - self.low[self.free]) / scale
         t = fill(np.abs(slopes), np.maximum(room, 0.0), sizes, self.ball.p)
         return Furthest(self._inner(np.sign(slopes) * t), np.einsum("ij,ij->i", np.abs(slopes), t))
+
+    def _furthest(self, gradients: Array, rows: Array, sizes: Array) -> Furthest:
+        """The same by a compiled operation."""
+        moves, gains = np.empty(rows.shape), np.empty(len(rows))
+        get("bounded_moves")(
+            c.Rows(read_only(rows), c.EMPTY, c.EMPTY), read_only(gradients), self.units,
+            self.ball.scale, np.stack([self.low, self.high]), sizes, self.ball.p, moves, gains,
+        )  # fmt: skip
+        return Furthest(moves, gains)
 
     def gains(self, gradients: Array) -> Array:
         """The ball's, for gradients as they are `felt`."""

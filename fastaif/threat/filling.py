@@ -23,11 +23,10 @@ def fill(b: Array, room: Array, size: Array, p: float) -> Array:
     b, room : arrays (n, k), not negative
         Rooms may be infinite.
     size : array (n,)
-    p : float in [1, inf]
+    p : float
+        From 1 on, and finite.
     """
     room = np.minimum(room, size[:, None])
-    if np.isinf(p):
-        return np.where(b > 0.0, room, 0.0)
     if p == 1:
         return _greedy(b, room, size)
     return _water(b, room, size, p)

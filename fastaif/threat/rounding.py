@@ -50,7 +50,7 @@ def keep_inside(samples: Array, attacked: Array, attacks: AttackSet, size: Any) 
     back = float(np.finfo(attacked.dtype).eps)
     for step in range(_STEPS + _HALVINGS):
         delta = attacked.astype(np.float64) - samples
-        outside = ~attacks.contains(delta, size * _MARGIN, here)
+        outside = ~attacks.keeps(delta, size * _MARGIN, here)
         if not outside.any():
             return
         if step < _STEPS:

@@ -25,6 +25,17 @@ def furthest(ball: AttackSet, beta: Array, rows: Array, sizes: Array) -> Furthes
     return ball.furthest(np.broadcast_to(beta, rows.shape), rows, sizes)
 
 
+class Worst(NamedTuple):
+    """Some rows at their worst ends: the model's inputs u (k, m), predictions and targets (k,), the
+    attacks on u (k, m), and what these move predictions by (k,)."""
+
+    u: Array
+    f: Array
+    y: Array
+    moves: Array
+    shift: Array
+
+
 class Ends(NamedTuple):
     """Some rows at both ends of what attacks do to them.
 
@@ -54,22 +65,28 @@ class Ends(NamedTuple):
         with np.errstate(over="ignore", invalid="ignore"):
             return problem.model.loss.change(self.f - self.down.gains, width, self.y) >= 0.0
 
-    def chosen(self, up: Array) -> tuple[Array, Array]:
-        """The attacks on u (k, m) of the ends chosen, and the moves of f (k,)."""
+    def worst(self, problem: LinearProblem) -> Worst:
+        """The end of each row that its loss is larger at."""
+        up = self.worse(problem)
         moves = np.where(up[:, None], self.up.moves, self.down.moves)
-        return moves, np.where(up, self.up.gains, -self.down.gains)
+        shift = np.where(up, self.up.gains, -self.down.gains)
+        return Worst(self.u, self.f, self.y, moves, shift)
 
 
-def ends_of(problem: LinearProblem, theta: Array, eps: float, start: int, stop: int) -> Ends:
-    """Both ends of a range of rows at θ and ε."""
+def worst_of(problem: LinearProblem, theta: Array, eps: float, start: int, stop: int) -> Worst:
+    """A range of rows at their worst ends, at θ and ε."""
     source, model, m = problem.source, problem.model, problem.model.n_features
     rows = source.inputs(start, stop).astype(np.float64, copy=False)
     u = model.basis.transform(rows)
     f = u @ theta[:m] + (theta[m] if len(theta) > m else 0.0)
-    sizes = eps * problem.radius * source.budgets(start, stop)
-    up = furthest(problem.ball, theta[:m], rows, sizes)
-    down = furthest(problem.ball, -theta[:m], rows, sizes)
-    return Ends(start, stop, u, f, source.targets(start, stop), up, down)
+    y, sizes = source.targets(start, stop), eps * problem.radius * source.budgets(start, stop)
+    ball, beta = problem.ball, theta[:m]
+    if model.loss.is_monotone and ball.varies:  # it is known which
+        side = -y
+        found = ball.furthest(side[:, None] * beta, rows, sizes)
+        return Worst(u, f, y, found.moves, side * found.gains)
+    up, down = (furthest(ball, side * beta, rows, sizes) for side in (1.0, -1.0))
+    return Ends(start, stop, u, f, y, up, down).worst(problem)
 
 
 def worst_moves(problem: LinearProblem, theta: Array, eps: float) -> tuple[Array, Array]:
@@ -77,9 +94,8 @@ def worst_moves(problem: LinearProblem, theta: Array, eps: float) -> tuple[Array
     f, moves = np.empty(problem.n_rows), np.empty(problem.n_rows)
 
     def work(start: int, stop: int) -> None:
-        ends = ends_of(problem, theta, eps, start, stop)
-        f[start:stop] = ends.f
-        moves[start:stop] = ends.chosen(ends.worse(problem))[1]
+        at = worst_of(problem, theta, eps, start, stop)
+        f[start:stop], moves[start:stop] = at.f, at.shift
 
     problem.executor.map_rows(problem.source, work)
     return f, moves
@@ -91,11 +107,10 @@ def attacked_gradient(problem: LinearProblem, theta: Array, eps: float) -> Array
     shares = problem.shares
 
     def work(start: int, stop: int) -> Array:
-        ends = ends_of(problem, theta, eps, start, stop)
-        moves, gains = ends.chosen(ends.worse(problem))
-        slope = loss.slope(ends.f + gains, ends.y) * shares[start:stop]
+        at = worst_of(problem, theta, eps, start, stop)
+        slope = loss.slope(at.f + at.shift, at.y) * shares[start:stop]
         out = np.empty(d)
-        out[:m] = slope @ (ends.u + moves)
+        out[:m] = slope @ (at.u + at.moves)
         out[m:] = slope.sum()
         return out
 
