@@ -158,7 +158,7 @@ def smooth_norm(u: Array, q: float, width: float) -> tuple[float, Array, Array]:
         diagonal = np.where(h > 0, power * spread, float(q == 2.0))
     gradient = norm ** (1.0 - q) * power * v
     hessian = (1.0 - q) / norm * np.outer(gradient, gradient)
-    hessian[np.diag_indices_from(hessian)] += norm ** (1.0 - q) * diagonal
+    hessian.flat[:: u.size + 1] += norm ** (1.0 - q) * diagonal
     return size * norm, gradient, hessian / size
 
 

@@ -264,7 +264,8 @@ def assemble(
     cross = np.outer(sums.mixed_direction, k)
     hessian = sums.hessian + cross + cross.T + sums.scalar(c.S_KK) * np.outer(k, k)
     hessian += max(sums.gain, 0.0) * bend
-    hessian[np.diag_indices_from(hessian)] += 2.0 * problem.alpha * problem.penalized
+    if problem.alpha > 0.0:
+        hessian.flat[:: theta.size + 1] += 2.0 * problem.alpha * problem.penalized
     value = sums.loss + problem.penalty(theta)
     if not np.isfinite(value):
         value = np.inf
