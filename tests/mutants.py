@@ -176,6 +176,11 @@ MUTANTS = [
     Mutant("fastaif/families/outputs/attack.py", "+ gains\n", "+ 0.5 * gains\n"),
     Mutant("fastaif/families/outputs/problem.py", "return 2.0 * self.sums", "return self.sums"),
     Mutant("fastaif/families/vector/problem.py", "+ self._solved_apart", "- self._solved_apart"),
+    Mutant("fastaif/families/vector/pieces.py", "rho * (q - 1.0) / gains", "rho * q / gains"),
+    Mutant("fastaif/families/vector/pieces.py", "out.hessian -= flat.T", "out.hessian += flat.T"),
+    Mutant("fastaif/families/vector/tangent.py", "-s * sums.rates)", "s * sums.rates)"),
+    Mutant("fastaif/families/vector/norm_expansion.py", "+ share * move", "- share * move"),
+    Mutant("fastaif/families/softmax/attack.py", "@ slopes) + spread", "@ slopes) - spread"),
     Mutant(
         "fastaif/families/autodiff/problem.py",
         "batch.shares * budgets[batch.rows]",
