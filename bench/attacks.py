@@ -1,17 +1,16 @@
-"""Attacks on a logistic regression of digits, beside ART's best on the same model and budgets.
+"""Attacks on a logistic regression of digits, beside other libraries' on the same budgets.
 
-    python -m bench.attacks [--python PATH]
+    python -m bench.attacks [--art PATH] [--foolbox PATH]
 
-PATH is a Python that has ``adversarial-robustness-toolbox``, which need not have this package: by
-default this one. Times are CPU times of the attack alone, the least of some runs; losses are
-computed here.
+Each PATH is a Python that has ``adversarial-robustness-toolbox``, or ``foolbox`` and ``torch``, and
+need not have this package; peers without one are left out. Times are CPU times of the attack
+alone, the least of some runs; losses are computed here.
 """
 
 from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,7 +26,7 @@ Array = NDArray[Any]
 
 SIZES = {"2": 1.0, "inf": 0.1}
 RUNS = 3
-PEER = """
+ART = """
 import sys, time
 import numpy as np
 from art.attacks.evasion import FastGradientMethod, ProjectedGradientDescentNumpy
@@ -57,6 +56,35 @@ for name, make in attacks.items():
     out[name + " X"], out[name + " time"] = found, min(times)
 np.savez(sys.argv[2], **out)
 """
+FOOLBOX = """
+import sys, time
+import foolbox, numpy as np, torch
+from foolbox import attacks as known
+
+torch.set_num_threads(1)
+torch.set_default_dtype(torch.float64)
+given = np.load(sys.argv[1])
+X, y, size = torch.tensor(given["X"]), torch.tensor(given["y"]), float(given["size"])
+net = torch.nn.Linear(X.shape[1], 2)
+with torch.no_grad():
+    net.weight[0], net.weight[1] = 0.0, torch.tensor(given["coef"])
+    net.bias[0], net.bias[1] = 0.0, float(given["intercept"])
+model, out = foolbox.PyTorchModel(net.eval(), bounds=(0.0, 1.0), device="cpu"), {}
+of = "Linf" if str(given["norm"]) == "inf" else "L2"
+attacks = {
+    "one step": getattr(known, of + "FastGradientAttack")(random_start=False),
+    "basic iterative": getattr(known, of + "BasicIterativeAttack")(random_start=False),
+    "PGD": getattr(known, of + "ProjectedGradientDescentAttack")(random_start=False),
+}
+for name, attack in attacks.items():
+    times = []
+    for _ in range(int(given["runs"])):
+        start = time.process_time()
+        _, found, _ = attack(model, X, y, epsilons=size)
+        times.append(time.process_time() - start)
+    out[name + " X"], out[name + " time"] = found.numpy(), min(times)
+np.savez(sys.argv[2], **out)
+"""
 
 
 def digits() -> tuple[Array, Array]:
@@ -66,8 +94,10 @@ def digits() -> tuple[Array, Array]:
     return images[kept] / 255.0, (labels[kept] == 8).astype(int)
 
 
-def peer(python: str, model: Any, X: Array, y: Array, norm: str) -> dict[str, Array]:
-    """What the peer's attacks find, and their times."""
+def peer(
+    python: str, code: str, model: Any, X: Array, y: Array, norm: str
+) -> dict[str, Array]:
+    """What a peer's attacks find, and their times."""
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
         np.savez(
@@ -75,7 +105,7 @@ def peer(python: str, model: Any, X: Array, y: Array, norm: str) -> dict[str, Ar
             size=SIZES[norm], runs=RUNS,
         )  # fmt: skip
         script = Path(folder) / "peer.py"
-        script.write_text(PEER)
+        script.write_text(code)
         subprocess.run([python, str(script), str(given), str(found)], check=True)
         return dict(np.load(found))
 
@@ -96,8 +126,10 @@ def report(name: str, norm: str, model: Any, X: Array, y: Array, found: Array, s
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--art")
+    parser.add_argument("--foolbox")
     options = parser.parse_args(arguments)
+    peers = [("ART", options.art, ART), ("foolbox", options.foolbox, FOOLBOX)]
     X, y = digits()
     model = fa.LogisticRegression(alpha=1e-2).fit(X, y)
     print("| p | attack | mean loss | ms | outside by |\n| --- | --- | ---: | ---: | ---: |")
@@ -108,10 +140,11 @@ def main(arguments: list[str] | None = None) -> None:
             found = fa.attack(model, X, y, size, p=p, radius=1.0, bounds=(0.0, 1.0))
             times.append(time.process_time() - start)
         report("fastaif", norm, model, X, y, found, min(times))
-        theirs = peer(options.python, model, X, y, norm)
-        for name in sorted({key.rsplit(" ", 1)[0] for key in theirs}):
-            seconds = float(theirs[f"{name} time"])
-            report(f"ART, {name}", norm, model, X, y, theirs[f"{name} X"], seconds)
+        for library, python, code in peers:
+            theirs = peer(python, code, model, X, y, norm) if python else {}
+            for name in sorted({key.rsplit(" ", 1)[0] for key in theirs}):
+                seconds = float(theirs[f"{name} time"])
+                report(f"{library}, {name}", norm, model, X, y, theirs[f"{name} X"], seconds)
 
 
 if __name__ == "__main__":
