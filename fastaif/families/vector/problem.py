@@ -309,8 +309,10 @@ class VectorProblem(Solvable):
 
     @cached_property
     def norm_expansion(self) -> NormExpansion | None:
-        """Where every sample has a budget of its own, and rows are here."""
-        if self.sharing.is_shared or not self.keeps_rows or self.executor.is_remote(self.source):
+        """Where every sample has the same ball of its own, and rows are here."""
+        if self.sharing.is_shared or self.is_restricted:
+            return None
+        if not self.keeps_rows or self.executor.is_remote(self.source):
             return None
         return NormExpansion(self)
 

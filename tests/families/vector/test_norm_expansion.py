@@ -52,3 +52,11 @@ def test_names_what_takes_the_tangent_off(p, why):
     found = result.rough_at(0.1, expansion="taylor")
     assert found.startswith(why)
     assert "the tangent misses the step of expansion='norm' by" in found
+
+
+def test_is_of_balls_alone():
+    X, y, _ = softmax_makers.make(3)
+    model = fa.LogisticRegression(alpha=0.02).fit(X, y)
+    for attack in ({"bounds": (None, X.max())}, {"groups": [[0, 1], [2, 3]]}, {"order": 2}):
+        result = fa.aif(model, X, y, **attack)
+        assert result.sensitivity(1e-3) == result.sensitivity(1e-3, expansion="taylor")
