@@ -6,6 +6,8 @@
 #include "linear/kink_descent.h"
 
 #define SETTLE_ROUNDS 8
+#define SETTLE_FREE 4     /* times the dimensions: of more free entries nothing is settled yet */
+#define SETTLE_FEW 40
 #define SETTLE_HARD 0.5   /* of the hardest pull: what is pulled less waits */
 #define SETTLE_SLACK 1e-11 /* of a slope's natural size: as small is zero */
 
@@ -103,8 +105,8 @@ static void solve_free(const double *L, double *x, ptrdiff_t f)
 static int step_free(fa_kinks *p)
 {
     ptrdiff_t f = p->n_open;
-    if (f == 0)
-        return 1;
+    if (f == 0 || f > SETTLE_FREE * p->d + SETTLE_FEW)
+        return f == 0;
     double *L = malloc((size_t)(f * f + 3 * f) * sizeof(double));
     if (!L)
         return -1;

@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
+from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from ..influence.path import RobustPath
@@ -210,15 +212,32 @@ class AdversarialTrainingCV(Delegating):
             return lambda path, X, y: -path.adversarial_loss(radii, size, X, y)
         if how == "clean":
             return lambda path, X, y: -path.clean_loss(radii, X, y)
-        if isinstance(how, str):
-            how = _named(how)
+        named = _named(how) if isinstance(how, str) else how
 
         def each(path: RobustPath, X: MatrixLike, y: TargetsLike) -> Array:
             models = [path.estimator(float(e)) for e in radii]
-            return np.array([model.score(X, y) if how is None else how(model, X, y)
-                             for model in models])  # fmt: skip
+            if how is None or isinstance(how, str):
+                return _scored(models, X, y, named)
+            return np.array([how(model, X, y) for model in models])
 
         return each
+
+
+def _scored(models: list[Any], X: MatrixLike, y: TargetsLike, scorer: Any) -> Array:
+    """Scores of estimators that differ in the coefficients of their last step alone, (k,).
+
+    What is before that is done once, and what scikit-learn looks for in its arguments is looked
+    for with the first.
+    """
+    if isinstance(models[0], Pipeline) and len(models[0]) > 1:
+        X, models = models[0][:-1].transform(X), [model[-1] for model in models]
+
+    def score(model: Any) -> float:
+        return float(model.score(X, y) if scorer is None else scorer(model, X, y))
+
+    first = score(models[0])
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return np.array([first, *(score(model) for model in models[1:])])
 
 
 def _by_number(X: Any, y: Any) -> Any:

@@ -76,7 +76,7 @@ class Factor(NamedTuple):
     def whitened(self, b: Array) -> Array:
         """L⁻¹S⁻¹ b for b (d,) or (d, k): half of `solve`, in which H⁻¹ is the identity."""
         scale = self.scale if b.ndim == 1 else self.scale[:, None]
-        return np.asarray(_lapack().dtrtrs(self.lower, b / scale, lower=1)[0])
+        return np.asarray(_lapack().dtrtrs(self.lower, b / scale, lower=1, overwrite_b=1)[0])
 
     def coloured(self, u: Array) -> Array:
         """S⁻¹L⁻ᵀ u (d,): the other half."""

@@ -91,3 +91,15 @@ def test_a_model_that_looks_at_nothing_is_told():
     with pytest.warns(fa.RangeWarning, match="no coefficient left: attacks of attack_eps = 5"):
         search.fit(X, y)
     assert search.eps_ == 5.0
+
+
+def test_pipelines_are_scored_by_their_last_step():
+    """What is before it is done once; there may be nothing."""
+    X, y, _ = data("linear")
+    X, y = X[:40], y[:40]
+    plain = fa.AdversarialTrainingCV(Ridge(), GRID[:2], cv=2, scoring=None).fit(X, y)
+    for steps in ([], ["passthrough"]):
+        piped = make_pipeline(*steps, Ridge())
+        found = fa.AdversarialTrainingCV(piped, GRID[:2], cv=2, scoring="r2").fit(X, y)
+        for name, wanted in plain.cv_results_.items():
+            np.testing.assert_allclose(found.cv_results_[name], wanted, err_msg=name)

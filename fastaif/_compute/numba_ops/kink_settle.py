@@ -12,6 +12,7 @@ from .jit import FAST, STRICT, operation
 from .kink_descent import _add, _dot
 
 _ROUNDS = 8
+_FREE, _FEW = 4, 40  # times the dimensions: of more free entries nothing is settled yet
 _HARD = 0.5  # of the hardest pull: what is pulled less waits
 _SLACK = 1e-11  # of a slope's natural size: as small is zero
 
@@ -83,8 +84,8 @@ def _step(columns, offsets, start, squares, free, n_box, ridge, shares, move):
     """To the minimum over the free entries, those of the simplex keeping their sum; whether there
     is one."""
     f = free.size
-    if f == 0:
-        return True
+    if f == 0 or f > _FREE * move.size + _FEW:
+        return f == 0
     L = _factored(columns, free, squares, ridge)
     if L[f - 1, f - 1] == 0.0:
         return False
