@@ -8,7 +8,7 @@ is `python csrc/generate.py FOLDER`.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
 import sys
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def write(folder: Path, checked: bool = True) -> list[Path]:
     A shim that is not `checked` looks at nothing that it is handed: `bench/checks.py` builds one to
     measure what looking costs.
     """
-    codes, table = (_load(path) for path in SOURCES)
+    codes, table = (_load(path.stem) for path in SOURCES)
     made = {
         "operation_table.h": _header(codes, table),
         "operation_shim.pxi": _shim(codes, table, checked),
@@ -42,14 +42,12 @@ def write(folder: Path, checked: bool = True) -> list[Path]:
     return [folder / name for name in made]
 
 
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"table_of_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def _load(name: str) -> ModuleType:
+    """One of them, of a package that has no other code: nothing else need be installed."""
+    if "tables" not in sys.modules:
+        sys.modules["tables"] = tables = ModuleType("tables")
+        tables.__path__ = [str(COMPUTE)]
+    return importlib.import_module(f"tables.{name}")
 
 
 def _codes(codes: ModuleType) -> dict[str, int]:

@@ -15,6 +15,11 @@ NEED_MOMENTS = 128  # with NEED_HESSIAN: not H but each row's w ℓ'', for `quad
 MOMENT_GROUP = 8  # values of r that share a matrix of `quadratic_moments`
 
 QUADRATIC, POWERS, FOURIER, N_BASES = range(4)
+# What holds of d, the number of features, in each basis of m inputs: the C code trusts it.
+sizes_of_bases = (
+    ("kind != QUADRATIC or 2 * d == m * (m + 3)", "a quadratic basis has m (m + 3) / 2 features"),
+    ("kind != POWERS or (degree > 0 and d == m * degree)", "powers have m degree features"),
+)
 
 TANH, SOFTPLUS, GELU, N_ACTIVATIONS = range(4)
 

@@ -7,8 +7,8 @@ an entry here.
 
 An entry names each argument in order. Shapes are expressions in the entry's `sizes`, which say of
 which array each is read, as ``rows.x[0]``. Conditions and sizes may name arguments, fields of
-groups and the numbers of `codes.py`. Nothing is imported but the standard library, because the
-build reads this file before anything is installed.
+groups and the numbers of `codes.py`. Nothing is imported but `codes.py` and the standard library,
+because the build reads this file before anything is installed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+
+from .codes import sizes_of_bases
 
 DOUBLE, REAL, INT64, INT32 = "float64", "float32 or float64", "int64", "int32"
 
@@ -192,9 +194,7 @@ BASIS = Group(
     sizes=("m", "d"),
     holds=(
         ("0 <= kind < N_BASES", "the basis is one of those that were built"),
-        ("kind != QUADRATIC or 2 * d == m * (m + 3)",
-         "a quadratic basis has m (m + 3) / 2 features"),
-        ("kind != POWERS or (degree > 0 and d == m * degree)", "powers have m degree features"),
+        *sizes_of_bases,
     ),
 )  # fmt: skip
 KERNEL = Group(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.makers import about
 
+import fastaif as fa
 from fastaif import bases
 from fastaif.bases.builtin import BuiltIn
 
@@ -66,3 +68,19 @@ def test_inputs_are_not_written_to(engine, basis, X):
     basis.jac_vec(X, X)
     basis.jac_t_vec(X, np.ones(basis.n_outputs(3)))
     np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
+def test_compiled_passes_agree_with_its_own_features(engine, basis, rng):
+    """Fit, influence and products with H, of the basis and of one that calls its methods."""
+    X = rng.normal(size=(60, 3))
+    y = np.sin(X @ [1.0, -0.5, 0.3]) + 0.1 * rng.normal(size=60)
+    plain = bases.Custom(basis.features, basis.jac_vec, basis.jac_t_vec)
+    found = [fa.BasisRegression(each).fit(X, y) for each in (basis, plain)]
+    wanted = found[1].predict(X)
+    np.testing.assert_allclose(found[0].predict(X), wanted, rtol=1e-8, atol=1e-9)
+    attack = {"p": 1.5, "attack_space": "raw"}
+    wanted = fa.aif(found[1], X, y, **attack).sensitivity(0.1, expansion="quadratic")
+    for solver in ("cholesky", "cg"):
+        mine = fa.aif(found[0], X, y, solver=solver, **attack)
+        assert mine.sensitivity(0.1, expansion="quadratic") == about(wanted, 1e-7)

@@ -30,6 +30,18 @@ def test_matrix(engine, kernel, points):
     np.testing.assert_allclose(kernel(X, X), K, rtol=1e-7, atol=1e-13)
 
 
+def test_neither_nan_nor_distance_is_hidden(engine, kernel, points):
+    """NaN stays in its row; equal rows have equal columns; far rows overflow no power."""
+    X, Z = (part.copy() for part in points)
+    X[2, 1], X[4] = np.nan, X[3]
+    K = kernel(X, Z)
+    np.testing.assert_array_equal(np.isnan(K), np.arange(len(X))[:, None] == np.full(len(Z), 2))
+    np.testing.assert_array_equal(K[3], K[4])
+    X[2] = 1e8
+    assert np.isfinite(kernel(X, Z)).all()
+    assert np.isfinite(kernel.gradient(X, Z, np.ones(len(Z)))).all()
+
+
 def test_gradient(engine, kernel, points):
     """Σ_j V_j ∂₁K(x_i, z_j), by differences of K."""
     X, Z = points

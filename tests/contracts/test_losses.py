@@ -13,6 +13,7 @@ import fastaif as fa
 from fastaif import losses
 from fastaif._compute import get
 from fastaif._compute import types as c
+from fastaif._compute.numba_ops import point_losses
 
 F = np.array([-6.0, -1.3, -0.2, 0.0, 0.4, 1.1, 2.5, 5.0])
 KAPPAS = [0.0, 1e-5, 0.3, 1.7]
@@ -166,6 +167,43 @@ def test_it_is_a_value(loss):
 def test_sums_of_compiled_operations(engine, loss, rng):
     for kappa, multiplier in itertools.product(KAPPAS, [None, 0.25]):
         compare_sums_of_compiled_operations(loss, rng, kappa, multiplier)
+
+
+def test_fits_of_a_batch(engine, loss, rng):
+    """Newton's method in compiled code ends at a minimum, also where it has to start elsewhere."""
+    n, m, alpha = 60, 3, 0.05
+    X, y = rng.normal(size=(n, m)), targets(loss, n)
+    if loss.is_of_residuals:  # residuals far larger than what a loss may call small
+        y = 1e4 * y + X @ [1.0, -2.0, 0.5]
+    elif loss.has_positive_targets:
+        y = 1e3 * y
+    d = m + 1
+    found = c.BatchFound(
+        np.empty((1, d)), np.empty((1, d)), np.empty((1, 3)), np.empty((1, 2), dtype=np.int64)
+    )
+    get("linear_batch")(
+        c.Rows(X, y, c.EMPTY), np.array([[0, n]]),
+        c.BatchModel(loss.code, loss.parameter, alpha, 0.0, True, False),
+        c.BatchAttack(2.0, 1.0, np.ones(m), np.ones(m)), found,
+    )  # fmt: skip
+    assert found.status[0, 0] == c.FOUND
+    theta, V = found.params[0], np.column_stack([X, np.ones(n)])
+    slope = loss.slope(V @ theta, y)
+    gradient = V.T @ slope / n + 2.0 * alpha * np.append(theta[:m], 0.0)
+    size = np.abs(V).T @ np.abs(slope) / n + 2.0 * alpha * np.append(np.abs(theta[:m]), 0.0)
+    assert np.all(np.abs(gradient) <= 1e-9 * size)
+
+
+def test_compiled_code_answers_like_the_class(loss):
+    questions = {
+        "is_monotone": loss.is_monotone,
+        "of_residuals": loss.is_of_residuals,
+        "has_log_link": loss.starting_intercept(2.0) is not None,
+        "starts_wider": bool(loss.easier(1e6 * targets(loss, 9))),
+    }
+    for name, answer in questions.items():
+        asked = getattr(point_losses, name).py_func
+        assert bool(asked(loss.code)) == answer, name
 
 
 def compare_sums_of_compiled_operations(loss, rng, kappa, multiplier):

@@ -8,12 +8,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.operation_arguments import (
+    BEYOND_VECTORS,
     CASES,
     arguments_of,
     arrays_of,
     call,
     decides_alone,
     operation_of,
+    sizes_of,
 )
 
 from fastaif import _compute
@@ -25,33 +27,47 @@ TOLERANCE = 1e-12
 OWN = {("block_sums", "block.v"), ("bootstrap_start", "draws.kept")}
 NOT_KEPT = {"draws.kept": np.empty((0, 0))}  # drawn again in every pass
 EXAMPLES = {"bootstrap_sums": NOT_KEPT}
+# Sizes that hang together, and none where the arguments are laid out for the small ones.
+OF_THEIR_SIZE = {
+    "bootstrap_sums": {"n": 41, "m": 19, "d": 20},
+    "quadratic_moments": {"n": 41, "m": 8, "d": 44},
+    "softmax_sums": {"n": 41, "m": 19, "c": 20},
+    **dict.fromkeys((
+        "bootstrap_start", "sparse_sums", "linear_batch", "kink_descent", "kernel_tile",
+        "weighted_slopes", "directional_tile", "mirror",
+    )),
+}  # fmt: skip
 
 
-def found(run, name, seed):
+def found(run, name, seed, larger=()):
     """What an operation returns, and what it has written."""
-    paths = {**arguments_of(name, seed), **EXAMPLES.get(name, {})}
+    paths = {**arguments_of(name, seed, larger), **EXAMPLES.get(name, {})}
     with np.errstate(all="ignore"):
         returned = call(run, name, paths)
+    d = sizes_of(name, larger)["d"]
     written = {
-        leaf.path: meant(leaf.path, paths[leaf.path])
+        leaf.path: meant(leaf.path, paths[leaf.path], d)
         for leaf in arrays_of(name)
         if leaf.spec.written and (name, leaf.path) not in OWN
     }
     return {"returned": 0.0 if returned is None else returned, **written}
 
 
-def meant(path, array):
+def meant(path, array, d):
     """Of symmetric matrices the lower triangle, of fourth moments those that have a place."""
     if path == "moments":
-        return expanded(array, 9)
+        return expanded(array, d)
     return np.tril(array) if path in ("sums.hessian", "matrices") else array
 
 
+@pytest.mark.parametrize("larger", [{}, BEYOND_VECTORS], ids=["small", "beyond_vectors"])
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", [name for name in TABLE if name not in _compute.NUMBA_ONLY])
-def test_both_backends_agree(extension, name, seed):
-    mine = found(getattr(extension, name), name, seed)
-    theirs = found(_compute._numba_operation(name), name, seed)
+def test_both_backends_agree(extension, name, seed, larger):
+    if larger and (larger := OF_THEIR_SIZE.get(name, larger)) is None:
+        pytest.skip("its arguments are laid out for small sizes")
+    mine = found(getattr(extension, name), name, seed, larger)
+    theirs = found(_compute._numba_operation(name), name, seed, larger)
     assert mine.keys() == theirs.keys()
     for path, wanted in theirs.items():
         known = ~np.isnan(wanted)  # NaN: a problem of a batch that has too few rows

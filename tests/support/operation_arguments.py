@@ -27,8 +27,10 @@ NUMBERS = {
     "n_samples": 20, "n_steps": 3, "draws": 2, "n": 11, "seed": 5, "draw": 1, "loss": Logistic.code,
     "fit_intercept": 1, "wants_influence": 1, "activation": c.TANH, "kappa": 0.0, "smoothing": 0.0,
     "exponent": 0.0, "first_row": 0, "steepest": 0, "output_layer": 1, "step": 0.1, "coef0": 1.0,
-    "n_sweeps": 4, "patient": 0,
+    "n_sweeps": 4, "n_box": 2, "patient": 0,
 }  # fmt: skip
+# More than a vector of each instruction set holds, and a rest.
+BEYOND_VECTORS = {"n": 41, "m": 19, "k": 21, "l": 18, "h": 17, "d": 37}
 OWN = {  # what differs
     "bootstrap_start": {"d": 4},
     "bootstrap_sums": {"d": 4},
@@ -59,8 +61,8 @@ def entry(name):
     return {**TABLE, **PARTS}[name]
 
 
-def sizes_of(name):
-    sizes = {**SIZES, **{k: v for k, v in OWN.get(name, {}).items() if k in SIZES}}
+def sizes_of(name, larger=()):
+    sizes = {**SIZES, **{k: v for k, v in OWN.get(name, {}).items() if k in SIZES}, **dict(larger)}
     for size, text in entry(name).sizes.items():
         if "[" not in text and name not in OWN:
             sizes[size] = eval(text, {}, dict(sizes))
@@ -87,9 +89,9 @@ def content(path, shape, dtype, rng):
     return rng.uniform(0.5, 1.5, shape)
 
 
-def arguments_of(name, seed=0):
+def arguments_of(name, seed=0, larger=()):
     """Valid arguments: a dict of paths."""
-    rng, sizes = np.random.default_rng(seed), sizes_of(name)
+    rng, sizes = np.random.default_rng(seed), sizes_of(name, larger)
     numbers = {**NUMBERS, **OWN.get(name, {})}
     made = {}
     for leaf in leaves(entry(name)):
