@@ -53,6 +53,11 @@ class OwnUnits:
         """Whether its extreme points are the corners ± ρ of every entry."""
         return math.isinf(self.p)
 
+    @property
+    def is_sharp_at_zero(self) -> bool:
+        """Whether gains have no bounded second derivative where an entry of the slopes is zero."""
+        return self.p > 2.0
+
     # --- to and from inputs ---------------------------------------------------------------
 
     def move(self, X: Array, t: Array) -> None:
@@ -70,6 +75,10 @@ class OwnUnits:
     def slopes(self, gradients: Array) -> Array:
         """∇_t (n, k) for gradients ∇_u (n, m)."""
         return np.asarray(gradients[:, self.free] * self.weights)
+
+    def moves_in(self, units: Array) -> Array:
+        """How far unit attacks move the model's inputs (m,), measured in such units: (k,)."""
+        return np.asarray(self.weights / units[self.free])
 
     def form(self, matrix: Array) -> Array:
         """The quadratic form of a matrix (m, m) over u, over t: (k, k)."""
@@ -95,6 +104,28 @@ class OwnUnits:
     def directions(self, slopes: Array) -> Array:
         """The unit attacks (..., k) that gain it."""
         return dual_direction(slopes, self.p)
+
+    def bends(self, slopes: Array, gains: Array) -> tuple[Array, Array]:
+        """How gains bend where the set is smooth: ∇²‖g‖_q = diag(squares) − bend φφᵀ.
+
+        Parameters
+        ----------
+        slopes : array (n, k)
+            g, or a multiple of it.
+        gains : array (n,)
+            ‖g‖_q.
+
+        Returns
+        -------
+        arrays (n, k) and (n,)
+            squares and bend, zero where nothing is gained.
+        """
+        q = conjugate(self.p)
+        unit = np.abs(slopes) / lp_norm(slopes, q)[:, None]
+        with np.errstate(divide="ignore"):
+            bend = np.where(gains > 0.0, (q - 1.0) / gains, 0.0)
+            powers = np.where(unit > 0.0, unit ** (q - 2.0), float(q == 2.0))
+        return bend[:, None] * powers, bend
 
     def draw(self, seed: int, draw: int, row: int, size: float, out: Array) -> None:
         """Write random attacks of a size (n, k), keyed by row from `row` on."""

@@ -226,6 +226,7 @@ def drawn(curve):
     return figure.axes
 
 
+@pytest.mark.long
 def test_figure_of_models_of_growing_size(diabetes):
     X, y = diabetes
     curve = fa.complexity_curve(components(10, 2, 5), X, y, [0.0, 1e-4, 1e-3])

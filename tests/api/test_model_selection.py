@@ -283,6 +283,7 @@ def test_our_ridge_chooses_as_theirs():
         assert search.fit(X, y).best_index_ == place
 
 
+@pytest.mark.long
 def test_in_parallel():
     X, y, model, _ = ridge()
     score = fa.sensitivity_scorer(0.02)

@@ -476,6 +476,7 @@ def test_a_closed_stdout_ends_quietly() -> None:
     assert b"BrokenPipe" not in said
 
 
+@pytest.mark.long
 def test_a_stdout_that_the_shell_closed(tmp_path: Path) -> None:
     """`>&-`: the report is written all the same, and there is no traceback."""
     command = f"{sys.executable} -m fastaif analyze --eps 1e-5 --out r.json >&-"

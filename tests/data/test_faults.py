@@ -116,6 +116,7 @@ def test_one_thread_gives_the_same_bits(answer):
     assert _run(pinned + textwrap.dedent(ANSWER)) == answer
 
 
+@pytest.mark.long
 def test_outside_the_checkout(answer, tmp_path):
     """The package works from wherever it is installed."""
     shutil.copytree(SOURCE, tmp_path / "fastaif", ignore=shutil.ignore_patterns("__pycache__"))
@@ -193,6 +194,7 @@ FORKS_DURING_PASSES = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_forks_while_other_threads_compute():
     code = textwrap.dedent(ANSWER) + textwrap.dedent(FORKS_DURING_PASSES)
@@ -376,6 +378,7 @@ def _interrupt(process, what):
     assert process.stdout.readline().strip() == "over", what
 
 
+@pytest.mark.long
 def test_interrupts_are_answered_at_once():
     """One after the other in one process, which goes on after each."""
     code = """

@@ -152,6 +152,7 @@ def test_memory_mapped_files_stay_on_disk(mapped):
     assert (same, converged) == ("True", "True")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
 def test_robust_fits_of_memory_mapped_files_stay_on_disk(mapped):
     """The same of a robust fit, whose rows stay on the disk, but not what it knows of each."""

@@ -47,6 +47,7 @@ def draws(size: int, most: int | None = None, seed: int = 0, count: int = 2) -> 
 # --- the digits -------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_digits() -> None:
     X, y = _digits.load()
     assert X.shape == (5000, 784)
@@ -95,6 +96,7 @@ def test_errors_vanish_in_proportion_to_eps(errors: Figure2bResult) -> None:
     assert np.all(errors.small.converged)
 
 
+@pytest.mark.long
 def test_errors_are_those_of_the_definition(errors: Figure2bResult) -> None:
     for k, (fit, held_out) in enumerate(draws(40)):
         model = fa.KernelRegression(fa.kernels.NTK(1), alpha=0.1).fit(*fit)
@@ -124,6 +126,7 @@ def test_frame_and_summary(errors: Figure2bResult) -> None:
     assert "alpha = 0.1 (l2 penalty), p = 2" in text
 
 
+@pytest.mark.long
 def test_other_kernels_penalties_and_norms() -> None:
     options = {"eps": [2e-3], "eps_small": [1e-5, 1e-4, 1e-3]}
     found = figure2b(
@@ -143,6 +146,7 @@ def test_fits_that_stop_early_are_counted() -> None:
     assert np.isnan(found.slope)  # one ε gives none
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", QUICK)
 def test_seed_decides_the_data(name: str) -> None:
     smaller = {"eps": [0.04], "eps_small": [1e-4]} if name == "figure2b" else {"depths": [2]}
@@ -273,6 +277,7 @@ def test_figures_show_the_results(errors: Figure2bResult, depth: NtkDepthResult)
         assert any(np.array_equal(y, values) for y in shown)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", QUICK)
 def test_command_line(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = getattr(experiments, name)

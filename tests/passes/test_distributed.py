@@ -69,14 +69,21 @@ def test_fits_and_robust_fits(client):
     close(model.coef_, theirs.coef_)
     mine = fa.robust_fit(model, remote, target, 0.1, sample_weight=weight)
     close(mine.params, fa.robust_fit(theirs, X, y, 0.1, sample_weight=w).params, 1e-9)
+    loss = fa.adversarial_loss(model, remote, target, 0.1, sample_weight=weight)
+    close(loss, fa.adversarial_loss(model, X, y, 0.1, sample_weight=w))
+
+
+@pytest.mark.long
+def test_paths(client):
+    X, y, w = data()
+    remote, target, weight = rows(X, y, w)
+    model = theirs = fa.LinearRegression(alpha=0.01).fit(X, y, w)
     # The clean loss is as near as the root of the tolerance, which the objective meets.
     options = {"tol": 1e-12}
     path = fa.robust_path(model, remote, target, [0.03, 0.1], sample_weight=weight, **options)
     there = fa.robust_path(theirs, X, y, [0.03, 0.1], sample_weight=w, **options)
     close(path.objective(path.eps), there.objective(path.eps), 1e-9)
     close(path.cost(path.eps), there.cost(path.eps), 1e-5)
-    loss = fa.adversarial_loss(model, remote, target, 0.1, sample_weight=weight)
-    close(loss, fa.adversarial_loss(model, X, y, 0.1, sample_weight=w))
 
 
 def test_the_same_bits_on_one_worker(client):

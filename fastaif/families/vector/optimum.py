@@ -70,12 +70,12 @@ def _begun(objective: RobustObjective, z: Array) -> State:
     none = Ties(Attacks(np.zeros((problem.n_rows, own.n_free)), nothing, free), np.empty(0))
     cells = z.reshape(problem.model.frame.shape[1], -1).copy()
     sizes, natural = (
-        np.abs(Z[:, own.free] * own.weights).max(axis=0)
+        np.abs(own.slopes(Z)).max(axis=0)
         for Z in (cells, objective.z(problem.params).reshape(cells.shape))
     )
     if sizes.max() <= _HELD * natural.max():
         raise unknown(objective.eps, "no attackable coefficient is left")
-    held = (sizes <= _HELD * sizes.max()) & (own.is_box or own.p > 2.0)
+    held = (sizes <= _HELD * sizes.max()) & own.is_sharp_at_zero
     cells[:, own.free[held]] = 0.0
     return State(objective, cells.ravel(), held, none)
 

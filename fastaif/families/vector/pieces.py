@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...norms import conjugate, lp_norm
 from ...passes.vector import VectorSweep
 from ...utils.caching import cached_property
 from .layout import enter
@@ -168,7 +167,7 @@ class Pieces:
     def weights(self) -> Array:
         """D in working coordinates, (free,)."""
         own, work = self.problem.ball.own, self.problem.coordinates
-        return own.weights if work is None else np.asarray(own.weights / work.units[own.free])
+        return own.moves_in(np.ones(self.problem.model.n_features) if work is None else work.units)
 
     @property
     def _is_smooth(self) -> bool:
@@ -269,7 +268,7 @@ class Pieces:
         y = problem.source.targets(start, stop)[rows]
         terms, frame = loss.terms(z, y), problem.model.frame
         phi = t / self.rho
-        gains = lp_norm(terms.residuals @ G, conjugate(own.p))
+        gains = own.gains(terms.residuals @ G)
         pulls = terms.residuals @ frame
         curvature = np.stack([terms.bend(np.tile(e, (len(z), 1))) for e in np.eye(len(G))], axis=2)
         values, vectors = np.linalg.eigh(curvature)
@@ -278,7 +277,9 @@ class Pieces:
         moved, root = phi @ G.T, np.swapaxes(half, 1, 2)
         squares, bend = np.zeros(phi.shape), np.zeros(len(z))
         if self._is_smooth:
-            squares, bend = self._turns(loss.leads(z, y)[1] @ G, gains)
+            squares, bend = (
+                self.rho * part for part in own.bends(loss.leads(z, y)[1] @ G, gains)
+            )
             turn = G * squares[:, None, :] - (bend[:, None] * moved)[:, :, None] * phi[:, None, :]
             root = _strict(half, turn @ G.T)
             jacobian[..., own.free] += (
@@ -287,15 +288,6 @@ class Pieces:
         return _Local(
             u, terms.losses, gains, pulls, phi, squares, bend, jacobian, root, moved
         )
-
-    def _turns(self, slopes: Array, gains: Array) -> tuple[Array, Array]:
-        """Q = ρ∇²‖g‖_q is diag(squares) − bend φφᵀ; g by a multiple of it."""
-        q = conjugate(self.problem.ball.own.p)
-        unit = np.abs(slopes) / lp_norm(slopes, q)[:, None]
-        with np.errstate(divide="ignore"):
-            bend = np.where(gains > 0.0, self.rho * (q - 1.0) / gains, 0.0)
-            powers = np.where(unit > 0.0, unit ** (q - 2.0), float(q == 2.0))
-        return bend[:, None] * powers, bend
 
 
 def _strict(half: Array, turn: Array) -> Array:

@@ -59,6 +59,7 @@ def logistic(backend):
     return own, (plain, given), X, y, w
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
 def test_cg_against_our_own_regression(logistic, p):
     own, models, X, y, w = logistic
@@ -114,6 +115,7 @@ def data():
     return X, y, rng.normal(size=HIDDEN * 4 + 1)
 
 
+@pytest.mark.long
 def test_refine_without_a_hessian(backend, data):
     X, y, start = data
     theta = naive.fit(start, X, y, np.ones(80), 0.02)
@@ -148,6 +150,7 @@ def test_an_indefinite_hessian_asks_for_damping(backend, data, solver):
         fa.aif(network(backend, start, 0.0), X, y, solver=solver, random_state=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("solver", "slack"), [("cholesky", 1e-10), ("cg", 3e-3)])
 def test_automatic_damping(backend, data, solver, slack):
     """What is missing is added: enough for the factor, and little more."""

@@ -142,6 +142,7 @@ def test_the_error_has_slope_one(kind, u, p):
             assert min(misses) >= 0.5 * np.linalg.norm(result.influence)
 
 
+@pytest.mark.long
 def test_an_ascent_that_ends_on_a_kink_is_not_converged():
     """Its gradient is that of one side: the residual says nothing, and lower points are found."""
     model, X, y, w = fitted("linear")

@@ -84,6 +84,7 @@ def test_gaps_are_proven(kind, u, p):
     assert min(ascents) >= found.objective - 1e-12 * abs(found.objective)
 
 
+@pytest.mark.long
 def test_attacks_that_jump_are_named():
     model, X, y, w = fitted("poisson", n=20)
     options = {"order": 4.0, "sample_weight": w}
