@@ -280,6 +280,7 @@ def test_two_calls_at_once_take_the_time_of_one():
     assert slower < 1.4 * hashes
 
 
+@pytest.mark.long
 def test_an_interrupt_ends_a_long_run(tmp_path):
     code = """
         import threading, time

@@ -33,6 +33,7 @@ print(fitted - before, peak() - before)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="the resource module is Unix's")
 def test_quadratic_fit_of_100_000_rows_and_528_products():
     """The design matrix alone would be 448 MB."""

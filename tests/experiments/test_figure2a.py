@@ -45,7 +45,10 @@ def by_numpy(X: Array, y: Array, m: int) -> float:
     return float(0.5 * influence @ H @ influence)
 
 
-@pytest.mark.parametrize(("n", "features"), [(5000, 10), (257, 3), (40, 1), (21, 10), (512, 2)])
+@pytest.mark.parametrize(
+    ("n", "features"),
+    [pytest.param(5000, 10, marks=pytest.mark.long), (257, 3), (40, 1), (21, 10), (512, 2)],
+)
 def test_compiled_loop_against_numpy(n: int, features: int, rng: np.random.Generator) -> None:
     b, c = rng.normal(size=features), rng.normal(size=features)
     out = np.empty((3, features))

@@ -30,7 +30,8 @@ def rounds(what, count):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("what", ["kill", pytest.param("disk", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["kill", "disk"])
 def test_a_few(what):
     """The others have quick tests of their own in tests/data/test_faults.py."""
     assert sum(rounds(what, 2).values()) >= 2

@@ -181,11 +181,9 @@ def test_a_few_steps_of_the_attack_will_do(kind, order):
 
 
 @pytest.mark.filterwarnings("ignore::fastaif.SolverWarning")
-@pytest.mark.parametrize(
-    "eps",
-    [1e-3, pytest.param(1e-4, marks=pytest.mark.long), pytest.param(0.01, marks=pytest.mark.long)],
-)
-@pytest.mark.parametrize("p", [2.0, pytest.param(np.inf, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("eps", [1e-4, 1e-3, 0.01])
+@pytest.mark.parametrize("p", [2.0, np.inf])
 def test_little_noise_and_a_shared_budget(rng, p, eps):
     """Soon the worst attack spends all on one sample, which no slope at eps = 0 can tell."""
     X = rng.normal(size=(300, 5))

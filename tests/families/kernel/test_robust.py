@@ -137,7 +137,7 @@ LARGE_FITS = [
     (Case("rbf"), 0.03, np.inf),
     (Case("cubic"), 0.03, 2.0),
     (Case("ntk"), 0.1, 2.0),
-    (Case("rbf", "rkhs"), 0.1, 2.0),
+    pytest.param(Case("rbf", "rkhs"), 0.1, 2.0, marks=pytest.mark.long),
     (Case("linear", "rkhs"), 0.01, 2.0),
     (Case("ntk", "rkhs"), 0.03, 2.0),
     (Case("rbf", "l2", "fixed"), 0.1, 2.0),
