@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..adapters.describe import describe_for_sums
 from ..adapters.frames import Gaps, gaps_in
+from ..data.blas import blas_for_solves
 from ..data.checked_rows import evened, locating, rows_of
 from ..data.intake import Intake, columns_read, refuse_other_columns
 from ..data.rows import RowSource
@@ -328,7 +329,8 @@ class InfluenceAccumulator:
             )
         problem = without_rows(self._problem, totals)
         refuse_zero_radius(problem)
-        return conclude(problem, _ResultWithoutRows, self._estimator)
+        with blas_for_solves(len(problem.params)):
+            return conclude(problem, _ResultWithoutRows, self._estimator)
 
     def _named(self, columns: tuple[str, ...] | None) -> SummedProblem:
         """The problem with the inputs' names, if it has none and these have."""

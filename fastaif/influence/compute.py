@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..adapters.stopping import early_stop
-from ..data.blas import blas_for_solves
 from ..families.problem import InfluenceProblem
 from ..utils.warnings import (
     InfluenceWarning,
@@ -28,11 +27,12 @@ Result = TypeVar("Result", bound=InfluenceResult)
 def conclude(problem: InfluenceProblem, kind: type[Result], estimator: Any) -> Result:
     """Solve, with the refusals and warnings that only the sums can tell.
 
-    `estimator` is what the problem's model was read from: it may say why θ̂ is no optimum.
+    `estimator` is what the problem's model was read from: it may say why θ̂ is no optimum. The
+    caller says how many threads BLAS has (`blas_for_solves`).
     """
     _refuse_zero_gradients(problem)
     problem.refuse_kinks()
-    with problem.executor.watching("influence"), blas_for_solves(len(problem.params)):
+    with problem.executor.watching("influence"):
         influence = problem.influence()  # a singular H is refused before any rounding
         _refuse_flat_samples(problem)
         _refuse_rounding(problem)
