@@ -51,8 +51,8 @@ class RowSource(NamedTuple):
         return int(self.x.shape[1])
 
     def targets(self, start: int = 0, stop: int | None = None) -> Array:
-        """Encoded targets of a range of rows, float64."""
-        return self.encode(self.y[start:stop])
+        """Encoded targets of a range of rows, float64, in C order: y may be a column."""
+        return ordered(self.encode(self.y[start:stop]))
 
     def weights(self, start: int = 0, stop: int | None = None) -> Array:
         """Weights of a range of rows, float64; empty where all are one."""
@@ -115,8 +115,7 @@ class RowSource(NamedTuple):
 
     def rows_without_inputs(self, start: int, stop: int) -> tuple[Array, Array]:
         """Targets and weights of a range of rows as compiled operations take them."""
-        targets = frozen(ordered(self.targets(start, stop)))
-        return targets, self.weights(start, stop)
+        return frozen(self.targets(start, stop)), self.weights(start, stop)
 
     def chunks(
         self, cost: int = 1, columns: int | None = None, squares: int = 1

@@ -101,6 +101,18 @@ def test_one_row():
     np.testing.assert_allclose(fa.robust_path(model, [[1.0, 2.0]], [3.0]).params[-1], [0, 0, 3])
 
 
+def test_targets_are_a_column_of_a_matrix(data):
+    X, y = data
+    model = fa.LinearRegression(0.01).fit(X, y)
+    wanted, column = fa.robust_path(model, X, y, 0.1), np.column_stack([X, y])[:, -1]
+    assert not column.flags.c_contiguous
+    for target in (column, y[::-1].copy()[::-1]):
+        found = fa.robust_path(model, X, target, 0.1)
+        np.testing.assert_array_equal(found.params, wanted.params)
+    again = fa.aif(model, X, column, at=0.05)
+    np.testing.assert_array_equal(again.influence, fa.aif(model, X, y, at=0.05).influence)
+
+
 @pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
 @pytest.mark.parametrize("eps", [5e-324, 1e-200, 1e-120, 1e-60])
 def test_attacks_that_move_no_digit(kind, p, eps):

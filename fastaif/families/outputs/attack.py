@@ -89,6 +89,9 @@ class OutputsSearch(Search):
         """The best of what moves the outputs most, along directions in some planes."""
         left, values, _ = np.linalg.svd(self.slopes, full_matrices=False)
         left = left[:, values > _RANK * values[0]][:, :_AXES]
+        if not left.size:  # nothing moves them
+            yield super()._first()
+            return
         planes = itertools.combinations(range(left.shape[1]), 2)
         found = [left.T, -left.T]
         for plane in planes:

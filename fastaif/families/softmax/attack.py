@@ -7,6 +7,8 @@ that is the maximum.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +25,7 @@ from ..vector.rows import VectorRows
 Array = NDArray[Any]
 
 _ENTRIES = 1 << 20  # of moves of logits that are bounded together
+_LEAST = math.log(sys.float_info.min)  # of log π: what is less is no number
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,13 @@ def _rise(own: OwnUnits, slopes: Array, rho: float, shares: Array, pulls: Array)
     """By how much log Σ shares_j e^{z_j} less a logit may rise, (k,), of derivative `pulls`.
 
     With v the logits' moves less their mean, v ≤ M: log E e^v ≤ log(1 + E v² (e^M − 1 − M)/M²).
+    Shares that underflow have no M; attacks that reach far enough bring them back.
     """
     mean = shares @ slopes
     moves = rho * own.gains(slopes - mean[:, None, :])
     most = np.where(shares > 0.0, moves, 0.0).max(axis=1)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         bend = np.where(most > 1e-4, (np.expm1(most) - most) / most**2, 0.5 + most)
-        spread = np.log1p(bend * np.sum(shares * moves * moves, axis=1))
+        lost = np.where(shares > 0.0, 0.0, np.exp(_LEAST + moves))
+        spread = np.log1p(bend * np.sum(shares * moves * moves, axis=1) + lost.sum(axis=1))
     return np.asarray(rho * own.gains(pulls @ slopes) + spread)

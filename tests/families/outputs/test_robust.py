@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from oracles import outputs as twin
 from oracles.norms import dual_order, norm
+from sklearn.linear_model import Ridge
 from support.makers import about, assert_close, relative_error
 from support.outputs_makers import fitted, make
 from support.softmax_makers import theta_of
@@ -156,6 +157,16 @@ def test_one_output_and_one_that_never_varies_are_robust_together():
     assert_close(two.estimator.coef_[0], one.estimator.coef_[0], 1e-6)
     assert np.abs(two.estimator.coef_[1]).max() < 1e-6
     assert two.objective == about(one.objective, 1e-9)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, np.inf])
+def test_coefficients_of_nothing_stay(p):
+    """No attack moves the predictions of a model that is fitted to one row."""
+    data = make(3)
+    X, Y = data.X[:1], data.Y[:1]
+    found = fa.robust_fit(Ridge(alpha=0.1).fit(X, Y), X, Y, 0.1, p=p, radius=1.0)
+    np.testing.assert_allclose(found.estimator.coef_, 0.0)
+    np.testing.assert_allclose(found.estimator.intercept_, Y[0], rtol=1e-12)
 
 
 def test_a_path_is_its_robust_fits():

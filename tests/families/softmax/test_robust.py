@@ -15,6 +15,8 @@ import fastaif as fa
 from fastaif.families.registry import adversary_of
 from fastaif.families.softmax import attack as attacks
 from fastaif.families.vector import robust
+from fastaif.losses.softmax import Softmax
+from fastaif.threat.own_units import OwnUnits
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
 
@@ -97,6 +99,16 @@ def test_the_certificate_bounds_every_attack(p):
     ]
     assert open_[1] < 0.3 * open_[0]  # what it leaves open is of second order
     assert attacks.certificate(problem, problem.params, 1e4) <= 1e4 * wanted / 0.3
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+def test_the_certificate_sees_classes_whose_share_underflows(p):
+    """Attacks that go far enough bring back a class that has no probability as a number."""
+    W, z, y = np.array([[1400.0], [100.0], [-3000.0]]), [[100.0, 900.0, -300.0]], np.array([1.0])
+    own = OwnUnits(p, np.arange(1), np.ones(1), np.ones(1))
+    proven = attacks._bounds(Softmax(), own, W, 1.0, np.array(z), y)
+    worst = [twin.losses(z + side * W.T, np.array([1])) for side in (-1.0, 1.0)]
+    assert proven[0] >= np.max(worst)
 
 
 def test_what_a_robust_fit_says_of_itself():
