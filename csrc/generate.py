@@ -1,9 +1,9 @@
 """What C and Cython have to know of the table of operations, written when the extension is built.
 
-`fastaif/_compute/operations.py` and `codes.py` are read; `operation_table.h` (the enumeration, the
-structures and every operation's declaration) and `operation_shim.pxi` (the same for Cython, and the
-functions that Python calls) are made of them. `setup.py` does so, `bench/stages.py` too; by hand it
-is `python csrc/generate.py FOLDER`.
+`fastaif/_compute/operations.py` is read, with `entries.py` and `codes.py`; `operation_table.h` (the
+enumeration, the structures and every operation's declaration) and `operation_shim.pxi` (the same
+for Cython, and the functions that Python calls) are made of them. `setup.py` does so,
+`bench/stages.py` too; by hand it is `python csrc/generate.py FOLDER`.
 """
 
 from __future__ import annotations
@@ -16,30 +16,11 @@ from pathlib import Path
 from types import ModuleType
 
 COMPUTE = Path(__file__).resolve().parent.parent / "fastaif" / "_compute"
-SOURCES = [COMPUTE / "codes.py", COMPUTE / "operations.py"]
+SOURCES = [COMPUTE / f"{name}.py" for name in ("codes", "entries", "operations")]
 KINDS = {"float64": "A_DOUBLE", "float32 or float64": "A_REAL", "int64": "AN_INT64",
          "int32": "AN_INT32"}  # fmt: skip
 ELEMENTS = {"float64": "double", "float32 or float64": "double", "int64": "int64_t",
             "int32": "int32_t"}  # fmt: skip
-
-
-def write(folder: Path, checked: bool = True) -> list[Path]:
-    """Write both files, unless they are there and the same; where they are.
-
-    A shim that is not `checked` looks at nothing that it is handed: `bench/checks.py` builds one to
-    measure what looking costs.
-    """
-    codes, table = (_load(path.stem) for path in SOURCES)
-    made = {
-        "operation_table.h": _header(codes, table),
-        "operation_shim.pxi": _shim(codes, table, checked),
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in made.items():
-        path = folder / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-    return [folder / name for name in made]
 
 
 def _load(name: str) -> ModuleType:
@@ -50,22 +31,43 @@ def _load(name: str) -> ModuleType:
     return importlib.import_module(f"tables.{name}")
 
 
-def _codes(codes: ModuleType) -> dict[str, int]:
+codes, entries, table = (_load(path.stem) for path in SOURCES)
+
+
+def write(folder: Path, checked: bool = True) -> list[Path]:
+    """Write both files, unless they are there and the same; where they are.
+
+    A shim that is not `checked` looks at nothing that it is handed: `bench/checks.py` builds one to
+    measure what looking costs.
+    """
+    made = {
+        "operation_table.h": _header(),
+        "operation_shim.pxi": _shim(checked),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in made.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    return [folder / name for name in made]
+
+
+def _codes() -> dict[str, int]:
     return {name: value for name, value in vars(codes).items() if name.isupper()}
 
 
-def _operations(table: ModuleType) -> dict:
+def _operations() -> dict:
     """Those that have a C version, and the parts that tests call."""
     return {n: o for n, o in {**table.TABLE, **table.PARTS}.items() if o.c != "-"}
 
 
-def _groups(table: ModuleType) -> dict:
+def _groups() -> dict:
     """Every group that is handed over whole, by its name in C."""
     found = {}
-    for operation in _operations(table).values():
+    for operation in _operations().values():
         for name in _order(operation):
             spec = operation.arguments.get(name)
-            if isinstance(spec, table.Group):
+            if isinstance(spec, entries.Group):
                 found.setdefault(_structure(spec), spec)
     return found
 
@@ -82,21 +84,21 @@ def _order(operation) -> list[str]:
 # --- declarations --------------------------------------------------------------------------------
 
 
-def _members(table: ModuleType, group) -> Iterator[tuple[str, str]]:
+def _members(group) -> Iterator[tuple[str, str]]:
     """Types and names of a structure."""
     for size in group.sizes:
         yield "ptrdiff_t ", size
     for name, spec in group.fields.items():
-        if isinstance(spec, table.Number):
+        if isinstance(spec, entries.Number):
             yield f"{spec.type} ", name
-        elif spec.dtype == table.REAL:
+        elif spec.dtype == entries.REAL:
             yield "const double *", "doubles"
             yield "const float *", "singles"
         else:
             yield ("" if spec.written else "const ") + f"{ELEMENTS[spec.dtype]} *", name
 
 
-def _parameter(table: ModuleType, operation, name: str) -> str:
+def _parameter(operation, name: str) -> str:
     """One argument of a C operation, as it is declared."""
     if operation.returns and name == operation.returns.split(" ")[1]:
         return f"{operation.returns.split(' ')[0]} *{name}"
@@ -104,58 +106,58 @@ def _parameter(table: ModuleType, operation, name: str) -> str:
         return f"ptrdiff_t {name}"
     path = name.split(".")
     spec = operation.arguments[path[0]]
-    if isinstance(spec, table.Group) and len(path) == 1:
+    if isinstance(spec, entries.Group) and len(path) == 1:
         return f"const {_structure(spec)} *{name}"
     if len(path) == 2:
         spec = spec.fields[path[1]]
-    if isinstance(spec, table.Number):
+    if isinstance(spec, entries.Number):
         return f"{spec.type} {path[-1]}"
-    if spec.dtype == table.REAL:
+    if spec.dtype == entries.REAL:
         return f"const fa_rows *{path[-1]}"
     return ("" if spec.written else "const ") + f"{ELEMENTS[spec.dtype]} *{path[-1]}"
 
 
-def _signature(table: ModuleType, operation) -> str:
-    return ", ".join(_parameter(table, operation, name) for name in _order(operation))
+def _signature(operation) -> str:
+    return ", ".join(_parameter(operation, name) for name in _order(operation))
 
 
-def _header(codes: ModuleType, table: ModuleType) -> str:
+def _header() -> str:
     lines = [
         "/* Made by csrc/generate.py of fastaif/_compute/codes.py and operations.py. */",
         "#include <stddef.h>",
         "#include <stdint.h>",
         "",
         "enum {",
-        *(f"    {name} = {value}," for name, value in _codes(codes).items()),
+        *(f"    {name} = {value}," for name, value in _codes().items()),
         "};",
         "",
     ]
-    for structure, group in _groups(table).items():
-        members = [f"    {kind}{name};" for kind, name in _members(table, group)]
+    for structure, group in _groups().items():
+        members = [f"    {kind}{name};" for kind, name in _members(group)]
         lines += ["typedef struct {", *members, f"}} {structure};", ""]
     lines.append("#define FA_OPERATIONS(X, isa) \\")
     lines += [
-        f"    X(isa, {operation.result}, {name}, ({_signature(table, operation)})) \\"
-        for name, operation in _operations(table).items()
+        f"    X(isa, {operation.result}, {name}, ({_signature(operation)})) \\"
+        for name, operation in _operations().items()
     ]
     return "\n".join([*lines, ""]) + "\n"
 
 
-def _shim(codes: ModuleType, table: ModuleType, checked: bool) -> str:
+def _shim(checked: bool) -> str:
     lines = [
         "# Made by csrc/generate.py of fastaif/_compute/codes.py and operations.py.",
         "",
         'cdef extern from "dispatch.h" nogil:',
         "    enum:",
-        *(f"        {name}" for name in _codes(codes)),
+        *(f"        {name}" for name in _codes()),
         "",
     ]
-    for structure, group in _groups(table).items():
-        members = [f"        {kind}{name}" for kind, name in _members(table, group)]
+    for structure, group in _groups().items():
+        members = [f"        {kind}{name}" for kind, name in _members(group)]
         lines += [f"    ctypedef struct {structure}:", *members, ""]
     lines += ["    ctypedef struct fa_table:", "        const char *name"]
-    for name, operation in _operations(table).items():
-        arguments = _signature(table, operation)
+    for name, operation in _operations().items():
+        arguments = _signature(operation)
         lines.append(f"        {operation.result} (*{name})({arguments}) noexcept nogil")
     lines += [
         "",
@@ -165,18 +167,18 @@ def _shim(codes: ModuleType, table: ModuleType, checked: bool) -> str:
         "    const char *fa_available(int i)",
         "",
     ]
-    for name, operation in _operations(table).items():
-        lines += ["", *_function(table, name, operation, checked), ""]
+    for name, operation in _operations().items():
+        lines += ["", *_function(name, operation, checked), ""]
     return "\n".join(lines) + "\n"
 
 
 # --- functions of the shim -----------------------------------------------------------------------
 
 
-def _function(table: ModuleType, name: str, operation, checked: bool) -> Iterator[str]:
+def _function(name: str, operation, checked: bool) -> Iterator[str]:
     """Arguments into arrays and numbers, the checks, the structures, the call."""
     plain = [
-        f"{spec.type} {argument}" if isinstance(spec, table.Number) else argument
+        f"{spec.type} {argument}" if isinstance(spec, entries.Number) else argument
         for argument, spec in operation.arguments.items()
     ]
     yield f"def {name}({', '.join(plain)}):"
@@ -187,23 +189,23 @@ def _function(table: ModuleType, name: str, operation, checked: bool) -> Iterato
     )
     yield f'    """{twin}"""'
     body = [
-        *_taken(table, name, operation),
-        *_sizes(table, operation),
-        *(_checked(table, name, operation) if checked else ()),
-        *_filled(table, operation),
-        *_called(table, name, operation),
+        *_taken(name, operation),
+        *_sizes(operation),
+        *(_checked(name, operation) if checked else ()),
+        *_filled(operation),
+        *_called(name, operation),
     ]
     declared = sorted({line for line in body if line.startswith("cdef ")})
     for line in (*declared, *(line for line in body if not line.startswith("cdef "))):
         yield f"    {line}"
 
 
-def _arrays(table: ModuleType, operation) -> list:
-    return [leaf for leaf in table.leaves(operation) if isinstance(leaf.spec, table.Array)]
+def _arrays(operation) -> list:
+    return [leaf for leaf in entries.leaves(operation) if isinstance(leaf.spec, entries.Array)]
 
 
-def _taken(table: ModuleType, name: str, operation) -> Iterator[str]:
-    for leaf in table.leaves(operation):
+def _taken(name: str, operation) -> Iterator[str]:
+    for leaf in entries.leaves(operation):
         argument, _, field = leaf.path.partition(".")
         value = argument
         if field:
@@ -211,10 +213,10 @@ def _taken(table: ModuleType, name: str, operation) -> Iterator[str]:
             value = f"<object>PyTuple_GET_ITEM({argument}, {fields.index(field)})"
             if field == fields[0]:
                 yield f'_tuple({argument}, {len(fields)}, "{name}", "{argument}")'
-        if field and isinstance(leaf.spec, table.Number):
+        if field and isinstance(leaf.spec, entries.Number):
             yield f"cdef {leaf.spec.type} {leaf.variable}"
             yield f"{leaf.variable} = {value}"
-    for leaf in _arrays(table, operation):
+    for leaf in _arrays(operation):
         argument, _, field = leaf.path.partition(".")
         value = argument
         variable = f"{leaf.variable}_"
@@ -239,31 +241,31 @@ def _taken(table: ModuleType, name: str, operation) -> Iterator[str]:
             yield take
 
 
-def _in_c(text: str, table: ModuleType, operation) -> str:
+def _in_c(text: str, operation) -> str:
     """Arrays are C structures here, whose names end in ``_``."""
-    for leaf in _arrays(table, operation):
+    for leaf in _arrays(operation):
         text = re.sub(rf"\b{leaf.variable}\b", f"{leaf.variable}_", text)
     return text
 
 
-def _sizes(table: ModuleType, operation) -> Iterator[str]:
+def _sizes(operation) -> Iterator[str]:
     for size, text in operation.sizes.items():
         yield f"cdef ptrdiff_t {size}"
-        yield f"{size} = {_in_c(table.expression(text, operation), table, operation)}"
+        yield f"{size} = {_in_c(entries.expression(text, operation), operation)}"
 
 
-def _checked(table: ModuleType, name: str, operation) -> Iterator[str]:
-    for leaf in _arrays(table, operation):
+def _checked(name: str, operation) -> Iterator[str]:
+    for leaf in _arrays(operation):
         spec, variable = leaf.spec, f"{leaf.variable}_"
         if spec.unused:
             continue
-        if spec.dtype == table.REAL and len(spec.shape) == 2:
+        if spec.dtype == entries.REAL and len(spec.shape) == 2:
             yield f"if {variable}.size == 0:"
             yield "    raise ValueError(_checks.NO_ENTRIES)"
         unlike, wanted = [], []
         for axis, length in enumerate(spec.shape):
             least = length.startswith(">=")
-            needed = _in_c(length.removeprefix(">=").strip(), table, operation)
+            needed = _in_c(length.removeprefix(">=").strip(), operation)
             unlike.append(f"{variable}.shape[{axis}] {'<' if least else '!='} ({needed})")
             wanted.append(f"{needed},")
         given = ""
@@ -278,22 +280,22 @@ def _checked(table: ModuleType, name: str, operation) -> Iterator[str]:
             f'    raise _checks.misshapen("{name}", "{leaf.path}", '
             f"_shape_of(&{variable}, {len(spec.shape)}), ({' '.join(wanted)}))"
         )
-    for condition, reason in table.conditions(operation):
-        yield f"if not ({_in_c(condition, table, operation)}):"
+    for condition, reason in entries.conditions(operation):
+        yield f"if not ({_in_c(condition, operation)}):"
         yield f'    raise _checks.unfit("{name}", "{reason}")'
     if operation.idle:
         yield f"if {operation.idle}:"
         yield f"    return {operation.idle_result}"
 
 
-def _filled(table: ModuleType, operation) -> Iterator[str]:
+def _filled(operation) -> Iterator[str]:
     """The structures of what is handed over whole."""
     for name in _order(operation):
         spec = operation.arguments.get(name)
-        if isinstance(spec, table.Array) and spec.dtype == table.REAL:
+        if isinstance(spec, entries.Array) and spec.dtype == entries.REAL:
             yield f"cdef fa_rows {name}_whole"
             yield f"_inputs(&{name}_, &{name}_whole)"
-        if not isinstance(spec, table.Group):
+        if not isinstance(spec, entries.Group):
             continue
         whole = f"{name}_whole"
         yield f"cdef {_structure(spec)} {whole}"
@@ -301,16 +303,16 @@ def _filled(table: ModuleType, operation) -> Iterator[str]:
             yield f"{whole}.{size} = {size}"
         for field, inner in spec.fields.items():
             variable = f"{name}__{field}"
-            if isinstance(inner, table.Number):
+            if isinstance(inner, entries.Number):
                 yield f"{whole}.{field} = {variable}"
-            elif inner.dtype == table.REAL:
+            elif inner.dtype == entries.REAL:
                 yield f"{whole}.doubles = <const double *>_of_bytes(&{variable}_, 8)"
                 yield f"{whole}.singles = <const float *>_of_bytes(&{variable}_, 4)"
             else:
                 yield f"{whole}.{field} = <{ELEMENTS[inner.dtype]} *>{variable}_.data"
 
 
-def _handed(table: ModuleType, operation, name: str) -> str:
+def _handed(operation, name: str) -> str:
     if operation.returns and name == operation.returns.split(" ")[1]:
         return f"&{name}"
     if name in operation.sizes:
@@ -318,24 +320,24 @@ def _handed(table: ModuleType, operation, name: str) -> str:
     path = name.split(".")
     spec = operation.arguments[path[0]]
     if len(path) == 1 and (
-        isinstance(spec, table.Group)
-        or (isinstance(spec, table.Array) and spec.dtype == table.REAL)
+        isinstance(spec, entries.Group)
+        or (isinstance(spec, entries.Array) and spec.dtype == entries.REAL)
     ):
         return f"&{name}_whole"
     if len(path) == 2:
         spec = spec.fields[path[1]]
     variable = name.replace(".", "__")
-    if isinstance(spec, table.Number):
+    if isinstance(spec, entries.Number):
         return variable
     return f"<{ELEMENTS[spec.dtype]} *>{variable}_.data"
 
 
-def _called(table: ModuleType, name: str, operation) -> Iterator[str]:
+def _called(name: str, operation) -> Iterator[str]:
     if operation.returns:
         kind, returned = operation.returns.split(" ")
         yield f"cdef {kind} {returned}"
         yield f"{returned} = {operation.idle_result}"
-    arguments = ", ".join(_handed(table, operation, part) for part in _order(operation))
+    arguments = ", ".join(_handed(operation, part) for part in _order(operation))
     call = f"fa_chosen.{name}({arguments})"
     if operation.result == "int":
         yield "cdef int failed"

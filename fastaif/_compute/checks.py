@@ -13,19 +13,8 @@ from typing import Any
 import numpy as np
 
 from . import codes
-from .operations import (
-    DOUBLE,
-    PARTS,
-    REAL,
-    TABLE,
-    Array,
-    Group,
-    Leaf,
-    Operation,
-    conditions,
-    expression,
-    leaves,
-)
+from .entries import DOUBLE, REAL, Array, Group, Leaf, Operation, conditions, expression, leaves
+from .operations import PARTS, TABLE
 from .types import EMPTY
 
 _IN_ORDER, _WRITABLE = 0x0101, 0x0400  # of ndarray.flags.num: C order and alignment

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .operations import INT, REAL_NUMBER, Array, Group, Number, Operation
+from .entries import INT, REAL_NUMBER, Array, Group, Number, Operation
 
 
 def sealer(operation: Operation) -> Callable[..., tuple[Any, ...]]:

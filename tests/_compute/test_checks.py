@@ -24,10 +24,11 @@ from support.operation_arguments import (
 )
 
 from fastaif import _compute
-from fastaif._compute import operations
+from fastaif._compute import entries
 from fastaif._compute import types as c
+from fastaif._compute.entries import Array, Group
 from fastaif._compute.numba_ops.point_losses import N_LOSSES
-from fastaif._compute.operations import PARTS, TABLE, Array, Group
+from fastaif._compute.operations import PARTS, TABLE
 from fastaif._compute.signatures import sealer
 
 
@@ -71,7 +72,7 @@ def test_what_fits_is_taken(backend, name):
     with np.errstate(all="ignore"):
         call(run, name, paths)
     for leaf in arrays_of(name):
-        if not leaf.spec.written and leaf.spec.dtype == operations.REAL:
+        if not leaf.spec.written and leaf.spec.dtype == entries.REAL:
             single = {**arguments_of(name), leaf.path: paths[leaf.path].astype(np.float32)}
             call(run, name, single)
 

@@ -11,7 +11,8 @@ from fastaif import _compute
 from fastaif._compute import codes, operations
 from fastaif._compute import types as c
 from fastaif._compute.checks import checker, moment_count
-from fastaif._compute.operations import PARTS, TABLE, Array, Group, leaves
+from fastaif._compute.entries import Array, Group, leaves
+from fastaif._compute.operations import PARTS, TABLE
 from fastaif.losses import Logistic
 
 SIZES = {
