@@ -29,6 +29,8 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "kernel/kernel_contractions.h"
 #include "attack/attacks.h"
 #include "attack/bounded_moves.h"
+#include "attack/bounded_attacks.h"
+#include "attack/rows_inside.h"
 #include "attack/trust_regions.h"
 #include "linear/solve_draws.h"
 #include "linear/kink_descent.h"

@@ -41,21 +41,26 @@ static double largest_slope(const fa_row_in_bounds *row)
     return largest_lane(largest);
 }
 
-/* The level at which min(level v, room) has the length 1, v the slopes over `largest`: from where
-   no entry is full on, as often as more entries are full. */
-static double level_of_row(const fa_row_in_bounds *row, double largest, double size)
+/* Slopes over the largest, and rooms over the size: numbers of about 1. */
+static void to_units(const fa_row_in_bounds *row, double largest, double size)
 {
-    double level = 0.0;
     for (ptrdiff_t j = 0; j < row->width; j += FA_LANES) {
         vd v = load(row->slopes + j) / largest;
         vl counts = v > NO_SLOPE;
         store(row->slopes + j, keep(counts, v));
         store(row->rooms + j, keep(counts, load(row->rooms + j) / size));
     }
+}
+
+/* The level at which min(level v, room) has the length 1: from where no entry is full on, as often
+   as more entries are full. */
+static double level_of_row(const double *slopes, const double *rooms, ptrdiff_t width)
+{
+    double level = 0.0;
     for (;;) {
         vd spent = splat(0.0), growing = splat(0.0);
-        for (ptrdiff_t j = 0; j < row->width; j += FA_LANES) {
-            vd v = load(row->slopes + j), room = load(row->rooms + j);
+        for (ptrdiff_t j = 0; j < width; j += FA_LANES) {
+            vd v = load(slopes + j), room = load(rooms + j);
             vl full = level * v >= room;
             spent += keep(full, room * room);
             growing += keep(~full, v * v);
@@ -89,8 +94,10 @@ int FA_NAME(fa_bounded_moves)(
         if (p == 2.0 && size > 0.0) {
             largest = largest_slope(&row);
             unit = size;
-            if (largest > 0.0)
-                level = level_of_row(&row, largest, size);
+            if (largest > 0.0) {
+                to_units(&row, largest, size);
+                level = level_of_row(row.slopes, row.rooms, width);
+            }
         }
         double *out = moves + i * m;
         for (ptrdiff_t j = 0; j < m; j++) {

@@ -510,6 +510,23 @@ ATTACKS = {
         c="rows, slopes, units, scale, bounds, sizes, p, moves, gains",
         holds=(("p == 2.0 or p == float('inf')", "p is 2 or inf"),),
     ),
+    "bounded_attacks": Operation(
+        "bounded_attacks",
+        {"rows": ROWS.without("y", "weight"), "beta": reads("m"), "sides": reads("n"),
+         "units": reads("m"), "scale": reads("m"), "bounds": reads("2", "m"), "sizes": reads("n"),
+         "p": REAL_NUMBER, "out": writes("n", "m")},
+        SIZES_OF_ROWS,
+        c="rows, beta, sides, units, scale, bounds, sizes, p, out",
+        holds=(("p == 2.0 or p == float('inf')", "p is 2 or inf"),),
+    ),
+    "rows_inside": Operation(
+        "rows_inside",
+        {"x": INPUTS, "attacked": INPUTS, "scale": reads("m"), "bounds": reads("2", "m"),
+         "sizes": reads("n"), "p": REAL_NUMBER, "inside": writes("n")},
+        SIZES_OF_INPUTS,
+        c="x, attacked, scale, bounds, sizes, p, inside",
+        holds=(("p == 1.0 or p == 2.0 or p == float('inf')", "p is 1, 2 or inf"),),
+    ),
     "ascend_rows": Operation(
         "row_geometry",
         {"t": reads("k", "m"), "g": reads("k", "m"), "step": reads("k"), "ball": BALL,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute.types import EMPTY, Rows
-from ..utils.arrays import ordered
+from ..utils.arrays import frozen, ordered
 
 Array = NDArray[Any]
 Encoder = Callable[[Array], Array]
@@ -150,10 +150,3 @@ def _whole_blocks(natural: Array, size: int) -> list[tuple[int, int]]:
         if edge - edges[-1] >= size or edge == natural[-1]:
             edges.append(int(edge))
     return list(itertools.pairwise(edges))
-
-
-def frozen(array: Array) -> Array:
-    """A read-only view: read-only and writable input then share one compiled signature."""
-    view = array.view()
-    view.setflags(write=False)
-    return view

@@ -250,6 +250,10 @@ class AttackSet(ABC):
         """Which of the attacks δ (n, m) that `keep_within` has cut off are in the set of a size."""
         return self.contains(delta, size, rows)
 
+    def surely_keeps(self, attacked: Array, size: Any, samples: Array) -> Array:
+        """Which attacked samples (n, m) are, without a closer look, where they may be (n,)."""
+        return np.zeros(len(attacked), dtype=bool)
+
     def felt(self, gradients: Array, rows: Array) -> Array:
         """The gradients (n, m) without what attacks on these samples cannot follow."""
         return gradients
@@ -262,6 +266,14 @@ class AttackSet(ABC):
         """The attacks on u of given sizes (n,) that gain most along a gradient (n, m) a sample."""
         moves, gains, _ = self.directions(np.array(gradients, dtype=float), rows)
         return Furthest(moves * sizes[:, None], gains * sizes)
+
+    def write_attacked(
+        self, beta: Array, sides: Array, rows: Array, sizes: Array, out: Array
+    ) -> None:
+        """Write samples (n, m) moved as far as attacks of sizes (n,) move predictions of gradient
+        β (m,): up where a side (n,) is 1, down where it is −1."""
+        rows, gradients = rows.astype(np.float64, copy=False), sides[:, None] * beta
+        out[...] = rows + self.raw(self.furthest(gradients, rows, sizes).moves)
 
     def drawn(self, seed: int, draw: int, keys: Array, sizes: Array) -> Array:
         """Random attacks on u (n, m) of sizes (n,), keyed by row."""

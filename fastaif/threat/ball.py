@@ -21,6 +21,7 @@ from ..norms import (
 from ..utils.arrays import read_only
 from ..utils.caching import cached_property
 from .attack_set import AttackSet, DualNorm, Turn, register
+from .inside import ORDERS, surely_inside
 from .own_units import OwnUnits
 from .softened import Soft, soft_norm
 from .turns import argmax_turn, sign_turn
@@ -206,6 +207,17 @@ class Ball(AttackSet):
         still = ~np.any(np.where(self.scale > 0, 0.0, delta), axis=-1)
         inside = lp_norm(delta[..., self.free] / self.own.scale, self.p) <= size
         return np.asarray(still & inside)
+
+    def surely_keeps(self, attacked: Array, size: Any, samples: Array) -> Array:
+        """Which attacked samples (n, m) are, without a closer look, in the ball (n,)."""
+        return self.surely_within(np.array([[-np.inf], [np.inf]]), attacked, size, samples)
+
+    def surely_within(self, bounds: Array, attacked: Array, size: Any, samples: Array) -> Array:
+        """Which are, beside, within bounds (2, m)."""
+        if self.p not in ORDERS:
+            return np.zeros(len(attacked), dtype=bool)
+        bounds = np.broadcast_to(bounds, (2, self.scale.size))
+        return surely_inside(samples, attacked, self.scale, bounds, size, self.p)
 
     def project(self, delta: Array, size: float) -> Array:
         """The attacks of the ball nearest to δ in t = δ/c."""

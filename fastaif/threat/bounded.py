@@ -20,12 +20,11 @@ from ..utils.arrays import read_only
 from .attack_set import AttackSet, FirstSums, Furthest, Turn, register
 from .ball import example_balls
 from .filling import fill
+from .inside import surely_inside
 from .on_ball import OnBall
 from .softened import SoftRows, soft_interval, soft_water
 
 Array = NDArray[Any]
-
-_ABREAST = 1024  # entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +57,11 @@ class Bounded(OnBall):
         return self.ball.compiled_norm()
 
     @property
+    def _ends(self) -> Array:
+        """lo and hi, (2, m)."""
+        return np.stack([self.low, self.high])
+
+    @property
     def reach(self) -> Array | None:
         """c, as far as there is room for it."""
         return self.ball.reach
@@ -79,14 +83,10 @@ class Bounded(OnBall):
 
     def refuse_outside(self, rows: Array, first: int, names: Sequence[str]) -> None:
         """Refuse a sample that is outside of the bounds as it is."""
-        if not len(rows):
+        still = np.ones(self.low.size)
+        if not len(rows) or surely_inside(rows, rows, still, self._ends, 0.0, np.inf).all():
             return
-        ends = _columnwise(np.minimum, rows), _columnwise(np.maximum, rows)
-        for sign, side, bound, end in (
-            (-1.0, "below", self.low, ends[0]), (1.0, "above", self.high, ends[1])
-        ):  # fmt: skip
-            if np.all(sign * end <= sign * bound):
-                continue
+        for sign, side, bound in ((-1.0, "below", self.low), (1.0, "above", self.high)):
             out = np.argwhere(sign * rows > sign * bound)
             if len(out):  # NaN is told of elsewhere
                 row, k = out[0]
@@ -98,6 +98,10 @@ class Bounded(OnBall):
     def keeps(self, delta: Array, size: Any, rows: Array) -> Array:
         """Those of the ball: bounds are kept already."""
         return self.ball.contains(delta, size)
+
+    def surely_keeps(self, attacked: Array, size: Any, samples: Array) -> Array:
+        """Which attacked samples (n, m) are, without a closer look, where they may be (n,)."""
+        return self.ball.surely_within(self._ends, attacked, size, samples)
 
     def keep_within(self, attacked: Array) -> None:
         """Cut attacked rows off at the bounds, in place."""
@@ -153,10 +157,10 @@ class Bounded(OnBall):
         ))  # fmt: skip
         ends = np.where(speeds * np.abs(slopes) > 0.0, [up, down], -np.inf)
         sums, numbers = np.zeros((2, slopes.size)), np.array([0.0, 0.0, 0.0, np.inf, 0.0])
-        bounds = np.stack([self.low, self.high])
         get("bounded_sums")(
-            rows, predictor, inner, budgets, ends, slopes, reach, bounds, self.ball.p, sums, numbers
-        )
+            rows, predictor, inner, budgets, ends, slopes, reach, self._ends, self.ball.p, sums,
+            numbers,
+        )  # fmt: skip
         across, value, moved, room, outside = numbers.tolist()
         along = slopes if self.ball.p == 2 else np.sign(slopes)
         zeros = int(np.count_nonzero(t[self.free] == 0.0)) if np.isinf(self.ball.p) else 0
@@ -207,9 +211,21 @@ class Bounded(OnBall):
         moves, gains = np.empty(rows.shape), np.empty(len(rows))
         get("bounded_moves")(
             c.Rows(read_only(rows), c.EMPTY, c.EMPTY), read_only(gradients), self.units,
-            self.ball.scale, np.stack([self.low, self.high]), sizes, self.ball.p, moves, gains,
+            self.ball.scale, self._ends, sizes, self.ball.p, moves, gains,
         )  # fmt: skip
         return Furthest(moves, gains)
+
+    def write_attacked(
+        self, beta: Array, sides: Array, rows: Array, sizes: Array, out: Array
+    ) -> None:
+        """Write samples (n, m) moved as far as attacks of given sizes move predictions."""
+        if self.ball.p not in (2.0, np.inf):
+            super().write_attacked(beta, sides, rows, sizes, out)
+            return
+        get("bounded_attacks")(
+            c.Rows(rows, c.EMPTY, c.EMPTY), read_only(beta), read_only(sides), self.units,
+            self.ball.scale, self._ends, read_only(sizes), self.ball.p, out,
+        )  # fmt: skip
 
     def gains(self, gradients: Array) -> Array:
         """The ball's, for gradients as they are `felt`."""
@@ -268,15 +284,6 @@ class Bounded(OnBall):
             found.values * sizes, self._inner(found.attacks * sizes[:, None]), diagonals,
             self._inner(found.vectors * roots),
         )  # fmt: skip
-
-
-def _columnwise(extreme: np.ufunc, rows: Array) -> Array:
-    """The least or largest entries of columns (m,), of many rows abreast: short rows are slow."""
-    n, m = rows.shape
-    abreast = max(1, min(_ABREAST // m, n))
-    whole = rows[: n - n % abreast].reshape(-1, abreast * m)
-    found = extreme.reduce(extreme.reduce(whole, axis=0).reshape(abreast, m), axis=0)
-    return np.asarray(extreme.reduce(np.vstack([found, rows[n - n % abreast :]]), axis=0))
 
 
 def _examples() -> list[AttackSet]:

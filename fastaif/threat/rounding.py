@@ -45,6 +45,18 @@ def keep_inside(samples: Array, attacked: Array, attacks: AttackSet, size: Any) 
     First by their last digits. In a metric that may lead further out: what is outside still is
     taken back along its whole attack, at worst to the sample.
     """
+    unsure = ~attacks.surely_keeps(attacked, size * _MARGIN, samples)
+    if unsure.all():
+        _bring_inside(samples, attacked, attacks, size)
+    elif unsure.any():
+        few = attacked[unsure]
+        sizes = np.broadcast_to(size, len(attacked))[unsure]
+        _bring_inside(samples[unsure], few, attacks, sizes)
+        attacked[unsure] = few
+
+
+def _bring_inside(samples: Array, attacked: Array, attacks: AttackSet, size: Any) -> None:
+    """The same of rows that all have to be looked at."""
     attacks.keep_within(attacked)
     here = samples.astype(np.float64, copy=False)
     back = float(np.finfo(attacked.dtype).eps)

@@ -27,6 +27,13 @@ def read_only(array: Array) -> Array:
     return view
 
 
+def frozen(array: Array) -> Array:
+    """A read-only view: read-only and writable input then share one compiled signature."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
 def columns_of(X: Any, name: str = "X") -> Array:
     """Rows X (n, m) feature by feature, (m, n), as the operations take them."""
     rows = np.asarray(X, dtype=np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .jit import FAST, STRICT, operation
 
-_NO_SLOPE = 1e-140  # of the largest: one that has no square, and gains nothing
+NO_SLOPE = 1e-140  # of the largest: one that has no square, and gains nothing
 
 
 @operation(fastmath=STRICT)
@@ -40,7 +40,7 @@ def _parts(slopes, rooms, level):
 
 
 @operation(fastmath=STRICT)
-def _level(slopes, rooms):
+def level_of(slopes, rooms):
     """The level of p = 2, for slopes and rooms of about 1."""
     level = 0.0
     while True:
@@ -84,9 +84,9 @@ def bounded_moves(rows, slopes, units, scale, bounds, sizes, p, moves, gains):
                 largest = max(largest, v[k])
             if largest > 0.0:
                 for k in range(m):
-                    v[k] = v[k] / largest if v[k] > _NO_SLOPE * largest else 0.0
+                    v[k] = v[k] / largest if v[k] > NO_SLOPE * largest else 0.0
                     r[k] = r[k] / size if v[k] > 0.0 else 0.0
-                level = _level(v, r)
+                level = level_of(v, r)
         for k in range(m):
             t = r[k] if v[k] == 0.0 else unit * min(level * v[k], r[k])
             moves[i, k] = math.copysign(units[k] * t, g[k])

@@ -14,7 +14,7 @@ from ...adversary import Adversary
 from ...path import Path, PathTangent
 from ...solution import RobustSolution
 from ..adversary import LinearAdversary
-from .ends import attacked_gradient, furthest, worst_moves, worst_of
+from .ends import attacked_gradient, furthest, worst_moves, write_worst
 from .robust import solve_rowwise
 
 Array = NDArray[Any]
@@ -35,8 +35,7 @@ class RowwiseAdversary(LinearAdversary):
         problem = self.problem
 
         def work(start: int, stop: int) -> None:
-            moves = worst_of(problem, theta, eps, start, stop).moves
-            out[start:stop] = problem.source.inputs(start, stop) + problem.ball.raw(moves)
+            write_worst(problem, theta, eps, start, stop, out[start:stop])
 
         problem.executor.map_rows(problem.source, work)
 

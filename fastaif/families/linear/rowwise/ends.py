@@ -89,6 +89,19 @@ def worst_of(problem: LinearProblem, theta: Array, eps: float, start: int, stop:
     return Ends(start, stop, u, f, y, up, down).worst(problem)
 
 
+def write_worst(
+    problem: LinearProblem, theta: Array, eps: float, start: int, stop: int, out: Array
+) -> None:
+    """Write the worst raw inputs (k, m) of a range of rows."""
+    source, ball, rows = problem.source, problem.ball, problem.source.inputs(start, stop)
+    if problem.model.loss.is_monotone and ball.varies:
+        sizes = eps * problem.radius * source.budgets(start, stop)
+        beta = theta[: problem.model.n_features]
+        ball.write_attacked(beta, -source.targets(start, stop), rows, sizes, out)
+        return
+    out[...] = rows + ball.raw(worst_of(problem, theta, eps, start, stop).moves)
+
+
 def worst_moves(problem: LinearProblem, theta: Array, eps: float) -> tuple[Array, Array]:
     """Predictions f (n,), and what the worst attacks move them by (n,)."""
     f, moves = np.empty(problem.n_rows), np.empty(problem.n_rows)
