@@ -2,8 +2,9 @@
 
     N(β + v) ≈ N_s + gᵀv + ½ vᵀBv + max_λ Σ_j λ_j (o_j + a_jᵀv)
 
-λ is in [−1, 1]^k for p = ∞ (every |D_j β_j| is kept), in the unit simplex for p = 1 (the entries
-that may become the largest). Elsewhere N is smooth off zero, and there are none.
+λ is in [−1, 1]^k for p = ∞ (every |D_j β_j| is kept), in the unit simplex for p = 1 (every D_j β_j
+and −D_j β_j, of which N is the largest). Both are N itself, however long v; elsewhere N is smooth
+off zero, and there are no such entries.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ Array = NDArray[Any]
 
 _SMALL = 0.1  # of N: entries as small take their steps in the dual variable
 _REACH = 3.0  # times a step: entries as near to a kink may meet it
-_NEAR = 0.5  # of the largest |D_j β_j|: entries as large may become the largest in a step
 
 
 class NearNorm(NamedTuple):
@@ -53,7 +53,7 @@ class NearNorm(NamedTuple):
     def slope(self, shares: Array) -> Array:
         """The subgradient of N that goes with λ, (m,)."""
         out = self.gradient.copy()
-        out[self.places] += self.factors * shares
+        np.add.at(out, self.places, self.factors * shares)
         return out
 
     def live(self, move: Array) -> Array:
@@ -87,12 +87,11 @@ def near_norm(weights: Array, p: float, beta: Array, slope: Array | None) -> Nea
 
 def _largest(weights: Array, beta: Array, slope: Array | None) -> NearNorm:
     size = np.abs(weights * beta)
-    near = size >= _NEAR * size.max()
-    if slope is not None:
-        near |= (slope != 0.0) & (weights > 0.0)
-    places = np.flatnonzero(near)
+    places = np.flatnonzero(weights > 0.0)
     side = np.where(beta[places] < 0.0, -1.0, 1.0)
     factors, offsets = weights[places] * side, size[places]
+    places = np.concatenate([places, places])
+    factors, offsets = np.concatenate([factors, -factors]), np.concatenate([offsets, -offsets])
     shares = np.zeros(places.size)
     if slope is not None:
         shares = np.maximum(slope[places] / factors, 0.0)

@@ -46,3 +46,26 @@ def test_nothing_to_move():
     x, move = kink_qp.minimise(problem)
     np.testing.assert_array_equal(x, problem.start)
     np.testing.assert_array_equal(move, problem.move)
+
+
+def test_a_first_step_may_be_rough(monkeypatch, rng):
+    """What the model falls by is within a hundredth of the most, and no less than is told."""
+    monkeypatch.setattr(kink_qp, "_settled", lambda problem, near: None)
+    for n_box, n_simplex in SIZES:
+        problem = made(rng, n_box, n_simplex)
+        offsets = problem.offsets
+        if n_simplex:
+            offsets[n_box:] -= offsets[n_box:].max()
+
+        def model(v, problem=problem):
+            W, o, n = problem.columns, problem.offsets, problem.n_box
+            ends = W @ v + o
+            value = 0.5 * v @ v - (problem.move + problem.start @ W) @ v + np.abs(ends[:n]).sum()
+            return value + ends[n:].max(initial=-np.inf if n < ends.size else 0.0)
+
+        exact = kink_qp.minimise(problem)
+        least = model(np.zeros(6)) - model(exact.move)
+        assert kink_qp.decrease(problem, exact) == pytest.approx(least, rel=1e-6)
+        rough = kink_qp.minimise(problem, 0.0)
+        fall = model(np.zeros(6)) - model(rough.move)
+        assert 0.98 * least <= fall <= kink_qp.decrease(problem, rough) * (1.0 + 1e-12)

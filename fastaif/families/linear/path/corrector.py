@@ -15,16 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....solvers import kink_qp
-from ....solvers.root import rising_root
+from ....solvers.root import about_root
 from .local import Multipliers, Place, places, refreshed
 
 Array = NDArray[Any]
 
 _ROUNDING = 1e-11  # of J: decreases that values cannot show
 _FLOOR = 1e-13  # of J: where rounding may keep a decrease from falling further
-_SHRINK = 0.3  # of N is left by a step
+_SHRINK = 0.1  # of N is left by a step
 _SHORT = 1e-5  # of J: a decrease that needs no second look where J falls as foreseen
+_SHORTER = 1e-8  # the same where matrices are of elsewhere
 _AS_FORESEEN = 1e-2  # of a decrease that may differ from what the local model says
+_FAR = 1e-4  # of J: steps of which the first digits will do
 _STEPS = 60
 _PINNED = 1.0 - 1e-9  # |λ| below which something is held at its kink
 
@@ -82,9 +84,9 @@ def steps_from(places: list[Place], enough: float = 0.0) -> list[Step]:
     """
     places = [refreshed(at) if at.is_out_of_scale else at for at in places]
     found = [_Minimum(at, enough) for at in places]
-    for one in found:
+    for at, one in zip(places, found, strict=True):
         if one.problem is not None:
-            one.take(kink_qp.minimise(one.problem))
+            one.take(kink_qp.minimise(one.problem, _FAR * abs(at.value)))
     return [one.step for one in found]
 
 
@@ -121,12 +123,7 @@ class _Minimum:
         """The step with the best multipliers."""
         at, shares = self._at, best.shares
         assert self.problem is not None
-        offsets, n_box = self.problem.offsets, self.problem.n_box
-        move = self._factor.coloured(best.move)
-        spare = np.abs(offsets[:n_box]) - shares[:n_box] * offsets[:n_box]
-        decrease = 0.5 * float(best.move @ best.move) + float(np.maximum(spare, 0.0).sum())
-        if shares.size > n_box:
-            decrease -= min(float(shares[n_box:] @ offsets[n_box:]), 0.0)
+        move, decrease = self._factor.coloured(best.move), kink_qp.decrease(self.problem, best)
         rows = self._near.size
         theirs = at.norm.shares.copy()
         theirs[self._live] = shares[rows:]
@@ -262,7 +259,7 @@ def _best_share(at: Place, move: Array, moved: Array) -> float:
         total += float(move @ (problem.ridge * theta))
         return total if np.isfinite(total) else np.inf
 
-    return rising_root(slope, 1.0)
+    return about_root(slope, 1.0)
 
 
 def correct(steps: list[Step], exact: float, slow: float) -> list[Step]:
@@ -315,7 +312,8 @@ def _is_as_foreseen(step: Step, end: Landing, exact: float) -> bool:
     little. What multipliers of kinks that were not quite met leave comes on top.
     """
     enough = exact * abs(step.at.value)
-    if end.share < 1.0 or step.relative > _SHORT:
+    short = _SHORT if step.at.problem.loss.is_quadratic else _SHORTER
+    if end.share < 1.0 or step.relative > short:
         return False
     off = _off(step, end.at)
     return off <= _AS_FORESEEN * step.decrease and off + _spare(end.at) <= enough

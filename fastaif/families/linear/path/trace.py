@@ -24,6 +24,7 @@ from ..zero import zero_model
 from .corrector import Step, correct, step_from, steps_from
 from .dense import Knot, Segment
 from .local import Multipliers, Place, Problem, place, places
+from .ray import Ray
 from .readings import Readings
 from .tangent import tangent
 
@@ -37,6 +38,7 @@ _FORESEEN = 1e-3  # of J: so well the middle of a stretch has to be foreseen fro
 _BENDS = 0.7  # by this much the matrix's diagonal, in logarithms, may change along a stretch
 _BENDS_MUCH = 2.0  # the same where nothing is asked for between: decreases tell little beyond that
 _MOST = 100  # knots
+_PARTS = 6  # of a stretch between two knots, whose ends are solved together
 
 
 @dataclass
@@ -48,12 +50,17 @@ class Trace:
     problem : LinearProblem
     inner : Problem
     tol : float
+    zero_radius : float
+        Once it is known; ∞ before.
+    ray : Ray or None
+        Down from the model there, once that is known.
     """
 
     problem: LinearProblem
     inner: Problem
     tol: float
     zero_radius: float = np.inf
+    ray: Ray | None = None
 
     @classmethod
     def of(cls, problem: LinearProblem, tol: float) -> Trace:
@@ -98,6 +105,7 @@ class Trace:
         sides = np.where(slope < 0.0, -1, 1).astype(np.int8)
         matrix = None if loss.is_quadratic else self.natural_hessian(theta)
         value = inner.value(f, theta, 0.0)
+        self.ray = Ray.of(inner, theta, f, pulled, value)
         return Knot(model.radius, theta, None, known, value, 0.0, sides, matrix)
 
     def natural_hessian(self, theta: Array) -> Array:
@@ -155,6 +163,8 @@ class Trace:
         inner = self.inner
         theta = self.problem.enter(self.problem.params)
         at = place(inner, theta, eps * self.problem.radius, Multipliers.none())
+        if self.ray is not None and not at.value < self.ray.objective:
+            at = place(inner, self._below(at), at.rho, Multipliers.none())
         return self._corrected([step_from(at)], _EXACT * 1e-4, _SLOW)[0]
 
     # --- from the start to the end ------------------------------------------------------------
@@ -208,7 +218,7 @@ class Trace:
         known = [seg.multipliers(t) for seg, t in zip(segments, shares, strict=True)]
         matrices = [self._matrix(seg, t) for seg, t in zip(segments, shares, strict=True)]
         found = places(self.inner, np.column_stack(cubic), rhos, known, matrices)
-        poor = [j for j, at in enumerate(found) if not at.value <= segments[j].right.objective]
+        poor = [j for j, at in enumerate(found) if not at.value < segments[j].right.objective]
         if poor:
             better = self._from_ends([segments[j] for j in poor], [found[j] for j in poor])
             for j, at in zip(poor, better, strict=True):
@@ -216,11 +226,12 @@ class Trace:
         return steps_from(found, exact)
 
     def _from_ends(self, segments: list[Segment], cubic: list[Place]) -> list[Place]:
-        """The places where J is least: those that are given, or an end's, with its multipliers."""
+        """The places where J is least: those that are given, or an end's, with its multipliers;
+        of the end at the zero radius one that is below it."""
         inner, ends = self.inner, [end for seg in segments for end in (seg.left, seg.right)]
         twice = [at for at in cubic for _ in range(2)]
         thetas = [
-            end.theta if inner.norm.value(end.theta[: inner.m]) > 0.0 else at.theta
+            end.theta if end.tangent is not None else self._below(at)
             for at, end in zip(twice, ends, strict=True)
         ]
         rhos, matrices = np.array([at.rho for at in twice]), [at.matrix for at in twice]
@@ -230,6 +241,10 @@ class Trace:
             min(at, *found[2 * j : 2 * j + 2], key=lambda one: one.value)
             for j, at in enumerate(cubic)
         ]
+
+    def _below(self, at: Place) -> Array:
+        """θ at the ε of a place where J is less than at the zero radius."""
+        return at.theta if self.ray is None else self.ray.lowest(at.rho)
 
     def _matrix(self, segment: Segment, t: float) -> Array:
         """Between those of both ends."""
@@ -244,8 +259,9 @@ class Trace:
     ) -> tuple[list[Step], list[Knot]]:
         """Solved places at any ε in the range of some knots, in its order, and these as knots too.
 
-        In rounds: the middle one of those between two that are solved, then the middles of both
-        halves. The nearer the neighbours the better a start is foreseen, kinks included.
+        In rounds: some of those between two that are solved, evenly spread, then some between each
+        two of these. The nearer the neighbours the better a start is foreseen, kinks included; the
+        more there are in a round the fewer readings of the rows.
 
         Parameters
         ----------
@@ -280,7 +296,8 @@ def _next(knots: list[Knot], eps: Array) -> list[tuple[Segment, float]]:
         first = np.searchsorted(eps, segment.left.eps, side="right")
         inside = eps[first : np.searchsorted(eps, segment.right.eps)]
         if inside.size:
-            found.append((segment, float(inside[inside.size // 2])))
+            places = np.unique(inside.size * np.arange(1, _PARTS) // _PARTS)
+            found += [(segment, e) for e in inside[places].tolist()]
     last = segments[-1]
     return found + [(last, last.right.eps)] * (last.right.eps in wanted)
 
