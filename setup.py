@@ -17,7 +17,9 @@ from generate import SOURCES as TABLE
 from generate import write as write_table
 
 MADE = Path("build") / "csrc"
-SOURCES = ["_native.pyx", "dispatch.c", "isa_baseline.c", "isa_avx2.c", "isa_avx512.c"]
+SOURCES = [
+    "_native.pyx", "dispatch.c", "scratch.c", "isa_baseline.c", "isa_avx2.c", "isa_avx512.c",
+]  # fmt: skip
 # No -ffast-math: NaN and infinity must reach the sums, and additions keep their order.
 FLAGS = [
     "-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",

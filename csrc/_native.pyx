@@ -6,7 +6,8 @@ Every function has the name, arguments and results of its counterpart in
 """
 
 from cpython.buffer cimport (
-    Py_buffer, PyBUF_STRIDES, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer,
+    Py_buffer, PyBUF_STRIDES, PyBuffer_FillInfo, PyBuffer_IsContiguous, PyBuffer_Release,
+    PyObject_GetBuffer,
 )
 from cpython.tuple cimport PyTuple_Check, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stddef cimport ptrdiff_t
@@ -19,6 +20,29 @@ from fastaif._compute import checks as _checks
 include "operation_shim.pxi"
 include "shim/arrays.pxi"
 include "shim/take.pxi"
+
+cdef extern from "scratch.h":
+    void *fa_borrow(size_t bytes) nogil
+    void fa_give_back(void *block) nogil
+
+
+cdef class Room:
+    """A block of doubles, a buffer of bytes, that is given back when nobody looks at it any more."""
+
+    cdef void *_block
+    cdef Py_ssize_t _bytes
+
+    def __cinit__(self, Py_ssize_t doubles):
+        self._bytes = doubles * <Py_ssize_t>sizeof(double)
+        self._block = fa_borrow(<size_t>self._bytes)
+        if self._block == NULL:
+            raise MemoryError
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, self._block, self._bytes, 0, flags)
+
+    def __dealloc__(self):
+        fa_give_back(self._block)
 
 
 def instruction_set():

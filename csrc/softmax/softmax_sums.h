@@ -6,6 +6,7 @@
 #ifndef FASTAIF_SOFTMAX_SUMS_H
 #define FASTAIF_SOFTMAX_SUMS_H
 
+#include "scratch.h"
 #include "attack/attacks.h"
 #include "basis/basis_sums.h"
 #include "core/columns.h"
@@ -281,7 +282,7 @@ int FA_NAME(fa_softmax_sums)(
     ptrdiff_t of_last = last ? 2 * last + filled : 0;
     ptrdiff_t doubles = (2 * c + m + OF_CLASSES * classes + OF_ROWS + panels + of_last) * rows
         + filled_up(m) + tiles;
-    double *memory = aligned_alloc(LINE, (size_t)doubles * sizeof(double)), *at = memory;
+    double *memory = fa_borrow((size_t)doubles * sizeof(double)), *at = memory;
     if (!memory)
         return -1;
     fa_softmax_pass s = {
@@ -311,7 +312,7 @@ int FA_NAME(fa_softmax_sums)(
     int failed = run_softmax_pass(&s, rows);
     if (pairs)
         finish_pairs(&s);
-    free(memory);
+    fa_give_back(memory);
     return failed;
 }
 

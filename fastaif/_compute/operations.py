@@ -627,6 +627,14 @@ SOFTMAX = {
         holds=(("c == m or c == m + 1", "a class has its coefficients, and perhaps an intercept"),
                ("numbered(rows.y, classes)", "targets are numbers of classes, from 0 on")),
     ),
+    "contrasted_pairs": Operation(
+        "contrasted_pairs",
+        {"pairs": reads("count", "c", "c"), "moves": reads("count", "h"), "share": REAL_NUMBER,
+         "out": writes("h * c", "h * c")},
+        {"count": "pairs[0]", "c": "pairs[1]", "h": "moves[1]"},
+        c="pairs, moves, share, out, count, c, h",
+        idle="h == 0 or c == 0",
+    ),
 }  # fmt: skip
 
 RANDOM_NUMBERS = {

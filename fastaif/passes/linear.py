@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
+from .._compute.rooms import empty_matrix
 from ..data.rows import RowSource
 from ..data.sources.sparse import SparseRows
 from ..losses import Loss
 from ..threat.attack_set import AttackSet
-from ..utils.arrays import empty_matrix, frozen, read_only
+from ..utils.arrays import frozen, read_only
 from . import attacked
 from .executor import Executor
 from .sums import InfluenceSums

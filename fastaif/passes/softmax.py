@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
+from .._compute.rooms import zero_matrices
 from ..utils.arrays import fill_upper, read_only
 from . import attacked
 from .sums import InfluenceSums
@@ -23,11 +24,6 @@ class SoftmaxSums(VectorSums):
     """`VectorSums` of a softmax model, whose H is told by pairs of classes."""
 
     family: ClassVar[str] = "softmax"
-
-    @property
-    def lower_pairs(self) -> Array:
-        """The same as `pairs`, of which the upper triangles mean nothing."""
-        return np.asarray(self.raw.hessian / self.weight)
 
     @property
     def pairs(self) -> Array:
@@ -79,7 +75,7 @@ class SoftmaxSweep(VectorSweep):
         operation, shape = get("softmax_sums"), (K * (K - 1) // 2, size, size)
 
         def work(start: int, stop: int) -> SoftmaxSums:
-            pairs = np.zeros(shape if need & c.NEED_HESSIAN else (0, 0, 0))
+            pairs = zero_matrices(*(shape if need & c.NEED_HESSIAN else (0, 0, 0)))
             raw = c.Sums(pairs, np.zeros((c.N_VECTORS, K * size)), np.zeros(c.N_SCALARS))
             rows = self.source.rows(start, stop)
             operation(rows, given, shift, inverse, norm_of, attack, exponent, asked, raw)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .._compute import get
 from .._compute import types as c
-from ..utils.arrays import empty_matrix, fill_upper
+from .._compute.rooms import empty_matrix
+from ..utils.arrays import fill_upper
 from ..utils.caching import cached_property
 from .fourth_moments import expanded
 

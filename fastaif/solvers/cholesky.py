@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.arrays import empty_matrix
+from .._compute.rooms import empty_matrix
 
 Array = NDArray[Any]
 _EPS = float(np.finfo(float).eps)
@@ -89,19 +89,23 @@ class Factor(NamedTuple):
         return np.asarray(np.einsum("ij,ij->j", inverse, inverse) / self.scale**2)
 
 
-def factorize(H: Array) -> Factor | None:
+def factorize(H: Array, ridge: Array | None = None) -> Factor | None:
     """The factor of a positive definite matrix, or None where H is not numerically so.
+
+    A ridge (d,) counts as part of H's diagonal.
 
     "Numerically": the reciprocal condition number of the unit-diagonal scaled matrix
     exceeds 8 d times the rounding unit.
     """
-    lapack, diagonal = _lapack(), H.diagonal()
+    lapack, diagonal = _lapack(), H.diagonal() if ridge is None else H.diagonal() + ridge
     if not all(0.0 < entry < math.inf for entry in diagonal.tolist()):
         return None
     scale = np.sqrt(diagonal)
     scaled = empty_matrix(len(H), len(H), order="F")  # LAPACK's own, which it then need not copy
     np.divide(H.T, scale, out=scaled)  # symmetric: the transpose is in that order
     scaled /= scale[:, None]
+    if ridge is not None:
+        np.fill_diagonal(scaled, 1.0)
     norm = float(lapack.dlange("1", scaled))
     if not math.isfinite(norm):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,19 +107,3 @@ class ReadOnlyArrays:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         ReadOnlyArrays.__post_init__(self)  # a pickle does not say that arrays are read-only
-
-
-_PAGED, _LARGE = 1 << 16, 1 << 19  # doubles: half a MB, and what NumPy asks large pages for
-
-
-def empty_matrix(rows: int, columns: int, order: Literal["C", "F"] = "C") -> Array:
-    """An array that is not filled, of large pages of memory where it takes hundreds of small ones.
-
-    The system hands out memory page by page, as it is first touched; for a matrix of 500 columns
-    that takes as long as its product with thousands of rows. From 4 MB on NumPy asks for large
-    pages; a smaller array is cut out of one that size, of which the rest is never touched.
-    """
-    size = rows * columns
-    if not _PAGED < size < _LARGE:
-        return np.empty((rows, columns), order=order)
-    return np.empty(_LARGE)[:size].reshape((rows, columns), order=order)

@@ -31,6 +31,7 @@ EXAMPLES = {"bootstrap_sums": NOT_KEPT}
 OF_THEIR_SIZE = {
     "bootstrap_sums": {"n": 41, "m": 19, "d": 20},
     "quadratic_moments": {"n": 41, "m": 8, "d": 44},
+    "contrasted_pairs": {"count": 10, "h": 4, "c": 37},
     "softmax_sums": {"n": 41, "m": 19, "c": 20},
     **dict.fromkeys((
         "bootstrap_start", "sparse_sums", "linear_batch", "kink_descent", "kernel_tile",

@@ -57,7 +57,7 @@ class ContrastObjective:
         with np.errstate(over="ignore", invalid="ignore"):
             sums = self.sweep.run(theta, NEED | c.NEED_HESSIAN)
             gradient = (Q.T @ sums.gradient).ravel()
-            hessian = contrasted_pairs(sums.lower_pairs, len(theta), Q)
+            hessian = contrasted_pairs(sums.raw.hessian, sums.weight, len(theta), Q)
             ridge = self.alpha * np.tile(self.ridge, Q.shape[1])
             value = sums.loss + float(ridge @ (z * z))
         hessian[np.diag_indices_from(hessian)] += 2.0 * ridge

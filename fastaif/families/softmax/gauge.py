@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._compute import get
+from ..._compute.rooms import empty_matrix
 from ...passes.softmax import pairs_of
+from ...utils.arrays import read_only
 
 Array = NDArray[Any]
 
@@ -42,18 +45,17 @@ def others(n_classes: int) -> Array:
     return Q
 
 
-def contrasted_pairs(lower: Array, n_classes: int, Q: Array) -> Array:
-    """H over Z, row by row, of P_kj for pairs of classes, of which the lower triangles are read.
+def contrasted_pairs(lower: Array, share: float, n_classes: int, Q: Array) -> Array:
+    """H over Z, row by row, of P_kj / share for pairs of classes; lower triangles are read.
 
     S is Σ π_k π_j (e_k − e_j)(e_k − e_j)ᵀ over pairs, and so H a product with these by their
     contrasts.
     """
-    moves = np.stack([Q[k] - Q[j] for k, j in pairs_of(n_classes)])
-    J, size = Q.shape[1], lower.shape[-1]
-    squares = (moves[:, :, None] * moves[:, None, :]).reshape(len(moves), -1)
-    cells = np.tril((squares.T @ lower.reshape(len(moves), -1)).reshape(J, J, size, size))
-    cells += np.swapaxes(np.tril(cells, -1), -1, -2)
-    return cells.transpose(0, 2, 1, 3).reshape(J * size, J * size)
+    k, j = np.array(pairs_of(n_classes)).T
+    size = Q.shape[1] * lower.shape[-1]
+    out = empty_matrix(size, size)
+    get("contrasted_pairs")(read_only(lower), read_only(Q[k] - Q[j]), 1.0 / share, out)
+    return out
 
 
 def centred(matrix: Array) -> Array:

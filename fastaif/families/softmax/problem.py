@@ -53,8 +53,8 @@ class SoftmaxProblem(VectorProblem):
 
     def form(self, sums: VectorSums) -> Array:
         """H of sums over contrasts, without penalty."""
-        pairs = cast(SoftmaxSums, sums).lower_pairs
-        return contrasted_pairs(pairs, self.model.n_outputs, self.model.frame)
+        K, Q = self.model.n_outputs, self.model.frame
+        return contrasted_pairs(sums.raw.hessian, sums.weight, K, Q)
 
     @property
     def has_run_away(self) -> bool:

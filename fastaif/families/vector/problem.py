@@ -129,16 +129,21 @@ class VectorProblem(Solvable):
 
     def _with_ridge(self, H: Array, work: Coordinates | None, damping: float) -> Array:
         """The penalty, and damping, added to a form over Z in working coordinates."""
-        m, size = self.model.n_features, self.sweep.n_entries
-        entries = np.append(np.ones(m), np.zeros(size - m))
-        own = 2.0 * self.alpha * (entries if work is None else work.penalized(entries))
         out = H.copy()
-        out[np.diag_indices(len(H))] += np.tile(own, len(H) // size)
+        out[np.diag_indices(len(H))] += self._ridge(H, work)
         if damping > 0.0:
+            size = self.sweep.n_entries
             part = damping * (np.eye(size) if work is None else work.damping(size))
             for start in range(0, len(H), size):
                 out[start : start + size, start : start + size] += part
         return out
+
+    def _ridge(self, H: Array, work: Coordinates | None) -> Array:
+        """The penalty's diagonal beside a form over Z in working coordinates."""
+        m, size = self.model.n_features, self.sweep.n_entries
+        entries = np.append(np.ones(m), np.zeros(size - m))
+        own = 2.0 * self.alpha * (entries if work is None else work.penalized(entries))
+        return np.tile(own, len(H) // size)
 
     @property
     def working_hessian(self) -> Array:
@@ -159,7 +164,10 @@ class VectorProblem(Solvable):
 
     def _factorized(self, damping: float) -> Factor | None:
         """The factor, or None where H + damping is not numerically positive definite."""
-        return factorize(self._with_ridge(self._working_form, self.coordinates, damping))
+        H, work = self._working_form, self.coordinates
+        if damping > 0.0:
+            return factorize(self._with_ridge(H, work, damping))
+        return factorize(H, self._ridge(H, work))
 
     def missing_damping(self) -> float:
         """What makes H positive definite where it is not singular for good: 0 where it is."""
