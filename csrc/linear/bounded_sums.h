@@ -150,7 +150,7 @@ static void rates_of_strip(
 }
 
 /* The sums of `group` panels over a strip: space->vectors has those of x, of open ways, and the
-   least number of steps, negative. */
+   least way in units of the row's steps, negative. */
 INLINE void add_attacks(
     const fa_space *space, const fa_reader *r, const fa_ways *w, ptrdiff_t start, ptrdiff_t safe,
     ptrdiff_t first, ptrdiff_t k, int group, int single, int shifted)
@@ -176,7 +176,7 @@ INLINE void add_attacks(
             ptrdiff_t j = first * PANEL + c * FA_LANES;                                            \
             vd x = raw_inputs(r, start + i, j, single, at_end);                                    \
             vd left = beyond(way, w->width, j, x);                                                 \
-            steps[c] = lesser((vl)(left * load(w->reach + j) * unit), steps[c]);                   \
+            steps[c] = lesser((vl)(left * unit), steps[c]);                                        \
             along[c] += keep(left < 0.0, move);                                                    \
             across[c] += by * (shifted ? (x - load(r->shift + j)) * load(r->inverse_scale + j) : x); \
         }                                                                                          \
@@ -200,17 +200,11 @@ INLINE void add_all_attacks(
     int single, int shifted)
 {
     fa_reader r = reader(x, &space->block);
-    ptrdiff_t panel = 0, panels = space->block.panels, safe = safe_rows(x, &space->block);
-#if FA_TILE_PANELS >= 3 /* as many registers as sums for four panels take */
-    for (; panel + 4 <= panels; panel += 4)
-        add_attacks(space, &r, w, start, safe, panel, k, 4, single, shifted);
-    for (; panel + 3 <= panels; panel += 3)
-        add_attacks(space, &r, w, start, safe, panel, k, 3, single, shifted);
-    for (; panel + 2 <= panels; panel += 2)
-        add_attacks(space, &r, w, start, safe, panel, k, 2, single, shifted);
-#endif
-    for (; panel < panels; panel++)
-        add_attacks(space, &r, w, start, safe, panel, k, 1, single, shifted);
+    ptrdiff_t safe = safe_rows(x, &space->block);
+#define ADD(panel, group)                                                                          \
+    add_attacks(space, &r, w, start, safe, panel, k, group, single, shifted)
+    BY_PANELS(space->block.panels, ADD)
+#undef ADD
 }
 
 /* A strip that is predicted and has been through its loss. */
@@ -243,7 +237,7 @@ static void finish_attacks(
     for (ptrdiff_t j = 0; j < m; j++) {
         sums[j] += space->vectors[j];
         sums[m + j] += space->vectors[w->width + j];
-        least = fmin(least, -space->vectors[2 * w->width + j]);
+        least = fmin(least, -space->vectors[2 * w->width + j] * w->reach[j]);
     }
     numbers[0] += sum_of_lanes(found->across);
     numbers[1] += sum_of_lanes(found->value);

@@ -99,6 +99,22 @@ static void load_targets(const fa_rows *rows, ptrdiff_t first, ptrdiff_t k, fa_b
         b->y[i] = b->w[i] = b->norms[i] = b->d1[i] = b->d12[i] = b->d2[i] = 0.0;
 }
 
+/* Panels, as many at once as there are registers for their sums: work(first panel, how many). */
+#if FA_TILE_PANELS >= 3
+#define BY_PANELS(panels, work)                                                                    \
+    for (ptrdiff_t panel = 0, left = (panels); left > 0;)                                          \
+        switch (left) {                                                                            \
+        case 1: work(panel, 1); left = 0; break;                                                   \
+        case 2: work(panel, 2); left = 0; break;                                                   \
+        case 3: work(panel, 3); left = 0; break;                                                   \
+        default: work(panel, 4); panel += 4; left -= 4;                                            \
+        }
+#else
+#define BY_PANELS(panels, work)                                                                    \
+    for (ptrdiff_t panel = 0; panel < (panels); panel++)                                           \
+        work(panel, 1);
+#endif
+
 /* The vectors' sums over a strip for `group` panels at once, which share the numbers of each row;
    the rows go into their panels, scaled. What is not a pointer or a place is a constant of the
    caller. Rows from `safe` on are near the array's end. */
@@ -158,15 +174,11 @@ INLINE void scale_and_add_all(
 {
     const fa_block *b = &space->block;
     fa_reader r = reader(x, b);
-    ptrdiff_t panel = 0, panels = b->panels, safe = safe_rows(x, b);
-#if FA_TILE_PANELS >= 3 /* as many registers as sums for four panels take */
-    for (; panel + 4 <= panels; panel += 4)
-        scale_and_add(space, &r, start, safe, panel, k, scale, 4, single, shifted);
-    for (; panel + 2 <= panels; panel += 2)
-        scale_and_add(space, &r, start, safe, panel, k, scale, 2, single, shifted);
-#endif
-    for (; panel < panels; panel++)
-        scale_and_add(space, &r, start, safe, panel, k, scale, 1, single, shifted);
+    ptrdiff_t safe = safe_rows(x, b);
+#define ADD(panel, group)                                                                          \
+    scale_and_add(space, &r, start, safe, panel, k, scale, group, single, shifted)
+    BY_PANELS(b->panels, ADD)
+#undef ADD
 }
 
 /* The strip's rows, k with those that fill up the last vector, from `start` of the inputs on. */

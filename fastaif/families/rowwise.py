@@ -75,12 +75,12 @@ class RowwiseProblem(SummedProblem):
 
         def work(start: int, stop: int) -> FirstOrder:
             share = source.weights(start, stop) / total
-            if not share.size:
-                share = np.full(stop - start, 1.0 / total)
+            if not share.size:  # one number for all rows
+                share = np.broadcast_to(1.0 / total, stop - start)
             if source.budget is not None:
-                share *= source.budgets(start, stop)
+                share = share * source.budgets(start, stop)
             if factors is not None:
-                share *= factors[start:stop]
+                share = share * factors[start:stop]
             return self.first_sums(start, stop, share)
 
         entries = source.n_rows * source.n_columns

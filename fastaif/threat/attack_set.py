@@ -83,6 +83,9 @@ class FirstSums(NamedTuple):
     outside: bool
 
 
+AddingUp = Callable[[c.Rows, Array], FirstSums]
+
+
 class DualNorm(NamedTuple):
     """The gain ‖D β‖_q as the convex solvers take it.
 
@@ -293,11 +296,9 @@ class AttackSet(ABC):
         """Whether there are `first_sums`."""
         return False
 
-    def first_sums(
-        self, predictor: c.Predictor, inner: c.Inner, rows: c.Rows, budgets: Array
-    ) -> FirstSums:
-        """What unit attacks on rows of a linear predictor, with budgets t (n,) or none, add up to,
-        without any (n, m)."""
+    def first_sums(self, predictor: c.Predictor, inner: c.Inner) -> AddingUp:
+        """What tells of rows, and their budgets t (n,) or none, what unit attacks on them of a
+        linear predictor add up to, without any (n, m)."""
         self._refuse("a pass over many rows")
 
     @property

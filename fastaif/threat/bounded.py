@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .._compute import get
 from .._compute import types as c
 from ..utils.arrays import read_only
-from .attack_set import AttackSet, FirstSums, Furthest, Turn, register
+from .attack_set import AddingUp, AttackSet, FirstSums, Furthest, Turn, register
 from .ball import example_balls
 from .filling import fill
 from .inside import surely_inside
@@ -142,10 +142,8 @@ class Bounded(OnBall):
         """For p = 2 and ∞."""
         return self.ball.p in (2.0, np.inf)
 
-    def first_sums(
-        self, predictor: c.Predictor, inner: c.Inner, rows: c.Rows, budgets: Array
-    ) -> FirstSums:
-        """Sums of unit attacks on rows of a linear predictor, without any (n, m)."""
+    def first_sums(self, predictor: c.Predictor, inner: c.Inner) -> AddingUp:
+        """What adds up unit attacks on rows of a linear predictor."""
         t, units = self.units * predictor.beta, self.raw_units
         size = float(np.abs(t).max(initial=0.0))
         slopes = t / (size or 1.0)
@@ -156,18 +154,23 @@ class Bounded(OnBall):
             (self.high, -self.low), (-self.low, self.high)
         ))  # fmt: skip
         ends = np.where(speeds * np.abs(slopes) > 0.0, [up, down], -np.inf)
-        sums, numbers = np.zeros((2, slopes.size)), np.array([0.0, 0.0, 0.0, np.inf, 0.0])
-        get("bounded_sums")(
-            rows, predictor, inner, budgets, ends, slopes, reach, self._ends, self.ball.p, sums,
-            numbers,
-        )  # fmt: skip
-        across, value, moved, room, outside = numbers.tolist()
-        along = slopes if self.ball.p == 2 else np.sign(slopes)
+        along = self.units * (slopes if self.ball.p == 2 else np.sign(slopes))
         zeros = int(np.count_nonzero(t[self.free] == 0.0)) if np.isinf(self.ball.p) else 0
-        return FirstSums(
-            size * sums[0], self.units * along * sums[1], size * across, size * value, room,
-            zeros * int(moved), outside > 0.0,
-        )  # fmt: skip
+        bounds = self._ends
+
+        def add(rows: c.Rows, budgets: Array) -> FirstSums:
+            sums, numbers = np.zeros((2, slopes.size)), np.array([0.0, 0.0, 0.0, np.inf, 0.0])
+            get("bounded_sums")(
+                rows, predictor, inner, budgets, ends, slopes, reach, bounds, self.ball.p, sums,
+                numbers,
+            )  # fmt: skip
+            across, value, moved, room, outside = numbers.tolist()
+            return FirstSums(
+                size * sums[0], along * sums[1], size * across, size * value, room,
+                zeros * int(moved), outside > 0.0,
+            )  # fmt: skip
+
+        return add
 
     @property
     def has_turns(self) -> bool:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from ...._compute import types as c
 from ....data.rows import RowSource
-from ....threat.attack_set import AttackSet
+from ....threat.attack_set import AddingUp, AttackSet
 from ....utils.arrays import read_only
+from ....utils.caching import cached_property
 from ... import kinks as path_kinks
 from ...finite_sum.problem import chosen_solver
 from ...finite_sum.totals import Accumulated, RowwiseWithoutRows
@@ -90,15 +91,22 @@ class RowwiseLinear(RowwiseProblem, LinearProblem):
 
     def _first_sums(self, start: int, stop: int, share: Array) -> FirstOrder:
         """The same without their attacks, where the set adds up."""
-        m, sweep, source = self.model.n_features, self.sweep, self.source
-        rows = source.rows(start, stop)._replace(weight=read_only(share))
+        m, source = self.model.n_features, self.source
+        alike = share.strides == (0,)  # then nothing is multiplied by weights row by row
+        unit = float(share[0]) if alike else 1.0
+        weight = c.EMPTY if alike else read_only(share)
         budgets = c.EMPTY if source.budget is None else read_only(source.budgets(start, stop))
-        found = self.ball.first_sums(sweep.predictor(self.params), sweep.inner(), rows, budgets)
+        found = self._adding_up(source.rows(start, stop)._replace(weight=weight), budgets)
         if found.outside:
             self.refuse_outside(source)
         mixed = np.empty(len(self.params))
         mixed[:m], mixed[m:] = found.inputs + found.moves, found.across
-        return FirstOrder(mixed, found.value, found.ties, found.room)
+        return FirstOrder(unit * mixed, unit * found.value, found.ties, found.room)
+
+    @cached_property
+    def _adding_up(self) -> AddingUp:
+        """What adds up the attacks on rows, at θ̂."""
+        return self.ball.first_sums(self.sweep.predictor(self.params), self.sweep.inner())
 
     @property
     def counts(self) -> Counts:
