@@ -58,6 +58,7 @@ from .softmax.problem import AccumulatedSoftmax, softmax_problem
 from .softmax.restricted import AccumulatedRestrictedSoftmax, RestrictedSoftmax
 from .summed import SummedModel, SummedProblem
 from .vector.adversary import VectorAdversary
+from .vector.set_robust import SetVectorAdversary
 
 
 class Family(NamedTuple):
@@ -130,12 +131,14 @@ _FAMILIES: dict[type, Family] = {
     SoftmaxModel: Family(
         softmax_problem, SoftmaxAdversary, without_rows=AccumulatedSoftmax,
         restricted=partial(softmax_problem, kind=RestrictedSoftmax),
-        restricted_adversary=SetAscent, restricted_without_rows=AccumulatedRestrictedSoftmax,
+        restricted_adversary=SetVectorAdversary,
+        restricted_without_rows=AccumulatedRestrictedSoftmax,
     ),
     OutputsModel: Family(
         outputs_problem, VectorAdversary, without_rows=AccumulatedOutputs,
         restricted=partial(outputs_problem, kind=RestrictedOutputs),
-        restricted_adversary=SetAscent, restricted_without_rows=AccumulatedRestrictedOutputs,
+        restricted_adversary=SetVectorAdversary,
+        restricted_without_rows=AccumulatedRestrictedOutputs,
     ),
     AutodiffModel: Family(autodiff_problem, AutodiffAdversary, restricted=autodiff_problem),
     ScaleModel: Family(

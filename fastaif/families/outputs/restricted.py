@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,41 @@ class RestrictedOutputs(RestrictedVector, OutputsProblem):
         for axis in left[:, values > _RANK * values[0]].T[:_AXES]:
             for side in (1.0, -1.0):
                 yield np.broadcast_to(side * axis @ W, X.shape)
+
+    def worst_losses(
+        self, W: Array, z: Array, y: Array, reach: Callable[[Array], Array]
+    ) -> Array:
+        """The least of three bounds for each row (k,).
+
+        Σ of the largest squares that any attack could give each alone: of the outputs, and of those
+        along the axes in which they move. And ‖r‖² + 2⟨r, Wδ⟩ + ‖Wδ‖² by its parts, which is off by
+        ε² alone.
+        """
+        residuals, axes = z - y, np.linalg.eigh(W @ W.T)[1]
+        alone = [
+            _apart(r, reach(up), reach(-up))
+            for r, up in (
+                (residuals, _alike(W, residuals)), (residuals @ axes, _alike(axes.T @ W, residuals))
+            )
+        ]  # fmt: skip
+        return np.asarray(np.fmin.reduce([*alone, self._near(W, residuals, reach)]))
+
+    def _near(self, W: Array, residuals: Array, reach: Callable[[Array], Array]) -> Array:
+        slopes = _alike(W, residuals)
+        most = np.maximum(reach(slopes), reach(-slopes))
+        rise = reach((2.0 * residuals @ W)[:, None])[:, 0]
+        return np.asarray(np.sum(residuals**2 + most * most, axis=1) + rise)
+
+
+def _alike(W: Array, rows: Array) -> Array:
+    """The same gradients at every row."""
+    return np.broadcast_to(W, (len(rows), *W.shape))
+
+
+def _apart(residuals: Array, up: Array, down: Array) -> Array:
+    """Σ_k of the larger of (r + up)² and (r − down)², (k,)."""
+    most = np.maximum(residuals + up, down - residuals)
+    return np.asarray(np.sum(most * most, axis=1))
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,23 +53,52 @@ class SoftmaxSearch(Search):
         return self.rho * self.own.directions(self.slopes[other] - self.slopes[own])
 
 
+class Reach(NamedTuple):
+    """How far attacks on k rows take logits apart.
+
+    Attributes
+    ----------
+    leads : array (k, K)
+        The most that each gains on the row's own.
+    either : callable
+        From gradients (k or 1, K, m) to what they gain, or lose, at most (k or 1, K).
+    pulled : callable
+        From factors of the logits (k, K) to what their sum gains at most (k,).
+    """
+
+    leads: Array
+    either: Callable[[Array], Array]
+    pulled: Callable[[Array], Array]
+
+
 def certificate(problem: VectorRows, theta: Array, eps: float) -> float:
     """A bound on E max ℓ at θ: no attack does worse."""
     layout, own = problem.model.layout, problem.ball.own
     matrix, rho = layout.matrix(theta), eps * problem.radius
     slopes = own.slopes(matrix[:, : layout.n_features])
     z, y = problem.sweep.predictions(matrix), problem.source.targets()
-    bounds, size = np.empty(len(z)), max(1, _ENTRIES // max(1, slopes.size))
+    found, size = np.empty(len(z)), max(1, _ENTRIES // max(1, slopes.size))
     for start in range(0, len(z), size):
         part = slice(start, start + size)
-        bounds[part] = _bounds(problem.model.loss, own, slopes, rho, z[part], y[part])
-    return problem.source.mean(bounds)
+        found[part] = _bounds(problem.model.loss, own, slopes, rho, z[part], y[part])
+    return problem.source.mean(found)
 
 
 def _bounds(
     loss: VectorLoss, own: OwnUnits, slopes: Array, rho: float, z: Array, targets: Array
 ) -> Array:
-    """The least of three bounds for each row (k,).
+    """Bounds of the worst losses within a ball (k,)."""
+    leads = rho * own.gains(slopes[:, None, :] - slopes[None, :, :])
+
+    def gains(gradients: Array) -> Array:
+        return np.asarray(rho * own.gains(gradients))
+
+    reach = Reach(leads[targets.astype(int)], gains, lambda pulls: gains(pulls @ slopes))
+    return bounds(loss, slopes, z, targets, reach)
+
+
+def bounds(loss: VectorLoss, slopes: Array, z: Array, targets: Array, reach: Reach) -> Array:
+    """The least of three bounds of the worst loss of each row (k,), for gradients (K, m).
 
     log Σ_j exp(z_j − z_y + ρ‖D(w_j − w_y)‖_q) (1-mathematics 1.17) gives each logit the most that
     any attack could give it alone, and so more than one attack can by a share of ρ. The others are
@@ -77,28 +106,27 @@ def _bounds(
     bends by.
     """
     y = targets.astype(int)
-    leads = rho * own.gains(slopes[:, None, :] - slopes[None, :, :])
-    apart = loss.value(z + leads[y], targets)  # a class has no lead on itself
+    apart = loss.value(z + reach.leads, targets)  # a class has no lead on itself
     residuals, losses = loss.terms(z, targets).residuals, loss.value(z, targets)
     shares = residuals.copy()
     shares[np.arange(len(z)), y] += 1.0
-    near = losses + _rise(own, slopes, rho, shares, residuals)
+    near = losses + _rise(slopes, shares, residuals, reach)
     ahead, pulls = loss.leads(z, targets)
-    behind = np.logaddexp(0.0, ahead + _rise(own, slopes, rho, np.maximum(pulls, 0.0), pulls))
+    behind = np.logaddexp(0.0, ahead + _rise(slopes, np.maximum(pulls, 0.0), pulls, reach))
     return np.asarray(np.fmin(apart, np.fmin(near, behind)))
 
 
-def _rise(own: OwnUnits, slopes: Array, rho: float, shares: Array, pulls: Array) -> Array:
+def _rise(slopes: Array, shares: Array, pulls: Array, reach: Reach) -> Array:
     """By how much log Σ shares_j e^{z_j} less a logit may rise, (k,), of derivative `pulls`.
 
     With v the logits' moves less their mean, v ≤ M: log E e^v ≤ log(1 + E v² (e^M − 1 − M)/M²).
     Shares that underflow have no M; attacks that reach far enough bring them back.
     """
     mean = shares @ slopes
-    moves = rho * own.gains(slopes - mean[:, None, :])
+    moves = reach.either(slopes - mean[:, None, :])
     most = np.where(shares > 0.0, moves, 0.0).max(axis=1)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         bend = np.where(most > 1e-4, (np.expm1(most) - most) / most**2, 0.5 + most)
         lost = np.where(shares > 0.0, 0.0, np.exp(_LEAST + moves))
         spread = np.log1p(bend * np.sum(shares * moves * moves, axis=1) + lost.sum(axis=1))
-    return np.asarray(rho * own.gains(pulls @ slopes) + spread)
+    return np.asarray(reach.pulled(pulls) + spread)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from ..finite_sum.totals import RowwiseWithoutRows
 from ..vector.restricted import RestrictedVector
+from .attack import Reach, bounds
 from .model import SoftmaxModel
 from .problem import AccumulatedSoftmax, Array, SoftmaxProblem
 
@@ -23,6 +26,21 @@ class RestrictedSoftmax(RestrictedVector, SoftmaxProblem):
         own = y.astype(int)
         for ahead in range(1, len(W)):
             yield W[(own + ahead) % len(W)] - W[own]
+
+    def worst_losses(
+        self, W: Array, z: Array, y: Array, reach: Callable[[Array], Array]
+    ) -> Array:
+        """The least of three bounds for each row, as `attack.certificate` has them; of two classes
+        the first is what the worst attack does."""
+        leads = reach(W[None] - W[y.astype(int)][:, None])
+
+        def either(slopes: Array) -> Array:
+            return np.maximum(reach(slopes), reach(-slopes))
+
+        def pulled(pulls: Array) -> Array:
+            return reach((pulls @ W)[:, None])[:, 0]
+
+        return bounds(self.model.loss, W, z, y, Reach(leads, either, pulled))
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ class VectorAdversary(Adversary[VectorProblem]):
         inner = self._settings(settings)
         start = self.problem.params if self.start is None else self.start
         with single_threaded_blas():
-            found = robust.solve(self.problem, start, eps, tol, max_iter, inner)
+            objective = robust.RobustObjective(self.problem, eps, inner)
+            found = robust.solve(objective, start, tol, max_iter)
         return found.at(eps, exact=inner is None)
 
     def tangent_at(self, eps: float) -> PathTangent:

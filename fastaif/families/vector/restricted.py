@@ -8,6 +8,8 @@ never lower it. To first order they go along φ of Wᵀa in each row's own set:
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,8 @@ from ..rowwise import FirstOrder, RowwiseProblem
 from ..set_ascent import ClimbedProblem
 from .model import VectorModel
 from .problem import Array, VectorProblem
+
+_ENTRIES = 1 << 20  # of gradients that are bounded together
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,33 @@ class RestrictedVector(ClimbedProblem, RowwiseProblem, VectorProblem):
     def kinks(self, influence: Array) -> Kinks:
         """Where along θ̂ + εI directions of attack change, or a bound is met."""
         return super().kinks(influence).up_to(self.first_bound)
+
+    def reaches(self, slopes: Array, start: int, stop: int, eps: float) -> Array:
+        """How far attacks on a range of k rows take what has gradients (k, J, m) in u, (k, J)."""
+        X = self.source.inputs(start, stop).astype(np.float64, copy=False)
+        sizes = eps * self.radius * self.source.budgets(start, stop)
+        columns = (np.ascontiguousarray(slopes[:, j]) for j in range(slopes.shape[1]))
+        return np.stack([self.ball.furthest(s, X, sizes).gains for s in columns], axis=1)
+
+    def certificate(self, theta: Array, eps: float) -> float:
+        """A bound on E max ℓ at θ that no attack exceeds."""
+        matrix, y = self.model.layout.matrix(theta), self.source.targets()
+        z, bounds = self.sweep.predictions(matrix), np.empty(self.n_rows)
+        W, size = matrix[:, : self.model.n_features], max(1, _ENTRIES // max(1, matrix.size))
+        for start in range(0, self.n_rows, size):
+            part = slice(start, min(start + size, self.n_rows))
+
+            def reach(slopes: Array, part: slice = part) -> Array:
+                return self.reaches(slopes, part.start, part.stop, eps)
+
+            bounds[part] = self.worst_losses(W, z[part], y[part], reach)
+        return self.source.mean(bounds)
+
+    @abstractmethod
+    def worst_losses(
+        self, W: Array, z: Array, y: Array, reach: Callable[[Array], Array]
+    ) -> Array:
+        """Bounds (k,) of the losses under attack, given how far gradients (k, J, m) reach."""
 
     def rising(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Leads (k,), and their gradients in u (k, m)."""

@@ -141,8 +141,16 @@ class RobustObjective:
         )
 
     def __call__(self, z: Array) -> _Point:
-        theta, problem = self.theta(z), self.problem
-        return self.of(Attack(problem, problem.search, theta, self.eps, self.settings), z)
+        return self.of(self.worst(self.theta(z)), z)
+
+    def worst(self, theta: Array) -> Attack:
+        """The worst attacks known at θ."""
+        return Attack(self.problem, self.problem.search, theta, self.eps, self.settings)
+
+    @property
+    def may_end_early(self) -> bool:
+        """Whether attacks that are not known exactly tie at corners."""
+        return self.settings is not None and self.problem.ball.own.is_box
 
     def of(self, attack: Attack, z: Array) -> _Point:
         """The objective of attacked rows that stay as they are, at z."""
@@ -194,12 +202,11 @@ class RobustObjective:
 
 
 def solve(
-    problem: VectorProblem, start: Array, eps: float, tol: float, max_iter: int | None,
-    settings: PgdSettings | None,
-) -> Optimum:  # fmt: skip
+    objective: RobustObjective, start: Array, tol: float, max_iter: int | None
+) -> Optimum:
     """The robust optimum, from θ = `start`."""
+    problem = objective.problem
     _refuse_size(problem)
-    objective = RobustObjective(problem, eps, settings)
     metric = slightly_more(problem.spread(problem.working_hessian))
     limit = 1000 if max_iter is None else max_iter
     here = objective(objective.z(start))
@@ -215,7 +222,7 @@ def solve(
 
 def _has_many_kinks(objective: RobustObjective, size: int) -> bool:
     """Whether attacks that are not known exactly tie at more places than a bundle resolves."""
-    return objective.settings is not None and objective.problem.ball.own.is_box and size > _FEW
+    return objective.may_end_early and size > _FEW
 
 
 @dataclass

@@ -49,7 +49,7 @@ def tangent_at(
     objective = robust.RobustObjective(problem, eps, settings)
     with single_threaded_blas():
         for limit in (_FEW, None):  # a fit far from its end may show the kinks that it ends at
-            theta = robust.solve(problem, start, eps, 1e-12, limit, settings).theta
+            theta = robust.solve(objective, start, 1e-12, limit).theta
             try:
                 return _tangent(solve(objective, objective.z(theta)))
             except (NoStrictMaximum, np.linalg.LinAlgError):
