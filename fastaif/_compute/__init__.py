@@ -62,6 +62,12 @@ def get(name: str) -> Callable[..., Any]:
 def native() -> Any:
     """The C extension, with the instruction set that FASTAIF_ISA asks for, or the widest."""
     extension = importlib.import_module(f"{__name__}._native")
+    missing = [name for name in OPERATIONS if name not in NUMBA_ONLY | set(vars(extension))]
+    if missing:
+        raise RuntimeError(
+            f"the C extension was built from other sources than these: it has no {missing[0]}; "
+            "build it again, or use set_backend('numba')"
+        )
     extension.choose_instruction_set(os.environ.get("FASTAIF_ISA") or None)
     return extension
 

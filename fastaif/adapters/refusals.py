@@ -71,4 +71,7 @@ def refused(step: Any, accepted: str) -> TypeError:
             return TypeError(f"{name} is not supported: {_REASONS[kind.__name__]}")
     if not hasattr(step, "predict"):
         return TypeError(f"{name} is not supported: it has no predict; fastaif takes {accepted}")
-    return TypeError(f"{name} is not supported: fastaif takes {accepted}")
+    return TypeError(
+        f"{name} is not supported: fastaif takes {accepted}; where it minimises one of fastaif's "
+        "losses, adapters.register says how to read it"
+    )

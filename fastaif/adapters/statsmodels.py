@@ -101,7 +101,9 @@ def read_result(result: Any) -> Parts:
     for name in ("offset", "exposure"):
         if getattr(model, name, None) is not None and np.any(getattr(model, name)):
             raise ValueError(
-                f"a {kind} with an {name} is not supported: its predictions depend on more than X"
+                f"a {kind} with an {name} is not supported: its predictions depend on more than X; "
+                "of counts fit the rate, counts / exposure, with var_weights=exposure: it has the "
+                "same optimum"
             )
     return reader(model)
 

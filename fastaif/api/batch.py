@@ -251,7 +251,10 @@ def _prepared(
     """Checked rows, and what all problems share."""
     if type(estimator) not in _KINDS:
         known = ", ".join(kind.__name__ for kind in _KINDS)
-        raise TypeError(f"a batch takes one of {known}, but was given {type(estimator).__name__}")
+        raise TypeError(
+            f"a batch takes one of fastaif's {known}, but was given "
+            f"{type(estimator).__module__}.{type(estimator).__name__}"
+        )
     alpha, l1 = estimator.penalties()
     if l1 > 0.0:
         raise ValueError(

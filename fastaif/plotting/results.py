@@ -61,6 +61,7 @@ def plot_influence(
         matplotlib is not installed.
     """
     size = 1.0 if eps is None else validation.number(eps, "eps", low=0.0)
+    text.refuse_without_level(level, options)
     chosen = text.largest_moves(result, _MOST_BARS)
     if ax is None:
         ax = new_figure(None, 6.4, 1.5 + 0.3 * max(len(chosen), 3)).subplots()

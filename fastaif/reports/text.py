@@ -30,9 +30,17 @@ def frame(
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = result.influence / np.abs(result.params)
     columns = {"param": result.params, "influence": result.influence, "relative": relative}
+    refuse_without_level(level, options)
     if level is not None:
         columns |= result.interval_columns(level, **options)
     return pd.DataFrame(columns, index=pd.Index(result.names, name="name"))
+
+
+def refuse_without_level(level: float | None, options: Mapping[str, Any]) -> None:
+    """Options of intervals that nobody asks for would be passed over without a word."""
+    if level is None and options:
+        names = ", ".join(options)
+        raise TypeError(f"{names}: options of intervals, which ask for a level=, as 0.95")
 
 
 def robust_frame(fit: Trained) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ def in_order(value: Any, names: Sequence[str], what: str, default: Any = None) -
     what : str
         What the values are, for messages.
     default : optional
-        Of features that a mapping does not name; without one it has to name all.
+        Of features that a mapping or a Series does not name; without one it has to name all.
 
     Raises
     ------
@@ -31,20 +31,14 @@ def in_order(value: Any, names: Sequence[str], what: str, default: Any = None) -
         The labels are not the features' names, or one comes twice.
     """
     if isinstance(value, Mapping):
-        labels = [str(label) for label in value]
-        _check(labels, names if default is None else labels, what)
-        _check_known(labels, names, what)
-        told = dict(zip(labels, value.values(), strict=True))
-        return np.array([told.get(name, default) for name in names])
+        return _by_name(value, value.values(), names, what, default)
     index = getattr(value, "index", None)
     if index is None or not hasattr(value, "iloc") or _counts(index):
         return value
-    rows = _places([str(label) for label in index], names, what)
-    ordered = value.iloc[rows]
-    if ordered.ndim == 2:
-        columns = _places([str(label) for label in value.columns], names, what)
-        ordered = ordered.iloc[:, columns]
-    return ordered.to_numpy()
+    if value.ndim == 1:
+        return _by_name(index, value, names, what, default)
+    rows, columns = (_places(labels, names, what) for labels in (index, value.columns))
+    return value.iloc[rows, columns].to_numpy()
 
 
 def _counts(index: Any) -> bool:
@@ -52,7 +46,18 @@ def _counts(index: Any) -> bool:
     return getattr(index, "start", None) == 0 and getattr(index, "step", None) == 1
 
 
-def _places(labels: list[str], names: Sequence[str], what: str) -> list[int]:
+def _by_name(
+    given: Iterable[Any], values: Iterable[Any], names: Sequence[str], what: str, default: Any
+) -> np.ndarray[Any, Any]:
+    labels = [str(label) for label in given]
+    _check_known(labels, names, what)
+    _check(labels, names if default is None else labels, what)
+    told = dict(zip(labels, values, strict=True))
+    return np.array([told.get(name, default) for name in names])
+
+
+def _places(given: Iterable[Any], names: Sequence[str], what: str) -> list[int]:
+    labels = [str(label) for label in given]
     _check_known(labels, names, what)
     _check(labels, names, what)
     return [labels.index(name) for name in names]

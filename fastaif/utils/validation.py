@@ -49,9 +49,11 @@ def matrix(X: Any, name: str = "X") -> tuple[Array, tuple[str, ...] | None]:
     if array.dtype.kind not in _NUMERIC:
         raise TypeError(f"{name} must hold real numbers, but its type is {array.dtype}")
     if array.ndim != 2:
+        single = "use reshape(-1, 1) for a single feature"
+        way_out = single if array.ndim < 2 else f"use {name}.reshape(len({name}), -1)"
         raise ValueError(
             f"{name} must be two-dimensional (rows are samples), but has shape {array.shape}; "
-            "use reshape(-1, 1) for a single feature"
+            f"{way_out}"
         )
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")

@@ -182,6 +182,13 @@ def run(code, **variables):
     )  # fmt: skip
 
 
+def test_an_extension_of_other_sources_is_told(extension, monkeypatch):
+    monkeypatch.setitem(_compute.OPERATIONS, "nobody_built", "nowhere")
+    _compute.native.cache_clear()
+    with pytest.raises(RuntimeError, match="it has no nobody_built; build it again"):
+        _compute.native()
+
+
 def test_the_instruction_set_can_be_forced():
     native_or_skip()
     code = "from fastaif import _compute; print(_compute.native().instruction_set())"

@@ -37,7 +37,7 @@ DATA = {
     "inf in X": (_with(X, (4, 1), np.inf), Y, ValueError, "X contains NaN or infinity"),
     "nan in y": (X, _with(Y, 3, np.nan), ValueError, "y contains NaN.*row 3"),
     "one-dimensional X": (X[:, 0], Y, ValueError, "X must be two-dimensional"),
-    "three-dimensional X": (X[None], Y, ValueError, "X must be two-dimensional"),
+    "three-dimensional X": (X[None], Y, ValueError, r"X.reshape\(len\(X\), -1\)"),
     "two-dimensional y": (X, X, ValueError, "y must be one-dimensional"),
     "lengths differ": (X, Y[:-1], ValueError, "y has 59 entries, but X has 60 rows"),
     "no rows": (X[:0], Y[:0], ValueError, "X is empty"),

@@ -299,6 +299,9 @@ def test_a_frame_with_intervals(method):
     np.testing.assert_allclose(frame[["lower", "upper"]], result.conf_int(level=0.9, **options))
     np.testing.assert_allclose(frame["std_error"], result.std_error(**options), rtol=1e-9)
     assert "lower" not in result.to_frame()
+    for ask in (result.to_frame, result.plot):
+        with pytest.raises(TypeError, match="n_draws: options of intervals"):
+            ask(n_draws=20)
     assert np.all(frame["monte_carlo_error"] > 0.0) == (method == "bootstrap")
     with pytest.raises(TypeError, match="of"):
         result.to_frame(level=0.9, of="sensitivity_coefficient")

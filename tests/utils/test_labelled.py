@@ -44,6 +44,11 @@ def test_refusals(value, words: str) -> None:
         in_order(value, NAMES, "what")
 
 
+def test_a_default_for_features_that_are_not_named() -> None:
+    for value in ({"c": 2.0}, pd.Series([2.0], index=["c"])):
+        np.testing.assert_array_equal(in_order(value, NAMES, "what", 5.0), [5.0, 5.0, 2.0])
+
+
 @pytest.mark.parametrize("option", ["feature_scale", "attackable", "bounds", "metric"])
 def test_attacks_go_by_names(option: str) -> None:
     rng = np.random.default_rng(0)
