@@ -133,10 +133,10 @@ def aif(
         next kink. Of several predictions it is as good as the worst attacks that ascents find,
         and refused where it is not known which of them are as bad.
     bounds : (lo, hi), optional
-        Between which attacked samples stay, in raw units: each a number, an array (m,), a Series of
-        all features, a dict of some (the others are free) or None (free). To first order a sample
-        at a bound cannot move outward; s stays as without. This and the three below are for all
-        models but kernels with moving centres, at order inf.
+        Between which attacked samples stay, in raw units: each a number, an array (m,), a dict
+        or Series of some features (the others are free) or None (free). To first order a sample at
+        a bound cannot move outward; s stays as without. This and the three below are for all models
+        but kernels with moving centres, at order inf.
     budgets : array (n,), optional
         What multiplies ε s, a number a sample: ``‖δ_i/c‖_p ≤ ε s t_i``.
     metric : array (m, m), optional

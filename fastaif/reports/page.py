@@ -32,7 +32,7 @@ figure svg { display: block; width: 100%; max-width: 46rem; min-width: 28rem; he
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .94rem;
   min-width: 50%; }
-caption { text-align: left; padding: .3rem 0; }
+caption { text-align: left; padding: .3rem 0; max-width: calc(100vw - 2rem); }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 thead th { background: var(--band); vertical-align: bottom; }
@@ -101,9 +101,10 @@ class Drawing:
         start = self.svg.index("<svg")  # without the XML declaration before it
         name = html.escape(f"{self.title}. {self.caption}")
         drawing = self.svg[start:].replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1)
+        box = f'<div tabindex="0" role="group" aria-label="{html.escape(self.title)}">'
         return (
-            f"<figure><div>{drawing}</div><figcaption>{html.escape(self.caption)}"
-            "</figcaption></figure>"
+            f"<figure>{box}{drawing}</div>"
+            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
         )
 
 

@@ -67,3 +67,11 @@ def test_numbers_keep_all_digits(document: str) -> None:
 def test_empty_sections_are_left_out(document: str) -> None:
     assert "Nothing here" not in document
     assert "First &amp; last" in document
+
+
+def test_boxes_that_scroll_can_be_reached_by_keyboard(document: str) -> None:
+    boxes = re.findall(r"<div[^>]*>", document)
+    assert len(boxes) == 2
+    for box in boxes:
+        assert 'tabindex="0"' in box
+        assert "aria-label=" in box
