@@ -5,6 +5,9 @@
 
 #include "linear/squares_steps.h"
 
+#define SQUARES_FIRST 0.1
+#define SQUARES_MEETS 1e-2
+#define SQUARES_BACK 10
 #define SQUARES_STEPS 25
 #define SQUARES_PATIENT 60
 #define SQUARES_SOON 6
@@ -16,9 +19,74 @@
 #define SQUARES_MET 0.3
 #define SQUARES_STILL 0.1
 #define SQUARES_VANISHED 1e-3
+#define SQUARES_ROUNDING 1e-15
 #define SQUARES_RARE 4
 #define SQUARES_NEARLY 0.1
 #define SQUARES_TRIALS 12
+
+/* J at t f, of predictions f of theta whose norm is kappa. */
+static double value_between(const fa_squares_search *s, const double *f, double t)
+{
+    double total = 0.0;
+    for (ptrdiff_t i = 0; i < s->n; i++) {
+        double worst = fabs(t * f[i] - s->at->r[i]) + t * s->kappa;
+        total += s->w[i] * worst * worst;
+    }
+    for (ptrdiff_t j = 0; j < s->d; j++)
+        total += s->form->push[j] * t * t * s->at->theta[j] * s->at->theta[j];
+    return total;
+}
+
+/* From a start that (nearly) meets the targets to the best point between it and zero, where a
+   share is kept of the predictions f. */
+static double draw_back(fa_squares_search *s, double *f)
+{
+    double best = INFINITY, share = 1.0;
+    for (int k = 1; k <= SQUARES_BACK; k++) {
+        double t = (double)k / SQUARES_BACK, value = value_between(s, f, t);
+        share = value < best ? t : share;
+        best = value < best ? value : best;
+    }
+    for (ptrdiff_t i = 0; i < s->d; i++)
+        s->at->right[i] -=
+            0.5 * (1.0 - share) * dot_of(s->form->twice + i * s->d, s->at->theta, s->d);
+    for (ptrdiff_t j = 0; j < s->d; j++)
+        s->at->theta[j] *= share;
+    return share;
+}
+
+/* Residuals in place of the targets, and the first mu. */
+static void start_squares(fa_squares_search *s)
+{
+    double *f = s->dr, *r = s->at->r, square = 0.0, power = 0.0, share = 1.0;
+    for (ptrdiff_t i = 0; i < s->n; i++) {
+        f[i] = dot_of(s->z + i * s->d, s->at->theta, s->d);
+        square += s->w[i] * (f[i] - r[i]) * (f[i] - r[i]);
+        power += s->w[i] * r[i] * r[i];
+    }
+    s->kappa = norm_and_gradient(s, s->at->theta, s->at->theta);
+    s->patient = square <= SQUARES_MEETS * power;
+    if (s->patient) {
+        share = draw_back(s, f);
+        square = 0.0;
+    }
+    for (ptrdiff_t i = 0; i < s->n; i++) {
+        r[i] = share * f[i] - r[i];
+        square += s->patient ? s->w[i] * r[i] * r[i] : 0.0;
+    }
+    s->mu = SQUARES_FIRST * fmax(sqrt(square), SQUARES_FIRST * share * s->kappa);
+}
+
+/* J where theta is zero (`wary` 1), or all of it but a constant (2). */
+static double value_at_zero(const fa_squares_search *s, int wary)
+{
+    double mean = 0.0, total = 0.0;
+    for (ptrdiff_t i = 0; wary == 2 && i < s->n; i++)
+        mean += s->w[i] * s->at->r[i];
+    for (ptrdiff_t i = 0; i < s->n; i++)
+        total += s->w[i] * (s->at->r[i] - mean) * (s->at->r[i] - mean);
+    return wary ? total : INFINITY;
+}
 
 /* The balance at the present residuals, and what it pulls. */
 static void rebalance_squares(fa_squares_search *s)
@@ -56,7 +124,8 @@ static void prove_squares(fa_squares_search *s)
         return;
     double along = dot_of(h, s->move, s->d) + dot_of(s->k, s->move, s->d);
     if (s->x + s->kappa + along >= 0.0) {
-        double bound = s->value - s->split + 0.5 * dot_of(s->slope, s->move, s->d);
+        double bound = (1.0 - SQUARES_ROUNDING) * s->value - s->split
+            + 0.5 * dot_of(s->slope, s->move, s->d);
         s->bound = bound > s->bound ? bound : s->bound;
     }
 }
@@ -201,8 +270,9 @@ static int step_of_squares(fa_squares_search *s)
 }
 
 /* Whether few steps lead to the gap that is asked for. */
-static int search_squares(fa_squares_search *s, int patient)
+static int search_squares(fa_squares_search *s)
 {
+    const int patient = s->patient;
     double lacked[SQUARES_PATIENT];
     for (int step = 0; step < (patient ? SQUARES_PATIENT : SQUARES_STEPS); step++) {
         if (!step_of_squares(s))
@@ -239,11 +309,11 @@ static double residual_of_squares(fa_squares_search *s)
     return sqrt(dot_of(s->slope, s->slope, s->d)) / (yardstick > 0.0 ? yardstick : 1.0);
 }
 
-int FA_NAME(fa_squares_search)(const double *z, const double *w, const fa_squares *form, double mu,
-    double tol, int patient, const fa_squares_point *point, ptrdiff_t n, ptrdiff_t d)
+int FA_NAME(fa_squares_search)(const double *z, const double *w, const fa_squares *form, double tol,
+    int wary, const fa_squares_point *point, ptrdiff_t n, ptrdiff_t d)
 {
-    fa_squares_search s = {.n = n, .d = d, .z = z, .w = w, .form = form, .at = point, .mu = mu,
-        .tol = tol, .bound = -INFINITY};
+    fa_squares_search s = {.n = n, .d = d, .z = z, .w = w, .form = form, .at = point, .tol = tol,
+        .bound = -INFINITY};
     size_t doubles = (size_t)(8 * n + 10 * d + 2 * d * d), most = (size_t)(n > d ? n : d);
     double *memory = calloc(doubles, sizeof *memory), *free_from = memory;
     s.which = malloc(most * sizeof *s.which);
@@ -262,10 +332,15 @@ int FA_NAME(fa_squares_search)(const double *z, const double *w, const fa_square
     s.matrix = free_from;
     s.system = s.matrix + d * d;
     s.turning = s.system + d * d;
+    double at_zero = value_at_zero(&s, wary);
+    start_squares(&s);
     rebalance_squares(&s);
     refresh_squares(&s);
     s.begun = s.kappa;
-    point->numbers[Q_PROVEN] = search_squares(&s, patient);
+    if (!(s.kappa > 0.0 && s.value < at_zero))
+        point->numbers[Q_PROVEN] = s.kappa > 0.0 ? -1.0 : 0.0;
+    else
+        point->numbers[Q_PROVEN] = search_squares(&s);
     point->numbers[Q_VALUE] = s.value;
     point->numbers[Q_BOUND] = s.bound;
     point->numbers[Q_RESIDUAL] = residual_of_squares(&s);

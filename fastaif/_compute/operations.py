@@ -294,10 +294,10 @@ LINEAR = {
     ),
     "squares_search": Operation(
         "squares_search",
-        {"z": reads("n", "d"), "w": reads("n"), "form": SQUARES, "mu": REAL_NUMBER,
-         "tol": REAL_NUMBER, "patient": INT, "point": SQUARES_POINT},
+        {"z": reads("n", "d"), "w": reads("n"), "form": SQUARES,
+         "tol": REAL_NUMBER, "wary": INT, "point": SQUARES_POINT},
         {"n": "z[0]", "d": "z[1]"},
-        c="z, w, form, mu, tol, patient, point, n, d",
+        c="z, w, form, tol, wary, point, n, d",
         idle="n == 0 or d == 0",
     ),
     "kink_settle": Operation(

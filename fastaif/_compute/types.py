@@ -180,8 +180,8 @@ class Squares(NamedTuple):
 
 
 class SquaresPoint(NamedTuple):
-    """θ (d,), residuals r (n,), E rz + push θ (d,), multipliers λ (n,) and E λz (d,), where λ is
-    zero at first; and numbers of where that led, written."""
+    """θ (d,), targets that become residuals r (n,), E rz + push θ (d,), multipliers λ (n,) and
+    E λz (d,), where λ is zero at first; and numbers of where that led, written."""
 
     theta: np.ndarray
     r: np.ndarray

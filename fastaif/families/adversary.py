@@ -242,7 +242,7 @@ class Adversary(ABC, Generic[P]):
         adversary = self
         for k in sorted(range(len(radii)), key=radii.__getitem__):
             found[k] = adversary.robust_fit(radii[k], tol, max_iter, settings)
-            if found[k].converged:
+            if found[k].converged and len(found) < len(radii):
                 adversary = adversary.starting_at(found[k].theta)
         return [found[k] for k in range(len(radii))]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,6 +180,9 @@ class Loss(ABC):
         from sklearn.metrics import r2_score
 
         return float(r2_score(y, predicted, sample_weight=sample_weight))
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # it never changes
 
     # --- compiled operations ------------------------------------------------------------------
 

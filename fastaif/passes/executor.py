@@ -64,8 +64,9 @@ class Executor:
         """One pass more."""
         self._progress.tick()
 
-    @contextmanager
-    def keeping(self, path: Any, source: RowSource, identity: str) -> Iterator[None]:
+    def keeping(
+        self, path: Any, source: RowSource, identity: str
+    ) -> AbstractContextManager[None]:
         """Keep the sums of the passes that are made within in a file, which goes when all is done.
 
         Parameters
@@ -76,9 +77,10 @@ class Executor:
         identity : str
             Of the solve.
         """
-        if path is None:
-            yield
-            return
+        return nullcontext() if path is None else self._keeping(path, source, identity)
+
+    @contextmanager
+    def _keeping(self, path: Any, source: RowSource, identity: str) -> Iterator[None]:
         self._checkpoint = checkpoint = Checkpoint(path, source, identity)
         try:
             yield

@@ -35,13 +35,11 @@ def test_squares_search(extension, rng, q):
         for tol, operation in (
             (t, o) for t in (1e-3, 1e-9) for o in both(extension, "squares_search")
         ):
-            theta, r = start.copy(), Z @ start - y
-            right = Z.T @ (w * r) + push * theta
+            theta, r = start.copy(), y.copy()
+            right = Z.T @ (w * (Z @ start - y)) + push * theta
             balance, pull, numbers = np.zeros(n), np.zeros(d), np.zeros(c.N_SQUARES_NUMBERS)
             point = c.SquaresPoint(theta, r, right, balance, pull, numbers)
-            operation(
-                Z, w, c.Squares(twice, push, scale, q), 0.1 * np.sqrt(w @ r**2), tol, 0, point
-            )
+            operation(Z, w, c.Squares(twice, push, scale, q), tol, 0, point)
             assert numbers[c.Q_PROVEN] or q not in (1.0, 2.0), (n, d, tol)
             value = objective_on_squares(theta, Z, y, w, push, scale, q)
             assert np.isclose(numbers[c.Q_VALUE], value, rtol=1e-12), (n, d, tol)

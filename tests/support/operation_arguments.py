@@ -28,7 +28,7 @@ NUMBERS = {
     "n_samples": 20, "n_steps": 3, "draws": 2, "n": 11, "seed": 5, "draw": 1, "loss": Logistic.code,
     "fit_intercept": 1, "wants_influence": 1, "activation": c.TANH, "kappa": 0.0, "smoothing": 0.0,
     "exponent": 0.0, "first_row": 0, "steepest": 0, "output_layer": 1, "step": 0.1, "coef0": 1.0,
-    "n_sweeps": 4, "n_box": 2, "patient": 0,
+    "n_sweeps": 4, "n_box": 2, "wary": 0,
 }  # fmt: skip
 # More than a vector of each instruction set holds, and a rest.
 BEYOND_VECTORS = {"n": 41, "m": 19, "k": 21, "l": 18, "h": 17, "d": 37}

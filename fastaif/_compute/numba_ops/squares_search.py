@@ -67,6 +67,8 @@ from .squares_steps import (
     split_step,
 )
 
+_FIRST = 0.1  # μ over the residuals' size at first
+_MEETS, _BACK = 1e-2, 10  # of the targets' size; shares of the start that are tried
 _STEPS, _PATIENT = 25, 60  # at most, and of who is patient
 _SOON, _CLOSE = 6, 1e-3  # steps, and a share of J: who is further off by then needs another way
 _SLOW, _LATELY = 0.9, 3  # of what λ lacked so many steps ago
@@ -74,6 +76,7 @@ _SHRINKS = 0.2  # by how much μ falls
 _INNER = 0.2  # of what λ lacks, that a step would bring at most: it is λ's turn
 _MET, _STILL = 0.3, 0.1  # of what is asked for: what λ lacks no more, and a step brings no more
 _VANISHED = 1e-3  # of κ at first is left: where the norm has a kink that it cannot be expanded at
+_ROUNDING = 1e-15  # of J, that a bound may be off by
 _RARE = 4  # rows, of which one is turned, until it costs less to go through all
 _NEARLY, _TRIALS = 0.1, 12  # of the slope at first that may be left of it, and trials until then
 
@@ -88,6 +91,73 @@ def _copy(values, out):
 def _add_row(share, z, out):
     for j in range(z.size):
         out[j] += share * z[j]
+
+
+@operation(fastmath=STRICT)
+def _value_between(s, f, t):
+    """J at t f, of predictions f of θ whose norm is κ."""
+    total, kappa, theta = 0.0, s.v[KAPPA], s.e[E_THETA]
+    for i in range(f.size):
+        worst = abs(t * f[i] - s.rows[R_R, i]) + t * kappa
+        total += s.rows[R_W, i] * worst * worst
+    for j in range(theta.size):
+        total += s.e[E_PUSH, j] * t * t * theta[j] * theta[j]
+    return total
+
+
+@operation(fastmath=STRICT)
+def _draw_back(s, f):
+    """From a start that (nearly) meets the targets to the best point between it and zero, where a
+    share is kept of the predictions f.
+
+    There all rows are near their kinks at first, so that more steps are worth it.
+    """
+    best, share, theta = np.inf, 1.0, s.e[E_THETA]
+    for k in range(1, _BACK + 1):
+        t = k / _BACK
+        value = _value_between(s, f, t)
+        if value < best:
+            best, share = value, t
+    for i in range(theta.size):
+        s.e[E_RIGHT, i] -= 0.5 * (1.0 - share) * dot(s.twice[i], theta)
+    for j in range(theta.size):
+        theta[j] *= share
+    return share
+
+
+@operation(fastmath=STRICT)
+def _start(s):
+    """Residuals in place of the targets, and the first μ; whether the start met these."""
+    f, r, w = s.rows[R_DR], s.rows[R_R], s.rows[R_W]
+    square, power, share = 0.0, 0.0, 1.0
+    for i in range(r.size):
+        f[i] = dot(s.z[i], s.e[E_THETA])
+        square += w[i] * (f[i] - r[i]) * (f[i] - r[i])
+        power += w[i] * r[i] * r[i]
+    s.v[KAPPA] = norm_and_gradient(s, s.e[E_THETA], s.e[E_THETA])
+    meets = square <= _MEETS * power
+    if meets:
+        share = _draw_back(s, f)
+        square = 0.0
+    for i in range(r.size):
+        r[i] = share * f[i] - r[i]
+        square += w[i] * r[i] * r[i] if meets else 0.0
+    s.v[MU] = _FIRST * max(np.sqrt(square), _FIRST * share * s.v[KAPPA])
+    return meets
+
+
+@operation(fastmath=STRICT)
+def _value_at_zero(s, wary):
+    """J where θ is zero (`wary` 1), or all of it but a constant (2)."""
+    if wary == 0:
+        return np.inf
+    mean, total = 0.0, 0.0
+    if wary == 2:
+        mean = dot(s.rows[R_W], s.rows[R_R])
+    for i in range(s.rows[R_R].size):
+        off = s.rows[R_R, i] - mean
+        total += s.rows[R_W, i] * off * off
+    return total
 
 
 @operation(fastmath=STRICT)
@@ -124,7 +194,8 @@ def _prove(s):
     if not solve_bent(s, 2.0, s.e[E_BENDS][:0], h.size, s.e[E_MOVE]):
         return
     if v[X] + v[KAPPA] + dot(h, s.e[E_MOVE]) + dot(s.e[E_K], s.e[E_MOVE]) >= 0.0:
-        bound = v[VALUE] - v[SPLIT] + 0.5 * dot(s.e[E_GRADIENT], s.e[E_MOVE])
+        bound = (1.0 - _ROUNDING) * v[VALUE] - v[SPLIT]
+        bound += 0.5 * dot(s.e[E_GRADIENT], s.e[E_MOVE])
         if bound > v[BOUND]:
             v[BOUND] = bound
 
@@ -302,11 +373,11 @@ def _residual(s):
 
 
 @operation(fastmath=STRICT)
-def _made(z, w, form, mu, point):
+def _made(z, w, form, point):
     """At the start."""
     n, d = z.shape
     e, v, rows = np.zeros((N_ENTRY_NUMBERS, d)), np.zeros(N_NUMBERS), np.zeros((N_ROW_NUMBERS, n))
-    v[Q], v[MU], v[BOUND] = form.q, mu, -np.inf
+    v[Q], v[BOUND] = form.q, -np.inf
     _copy(point.theta, e[E_THETA])
     _copy(point.right, e[E_RIGHT])
     _copy(point.pull, e[E_PULL])
@@ -321,7 +392,7 @@ def _made(z, w, form, mu, point):
 
 
 @operation(fastmath=STRICT)
-def squares_search(z, w, form, mu, tol, patient, point):
+def squares_search(z, w, form, tol, wary, point):
     """Newton steps from a start until they prove the relative gap `tol`, or lead nowhere soon.
 
     Parameters
@@ -330,18 +401,22 @@ def squares_search(z, w, form, mu, tol, patient, point):
         Rows, of weights w (n,) > 0 that add to 1.
     w : array (n,)
     form : Squares
-    mu : float
-        The first μ.
     tol : float
-    patient : int
-        Not 0: steps go on where few have not come near.
+    wary : int
+        Not 0: no step is made unless J is lower than where θ is zero (1), or all of it but a
+        constant (2); `proven` is then −1.
     point : SquaresPoint
         The start, replaced by where it ends.
     """
-    s = _made(z, w, form, mu, point)
+    s = _made(z, w, form, point)
+    at_zero = _value_at_zero(s, wary)
+    patient = _start(s)
     _rebalance(s)
     refresh(s)
-    point.numbers[Q_PROVEN] = _search(s, tol, patient)
+    if s.v[KAPPA] > 0.0 and s.v[VALUE] < at_zero:
+        point.numbers[Q_PROVEN] = _search(s, tol, patient)
+    else:  # a norm of nothing is at its kink
+        point.numbers[Q_PROVEN] = -1.0 if s.v[KAPPA] > 0.0 else 0.0
     point.numbers[Q_VALUE], point.numbers[Q_BOUND] = s.v[VALUE], s.v[BOUND]
     point.numbers[Q_RESIDUAL] = _residual(s)
     point.numbers[Q_READ] = s.v[READ]

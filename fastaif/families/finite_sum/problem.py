@@ -157,7 +157,7 @@ class SumProblem(SummedProblem):
         return self.model.penalized
 
     @cached_property
-    def _local(self) -> Local:
+    def local(self) -> Local:
         """Penalised gradient and, where it is formed, Hessian at θ̂."""
         hessian = self._natural_hessian if self.forms_hessian else np.empty((0, 0))
         local = Local(0.0, self.sums.gradient, hessian, 1.0)
@@ -171,13 +171,13 @@ class SumProblem(SummedProblem):
     @property
     def gradient(self) -> Array:
         """∇L(θ̂), penalty included: zero where θ̂ is stationary."""
-        return self._local.gradient
+        return self.local.gradient
 
     @property
     def hessian(self) -> Array | None:
         """∇²L(θ̂), penalty included, damping not; None where it is not formed."""
         if self.forms_hessian:
-            return self._local.hessian
+            return self.local.hessian
         return None if self.is_iterative else self._formed_hessian
 
     @cached_property
@@ -324,7 +324,7 @@ class SumProblem(SummedProblem):
         """H at θ̂, penalty included, in working coordinates."""
         work = self.coordinates
         if work is None:
-            return self._local.hessian
+            return self.local.hessian
         H = self.working_sums().hessian
         H[np.diag_indices_from(H)] += 2.0 * self.alpha * work.penalized(self.penalized)
         return H
@@ -361,7 +361,7 @@ class SumProblem(SummedProblem):
                 return lift(*lanczos(len(self.params), self.hess_vec, floor=1e-9))
         if self._undamped is not None:
             return 0.0
-        values = np.linalg.eigvalsh(self._local.hessian)
+        values = np.linalg.eigvalsh(self.local.hessian)
         return lift(float(values[0]), float(values[-1]))
 
     @property
@@ -418,7 +418,7 @@ class SumProblem(SummedProblem):
     def hess_vec(self, v: Array) -> Array:
         """H v: without H, where that is not formed."""
         if self.forms_hessian:
-            return np.asarray(self._local.hessian @ v)
+            return np.asarray(self.local.hessian @ v)
         return np.asarray(self._products(v) + 2.0 * self.shrinkage(v))
 
     def standard_errors(self) -> Array:
@@ -489,7 +489,7 @@ class SumProblem(SummedProblem):
             with single_threaded_blas():
                 least, largest = lanczos(len(self.params), self.hess_vec)
             return least + damping, largest + damping
-        values = np.linalg.eigvalsh(self._local.hessian + damping * np.eye(len(self.params)))
+        values = np.linalg.eigvalsh(self.local.hessian + damping * np.eye(len(self.params)))
         least, largest = float(values[0]), float(values[-1])
         factor = self._factorized(damping) if least < _NOISE * largest else None
         if factor is not None:  # positive definite, as other coordinates show

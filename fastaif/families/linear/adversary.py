@@ -163,7 +163,7 @@ def _solve(
     inner = RobustProblem(
         problem.working_sweep(), problem.alpha, penalized, *norm, rho,
         1000 if max_iter is None else max_iter,
-        natural=problem.sums if work is None and start is problem.params else None,
+        natural=problem.local if work is None and start is problem.params else None,
         l1=problem.l1_inside(work),
     )  # fmt: skip
     with single_threaded_blas():

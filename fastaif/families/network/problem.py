@@ -86,9 +86,9 @@ class NetworkProblem(VaryingSums):
         return super().counts._replace(idle_units=self._idle.size)
 
     @cached_property
-    def _local(self) -> Local:
+    def local(self) -> Local:
         """Penalised gradient and Hessian at θ̂, biases of idle units held as if penalised."""
-        local = super()._local
+        local = super().local
         return local._replace(hessian=pin(local.hessian, self._idle, 2.0 * self.alpha))
 
     def solve(self, b: Array) -> Array:

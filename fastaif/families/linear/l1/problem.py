@@ -111,7 +111,7 @@ class L1Problem(LinearProblem):
     def pulls(self) -> Array:
         """g (d,): the smooth part's gradient, after what is left of a Newton step."""
         step = self.step_to_optimum
-        return np.asarray(self._local.gradient - self._local.hessian @ step)
+        return np.asarray(self.local.gradient - self.local.hessian @ step)
 
     def at_bounds(self) -> Array:
         """The zeros with |g_j| = λ_j: places."""
@@ -132,14 +132,14 @@ class L1Problem(LinearProblem):
         if norm is not None:
             m = self.model.n_features
             heights[:m] = self.radius * self.shared_slope * norm.heights(self.beta)
-        return self._local.hessian @ influence + self.mixed(), heights
+        return self.local.hessian @ influence + self.mixed(), heights
 
     # --- what the l1 term changes -------------------------------------------------------------
 
     @property
     def gradient(self) -> Array:
         """The least subgradient of L at θ̂: zero where θ̂ is optimal."""
-        return least_subgradient(self._local.gradient, self.params, self.l1_weights)
+        return least_subgradient(self.local.gradient, self.params, self.l1_weights)
 
     def with_penalty(self, gradient: Array, theta: Array) -> Array:
         """A gradient of the loss at θ with the penalty's, or its least subgradient."""
@@ -267,7 +267,7 @@ class L1Problem(LinearProblem):
     def _part(self) -> Array:
         """The support's part of H."""
         places = np.flatnonzero(self.support)
-        return self._local.hessian[np.ix_(places, places)]
+        return self.local.hessian[np.ix_(places, places)]
 
     def missing_damping(self) -> float:
         """What makes the support's part of H positive definite."""
@@ -283,7 +283,7 @@ class L1Problem(LinearProblem):
 
     def newton_step(self, below: float = 0.0) -> float:
         """The largest step left at θ̂ in standard errors: on the support, or of a zero alone."""
-        diagonal = np.maximum(self._local.hessian.diagonal(), np.finfo(float).tiny)
+        diagonal = np.maximum(self.local.hessian.diagonal(), np.finfo(float).tiny)
         excess = np.where(self.support, 0.0, np.abs(self.pulls) - self.l1_weights)
         spread = np.sqrt(self._dispersion * diagonal / self.sums.effective_size)
         tiny = np.finfo(float).tiny

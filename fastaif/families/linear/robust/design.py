@@ -77,7 +77,7 @@ class Design:
         """The numbers among all rows that some of these have."""
         return which if isinstance(self._kept, slice) else np.asarray(self._kept[which])
 
-    @property
+    @cached_property
     def n_columns(self) -> int:
         """d, the intercept's column included."""
         return self.sweep.n_coefs + self.sweep.fit_intercept

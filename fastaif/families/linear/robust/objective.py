@@ -89,8 +89,8 @@ class RobustProblem:
         Bound on the passes over the data, and how many there were so far.
     best : Point or None
         The point of smallest subgradient met so far.
-    natural : InfluenceSums or None
-        Of a pass at the start without an attack, where one has been made.
+    natural : Local or None
+        E ℓ and the penalty at the start, where somebody knows them.
     l1 : array (d,) or None
         λ; None: there is no such term.
     """
@@ -105,7 +105,7 @@ class RobustProblem:
     limit: int = 1000
     n_passes: int = 0
     best: Point | None = None
-    natural: InfluenceSums | None = None
+    natural: Local | None = None
     l1: Array | None = None
 
     @cached_property
@@ -212,6 +212,14 @@ class RobustProblem:
     def least(self, gradient: Array, theta: Array) -> Array:
         """What a gradient of all but the l1 term leaves as the least subgradient with it."""
         return gradient if self.l1 is None else least_subgradient(gradient, theta, self.l1)
+
+    def without_attack(self, theta: Array) -> Local:
+        """E ℓ and the penalty but for its l1 term at θ, by a pass."""
+        sums, push = self.sums(theta, 0.0), 2.0 * self.alpha * self.penalized
+        hessian = sums.hessian
+        hessian.flat[:: theta.size + 1] += push
+        value = sums.loss + self.penalty(theta)
+        return Local(value, sums.gradient + push * theta, hessian, sums.yardstick)
 
     def objective(self, theta: Array) -> float:
         """J(θ)."""

@@ -115,7 +115,7 @@ class _Search:
         problem = self._problem
         try:
             search = self._search_on_squares()
-            quick = self._quickly(search) if search is not None and search.is_below_zero else None
+            quick = self._quickly(search, wary=True) if search is not None else None
             if quick is not None:
                 return quick
             zero = zero_point(problem, self._design, self._tol)
@@ -142,12 +142,12 @@ class _Search:
     def _search_on_squares(self) -> SquaresSearch | None:
         """The way of its own that there may be to few digits."""
         problem = self._problem
-        if self._tol < PROVABLE or self._wide or not suits(problem, self._start):
+        if self._tol < PROVABLE or self._wide or not suits(problem):
             return None
         return SquaresSearch(problem, self._design, self._start)
 
-    def _quickly(self, search: SquaresSearch) -> RobustOptimum | None:
-        if search.proves(self._tol):
+    def _quickly(self, search: SquaresSearch, wary: bool = False) -> RobustOptimum | None:
+        if search.proves(self._tol, wary):
             return RobustOptimum(
                 search.theta, search.value, search.residual(), search.gap / search.value,
                 self._problem.n_passes, True,

@@ -36,19 +36,18 @@ _INNER = 0.2  # of what λ lacks, that a step would bring at most: it is λ's tu
 _MET, _STILL = 0.3, 0.1  # of what is asked for: what λ lacks no more, and a step brings no more
 _MEETS, _BACK = 1e-2, tuple(0.1 * k for k in range(1, 11))  # of the targets' size; shares of θ̂
 _VANISHED = 1e-3  # of κ at first is left: where the norm has a kink that it cannot be expanded at
+_ROUNDING = 1e-15  # of J, that a bound may be off by
 _RARE = 4  # rows, of which one is turned, until it costs less to go through all
 _NEARLY, _TRIALS = 0.1, 12  # of the slope at first that may be left of it, and trials until then
 
 
-def suits(problem: RobustProblem, theta: Array) -> bool:
-    """Whether J is of this form about θ, and its norm one that the search can take."""
+def suits(problem: RobustProblem) -> bool:
+    """Whether J is of this form, and its norm one that the search can take."""
     if problem.l1 is not None or not problem.folds or np.isinf(problem.q):
         return False
     # More columns would leave moves that no row sees: the bound's matrix is singular.
     design = problem.design
-    if problem.alpha == 0.0 and design.n_columns > design.weights.size:
-        return False
-    return problem.norm(theta) > 0.0
+    return problem.alpha > 0.0 or design.n_columns <= design.weights.size
 
 
 class SquaresSearch:
@@ -68,40 +67,46 @@ class SquaresSearch:
         self.problem, self.design, self.theta = problem, design, theta.copy()
         self.y, self.w = design.targets, design.weights
         self._counted = problem.natural is None
-        sums = problem.natural or problem.sums(theta, 0.0)
         self.push = problem.alpha * problem.penalized
-        self.twice = sums.hessian
-        if problem.alpha > 0.0:
-            self.twice[np.diag_indices(theta.size)] += 2.0 * self.push
-        self.right = 0.5 * sums.gradient + self.push * theta  # E rz + αPθ
-        self.r = design.predict(theta) - self.y
-        self.kappa = problem.rho * problem.norm(theta)
-        self._draw_back()
-        square = float(self.w @ self.r**2)
+        natural = problem.natural or problem.without_attack(theta)
+        self.twice, self.right = natural.hessian, 0.5 * natural.gradient  # E rz + αPθ
+        self.value, self.bound = np.inf, -np.inf
+        self.is_done = self._has_start = False
+        self._residual: float | None = None
+
+    def _start(self) -> None:
+        """Numbers of the start, where steps are made here."""
+        if self._has_start:
+            return
+        problem, self._has_start = self.problem, True
+        self.r = self.design.predict(self.theta) - self.y
+        self.kappa = problem.rho * problem.norm(self.theta)
+        square = self._draw_back()
         self.mu = _FIRST * max(float(np.sqrt(square)), _FIRST * self.kappa)
         twice = 2.0 * float(self.w @ np.abs(self.r))
         self.value = square + self.kappa * (twice + self.kappa) + problem.penalty(self.theta)
-        self.bound, self.is_done = -np.inf, False
-        self._residual: float | None = None
 
-    def _draw_back(self) -> None:
+    def _draw_back(self) -> float:
         """From a start that (nearly) meets the targets to the best point between it and zero.
 
-        There all rows are near their kinks at first, so that more steps are worth it."""
-        f, w, kappa = self.r + self.y, self.w, self.kappa
-        self._is_far = float(w @ self.r**2) <= _MEETS * float(w @ self.y**2)
+        There all rows are near their kinks at first, so that more steps are worth it. E r² there.
+        """
+        w, kappa, square = self.w, self.kappa, float(self.w @ self.r**2)
+        self._is_far = square <= _MEETS * float(w @ self.y**2)
         if not self._is_far:
-            return
-        penalty = self.problem.penalty(self.theta)
+            return square
+        f, penalty = self.r + self.y, self.problem.penalty(self.theta)
         values = [
             float(w @ (np.abs(t * f - self.y) + t * kappa) ** 2) + t**2 * penalty for t in _BACK
         ]
         t = _BACK[int(np.argmin(values))]
         self.right = self.right - 0.5 * (1.0 - t) * (self.twice @ self.theta)
         self.theta, self.r, self.kappa = t * self.theta, t * f - self.y, t * kappa
+        return float(w @ self.r**2)
 
     def _begin(self) -> None:
         """What steps from the start go from, where they are made here."""
+        self._start()
         problem = self.problem
         self._read, self.about = 0, np.zeros(self.r.size)
         self.free = np.flatnonzero(problem.weights > 0.0)
@@ -141,7 +146,8 @@ class SquaresSearch:
         slope = 2.0 * (self.right + self.kappa * self.h + (self.x + self.kappa) * self.k)
         move = solved(bent(self.twice, self.h, self.k, 2.0), -slope)
         if move is not None and self.x + self.kappa + float((self.h + self.k) @ move) >= 0.0:
-            self.bound = max(self.bound, self.value - self.split + 0.5 * float(slope @ move))
+            bound = (1.0 - _ROUNDING) * self.value - self.split + 0.5 * float(slope @ move)
+            self.bound = max(self.bound, bound)
 
     def _newton(self) -> tuple[Array | None, float]:
         """The step, and what it should lower the augmented Lagrangian by."""
@@ -159,40 +165,59 @@ class SquaresSearch:
             self.h, self.soft + kappa, kappa,
         ))  # fmt: skip
 
-    @property
-    def is_below_zero(self) -> bool:
-        """Whether J is lower than at Dβ = 0, so far as that is known without looking for it."""
-        inner = self.theta.size - self.design.sweep.fit_intercept
-        if not (self.problem.weights > 0.0).all():
+    def proves(self, tol: float, wary: bool = False) -> bool:
+        """Whether few steps lead to a relative duality gap within `tol`.
+
+        Who is wary makes none where J is not lower than at Dβ = 0, so far as that is known
+        without looking for it.
+        """
+        if wary and not (self.problem.weights > 0.0).all():
             return False
-        middle = float(self.w @ self.y) if inner < self.theta.size else 0.0
-        return self.value < float(self.w @ (self.y - middle) ** 2)
-
-    def proves(self, tol: float) -> bool:
-        """Whether few steps lead to a relative duality gap within `tol`."""
-        if not self._counted:
-            self.problem.count_pass()  # somebody has made it
-            self._counted = True
-        self.is_done = True
         Z = self.design.matrix
-        return self._proves_by_passes(tol) if Z is None else self._proves_in_memory(Z, tol)
+        if Z is None:
+            return self._proves_by_passes(tol, wary)
+        return self._proves_in_memory(Z, tol, wary)
 
-    def _proves_in_memory(self, Z: Array, tol: float) -> bool:
+    def _count(self) -> None:
+        """Steps are made: the pass before them counts, whoever has made it."""
+        self.is_done = True
+        if not self._counted:
+            self._counted = True
+            self.problem.count_pass()
+
+    def _proves_in_memory(self, Z: Array, tol: float, wary: bool) -> bool:
         """All steps at once, where the rows are at hand."""
-        problem, d, n = self.problem, self.theta.size, self.r.size
+        problem, d, n = self.problem, self.theta.size, self.y.size
         scale, numbers = np.zeros(d), np.zeros(c.N_SQUARES_NUMBERS)
         scale[: problem.m] = problem.rho * problem.weights
+        theta = self.theta.copy()
         get("squares_search")(
             np.ascontiguousarray(Z), self.w, c.Squares(self.twice, self.push, scale, problem.q),
-            self.mu, tol, self._is_far,
-            c.SquaresPoint(self.theta, self.r, self.right, np.zeros(n), np.zeros(d), numbers),
+            tol, wary + (wary and d > problem.m),
+            c.SquaresPoint(
+                theta, self.y.copy(), self.right.copy(), np.zeros(n), np.zeros(d), numbers
+            ),
         )  # fmt: skip
-        self.value, self.bound, self._residual, read, proven = numbers.tolist()
+        value, bound, residual, read, proven = numbers.tolist()
+        if proven < 0.0:
+            return False
+        self._count()
+        self.theta, self.value, self.bound, self._residual = theta, value, bound, residual
         for _ in range(int(read) // n):
             problem.count_pass()
         return proven > 0.0
 
-    def _proves_by_passes(self, tol: float) -> bool:
+    def _is_above_zero(self) -> bool:
+        """Whether J is not lower than where all coefficients, which are attacked, are zero."""
+        has_constant = self.theta.size > self.problem.m
+        middle = float(self.w @ self.y) if has_constant else 0.0
+        return not self.value < float(self.w @ (self.y - middle) ** 2)
+
+    def _proves_by_passes(self, tol: float, wary: bool) -> bool:
+        self._start()
+        if self.kappa == 0.0 or (wary and self._is_above_zero()):
+            return False
+        self._count()
         self._begin()
         lacked: list[float] = []
         begun = self.kappa

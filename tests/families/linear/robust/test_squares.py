@@ -19,9 +19,11 @@ def searches(monkeypatch):
     made = []
 
     class Watched(SquaresSearch):
-        def proves(self, tol):
-            made.append((self, super().proves(tol)))
-            return made[-1][1]
+        def proves(self, tol, wary=False):
+            proven = super().proves(tol, wary)
+            if self.is_done:
+                made.append((self, proven))
+            return proven
 
     monkeypatch.setattr(solve, "SquaresSearch", Watched)
     return made
