@@ -10,6 +10,7 @@ from ...threat.attack_set import DualNorm
 from ..adversary import Optimum
 from .problem import LinearProblem
 from .robust import solve as own_budgets
+from .robust.met_targets import solve_order_2
 from .robust.objective import RobustProblem
 from .robust.order_2 import RootProblem
 from .robust.order_u import SharedProblem
@@ -94,7 +95,7 @@ def _by_root(
         problem.working_sweep(), problem.alpha, penalized, *norm, rho,
         1000 if max_iter is None else max_iter, l1=problem.l1_inside(problem.coordinates),
     )  # fmt: skip
-    found = own_budgets.solve(inner, problem.enter(problem.params), tol)
+    found = solve_order_2(inner, problem.enter(problem.params), tol)
     theta = _leave(problem, found.theta)
     return Optimum(
         theta, found.objective, found.residual, found.gap, found.n_passes, found.converged,

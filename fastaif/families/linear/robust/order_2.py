@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._compute import types as c
+from ....losses import Loss
 from ....passes.sums import InfluenceSums
 from .dual_points import DualPoint
 from .objective import RobustProblem
@@ -28,11 +29,12 @@ class RootSums:
 
     natural: InfluenceSums
     kappa: float
+    soft: float = 0.0
 
     @property
     def root(self) -> float:
-        """A = √(E r²)."""
-        return float(np.sqrt(self.natural.loss))
+        """A = √(E r² + σ²)."""
+        return float(np.hypot(np.sqrt(self.natural.loss), self.soft))
 
     @property
     def loss(self) -> float:
@@ -123,11 +125,20 @@ class RootMultipliers:
         return RootMultipliers(self.y, self.w, self.direction / ratio, self.slope)
 
 
+def _root(r: Array, w: Array, soft: float) -> float:
+    """√(E r² + σ²)."""
+    return float(np.hypot(np.sqrt(w @ r**2), soft))
+
+
 class _RootTerms(SmoothTerms):
     """(A + κ)²."""
 
+    def __init__(self, loss: Loss, y: Array, w: Array, soft: float) -> None:
+        super().__init__(loss, y, w)
+        self._soft = soft
+
     def _root_of(self, f: Array) -> float:
-        return float(np.sqrt(self._w @ (f - self._y) ** 2))
+        return _root(f - self._y, self._w, self._soft)
 
     def _total(self, f: Array, kappa: float) -> float:
         return (self._root_of(f) + kappa) ** 2
@@ -156,13 +167,18 @@ class _RootTerms(SmoothTerms):
 
 @dataclass
 class RootProblem(RobustProblem):
-    """J = (√(E r²) + ρ‖Dβ‖_q)² + α ‖β‖²."""
+    """J = (√(E r² + σ²) + ρ‖Dβ‖_q)² + α ‖β‖², σ mostly zero.
+
+    Where all targets are met √(E r²) has a kink, to which σ leads.
+    """
+
+    soft: float = 0.0
 
     def sums(
         self, theta: Array, kappa: float, smoothing: float = 0.0, multiplier: Array = c.EMPTY
     ) -> Any:
         """One pass at θ; samples are not smoothed."""
-        return RootSums(super().sums(theta, 0.0), kappa)
+        return RootSums(super().sums(theta, 0.0), kappa, self.soft)
 
     @property
     def has_kinks(self) -> bool:
@@ -171,7 +187,7 @@ class RootProblem(RobustProblem):
 
     def worst(self, f: Array, y: Array, kappa: float, w: Array) -> float:
         """(A + κ)²."""
-        return (float(np.sqrt(w @ (f - y) ** 2)) + kappa) ** 2
+        return (_root(f - y, w, self.soft) + kappa) ** 2
 
     def worst_between(self, ends: tuple[Array, Array], t: float, kappa: float) -> float:
         """(A + κ)²; rows share A."""
@@ -181,7 +197,7 @@ class RootProblem(RobustProblem):
     def dual_point(self, f: Array, y: Array, w: Array, kappa: float, balance: Array) -> DualPoint:
         """The one of the gradient."""
         r = f - y
-        root = float(np.sqrt(w @ r**2)) or 1e-300
+        root = _root(r, w, self.soft) or 1e-300
         return RootMultipliers(y, w, w * r / root, 2.0 * (root + kappa))
 
     def at_zero(self, f: Array, slope: Array) -> tuple[float, DualPoint]:
@@ -192,4 +208,4 @@ class RootProblem(RobustProblem):
 
     def row_terms(self, y: Array, w: Array) -> RowTerms:
         """All rows together."""
-        return _RootTerms(self.sweep.loss, y, w)
+        return _RootTerms(self.sweep.loss, y, w, self.soft)
