@@ -133,7 +133,7 @@ def _root(r: Array, w: Array, soft: float) -> float:
 class _RootTerms(SmoothTerms):
     """(A + κ)²."""
 
-    def __init__(self, loss: Loss, y: Array, w: Array, soft: float) -> None:
+    def __init__(self, loss: Loss, y: Array, w: Array, soft: float = 0.0) -> None:
         super().__init__(loss, y, w)
         self._soft = soft
 

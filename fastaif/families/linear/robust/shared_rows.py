@@ -57,9 +57,19 @@ class Pieces:
             self.row, self.side < 0.0, n
         )
 
-    def same(self, other: Pieces) -> bool:
-        """Whether these are of the same ends, and as many of them."""
-        return np.array_equal(self.row, other.row) and np.array_equal(self.side, other.side)
+    def beyond(self, other: Pieces) -> Array:
+        """Which rows have more pieces at an end than others had (n,), booleans."""
+        more = self.ends, other.ends
+        return (more[0].real > more[1].real) | (more[0].imag > more[1].imag)
+
+    def of_rows(self, which: Array, others: Pieces) -> Pieces:
+        """These of some rows (n,), booleans, and others of all other rows."""
+        mine, theirs = which[self.row], ~which[others.row]
+        row, side, low, high = (
+            np.concatenate([getattr(self, name)[mine], getattr(others, name)[theirs]])
+            for name in ("row", "side", "low", "high")
+        )
+        return Pieces(row, side, low, high, self._n)
 
 
 def pieces_of(
@@ -340,11 +350,12 @@ class SharedRows:
         """Look again at which rows have two peaks; True if others have."""
         new = pieces_of(self._rows, f, self._w, kappa, self._price)
         old = self._pieces
-        if new.same(old):
+        # Two pieces where one would do by now cover the same sizes; starting anew with one would
+        # lose how much of the row's weight each end has.
+        more = new.beyond(old)
+        if not more.any():
             return False
-        kept = old.ends == new.ends
-        for name in ("side", "low", "high"):
-            getattr(new, name)[kept[new.row]] = getattr(old, name)[kept[old.row]]
+        new, kept = new.of_rows(more, old), ~more
         e, price, theirs = self._e, self._price, kept[old.row] & ~old.alone
         slack, multiplier = np.zeros(old.row.size), self._z
         slack[self._some] = self.pairs.slack[:-1]

@@ -156,3 +156,17 @@ def test_prices_bound_every_attack(kind, kappa, u):
         assert w @ found.sizes[0] ** u == about(1.0, 1e-9)
         plain = twin.worst_of_priced(f, y, w, kappa, **known)
         assert plain is None or plain[0] == about(bound, 1e-11)
+
+
+@pytest.mark.parametrize(
+    ("seed", "u", "delta", "eps"), [(2, 4.0, 0.1, 0.02), (3, 3.0, 0.5, 0.1)]
+)
+def test_rows_keep_their_weights_where_a_second_peak_goes(seed, u, delta, eps):
+    """At the very end of a fit, on the kinks of some rows."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((267, 2))
+    y = X @ rng.standard_normal(2) + rng.standard_normal(267)
+    model = fa.HuberRegression(delta=delta).fit(X, y)
+    found = fa.robust_fit(model, X, y, eps, p=np.inf, order=u)
+    assert found.converged
+    assert found.gap <= 1e-8
