@@ -163,7 +163,11 @@ MUTANTS = [
     Mutant("fastaif/families/vector/problem.py", "own = 2.0 * self.alpha", "own = self.alpha"),
     Mutant("fastaif/families/vector/problem.py", "cells[:, :, :m] += at", "cells[:, :, :m] -= at"),
     Mutant("fastaif/families/softmax/problem.py", ".mean(axis=0) / curv", ".sum(axis=0) / curv"),
-    Mutant("fastaif/families/softmax/attack.py", "+ leads[y]", "+ 0.5 * leads[y]"),
+    Mutant(
+        "fastaif/families/softmax/certificate.py",
+        "up[self.rival], down[self.rival] = high,",
+        "up[self.rival], down[self.rival] = low,",
+    ),
     Mutant("fastaif/families/softmax/attack.py", "(own + ahead)", "(0 * own + ahead)"),
     Mutant("fastaif/families/softmax/fit.py", "still[:, :m] = 0.0", "still[:, :m] *= 1.0"),
     Mutant("fastaif/families/vector/kinks.py", "turned @ W + pulls", "turned @ W - pulls"),
@@ -180,7 +184,7 @@ MUTANTS = [
     Mutant("fastaif/families/vector/pieces.py", "out.hessian -= flat.T", "out.hessian += flat.T"),
     Mutant("fastaif/families/vector/tangent.py", "-s * sums.rates)", "s * sums.rates)"),
     Mutant("fastaif/families/vector/norm_expansion.py", "+ share * move", "- share * move"),
-    Mutant("fastaif/families/softmax/attack.py", "@ slopes) + spread", "@ slopes) - spread"),
+    Mutant("fastaif/families/softmax/certificate.py", "@ slopes) + spread", "@ slopes) - spread"),
     Mutant(
         "fastaif/families/autodiff/problem.py",
         "batch.shares * budgets[batch.rows]",

@@ -21,7 +21,8 @@ from ..problem import refuse_solver
 from ..vector.attack import Search
 from ..vector.problem import VectorProblem
 from ..vector.totals import AccumulatedVector
-from .attack import SoftmaxSearch, certificate
+from .attack import SoftmaxSearch
+from .certificate import certificate
 from .fit import refuse_size
 from .gauge import contrasted_pairs
 from .model import SoftmaxModel

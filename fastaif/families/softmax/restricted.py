@@ -9,7 +9,7 @@ import numpy as np
 
 from ..finite_sum.totals import RowwiseWithoutRows
 from ..vector.restricted import RestrictedVector
-from .attack import Reach, bounds
+from .certificate import Reach, bounds
 from .model import SoftmaxModel
 from .problem import AccumulatedSoftmax, Array, SoftmaxProblem
 
@@ -30,7 +30,7 @@ class RestrictedSoftmax(RestrictedVector, SoftmaxProblem):
     def worst_losses(
         self, W: Array, z: Array, y: Array, reach: Callable[[Array], Array]
     ) -> Array:
-        """The least of three bounds for each row, as `attack.certificate` has them; of two classes
+        """The least of three bounds for each row, as `certificate` has them; of two classes
         the first is what the worst attack does."""
         leads = reach(W[None] - W[y.astype(int)][:, None])
 

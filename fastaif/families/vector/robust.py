@@ -43,6 +43,7 @@ Array = NDArray[Any]
 NEED = c.NEED_GRADIENT | c.NEED_LOSS | c.NEED_YARDSTICK
 _ROUNDING = 1e-11  # of R: what a bundle may leave where a mixture has no gradient
 _BUNDLES, _CUTS, _LARGEST_BUNDLE = 8, 60, 1000  # of them, points in one, and its parameters
+_BRIEF = 30  # points in one that is to tell how far above the minimum descent has ended
 # Of many parameters descent between kinks of ascents ends where it is slow: where so many
 # evaluations gain less than such a share of what attacks leave open.
 _FEW, _LOOK, _WORTH = 100, 20, 1e-3
@@ -211,10 +212,14 @@ def solve(
     limit = 1000 if max_iter is None else max_iter
     here = objective(objective.z(start))
     patience = _Patience(objective) if _has_many_kinks(objective, len(metric)) else None
-    here = descend(objective, here, metric, tol, limit, patience)
+    brief = 0 if patience is None else min(_BRIEF, limit // 4)
+    here = descend(objective, here, metric, tol, limit - brief, patience)
     end = _End(here, decrement(metric, here), here.residual)
     if patience is not None and patience.is_spent:
-        return _optimum(problem, objective, end, tol)._replace(why=_SHORT_STEPS)
+        if len(metric) <= _LARGEST_BUNDLE:  # one subgradient alone says little of the minimum
+            end = _bundled(objective, end, tol, brief)
+        found = _optimum(problem, objective, end, tol)
+        return found if found.converged else found._replace(why=_SHORT_STEPS)
     if end.residual > max(tol, CONVERGED) and len(metric) <= _LARGEST_BUNDLE:
         end = _from_kink(objective, end, tol, limit)
     return _optimum(problem, objective, end, tol)
