@@ -164,7 +164,8 @@ def _moments(source: RowSource, basis: Any, origin: Array, start: int, stop: int
         w = source.weights(start, stop)
         w = w if w.size else np.ones(stop - start)
         # Divided by its largest entry, so that squares cannot overflow.
-        largest = np.maximum(np.abs(block).max(axis=0), np.finfo(float).tiny)
+        largest = np.maximum(block.max(axis=0), -block.min(axis=0))
+        largest = np.maximum(largest, np.finfo(float).tiny)
         total = w @ block
         block /= largest
         with np.errstate(under="ignore"):

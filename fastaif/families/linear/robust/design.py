@@ -103,8 +103,12 @@ class Design:
         n = self.sweep.source.n_rows
         if n * self.n_columns > _FEW or self._by_sums:
             return None
-        V = self._block(0, n)[self._kept]
+        V = self.inputs()
         return np.column_stack([V, np.ones(len(V))]) if self.sweep.fit_intercept else V
+
+    def inputs(self) -> Array:
+        """V (n, m), Z without the intercept's column, of few rows; not to be written into."""
+        return np.asarray(self._block(0, self.sweep.source.n_rows)[self._kept])
 
     @cached_property
     def _lengths(self) -> Array:
@@ -141,7 +145,7 @@ class Design:
     def outer(self, diagonal: Array) -> Array:
         """Z diag(·) Zᵀ (n, n), for few rows."""
         m = self.sweep.n_coefs
-        V = self._block(0, self.sweep.source.n_rows)[self._kept]
+        V = self.inputs()
         found = (V * diagonal[:m]) @ V.T
         return found + diagonal[m] if self.sweep.fit_intercept else found
 

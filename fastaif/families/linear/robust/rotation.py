@@ -36,9 +36,8 @@ class Rotation:
         from scipy.linalg.lapack import dgeqrf
 
         self._problem = problem
-        V = design.columns(np.arange(problem.m))
         # Q stays the reflections that it is a product of: to make its columns would cost as much.
-        wide = (V / problem.weights).T
+        wide = (design.inputs() / problem.weights).T
         self._reflections, self._tau, _, _ = dgeqrf(wide, lwork=64 * wide.shape[1], overwrite_a=1)
         k = self._tau.size
         upper = np.triu(self._reflections[:k])
