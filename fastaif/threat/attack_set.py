@@ -404,6 +404,14 @@ class AttackSet(ABC):
         self._refuse("an attack of finite size")
 
     @property
+    def pushes_at_zero(self) -> bool:
+        """Whether coefficients of nothing are pushed on by attacks, as the others are.
+
+        With p = 1 those with the largest coefficients alone are.
+        """
+        return float(self.describe()["p"]) != 1.0
+
+    @property
     def is_ellipsoid(self) -> bool:
         """Whether the maximum of a quadratic over the set is a trust-region problem."""
         return False

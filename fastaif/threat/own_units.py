@@ -120,8 +120,8 @@ class OwnUnits:
         arrays (n, k) and (n,)
             squares and bend, zero where nothing is gained.
         """
-        q = conjugate(self.p)
-        unit = np.abs(slopes) / lp_norm(slopes, q)[:, None]
+        q, size = conjugate(self.p), lp_norm(slopes, conjugate(self.p))[:, None]
+        unit = np.abs(slopes) / np.where(size > 0.0, size, 1.0)
         with np.errstate(divide="ignore"):
             bend = np.where(gains > 0.0, (q - 1.0) / gains, 0.0)
             powers = np.where(unit > 0.0, unit ** (q - 2.0), float(q == 2.0))

@@ -20,11 +20,17 @@ def holder(node):
 
 
 def reads(tree):
-    return [
+    attributes = [
         f"{holder(node.value)}.{node.attr}, line {node.lineno}"
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in SHAPE and holder(node.value) in HOLDERS
     ]
+    asked = [
+        f"describe, line {node.lineno}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and "describe()['p']" in ast.unparse(node)
+    ]
+    return attributes + asked
 
 
 def imports_ball(tree):
@@ -38,6 +44,7 @@ def test_the_search_finds_what_it_looks_for():
     assert reads(ast.parse("x = problem.ball.p + own.weights[0]\ny = self.ball.radius")) == [
         "ball.p, line 1", "own.weights, line 1",
     ]  # fmt: skip
+    assert reads(ast.parse('if x.describe()["p"] == 1.0: pass')) == ["describe, line 1"]
 
 
 def test_nobody_else_reads_it():

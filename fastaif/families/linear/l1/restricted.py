@@ -31,7 +31,7 @@ class RestrictedL1(L1Problem, RowwiseLinear):
     def counts(self) -> Counts:
         """As of any linear predictor, but for zeros that the l1 term holds whatever the attack."""
         found, m = super().counts, self.model.n_features
-        if self.ball.describe()["p"] == 1.0:
+        if not self.ball.pushes_at_zero:
             return found
         at_zero = self.at_bounds()  # of these the set may have more to say than is known
         kinks = self.ball.kinks(self.beta) & self.support[:m]
