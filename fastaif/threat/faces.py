@@ -7,6 +7,7 @@ A solver minimises on a face, goes as far as it reaches, and asks which of its c
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
@@ -125,6 +126,9 @@ class Smooth(Face):
         """N about β, which must not be zero."""
         u = self.weights * beta
         largest = float(np.abs(u).max())
+        if self.q == 2.0:
+            size = largest * math.sqrt(float(np.square(u / largest).sum()))
+            return Local(size, self.weights * (u / size), self.weights**2 / size, 1.0 / size)
         unit = np.abs(u) / largest
         norm = float(np.sum(unit**self.q)) ** (1.0 / self.q)
         ratio, size = unit / norm, largest * norm

@@ -52,8 +52,13 @@ class NearNorm(NamedTuple):
 
     def slope(self, shares: Array) -> Array:
         """The subgradient of N that goes with λ, (m,)."""
+        if not self.places.size:
+            return self.gradient
         out = self.gradient.copy()
-        np.add.at(out, self.places, self.factors * shares)
+        if self.in_simplex:  # each place is there twice
+            np.add.at(out, self.places, self.factors * shares)
+        else:
+            out[self.places] += self.factors * shares
         return out
 
     def live(self, move: Array) -> Array:

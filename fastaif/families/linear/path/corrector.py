@@ -115,7 +115,7 @@ class _Minimum:
     def _pose(self) -> None:
         """The problem of the multipliers that may change, where H⁻¹ is the identity."""
         shares, offsets, columns, n_box = _kinks(self._at, self._near, self._live)
-        if columns.any():
+        if len(columns) and (columns[0].any() or columns.any()):
             white = self._factor.whitened(columns.T).T
             self.problem = kink_qp.Problem(white, offsets, n_box, shares, self._plain)
 
@@ -153,7 +153,7 @@ def _kinks(at: Place, near: Array, live: Array) -> tuple[Array, Array, Array, in
     steep = at.rho * max(at.sums.along_kappa, 0.0)
     columns = np.zeros((near.size + live.size, at.theta.size))
     if near.size:
-        columns[: near.size] = weights[:, None] * at.kink_slopes(near)
+        columns[: near.size] = at.kink_slopes(near)
     columns[np.arange(near.size, near.size + live.size), at.norm.places[live]] = (
         steep * at.norm.factors[live]
     )

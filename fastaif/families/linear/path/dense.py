@@ -27,8 +27,8 @@ class Knot:
         Of what is at its kinks there.
     objective, gap : float
         J, and about how far that is above its minimum, relative to it.
-    sides : array (n,) of int8
-        At which end rows are attacked.
+    is_above : array (n,) of bool
+        Which rows are attacked at their upper end.
     matrix : array (d, d) or None
         E ψ_ff zzᵀ + 2αP, there or nearby; None where it is not known.
     """
@@ -39,7 +39,7 @@ class Knot:
     known: Multipliers
     objective: float
     gap: float
-    sides: Array
+    is_above: Array
     matrix: Array | None = None
 
 
@@ -114,7 +114,7 @@ class Segment:
 
 
 def _sides(knot: Knot, rows: Array) -> Array:
-    sides = knot.sides[rows].astype(float)
+    sides = np.where(knot.is_above[rows], 1.0, -1.0)
     place = np.searchsorted(rows, knot.known.rows)
     sides[place] = knot.known.sides
     return sides

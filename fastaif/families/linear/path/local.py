@@ -59,6 +59,12 @@ class Problem:
         """The number of coefficients."""
         return int(self.norm.weights.size)
 
+    @cached_property
+    def slope_at_nothing(self) -> Array:
+        """E ℓ'(0) z (d,): a reading."""
+        y, w = self.readings.targets, self.readings.weights
+        return self.readings.pull((w * self.loss.slope(np.zeros_like(y), y))[:, None])[:, 0]
+
     def value(self, f: Array, theta: Array, rho: float) -> float:
         """J(θ) from predictions f (n,); ∞ where it overflows."""
         kappa = rho * self.norm.value(theta[: self.m])
@@ -219,6 +225,12 @@ class Place:
         """ψ^λ of every row."""
         return row_terms(self.problem, slice(None), self.f, self.kappa, self.sides())
 
+    def is_above(self) -> Array:
+        """Whether c_i ≥ 0, of every row: it is worse at its upper end."""
+        if self.problem.loss.is_symmetric:
+            return np.asarray(self.f >= self.problem.readings.targets)
+        return np.asarray(self.gaps() >= 0.0)
+
     def gaps(self, which: Any = slice(None)) -> Array:
         """c_i / κ of some rows."""
         y = self.problem.readings.targets[which]
@@ -294,14 +306,17 @@ class Place:
         used = here > 0.0
         with np.errstate(over="ignore"):
             there = (self.matrix.diagonal() - self.problem.ridge)[used] / here[used]
-        size = float(np.median(there)) if there.size else 1.0
+        middle = there.size // 2
+        size = float(np.partition(there, middle)[middle]) if there.size else 1.0
         return not 1.0 / _SCALE <= size <= _SCALE
 
     def kink_slopes(self, which: Array) -> Array:
-        """∇c_i (k, d) of some rows."""
+        """w̄_i ∇c_i (k, d) of some rows."""
         along_f, along_kappa = self.ends(which)
-        rows = self.problem.readings.rows(which)
-        return along_f[:, None] * rows + np.outer(along_kappa, self.slope)
+        weights, found = self.problem.readings.weights[which], self.problem.readings.rows(which)
+        found *= (weights * along_f)[:, None]
+        found += (weights * along_kappa)[:, None] * self.slope
+        return found
 
     def candidates(self, move: Array) -> Array:
         """Rows that steps about as long as this may take to a kink, and those that are there."""
@@ -344,24 +359,44 @@ def places(
     """Places at several θ (d, k), N(β) > 0 unless ρ is 0: one reading of the rows for all."""
     k, m = len(known), problem.m
     kappas = [float(r) * problem.norm.value(thetas[:m, j]) for j, r in enumerate(rhos)]
+    straight = problem.loss.is_quadratic and matrices[0].size > 0
 
     def see(rows: slice, f: Array) -> tuple[Array, Array]:
         numbers, totals = np.empty((2 * k, f.shape[1])), np.empty((k, 3))
         if problem.loss.is_symmetric or problem.loss.is_monotone:
-            return _seen(problem, rows, f, kappas, numbers)
+            numbers, totals = _seen(problem, rows, f, kappas, numbers)
+            return numbers[1::2] if straight else numbers, totals
         for j, kappa in enumerate(kappas):
             value, terms = at_one_end(problem, rows, f[j], kappa)
             numbers[2 * j], numbers[2 * j + 1] = terms.along_f, terms.cross
             totals[j] = value, terms.along_kappa.sum(), terms.bend.sum()
         return numbers, totals.ravel()
 
-    f, pulled, totals = problem.readings.through(thetas, see, 2 * k)
+    f, pulled, totals = problem.readings.through(thetas, see, k if straight else 2 * k)
+    if straight:
+        pulled = _with_slopes(problem, thetas, np.array(kappas), matrices, pulled)
     found = []
     for j, kappa in enumerate(kappas):
         value, along_kappa, bend = map(float, totals[3 * j : 3 * j + 3])
         sums = Sums(value, along_kappa, bend, pulled[2 * j : 2 * j + 2].T)
         theta, rho = thetas[:, j], float(rhos[j])
         found.append(Place(problem, theta, f[j], rho, kappa, sums, matrices[j], known[j]))
+    return found
+
+
+def _with_slopes(
+    problem: Problem, thetas: Array, kappas: Array, matrices: list[Array], crossed: Array
+) -> Array:
+    """E ψ_f z and E ψ_fκ z by turns, (2k, d), of a loss of constant curvature from the latter.
+
+    ψ_f = ℓ'(0) + ℓ''f + κ ψ_fκ is linear in f: the matrix tells it, and the rows need not.
+    """
+    found = np.empty((2 * len(kappas), crossed.shape[1]))
+    found[1::2] = crossed
+    for j, matrix in enumerate(matrices):
+        theta = thetas[:, j]
+        found[2 * j] = matrix @ theta - problem.ridge * theta + kappas[j] * crossed[j]
+    found[::2] += problem.slope_at_nothing
     return found
 
 

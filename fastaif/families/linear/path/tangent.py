@@ -125,7 +125,7 @@ def _rows(step: Step, speed: float) -> Conditions:
     kept = inner | small
     which, sides, inner = which[kept], sides[kept], inner[kept]
     weights = at.problem.readings.weights[which]
-    columns = (weights[:, None] * at.kink_slopes(which)).T
+    columns = at.kink_slopes(which).T
     drift = weights * along_kappa[kept] * speed
     low = np.where(inner | (sides > 0.0), -np.inf, 0.0)
     high = np.where(inner | (sides < 0.0), np.inf, 0.0)

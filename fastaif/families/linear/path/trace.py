@@ -32,7 +32,7 @@ Array = NDArray[Any]
 
 _EXACT = 1e-14  # of J: the decrease at which the first knot is solved
 _KNOWN = 1e-3  # of the tolerance, at which others are
-_SLOW = 0.05  # of the last decrease: a knot's matrix is then made anew
+_SLOW = 0.001  # of the last decrease: a knot's matrix is then made anew
 _HARDLY = 0.3  # the same at other ε, of which there are many
 _FORESEEN = 1e-3  # of J: so well the middle of a stretch has to be foreseen from its ends
 _BENDS = 0.7  # by this much the matrix's diagonal, in logarithms, may change along a stretch
@@ -102,11 +102,10 @@ class Trace:
         steep = model.radius * problem.radius * float(w @ np.abs(slope))
         n = np.where(inner.norm.free, -pulled / (steep or 1.0), 0.0)
         known = Multipliers(np.empty(0, dtype=int), np.empty(0), n)
-        sides = np.where(slope < 0.0, -1, 1).astype(np.int8)
         matrix = None if loss.is_quadratic else self.natural_hessian(theta)
         value = inner.value(f, theta, 0.0)
         self.ray = Ray.of(inner, theta, f, pulled, value)
-        return Knot(model.radius, theta, None, known, value, 0.0, sides, matrix)
+        return Knot(model.radius, theta, None, known, value, 0.0, slope >= 0.0, matrix)
 
     def natural_hessian(self, theta: Array) -> Array:
         """H of the natural objective, penalty included, in working coordinates."""
@@ -135,9 +134,8 @@ class Trace:
         at, known = step.at, step.known
         inside = np.abs(known.sides) < 1.0
         pinned = Multipliers(known.rows[inside], known.sides[inside], known.slope)
-        sides = np.where(at.gaps() < 0.0, -1, 1).astype(np.int8)
         theta, value = (at.theta, at.value) if slope is not None else step.landing
-        return Knot(eps, theta, slope, pinned, value, step.relative, sides, at.matrix)
+        return Knot(eps, theta, slope, pinned, value, step.relative, at.is_above(), at.matrix)
 
     def leave(self, theta: Array) -> Array:
         """θ in the model's coordinates, (d,) or (d, k)."""
