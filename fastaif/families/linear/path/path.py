@@ -18,6 +18,7 @@ from .corrector import Step, step_from
 from .dense import Knot
 from .events import next_event
 from .local import refreshed
+from .searched import Found, searched, suits
 from .tangent import motion, phi, tangent
 from .trace import Trace
 
@@ -84,6 +85,8 @@ class LinearPath(Path):
         for e in eps:
             if e > last.eps:
                 found[e] = self._solution(e, last.theta, last.objective, last.gap)
+        for one in self._searched(sorted(set(eps) - set(found))):
+            found[one.eps] = self._solution(one.eps, one.theta, one.objective, one.gap)
         for step, e in self._steps([e for e in eps if e not in found], _EXACT * self._tol):
             theta, value = step.landing
             found[e] = self._solution(e, theta, value, step.relative)
@@ -113,6 +116,16 @@ class LinearPath(Path):
     def _ends(self) -> bool:
         """Whether the range reaches the zero radius."""
         return self._knots[-1].tangent is None
+
+    def _searched(self, eps: list[float]) -> list[Found]:
+        trace, (first, *_) = self._trace, self._knots
+        if not eps or not suits(trace.inner, eps):
+            return []
+        with single_threaded_blas():
+            tol = _EXACT * self._tol
+            found = list(searched(trace.inner, first, eps, trace.problem.radius, tol))
+        trace.inner.readings.n_passes += round(sum(one.n_passes for one in found))
+        return found
 
     def _steps(self, eps: Sequence[float], exact: float) -> list[tuple[Step, float]]:
         radii = sorted(set(eps))
