@@ -7,6 +7,7 @@ derivatives come from the sums at κ = 0.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ...._compute import types as c
 from ....losses import Loss
 from ....passes.sums import InfluenceSums
+from ....utils.caching import cached_property
 from .dual_points import DualPoint
 from .objective import RobustProblem
 from .row_terms import RowTerms, SmoothTerms
@@ -31,10 +33,10 @@ class RootSums:
     kappa: float
     soft: float = 0.0
 
-    @property
+    @cached_property
     def root(self) -> float:
         """A = √(E r² + σ²)."""
-        return float(np.hypot(np.sqrt(self.natural.loss), self.soft))
+        return math.hypot(math.sqrt(self.natural.loss), self.soft)
 
     @property
     def loss(self) -> float:
@@ -127,7 +129,7 @@ class RootMultipliers:
 
 def _root(r: Array, w: Array, soft: float) -> float:
     """√(E r² + σ²)."""
-    return float(np.hypot(np.sqrt(w @ r**2), soft))
+    return math.hypot(math.sqrt(w @ r**2), soft)
 
 
 class _RootTerms(SmoothTerms):
