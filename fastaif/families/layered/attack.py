@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.blas import single_threaded_blas
 from ..autodiff.attack import Attacker, Climbable
 from ..autodiff.rows import Batch
 
@@ -30,6 +31,11 @@ class LayeredAttacker(Attacker):
     """An Attacker whose rows stop one by one, with a pass for value and slope together."""
 
     problem: Rising
+
+    def search(self, theta: Array, every: bool = False) -> None:
+        """Look for worse attacks at θ; matrices are so small that BLAS's own threads cost more."""
+        with single_threaded_blas():
+            super().search(theta, every)
 
     def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
         """Where the steps from δ (k, m) lead; no sample is lower there."""
