@@ -3,6 +3,7 @@
 #ifndef FASTAIF_BASIS_SUMS_H
 #define FASTAIF_BASIS_SUMS_H
 
+#include "scratch.h"
 #include "attack/attacks.h"
 #include "basis/basis_blocks.h"
 #include "basis/basis_features.h"
@@ -159,7 +160,7 @@ int FA_NAME(fa_basis_sums)(
     ptrdiff_t tiles = need & NEED_HESSIAN ? size_of_tiles(panels_of(d)) : 0;
     ptrdiff_t scratch = size_of_scratch(basis, rows), widest = filled_up(d > m ? d : m);
     ptrdiff_t doubles = size_of_block(d, rows, need) + 3 * m * rows + scratch + 3 * widest + tiles;
-    double *memory = aligned_alloc(LINE, (size_t)doubles * sizeof(double)), *at = memory;
+    double *memory = fa_borrow((size_t)doubles * sizeof(double)), *at = memory;
     if (!memory)
         return -1;
     fa_basis_pass s = {
@@ -185,7 +186,7 @@ int FA_NAME(fa_basis_sums)(
             s.moved[h] * (basis->out_inverse_scale ? basis->out_inverse_scale[h] : 1.0);
     if (tiles)
         add_tiles(at, d, d, sums->hessian);
-    free(memory);
+    fa_give_back(memory);
     return failed;
 }
 
@@ -200,7 +201,7 @@ int FA_NAME(fa_block_sums)(
     ptrdiff_t K = filled_up(k);
     ptrdiff_t tiles = need & NEED_HESSIAN ? size_of_tiles(panels_of(d)) : 0;
     size_t bytes = (size_t)(size_of_block(d, K, need) + tiles) * sizeof(double), row;
-    double *memory = aligned_alloc(LINE, bytes), *at = memory;
+    double *memory = fa_borrow(bytes), *at = memory;
     if (!memory)
         return -1;
     memset(memory, 0, bytes);
@@ -226,7 +227,7 @@ int FA_NAME(fa_block_sums)(
     add_totals(&totals, inner, need, sums->scalars);
     if (tiles)
         add_tiles(at, d, d, sums->hessian);
-    free(memory);
+    fa_give_back(memory);
     return 0;
 }
 

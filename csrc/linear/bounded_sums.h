@@ -274,7 +274,7 @@ int FA_NAME(fa_bounded_sums)(
         attack_strip(&space, rows, &w, budgets, start, k, p == 2.0, &found);
     }
     finish_attacks(&space, &w, &found, sums, numbers);
-    free(space.memory);
+    fa_give_back(space.memory);
     return 0;
 }
 

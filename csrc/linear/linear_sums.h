@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "scratch.h"
 #include "core/losses.h"
 #include "core/products.h"
 #include "core/shares.h"
@@ -51,7 +52,7 @@ static int make_space(fa_space *space, ptrdiff_t n, ptrdiff_t m, int need)
     ptrdiff_t strip = between(SHORTEST_STRIP, STRIP_DOUBLES / width, LONGEST_STRIP);
     ptrdiff_t tiles = need & NEED_HESSIAN ? size_of_tiles(panels) : 0;
     size_t bytes = (size_t)(rows * width + 8 * strip + 7 * width + tiles) * sizeof(double);
-    space->memory = aligned_alloc(LINE, bytes);
+    space->memory = fa_borrow(bytes);
     if (!space->memory)
         return -1;
     double *at = space->memory;
@@ -276,7 +277,7 @@ int FA_NAME(fa_linear_sums)(
     }
     add_totals(&totals, inner, need, sums->scalars);
     finish(&space, rows->m, need, sums);
-    free(space.memory);
+    fa_give_back(space.memory);
     return 0;
 }
 

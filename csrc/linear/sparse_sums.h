@@ -58,7 +58,7 @@ int FA_NAME(fa_sparse_sums)(
 {
     ptrdiff_t m = x->m, wide = filled_up(m);
     ptrdiff_t doubles = 7 * SPARSE_STRIP + wide + N_VECTORS * wide;
-    double *memory = aligned_alloc(LINE, (size_t)doubles * sizeof(double)), *at = memory;
+    double *memory = fa_borrow((size_t)doubles * sizeof(double)), *at = memory;
     if (!memory)
         return -1;
     fa_totals totals;
@@ -87,7 +87,7 @@ int FA_NAME(fa_sparse_sums)(
     for (ptrdiff_t part = 0; part < N_VECTORS; part++)
         for (ptrdiff_t j = 0; j < m; j++)
             sums->vectors[part * m + j] += vectors[part * wide + j];
-    free(memory);
+    fa_give_back(memory);
     return 0;
 }
 
