@@ -100,6 +100,18 @@ static void solve_free(const double *L, double *x, ptrdiff_t f)
     }
 }
 
+/* A step whose entries of the simplex, which come last, sum to zero but for rounding: where others
+   span them what is left of their sum is lost in the solves. */
+static void keep_sum(const fa_kinks *p, const double *ones, double *step)
+{
+    ptrdiff_t f = p->n_open, tied = 0;
+    for (ptrdiff_t a = 0; a < f; a++)
+        tied += p->open[a] >= p->n_box;
+    double drift = dot_of(ones, step, f) / (double)tied;
+    for (ptrdiff_t a = f - tied; a < f; a++)
+        step[a] -= drift * sqrt(p->squares[p->open[a]]);
+}
+
 /* To the minimum over the free entries, those of the simplex keeping their sum; whether there is
    one, or -1 without memory. */
 static int step_free(fa_kinks *p)
@@ -123,6 +135,7 @@ static int step_free(fa_kinks *p)
         if (p->open[f - 1] >= p->n_box) {
             solve_free(L, across, f);
             add_multiple(step, -(dot_of(ones, step, f) / dot_of(ones, across, f)), across, f);
+            keep_sum(p, ones, step);
         }
         for (ptrdiff_t a = 0; a < f; a++) {
             ptrdiff_t i = p->open[a];

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import native_or_skip
 
+from fastaif import _compute
 from fastaif.solvers import box_qp, kink_qp
 
 SIZES = [(4, 0), (3, 4), (12, 0), (0, 6), (30, 9), (40, 0), (1, 0), (150, 20)]
+
+
+def operation(backend, name):
+    found = _compute._numba_operation(name)
+    return getattr(native_or_skip(), name) if backend == "native" else found
 
 
 def made(rng, n_box, n_simplex):
@@ -36,6 +43,25 @@ def test_minima(monkeypatch, rng, sweeps):
         value, least = (0.5 * one @ G @ one + b @ one for one in (x, wanted))
         size = np.abs(b).sum() + np.abs(G).sum()  # what slopes are small against
         assert value <= least + 1e-9 * size, (n_box, n_simplex)
+
+
+@pytest.mark.parametrize("backend", ["numba", "native"])
+def test_what_is_settled_has_a_simplex_that_sums_to_one(backend, rng):
+    """Where others span the simplex's columns what is left of its sum would be lost."""
+    settle = operation(backend, "kink_settle")
+    settled = 0
+    for _ in range(300):
+        d = int(rng.integers(1, 4))
+        n_simplex, n_box = int(rng.integers(1, d + 1)), int(rng.integers(5, 40))
+        W, offsets = rng.normal(size=(n_box + n_simplex, d)), rng.normal(size=n_box + n_simplex)
+        start = np.append(rng.uniform(-1.0, 1.0, n_box), np.full(n_simplex, 1.0 / n_simplex))
+        first, move, shares = rng.normal(size=d), np.empty(d), start.copy()
+        swept = first.copy()
+        operation(backend, "kink_descent")(W, offsets, shares, swept, n_box, 50)
+        if settle(W, offsets, start, first, n_box, 1e-11, shares, move):
+            settled += 1
+            assert shares[n_box:].sum() == pytest.approx(1.0, abs=1e-13)
+    assert settled > 30
 
 
 def test_nothing_to_move():

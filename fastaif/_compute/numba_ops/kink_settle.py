@@ -80,6 +80,18 @@ def _solve(L, x):
 
 
 @operation(fastmath=STRICT)
+def _keep_sum(squares, free, n_box, ones, step):
+    """A step whose entries of the simplex, which come last, sum to zero but for rounding: where
+    others span them what is left of their sum is lost in the solves."""
+    f, tied = free.size, 0
+    for a in range(f):
+        tied += free[a] >= n_box
+    drift = _dot(ones, step) / tied
+    for a in range(f - tied, f):
+        step[a] -= drift * np.sqrt(squares[free[a]])
+
+
+@operation(fastmath=STRICT)
 def _step(columns, offsets, start, squares, free, n_box, ridge, shares, move):
     """To the minimum over the free entries, those of the simplex keeping their sum; whether there
     is one."""
@@ -100,6 +112,7 @@ def _step(columns, offsets, start, squares, free, n_box, ridge, shares, move):
         across = ones.copy()
         _solve(L, across)
         _add(step, -(_dot(ones, step) / _dot(ones, across)), across)
+        _keep_sum(squares, free, n_box, ones, step)
     for a in range(f):
         i = free[a]
         change = step[a] / np.sqrt(squares[i])
