@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from oracles.norms import dual_order, norm
 from sklearn.exceptions import ConvergenceWarning
 from support.real_data import LOADERS, load
 
@@ -244,3 +245,22 @@ def test_frontiers_on_one_pair_of_axes_have_names():
     import matplotlib.pyplot as plt
 
     plt.close("all")
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, np.inf])
+@pytest.mark.parametrize("kind", ["poisson", "linear"])
+def test_its_objective_is_that_of_its_parameters(kind, p):
+    """Rows at kinks are there to the last digit: what a step leaves is of first order in J."""
+    rng = np.random.default_rng(3)
+    X, eps = rng.normal(size=(20, 3)), np.linspace(0.01, 1.0, 23)
+    f = X @ [1.0, -0.5, 0.3]
+    y = rng.poisson(np.exp(0.5 * f)) if kind == "poisson" else f + 0.5 * rng.normal(size=20)
+    make = fa.PoissonRegression if kind == "poisson" else fa.LinearRegression
+    path = fa.robust_path(make(alpha=0.01).fit(X, y), X, y, eps, p=p, radius=1.0)
+    theta = path.params_at(eps).T
+    kappa = eps * norm(theta[:3].T, dual_order(p))
+    ends = [X @ theta[:3] + theta[3] + side * kappa for side in (-1.0, 1.0)]
+    loss = (lambda f: np.exp(f) - y[:, None] * f) if kind == "poisson" else (
+        lambda f: (f - y[:, None]) ** 2)  # fmt: skip
+    worst = np.maximum(*map(loss, ends)).mean(axis=0) + 0.01 * np.sum(theta[:3] ** 2, axis=0)
+    np.testing.assert_allclose(path.objective(eps), worst, rtol=1e-10)

@@ -110,6 +110,8 @@ class _Minimum:
             self._near, self._live = at.candidates(plain), at.norm.live(plain[:m])
             known = known._replace(rows=self._near, sides=at.sides(self._near))
             self._pose()
+        elif (np.abs(at.known.sides) < 1.0).any() or at.norm.in_simplex:
+            plain = np.zeros(at.theta.size)  # what is left holds here: a step would leave the kinks
         self.step = Step(at, _snapped(at, plain, at.norm.shares, m), plain, left, known)
 
     def _pose(self) -> None:
