@@ -21,6 +21,12 @@ typedef struct {
     double *ways, *sizes, *reach, *low, *high;
 } fa_ways;
 
+/* An end from which no input's distance is -0: distances are told apart by their bits. */
+static double end_of(double x)
+{
+    return x == 0.0 ? -0.0 : x;
+}
+
 /* In the room of a block, of which nothing else is used here. */
 static fa_ways make_ways(
     const fa_space *space, const double *ends, const double *slopes, const double *reach,
@@ -32,14 +38,14 @@ static fa_ways make_ways(
     for (ptrdiff_t j = 0; j < width; j++) {
         int real = j < m;
         double turn = real && slopes[j] < 0.0 ? -1.0 : 1.0;
-        w.ways[j] = real ? ends[j] : -INFINITY;
-        w.ways[2 * width + j] = real ? ends[m + j] : -INFINITY;
+        w.ways[j] = real ? end_of(ends[j]) : -INFINITY;
+        w.ways[2 * width + j] = real ? end_of(ends[m + j]) : -INFINITY;
         w.ways[width + j] = turn;
         w.ways[3 * width + j] = -turn;
         w.sizes[j] = !real ? 0.0 : euclidean ? slopes[j] * slopes[j] : fabs(slopes[j]);
         w.reach[j] = real ? reach[j] : 1.0;
-        w.low[j] = real ? bounds[j] : -INFINITY;
-        w.high[j] = real ? bounds[m + j] : INFINITY;
+        w.low[j] = real ? end_of(bounds[j]) : -INFINITY;
+        w.high[j] = real ? bounds[m + j] + 0.0 : INFINITY;
     }
     return w;
 }

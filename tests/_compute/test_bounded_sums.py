@@ -13,8 +13,12 @@ LOSSES = (losses.get("logistic"), losses.get("squared_error"), losses.get("poiss
 
 
 def case(rng, n, m, p, dtype):
-    """Arguments of the operation, some of whose rows are at bounds, and weigh nothing."""
+    """Arguments of the operation, some of whose rows are at bounds, zeros of either sign among
+    them, and weigh nothing."""
     x = np.clip(rng.normal(size=(n, m)), -0.7, 0.8).astype(dtype)
+    half = x[:, 1::5]
+    half *= (half > 0.0) * rng.choice([-1.0, 1.0], half.shape[1])
+    half[half == 0.0] *= rng.choice([-1.0, 1.0], np.count_nonzero(half == 0.0))
     beta = rng.normal(size=m) * (np.arange(m) % 4 != 2) / np.sqrt(m)
     low, high = x.min(axis=0).astype(float), x.max(axis=0).astype(float)
     low[::3] = -np.inf
