@@ -51,8 +51,12 @@ class RowSource(NamedTuple):
         return int(self.x.shape[1])
 
     def targets(self, start: int = 0, stop: int | None = None) -> Array:
-        """Encoded targets of a range of rows, float64, in C order: y may be a column."""
-        return ordered(self.encode(self.y[start:stop]))
+        """Encoded targets of a range of rows, in C order, as y may be a column.
+
+        They are float64, unless the model's own `encode` leaves them as they are.
+        """
+        encoded = self.encode(self.y[start:stop])
+        return ordered(encoded, encoded.dtype)
 
     def weights(self, start: int = 0, stop: int | None = None) -> Array:
         """Weights of a range of rows, float64; empty where all are one."""
