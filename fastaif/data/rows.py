@@ -119,7 +119,7 @@ class RowSource(NamedTuple):
 
     def rows_without_inputs(self, start: int, stop: int) -> tuple[Array, Array]:
         """Targets and weights of a range of rows as compiled operations take them."""
-        return frozen(self.targets(start, stop)), self.weights(start, stop)
+        return frozen(ordered(self.targets(start, stop))), self.weights(start, stop)
 
     def chunks(
         self, cost: int = 1, columns: int | None = None, squares: int = 1
