@@ -98,8 +98,9 @@ def factorize(H: Array, ridge: Array | None = None) -> Factor | None:
     exceeds 8 d times the rounding unit.
     """
     lapack, diagonal = _lapack(), H.diagonal() if ridge is None else H.diagonal() + ridge
-    if not all(0.0 < entry < math.inf for entry in diagonal.tolist()):
-        return None
+    entries = diagonal.tolist()
+    if not (min(entries, default=1.0) > 0.0 and max(entries, default=1.0) < math.inf):
+        return None  # NaN may pass, and shows in the norm below
     scale = np.sqrt(diagonal)
     scaled = empty_matrix(len(H), len(H), order="F")  # LAPACK's own, which it then need not copy
     np.divide(H.T, scale, out=scaled)  # symmetric: the transpose is in that order

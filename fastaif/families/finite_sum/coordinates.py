@@ -209,7 +209,10 @@ def are_needed(hessian: Array, m: int, total: float) -> bool:
     """
     squares = hessian.diagonal()[:m]
     small, large = total / _EXTREME**2, total * _EXTREME**2
-    if any(entry > large or 0.0 < entry < small for entry in squares.tolist()):
+    entries = squares.tolist()
+    if max(entries, default=0.0) > large:
+        return True
+    if min(entries, default=small) < small and any(0.0 < entry < small for entry in entries):
         return True
     if hessian.shape[0] == m:  # no intercept
         return False
