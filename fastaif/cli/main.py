@@ -20,7 +20,7 @@ import click
 from .. import __version__
 from ..utils.files import write_whole
 from .bounds import bounds_of, parse_bounds
-from .models import KERNELS, MODELS
+from .models import MODELS, kernels
 from .sizes import chosen_sizes
 
 if TYPE_CHECKING:
@@ -131,6 +131,22 @@ def _parse_model(_: click.Context, __: click.Parameter, value: str | None) -> st
     return value
 
 
+class _Kernel(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A name of a kernel; a click.Choice would import them all to parse any other command."""
+
+    name = "kernel"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return "|".join(kernels())
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        if value not in (known := kernels()):
+            self.fail(f"{value!r} is unknown; there are {', '.join(known)}")
+        return str(value)
+
+
 def _parse_names(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
     if value is not None and not value.strip(" ,"):
         raise click.BadParameter("it names no feature")
@@ -233,11 +249,11 @@ _DESCRIPTION = (
         help="u of a budget that samples share, from 1; inf: each has its own.",
     ),
     click.option("--alpha", type=float, help="Ridge penalty.  [default: the estimator's]"),
-    click.option("--kernel", type=click.Choice(KERNELS), help="Of kernel models.  [default: rbf]"),
+    click.option("--kernel", type=_Kernel(), help="Of kernel models.  [default: rbf]"),
     click.option(
         "--gamma", type=float,
-        help="Of rbf, matern (1 over its length) and polynomial kernels.  [default: 1 over the "
-        "number of features, for matern the root of that]",
+        help="Of kernels that have one, 1 over a squared length (matern: a length).  "
+        "[default: 1 over the number of features, for matern the root of that]",
     ),
     click.option(
         "--standardize/--no-standardize", default=True,

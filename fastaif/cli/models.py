@@ -22,7 +22,6 @@ MODELS = {
     if _SUFFIX.search(name) and not name.startswith(("Basis", "MLP"))
 }
 _USUAL = 0.05  # what people ask for
-KERNELS = ("rbf", "matern", "polynomial", "linear", "ntk")
 
 
 def make_estimator(
@@ -35,11 +34,10 @@ def make_estimator(
     model : a key of MODELS
     alpha : float or None
         None for the estimator's own default.
-    kernel : one of KERNELS, or None
+    kernel : a key of kernels(), or None
         None for "rbf"; for model="kernel" only.
     gamma : float or None
-        None for 1 / n_features ("matern": its square root, an inverse length); for kernels
-        that have it only.
+        None for the kernel's own choice, `usual_gamma`; for kernels that have it only.
     n_features : int
 
     Raises
@@ -83,18 +81,19 @@ def has_labels(model: str) -> bool:
     return bool(is_classifier(getattr(fastaif, MODELS[model])()))
 
 
-def _kernel(name: str, gamma: float | None, n_features: int) -> Any:
-    from ..kernels import functions
+def kernels() -> dict[str, Any]:
+    """Every public kernel, by what an option calls it."""
+    from .. import kernels
 
-    if name in ("linear", "ntk"):
-        if gamma is not None:
-            raise ValueError(f"--gamma does not apply: --kernel {name} has none")
-        return functions.Linear() if name == "linear" else functions.NTK()
-    if gamma is None:
-        gamma = n_features ** (-0.5 if name == "matern" else -1.0)
-    if name == "matern":
-        return functions.Matern(gamma=gamma)
-    return functions.RBF(gamma) if name == "rbf" else functions.Polynomial(gamma=gamma)
+    return {_key(name): getattr(kernels, name) for name in kernels.__all__}
+
+
+def _kernel(name: str, gamma: float | None, n_features: int) -> Any:
+    kind = kernels()[name]
+    usual = kind.usual_gamma(n_features)
+    if usual is None and gamma is not None:
+        raise ValueError(f"--gamma does not apply: --kernel {name} has none")
+    return kind() if usual is None else kind(gamma=usual if gamma is None else gamma)
 
 
 def default_eps(model: str, problem: Any) -> list[float]:

@@ -7,6 +7,7 @@ feature. Of a sample with itself ∂₁K(x, x) is half the gradient of x ↦ K(x
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,11 @@ class Kernel:
     def lipschitz_gradient(self) -> float | None:
         """The largest ‖∂²K/∂x²‖₂ over all x and z; None where it has no bound."""
         return None
+
+    @classmethod
+    def usual_gamma(cls, n_features: int) -> float | None:
+        """γ for standardised features, of a squared length; None of a kernel without γ."""
+        return 1.0 / n_features if "gamma" in inspect.signature(cls).parameters else None
 
     def check_inputs(self, X: Any, name: str = "X") -> None:
         """Raise a ValueError for rows of X (n, m) at which the kernel is not defined."""
@@ -167,6 +173,11 @@ class Matern(Kernel):
         if nu not in (1.5, 2.5):
             raise ValueError(f"nu must be 1.5 or 2.5, but is {self.nu!r}")
         _keep(self, nu=nu, gamma=_positive(self.gamma))
+
+    @classmethod
+    def usual_gamma(cls, n_features: int) -> float:
+        """γ for standardised features, of a length."""
+        return float(n_features**-0.5)
 
     def compiled(self) -> c.Kernel:
         return c.Kernel(c.MATERN_3_2 if self.nu == 1.5 else c.MATERN_5_2, 0, self.gamma, 0.0, 0)

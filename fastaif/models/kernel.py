@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from .. import kernels
 from ..bases.expansion import Expansion
 from ..bases.kernel_functions import KernelBasis
 from ..data.rows import RowSource
@@ -127,7 +128,7 @@ class KernelRegression(RegressorMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         if not isinstance(self.kernel, Kernel):
             raise TypeError(
-                "kernel must be one of fastaif.kernels' RBF, Matern, Polynomial, Linear and NTK, "
+                f"kernel must be one of fastaif.kernels ({', '.join(kernels.__all__)}), "
                 f"but is {self.kernel!r}"
             )
         validation.number(self.alpha, "alpha", low=0.0)

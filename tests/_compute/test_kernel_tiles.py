@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support import kernel_makers
 from support.operations import both, relative_close
 
 from fastaif._compute import types as c
 
-KERNELS = {
-    "rbf": c.Kernel(c.RBF, 1, 0.4, 0.0, 1),
-    "matern 3/2": c.Kernel(c.MATERN_3_2, 1, 0.7, 0.0, 1),
-    "matern 5/2": c.Kernel(c.MATERN_5_2, 1, 0.7, 0.0, 1),
-    "linear": c.Kernel(c.POLYNOMIAL, 1, 0.5, 0.3, 1),
+KERNELS = {name: make().compiled() for name, (make, _) in kernel_makers.KERNELS.items()} | {
+    "not quite linear": c.Kernel(c.POLYNOMIAL, 1, 0.5, 0.3, 1),
     "polynomial": c.Kernel(c.POLYNOMIAL, 6, 0.5, 0.3, 1),
-    "ntk": c.Kernel(c.NTK, 1, 1.0, 0.0, 1),
-    "ntk, hidden layer": c.Kernel(c.NTK, 1, 1.0, 0.0, 0),
+    "ntk, output layer": c.Kernel(c.NTK, 1, 1.0, 0.0, 1),
     "ntk, deep": c.Kernel(c.NTK, 4, 1.0, 0.0, 1),
     "ntk, deep, hidden layers": c.Kernel(c.NTK, 4, 1.0, 0.0, 0),
 }

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
 from fastaif.cli import main
+from fastaif.cli.models import kernels, make_estimator
 
 N, M = 60, 3
 EPS = ["--eps", "1e-4,1e-3"]
@@ -91,6 +92,18 @@ def test_rbf_by_default(path: Path, table: pd.DataFrame) -> None:
 def test_kernels(options: list[str], kernel: Any, path: Path, table: pd.DataFrame) -> None:
     found = document(path, *options, "--alpha", "0.05", "--eps", "1e-4")
     assert_is(found, reference(table, fa.KernelRegression(kernel, alpha=0.05)))
+
+
+@pytest.mark.parametrize(("option", "kind"), kernels().items())
+def test_every_kernel_has_its_option(option: str, kind: Any) -> None:
+    made = make_estimator("kernel", None, option, None, M)
+    assert type(made.kernel) is kind
+    assert getattr(made.kernel, "gamma", None) == kind.usual_gamma(M)
+
+
+def test_kernels_are_all_there() -> None:
+    assert {kind.__name__ for kind in kernels().values()} == set(fa.kernels.__all__)
+    assert "rbf|" in CliRunner().invoke(main, ["analyze", "--help"]).output
 
 
 def test_options_reach_the_library(table: pd.DataFrame, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.kernel_makers import KERNELS
 from support.makers import about
 
 from fastaif import kernels
@@ -81,3 +82,15 @@ def test_it_is_a_value(kernel):
     assert hash(kernel) == hash(type(kernel)())
     assert type(kernel).__name__ in repr(kernel)
     assert kernel.diagonal(np.zeros((1, 2)) + 1.0)[0] == about(kernel(np.ones((1, 2)))[0, 0])
+
+
+def test_it_has_a_twin(kernel):
+    assert any(type(make()) is type(kernel) for make, _ in KERNELS.values())
+
+
+def test_usual_gamma(kernel):
+    """What the command line takes where nobody says: a length of the root of the features."""
+    usual = kernel.usual_gamma(4)
+    assert (usual is None) == (not hasattr(kernel, "gamma"))
+    assert usual is None or usual in (0.5, 0.25)
+    assert usual is None or type(kernel)(gamma=usual).gamma == usual

@@ -23,7 +23,6 @@ KERNELS = {
     "ntk": (lambda: fa.kernels.NTK(), twin.NTK()),
     "deep ntk": (lambda: fa.kernels.NTK(3, output_layer=True), twin.NTK(3, True)),
 }
-SMOOTH = ["rbf", "matern 3/2", "matern 5/2"]
 PENALTIES = ["l2", "rkhs"]
 # Fixed centres are the inputs themselves, or three rows drawn from them.
 CENTERS = {
