@@ -22,7 +22,7 @@ from .ball import example_balls
 from .filling import fill
 from .inside import surely_inside
 from .on_ball import OnBall
-from .softened import SoftRows, soft_interval, soft_water
+from .softened import SoftRows, soft_greedy, soft_interval, soft_water
 
 Array = NDArray[Any]
 
@@ -263,8 +263,8 @@ class Bounded(OnBall):
 
     @property
     def has_soft(self) -> bool:
-        """For p = 2 and ∞."""
-        return self.ball.p in (2.0, np.inf)
+        """For 1 ≤ p ≤ 2, and p = ∞."""
+        return self.ball.p <= 2.0 or bool(np.isinf(self.ball.p))
 
     def soft_rows(self, beta: Array, rows: Array, sizes: Array, width: float) -> SoftRows:
         """The gains within bounds without their kinks, in u, for one β (m,)."""
@@ -278,8 +278,10 @@ class Bounded(OnBall):
         )
         if np.isinf(self.ball.p):
             found = soft_interval(slopes, low, high, width)
+        elif self.ball.p == 1:
+            found = soft_greedy(slopes, low, high, width)
         else:
-            found = soft_water(slopes, np.where(slopes > 0.0, high, low), width)
+            found = soft_water(slopes, np.where(slopes > 0.0, high, low), self.ball.p, width)
         roots = np.sqrt(sizes)[:, None]
         weights = self._inner(np.ones(self.free.size))
         diagonals = self._inner(found.diagonals * sizes[:, None]) * weights

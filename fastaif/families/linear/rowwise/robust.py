@@ -48,8 +48,8 @@ def solve_rowwise(
     """
     if not problem.ball.has_soft:
         raise ValueError(
-            f"robust fits with {problem.ball} are not known: use p=2 or p=np.inf, or describe "
-            "the attack by p, feature_scale and attackable alone"
+            f"robust fits with {problem.ball} are not known: use 1 <= p <= 2 or p=np.inf, "
+            "or describe the attack by p, feature_scale and attackable alone"
         )
     with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         return _Descent(problem, eps, max(tol, _ENOUGH), max_iter or _LIMIT).run(start)
