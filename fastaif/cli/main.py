@@ -72,6 +72,8 @@ def _plain_errors() -> Iterator[None]:
     """What the library refuses becomes a click error: one line, no traceback."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # not an error of ours: `main` ends quietly
     except OverflowError as e:
         raise click.ClickException(f"the numbers overflow ({e.args[-1]}); use smaller eps") from e
     except MemoryError as e:

@@ -461,10 +461,11 @@ def test_pipes(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert "from the pipe" in broken.output
 
 
-def test_a_closed_stdout_ends_quietly() -> None:
-    code = "import sys; from fastaif.cli import main; sys.argv[1:] = ['analyze']; main()"
+@pytest.mark.parametrize("command", ["analyze", "config"])
+def test_a_closed_stdout_ends_quietly(command: str) -> None:
+    code = f"import sys; from fastaif.cli import main; sys.argv[1:] = ['{command}']; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-uc", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(fa.__file__).parents[1])},
     ) as process:  # fmt: skip
         assert process.stdout is not None
@@ -474,6 +475,7 @@ def test_a_closed_stdout_ends_quietly() -> None:
         assert process.wait(120) == 1
     assert b"Traceback" not in said
     assert b"BrokenPipe" not in said
+    assert b"Errno" not in said
 
 
 @pytest.mark.long
