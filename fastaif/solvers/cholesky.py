@@ -39,11 +39,15 @@ def _lapack() -> Any:
 
 
 class Factor(NamedTuple):
-    """H = S L Lᵀ S with S = diag(√H_jj): scaling rows costs nothing and saves digits."""
+    """H = S L Lᵀ S with S = diag(√H_jj): scaling rows costs nothing and saves digits.
+
+    L is the lower triangle of `lower`, which above its diagonal keeps the scaled matrix S⁻¹HS⁻¹;
+    that one's own diagonal is 1.
+    """
 
     lower: Array
     scale: Array
-    norm: float  # of the scaled matrix, the largest sum of magnitudes of a column
+    norm: float  # of the scaled matrix, the largest sum of magnitudes of a row
 
     @property
     def inner(self) -> Factor:
@@ -55,18 +59,39 @@ class Factor(NamedTuple):
         """The reciprocal condition number of the scaled matrix, estimated."""
         return float(_lapack().dpocon(self.lower, self.norm, uplo="L")[0])
 
-    @property
-    def is_regular(self) -> bool:
+    def is_regular(self, ridge: Array | None = None) -> bool:
         """Whether the scaled matrix is regular beyond rounding: rcond is 8 d rounding units.
 
         Its diagonal is 1, so that the other eigenvalues' product is at most (d/(d−1))^(d−1) < e,
-        and the least of all is at least det/e: where that is enough, nothing need be estimated.
+        and the least of all is at least det/e; a ridge that is a part of a positive definite H
+        may tell more of it. Where that is enough, nothing need be estimated.
         """
         d = len(self.lower)
         least = 8.0 * d * _EPS
-        if math.prod(self.lower.diagonal().tolist()) ** 2 > 3.0 * d * self.norm * least:
+        enough = d * self.norm * least  # for the least eigenvalue
+        if math.prod(self.lower.diagonal().tolist()) ** 2 > 3.0 * enough:
+            return True
+        if ridge is not None and self.least_by(ridge) > 2.0 * enough:
             return True
         return self.rcond >= least
+
+    def least_by(self, ridge: Array) -> float:
+        """A bound from below on the scaled matrix's least eigenvalue, of what a ridge adds to it.
+
+        For |u|² + |w|² = 1, w where there is no ridge, the form is at least δ|u|², δ the least
+        share of the ridge in a diagonal entry, and at least (√λ|w| − √ν|u|)², λ the least
+        eigenvalue of the part of w and ν the norm. Where |u|² is λ/(4ν + λ) or more the first is
+        enough, and below the second is at least λ|w|²/4.
+        """
+        held = ridge > 0.0
+        free = np.flatnonzero(~held)
+        if 8 * free.size > len(ridge):
+            return 0.0
+        part = np.triu(self.lower[np.ix_(free, free)], 1)
+        values = np.linalg.eigvalsh(part + part.T + np.eye(free.size))
+        least = max(float(np.min(values, initial=1.0)), 0.0)
+        share = float(np.min(ridge[held] / self.scale[held] ** 2))
+        return min(share, self.norm) * least / (4.0 * self.norm + least)
 
     def solve(self, b: Array) -> Array:
         """H⁻¹ b for b (d,) or (d, k)."""
@@ -84,37 +109,37 @@ class Factor(NamedTuple):
 
     def inverse_diagonal(self) -> Array:
         """diag(H⁻¹), shape (d,)."""
-        # Zero above the diagonal, as the factor is.
-        inverse, _ = _lapack().dtrtri(self.lower, lower=1)
+        inverse = np.tril(_lapack().dtrtri(self.lower, lower=1)[0])
         return np.asarray(np.einsum("ij,ij->j", inverse, inverse) / self.scale**2)
 
 
 def factorize(H: Array, ridge: Array | None = None) -> Factor | None:
     """The factor of a positive definite matrix, or None where H is not numerically so.
 
-    A ridge (d,) counts as part of H's diagonal.
+    A ridge (d,) counts as part of H's diagonal; beside it H is positive semi-definite.
 
     "Numerically": the reciprocal condition number of the unit-diagonal scaled matrix
     exceeds 8 d times the rounding unit.
     """
-    lapack, diagonal = _lapack(), H.diagonal() if ridge is None else H.diagonal() + ridge
+    diagonal = H.diagonal() if ridge is None else H.diagonal() + ridge
     entries = diagonal.tolist()
     if not (min(entries, default=1.0) > 0.0 and max(entries, default=1.0) < math.inf):
         return None  # NaN may pass, and shows in the norm below
     scale = np.sqrt(diagonal)
-    scaled = empty_matrix(len(H), len(H), order="F")  # LAPACK's own, which it then need not copy
-    np.divide(H.T, scale, out=scaled)  # symmetric: the transpose is in that order
-    scaled /= scale[:, None]
+    inverse = 1.0 / scale
+    scaled = np.multiply(H, inverse, out=empty_matrix(len(H), len(H)))
+    scaled *= inverse[:, None]
     if ridge is not None:
         np.fill_diagonal(scaled, 1.0)
-    norm = float(lapack.dlange("1", scaled))
+    lapack, turned = _lapack(), scaled.T  # symmetric, and LAPACK need not copy its own order
+    norm = float(lapack.dlange("I", turned))
     if not math.isfinite(norm):
         return None
-    lower, info = lapack.dpotrf(scaled, lower=1, overwrite_a=1)
+    lower, info = lapack.dpotrf(turned, lower=1, clean=0, overwrite_a=1)
     if info != 0:
         return None
     factor = Factor(lower, scale, norm)
-    return factor if factor.is_regular else None
+    return factor if factor.is_regular(ridge) else None
 
 
 def minimum_norm_solve(H: Array, b: Array) -> Array:

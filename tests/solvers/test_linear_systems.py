@@ -87,6 +87,37 @@ def test_factors(rng):
     np.testing.assert_allclose(found, np.linalg.pinv(singular, 1e-10) @ (singular @ b), rtol=1e-8)
 
 
+def test_factors_know_their_condition(rng):
+    A = definite(rng, 30, 1e5)
+    factor = factorize(A)
+    scaled = A / factor.scale / factor.scale[:, None]
+    assert factor.norm == about(np.linalg.norm(scaled, 1), 1e-12)
+    assert factor.rcond == about(1.0 / np.linalg.cond(scaled, 1), 0.5)
+    for wrong in (np.nan, np.inf):
+        A[20, 3] = A[3, 20] = wrong
+        assert factorize(A) is None
+
+
+@pytest.mark.parametrize("free", [[], [4, 39]])
+def test_ridges_bound_the_least_eigenvalue(rng, free):
+    """Of sums of few rows, whose determinant says nothing."""
+    rows, ridge = rng.normal(size=(12, 40)), np.full(40, 1e-4)
+    ridge[free] = 0.0
+    factor = factorize(rows.T @ rows, ridge)
+    H = rows.T @ rows + np.diag(ridge)
+    scaled = H / factor.scale / factor.scale[:, None]
+    assert 1e-9 < factor.least_by(ridge) <= np.linalg.eigvalsh(scaled)[0]
+    np.testing.assert_allclose(H @ factor.solve(rows[0]), rows[0], rtol=1e-10)
+
+
+def test_ridges_hide_no_singular_rest(rng):
+    """Two columns without a ridge that are the same."""
+    rows, ridge = rng.normal(size=(12, 40)), np.full(40, 1e-4)
+    rows[:, 39] = rows[:, 4]
+    ridge[[4, 39]] = 0.0
+    assert factorize(rows.T @ rows, ridge) is None
+
+
 def test_eigenvalues(rng):
     A = definite(rng, 40, 50.0)
     least, largest = lanczos(40, lambda v: A @ v)
