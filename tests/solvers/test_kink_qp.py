@@ -64,6 +64,28 @@ def test_what_is_settled_has_a_simplex_that_sums_to_one(backend, rng):
     assert settled > 30
 
 
+@pytest.mark.parametrize("backend", ["numba", "native"])
+@pytest.mark.parametrize("rank", [3, 20])
+@pytest.mark.parametrize(("n_box", "n_simplex"), [(300, 0), (250, 40), (0, 40)])
+def test_minima_are_settled_from_anywhere(backend, n_box, n_simplex, rank, rng):
+    """Of columns that nearly depend on each other, and some that are there twice: the model at u,
+    which is never below the dual, is no more than that."""
+    settle, d, k = operation(backend, "kink_settle"), 20, n_box + n_simplex
+    for size in (10.0, 1e3):
+        W = rng.normal(size=(k, d)) @ np.diag(np.logspace(0.0, -4.0, d)) @ rng.normal(size=(d, d))
+        W[: k // 3] = W[:1]
+        W += rng.normal(size=(k, rank)) @ rng.normal(size=(rank, d))
+        offsets = size * rng.normal(size=k)
+        start = np.append(rng.choice([-1.0, 0.3, 1.0], n_box), np.eye(max(n_simplex, 1))[0])[:k]
+        first, move, shares = 30.0 * size * rng.normal(size=d), np.empty(d), start.copy()
+        assert settle(W, offsets, start, first, n_box, 1e-11, shares, move)
+        assert np.abs(shares).max() <= 1.0
+        assert shares[n_box:].min(initial=0.0) >= 0.0
+        problem = kink_qp.Problem(W, offsets, n_box, start, first)
+        lack = kink_qp._lack(problem, kink_qp.Minimum(shares, move))
+        assert lack <= 1e-8 * (0.5 * first @ first + np.abs(offsets).sum())
+
+
 def test_nothing_to_move():
     """Entries of no length stay where they are."""
     problem = kink_qp.Problem(
