@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn import config_context
-from sklearn.base import clone, is_classifier
-from sklearn.metrics import get_scorer
+from sklearn.base import ClassifierMixin, RegressorMixin, clone, is_classifier
+from sklearn.metrics import accuracy_score, get_scorer, r2_score
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
@@ -231,6 +231,10 @@ def _scored(models: list[Any], X: MatrixLike, y: TargetsLike, scorer: Any) -> Ar
     """
     if isinstance(models[0], Pipeline) and len(models[0]) > 1:
         X, models = models[0][:-1].transform(X), [model[-1] for model in models]
+    together = _TOGETHER.get(type(models[0]).score) if scorer is None else None
+    targets = np.asarray(y)
+    if together is not None and targets.ndim == 1:
+        return together(models, X, targets)
 
     def score(model: Any) -> float:
         return float(model.score(X, y) if scorer is None else scorer(model, X, y))
@@ -238,6 +242,23 @@ def _scored(models: list[Any], X: MatrixLike, y: TargetsLike, scorer: Any) -> Ar
     first = score(models[0])
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return np.array([first, *(score(model) for model in models[1:])])
+
+
+def _determinations(models: list[Any], X: MatrixLike, y: Array) -> Array:
+    """R² of each."""
+    found = np.column_stack([model.predict(X) for model in models])
+    wanted = np.broadcast_to(y[:, None], found.shape)
+    return np.asarray(r2_score(wanted, found, multioutput="raw_values"))
+
+
+def _accuracies(models: list[Any], X: MatrixLike, y: Array) -> Array:
+    """The share of labels that each tells; whether they are labels is looked at once."""
+    first = accuracy_score(y, models[0].predict(X))
+    return np.array([first, *(np.mean(model.predict(X) == y) for model in models[1:])])
+
+
+# Estimators' own scores where that is scikit-learn's, which looks at its arguments every time.
+_TOGETHER = {RegressorMixin.score: _determinations, ClassifierMixin.score: _accuracies}
 
 
 def _by_number(X: Any, y: Any) -> Any:

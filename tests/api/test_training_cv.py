@@ -103,3 +103,16 @@ def test_pipelines_are_scored_by_their_last_step():
         found = fa.AdversarialTrainingCV(piped, GRID[:2], cv=2, scoring="r2").fit(X, y)
         for name, wanted in plain.cv_results_.items():
             np.testing.assert_allclose(found.cv_results_[name], wanted, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["linear", "logistic"])
+def test_own_scores_are_those_by_name(kind):
+    """All models at once have the scores that each has by scikit-learn's metric, whatever labels
+    are."""
+    X, y, model = data(kind)
+    name = "r2" if kind == "linear" else "accuracy"
+    for targets in (y, pd.Series(y) if kind == "linear" else np.where(y > 0, "yes", "no")):
+        own = fa.AdversarialTrainingCV(model, GRID, cv=2, scoring=None).fit(X, targets)
+        named = fa.AdversarialTrainingCV(model, GRID, cv=2, scoring=name).fit(X, targets)
+        for key, wanted in named.cv_results_.items():
+            np.testing.assert_allclose(own.cv_results_[key], wanted, rtol=1e-13, err_msg=key)
