@@ -76,10 +76,13 @@ class Gaps(NamedTuple):
     inputs : tuple of int
     is_scaled : bool
         Whether a missing cell is put where a scaler has its zero, so that it adds nothing to s.
+    are_marked : bool
+        Whether the attack set may be told which cells are missing.
     """
 
     inputs: tuple[int, ...] = ()
     is_scaled: bool = True
+    are_marked: bool = True
 
 
 NO_GAPS = Gaps()
@@ -96,12 +99,16 @@ class FrameIntake(Intake):
     fills : dict
         What an imputer puts in an input's missing cells.
     rest : dict
-        What stands in for that in inputs of which gaps are told apart.
+        What stands in for that in inputs of which gaps are told apart by a column.
+    marked : tuple of int
+        Inputs of which no other cell has the value that an imputer fills in: one that does is
+        moved by a rounding unit.
     """
 
     sources: tuple[Any, ...]
     fills: dict[int, float]
     rest: dict[int, float]
+    marked: tuple[int, ...] = ()
 
     def read(self, X: Any, name: str = "X") -> Array:
         """The model's columns (n, m), float64.
@@ -136,6 +143,9 @@ class FrameIntake(Intake):
                     "nothing fills: put a SimpleImputer before the model, or leave these rows out"
                 )
             values = np.where(gaps, self.rest.get(source, self.fills[source]), values)
+        if source in self.marked:
+            mark = self.fills[source]
+            values = np.where(~gaps & (values == mark), np.nextafter(mark, np.inf), values)
         return values
 
     def _numbers(self, X: Any, place: int, name: str) -> Array:
@@ -155,8 +165,18 @@ class FrameIntake(Intake):
             )
         return array
 
+    @property
+    def marks(self) -> Array | None:
+        """What stands in missing cells, and in no other, (m,); NaN where nothing is missing."""
+        if not self.marked:
+            return None
+        return np.array([self.fills[k] if k in self.marked else np.nan for k in self.sources])
+
     def gaps(self, X: Any) -> tuple[int, ...]:
         """The inputs that have missing cells which an imputer fills."""
+        if not self.fills or np.ndim(X) != 2:
+            return ()
+        self.refuse_others(X, "X")
         filled = [place for place in self.sources if isinstance(place, int) and place in self.fills]
         return tuple(k for k in filled if np.isnan(_as_numbers(column_of(X, k))).any())
 
@@ -183,14 +203,6 @@ class FrameIntake(Intake):
 
     def _moved(self) -> list[tuple[int, int]]:
         return [(k, source) for k, source in enumerate(self.sources) if isinstance(source, int)]
-
-
-def gaps_in(intake: Intake | None, X: Any, is_scaled: bool) -> Gaps:
-    """The missing cells of X that an imputer fills."""
-    if not isinstance(intake, FrameIntake) or np.ndim(X) != 2 or not intake.fills:
-        return NO_GAPS
-    intake.refuse_others(X, "X")
-    return Gaps(intake.gaps(X), is_scaled)
 
 
 class Missing(NamedTuple):

@@ -237,7 +237,11 @@ def _finished(
     missing = tuple(place for place in gaps.inputs if place in ledger.fills)
     leaves = node.leaves()
     met = np.concatenate([leaf.places for leaf in leaves])
-    is_linear = isinstance(node, Columns) and len(np.unique(met)) == len(met) and not missing
+    is_linear = isinstance(node, Columns) and len(np.unique(met)) == len(met)
+    marked: tuple[int, ...] = ()
+    if is_linear and gaps.are_marked:
+        marked, missing = missing, ()
+    is_linear = is_linear and not missing
     used = met if is_linear else np.unique(met)
     columns = (*inputs, *ledger.labels)
     shift, scale = _units(leaves, used)
@@ -252,7 +256,7 @@ def _finished(
     middle = dict(zip(used.tolist(), shift.tolist(), strict=False)) if gaps.is_scaled else {}
     intake = FrameIntake(
         inputs, has_names, tuple(names), origin, tuple(sources), ledger.fills,
-        {place: middle.get(place, 0.0) for place in missing},
+        {place: middle.get(place, 0.0) for place in missing}, marked,
     )  # fmt: skip
     plain = not ledger.fills and np.array_equal(origin, np.arange(len(inputs)))
     found = dataclasses.replace(found, intake=None if plain else intake)

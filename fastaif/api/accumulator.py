@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..adapters.describe import describe_for_sums
-from ..adapters.frames import Gaps, gaps_in
 from ..data.blas import blas_for_solves
 from ..data.checked_rows import evened, locating, rows_of
 from ..data.intake import Intake, columns_read, refuse_other_columns
@@ -192,7 +191,7 @@ class InfluenceAccumulator:
         given = opened(X, y, sample_weight, None if intake else self._problem.model.columns)
         if np.ndim(given.X) == 2 and np.shape(given.X)[0] == 0:
             raise ValueError("X is an empty block (0 rows): leave it out")
-        _refuse_gaps(intake, gaps_in(intake, given.X, self._threat.attack_space == "scaled"))
+        _refuse_gaps(intake, given.X)
         array, columns = columns_read(intake, given.X)
         problem = self._named(columns)
         source, unit = evened(
@@ -347,11 +346,12 @@ def _no_rows(model: Model) -> RowSource:
     return RowSource(np.empty((0, model.n_features)), np.empty(0), None, model.encode)
 
 
-def _refuse_gaps(intake: Intake | None, gaps: Gaps) -> None:
-    """Which cells are missing makes the model another one, from block to block."""
-    if intake is not None and gaps.inputs:
+def _refuse_gaps(intake: Intake | None, X: Any) -> None:
+    """Which cells are missing makes the attack another one, from block to block."""
+    gaps = () if intake is None else intake.gaps(X)
+    if intake is not None and gaps:
         raise ValueError(
-            f"X has missing cells in {intake.inputs[gaps.inputs[0]]}, which are not attacked, and "
+            f"X has missing cells in {intake.inputs[gaps[0]]}, which are not attacked, and "
             "an InfluenceAccumulator does not tell rows apart: call aif(estimator, X, y) with all "
             "of the data, or impute beforehand, and all cells are attacked"
         )

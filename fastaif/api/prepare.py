@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..adapters.describe import describe, judge, take_apart
-from ..adapters.frames import gaps_in
+from ..adapters.frames import Gaps
 from ..data.checked_rows import evened, locating, rows_of
 from ..data.intake import columns_read
 from ..data.rows import RowSource
@@ -43,9 +43,10 @@ def prepare(
     intake = None if taken is None else taken.intake
     try:
         given = opened(X, y, sample_weight, columns_of_fit(estimator))
-        gaps = gaps_in(intake, given.X, threat.attack_space == "scaled")
-        if gaps.inputs:  # which cells are missing makes the model another one
-            taken = take_apart(estimator, gaps)
+        gaps = () if intake is None else intake.gaps(given.X)
+        if gaps:  # which cells are missing makes the model, or its attack set, another one
+            is_scaled = threat.attack_space == "scaled"
+            taken = take_apart(estimator, Gaps(gaps, is_scaled, threat.takes_gaps))
             intake = None if taken is None else taken.intake
         array, columns = columns_read(intake, given.X)
     except (TypeError, ValueError):

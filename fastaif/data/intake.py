@@ -53,6 +53,16 @@ class Intake(ABC):
             X is not what the model was fitted to.
         """
 
+    def gaps(self, X: Any) -> tuple[int, ...]:
+        """The inputs that have missing cells which an imputer fills."""
+        return ()
+
+    @property
+    def marks(self) -> Array | None:
+        """What stands in missing cells, and in no other, of each of the model's columns (m,), NaN
+        where nothing is; None where nothing is missing at all."""
+        return None
+
     def write(self, X: Any, attacked: Array) -> Any:
         """X with its attackable inputs as in `attacked` (n, m), in X's own form."""
         places = np.flatnonzero(self.origin != FIXED)
@@ -187,6 +197,16 @@ class WithConstant(Intake):
         out = np.empty((array.shape[0], array.shape[1] + 1), dtype=kind)
         out[:, :-1], out[:, -1] = array, 1.0
         return out
+
+    def gaps(self, X: Any) -> tuple[int, ...]:
+        """Those of the columns' intake."""
+        return () if self.inner is None else self.inner.gaps(X)
+
+    @property
+    def marks(self) -> Array | None:
+        """Those of the columns' intake: the constant is never missing."""
+        marks = None if self.inner is None else self.inner.marks
+        return None if marks is None else np.append(marks, np.nan)
 
     def write(self, X: Any, attacked: Array) -> Any:
         """X with its attackable inputs as in `attacked`."""

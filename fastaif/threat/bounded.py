@@ -56,6 +56,15 @@ class Bounded(OnBall):
         """The ball's."""
         return self.ball.compiled_norm()
 
+    def ends(self, rows: Array) -> tuple[Array, Array]:
+        """How far down and up samples (n, m) may go: (m,), or (n, m) where they have their own."""
+        return self.low, self.high
+
+    @property
+    def _is_compiled(self) -> bool:
+        """Whether there are compiled operations."""
+        return self.ball.p in (2.0, np.inf)
+
     @property
     def _ends(self) -> Array:
         """lo and hi, (2, m)."""
@@ -112,7 +121,8 @@ class Bounded(OnBall):
 
     def felt(self, gradients: Array, rows: Array) -> Array:
         """The gradients (n, m) without what leads out of the bounds of their samples."""
-        out = (gradients > 0.0) & (rows >= self.high) | (gradients < 0.0) & (rows <= self.low)
+        low, high = self.ends(rows)
+        out = (gradients > 0.0) & (rows >= high) | (gradients < 0.0) & (rows <= low)
         return np.where(out, 0.0, gradients)
 
     def directions(self, gradients: Array, rows: Array | None = None) -> tuple[Array, Array, Array]:
@@ -122,8 +132,8 @@ class Bounded(OnBall):
         zeros = np.count_nonzero(gradients[:, self.free] == 0.0, axis=1)
         gradients[...] = self.felt(gradients, rows)
         gradients, gains, ties = self.ball.directions(gradients)
-        if self.ball.has_turns and self.ball.p != 1:  # what leads out is no tie
-            ties = np.where(gains > 0.0, zeros, 0).astype(float)
+        if self.ball.has_turns:  # what leads out is no tie
+            ties = np.where(gains > 0.0, ties if self.ball.p == 1 else zeros, 0).astype(float)
         return gradients, gains, ties
 
     def ties(self, beta: Array) -> int:
@@ -132,15 +142,15 @@ class Bounded(OnBall):
 
     def room(self, moves: Array, rows: Array) -> Array:
         """How many times their unit attacks on u samples can be moved by, (n,)."""
-        raw = self.raw(moves)
+        raw, (low, high) = self.raw(moves), self.ends(rows)
         with np.errstate(divide="ignore", invalid="ignore"):
-            steps = np.where(raw > 0.0, (self.high - rows) / raw, (self.low - rows) / raw)
+            steps = np.where(raw > 0.0, (high - rows) / raw, (low - rows) / raw)
         return np.min(np.where(raw == 0.0, np.inf, steps), axis=1, initial=np.inf)
 
     @property
     def has_first_sums(self) -> bool:
         """For p = 2 and ∞."""
-        return self.ball.p in (2.0, np.inf)
+        return self._is_compiled
 
     def first_sums(self, predictor: c.Predictor, inner: c.Inner) -> AddingUp:
         """What adds up unit attacks on rows of a linear predictor."""
@@ -193,21 +203,26 @@ class Bounded(OnBall):
         inside = self.ball.contains(delta, size)
         if rows is None:
             self._refuse("attacks without their samples")
-        moved = rows + delta
+        moved, (low, high) = rows + delta, self.ends(rows)
         # Rounding may add a digit to x + (hi − x).
         spare = 1e-15 * (np.abs(rows) + np.abs(delta))
-        within = (moved >= self.low - spare) & (moved <= self.high + spare)
+        within = (moved >= low - spare) & (moved <= high + spare)
         return np.asarray(inside & np.all(within | (delta == 0.0), axis=-1))
 
     def furthest(self, gradients: Array, rows: Array, sizes: Array) -> Furthest:
         """The attacks on u (n, m) of given sizes (n,) that gain most, and what they gain (n,)."""
-        if self.ball.p in (2.0, np.inf):
+        if self._is_compiled:
             return self._furthest(gradients, rows, sizes)
         slopes = self._slopes(gradients)
-        x, scale = rows[:, self.free], self.ball.own.scale
-        room = np.where(slopes > 0.0, self.high[self.free] - x, x - self.low[self.free]) / scale
-        t = fill(np.abs(slopes), np.maximum(room, 0.0), sizes, self.ball.p)
+        room = np.where(slopes > 0.0, *reversed(self._rooms(rows)))
+        t = fill(np.abs(slopes), room, sizes, self.ball.p)
         return Furthest(self._inner(np.sign(slopes) * t), np.einsum("ij,ij->i", np.abs(slopes), t))
+
+    def _rooms(self, rows: Array) -> tuple[Array, Array]:
+        """How far samples (n, m) may go down and up, (n, k), in the ball's own units."""
+        x, scale = rows[:, self.free], self.ball.own.scale
+        low, high = (end[..., self.free] for end in self.ends(rows))
+        return np.maximum(x - low, 0.0) / scale, np.maximum(high - x, 0.0) / scale
 
     def _furthest(self, gradients: Array, rows: Array, sizes: Array) -> Furthest:
         """The same by a compiled operation."""
@@ -222,7 +237,7 @@ class Bounded(OnBall):
         self, beta: Array, sides: Array, rows: Array, sizes: Array, out: Array
     ) -> None:
         """Write samples (n, m) moved as far as attacks of given sizes move predictions."""
-        if self.ball.p not in (2.0, np.inf):
+        if not self._is_compiled:
             super().write_attacked(beta, sides, rows, sizes, out)
             return
         get("bounded_attacks")(
@@ -256,7 +271,7 @@ class Bounded(OnBall):
 
     def cut(self, moves: Array, rows: Array) -> Array:
         """Moves of u (n, m), shortened where they lead out of the bounds: still of the ball."""
-        low, high = ((end - rows) / self.raw_units for end in (self.low, self.high))
+        low, high = ((end - rows) / self.raw_units for end in self.ends(rows))
         return np.asarray(np.clip(moves, np.minimum(low, 0.0), np.maximum(high, 0.0)))
 
     # --- without kinks --------------------------------------------------------------------
@@ -271,11 +286,8 @@ class Bounded(OnBall):
         if not self.has_soft:
             self._refuse("a robust fit")
         slopes = self._slopes(np.broadcast_to(beta, rows.shape))
-        x, unit = rows[:, self.free], np.where(sizes > 0.0, sizes, 1.0)[:, None]
-        low, high = (
-            np.maximum(part, 0.0) / (self.ball.own.scale * unit)
-            for part in (x - self.low[self.free], self.high[self.free] - x)
-        )
+        unit = np.where(sizes > 0.0, sizes, 1.0)[:, None]
+        low, high = (room / unit for room in self._rooms(rows))
         if np.isinf(self.ball.p):
             found = soft_interval(slopes, low, high, width)
         elif self.ball.p == 1:

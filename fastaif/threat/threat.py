@@ -14,6 +14,7 @@ from .attack_set import AttackSet
 from .ball import Ball, make_ball
 from .bounded import Bounded
 from .budget import Sharing
+from .gaps import Gaps
 from .groups import Groups
 from .metric import make_metric
 
@@ -161,10 +162,19 @@ class Threat:
                 "attackable and feature_scale leave no feature that can be attacked"
                 + ("" if intake is None else _of_inputs(intake))
             )
-        origin = np.arange(len(names)) if intake is None else intake.origin
-        return self._shaped(found, inputs, origin)
+        if intake is None:
+            return self._shaped(found, inputs, np.arange(len(names)))
+        return self._shaped(found, inputs, intake.origin, intake.marks)
 
-    def _shaped(self, ball: Ball, inputs: tuple[str, ...], origin: Any) -> AttackSet:
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether the attack set may be told which cells are missing, and robust fits are known."""
+        shaped = self.metric is not None or self.groups is not None
+        return self.order == math.inf and not shaped and (self.p <= 2.0 or self.p == math.inf)
+
+    def _shaped(
+        self, ball: Ball, inputs: tuple[str, ...], origin: Any, marks: Any = None
+    ) -> AttackSet:
         """The ball, or what else is asked for in its units; `origin` has each column's input."""
         if self.metric is not None:
             sigma = validation.metric(self.metric, inputs)
@@ -172,15 +182,15 @@ class Threat:
         if self.groups is not None:
             group = validation.groups(self.groups, inputs)
             return Groups(ball, group[origin])
-        if self.bounds is not None:
-            ends = validation.bounds(self.bounds, inputs)
-            attacked = np.isin(np.arange(len(origin)), ball.free)
-            low, high = (
-                np.where(attacked, end[origin], free)
-                for end, free in zip(ends, (-np.inf, np.inf), strict=True)
-            )
-            return Bounded(ball, low, high)
-        return ball
+        if self.bounds is None and marks is None:
+            return ball
+        ends = validation.bounds((None, None) if self.bounds is None else self.bounds, inputs)
+        attacked = np.isin(np.arange(len(origin)), ball.free)
+        low, high = (
+            np.where(attacked, end[origin], free)
+            for end, free in zip(ends, (-np.inf, np.inf), strict=True)
+        )
+        return Bounded(ball, low, high) if marks is None else Gaps(ball, low, high, marks)
 
 
 def _of_inputs(intake: Intake) -> str:

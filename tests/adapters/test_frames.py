@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from oracles import pipelines as twin
+from scipy.optimize import minimize
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import HuberRegressor, Lasso, LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.svm import LinearSVC
 from support import kinds
 from support.makers import assert_close
 
@@ -154,6 +160,103 @@ def test_missing_cells_by_differences_of_robust_optima(data):
     assert_close(2 * half - one, result.influence, 1e-4)
 
 
+def of_present_cells(pipe, X, y, p, eps):
+    """The adversarial loss, squared, row by row of the coefficients of cells that are there."""
+    q = {1: np.inf, 2: 2.0, np.inf: 1.0}[p]
+    step, V = pipe[-1], pipe[:-1].transform(X)
+    there = np.where(X.isna(), 0.0, V)
+    s = np.linalg.norm(there, ord=p, axis=1).mean()
+    reach = eps * s * np.linalg.norm(np.where(X.isna(), 0.0, step.coef_), ord=q, axis=1)
+    return np.mean((np.abs(y - V @ step.coef_ - step.intercept_) + reach) ** 2)
+
+
+@pytest.mark.parametrize("p", [1, 2, np.inf])
+def test_robust_fits_with_missing_cells_are_exact(data, p):
+    X, y, _ = data
+    X, y = X[GAPS][:60].copy(), y[:60]
+    X.iloc[7, 1] = X["lab"].median()  # what is filled in, but not missing
+    X.iloc[9] = np.nan
+    pipe = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), Ridge(1.0)).fit(X, y)
+    eps, alpha = 0.1, 1.0 / len(y)
+    loss = fa.adversarial_loss(pipe, X, y, eps, p=p)
+    assert loss == pytest.approx(of_present_cells(pipe, X, y, p, eps), rel=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fa.InfluenceWarning)  # one row is all missing
+        verified = fa.aif(pipe, X, y, p=p).verify(eps)
+    fit = fa.robust_fit(pipe, X, y, eps, p=p)
+    assert verified.method == "exact"
+    np.testing.assert_array_equal(verified.robust.params, fit.params)
+    assert fit.converged
+    assert fit.gap < 1e-9
+
+    def objective(theta):
+        other = fit.estimator[-1]
+        other.coef_, other.intercept_ = theta[:-1], theta[-1]
+        return of_present_cells(fit.estimator, X, y, p, eps) + alpha * theta[:-1] @ theta[:-1]
+
+    assert fit.objective == pytest.approx(objective(fit.params), rel=1e-12)
+    best = minimize(objective, fit.params, method="Nelder-Mead", options={"fatol": 1e-13})
+    assert best.fun >= fit.objective * (1.0 - 1e-9)
+    moved = fa.attack(pipe, X, y, eps, p=p)
+    assert moved.isna().equals(X.isna())
+    assert moved.iloc[7, 1] != X.iloc[7, 1] or p == 1
+    path = fa.robust_path(pipe, X, y, [eps], p=p)
+    assert_close(path.params_at(eps), fit.params, 1e-8)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [LinearSVC(), Lasso(0.05), LogisticRegression(), HuberRegressor(),
+     MLPClassifier((4,), activation="tanh", alpha=1.0, solver="lbfgs", tol=1e-10, max_iter=5000,
+                   random_state=0)],
+    ids=lambda step: type(step).__name__,
+)  # fmt: skip
+def test_missing_cells_before_models_of_every_kind(data, step):
+    """What is not there neither counts in s nor gains, as in a frame with such rows' budgets."""
+    X, y, _ = data
+    X = X[GAPS]
+    if hasattr(step, "predict_proba") or hasattr(step, "decision_function"):
+        edges = np.quantile(y, [0.4, 0.7]) if type(step) is LogisticRegression else [np.median(y)]
+        y = np.digitize(y, edges)
+    pipe = make_pipeline(SimpleImputer(), StandardScaler(), clone(step)).fit(X, y)
+    result = fa.aif(pipe, X, y)
+    V = pipe[:-1].transform(X)
+    assert result.radius == pytest.approx(
+        np.linalg.norm(np.where(X.isna(), 0.0, V), axis=1).mean(), rel=1e-12
+    )
+    eps = 1e-4
+    raw = fa.attack(pipe, X, y, eps, radius=result.radius)
+    assert raw.isna().equals(X.isna())
+    gained = fa.adversarial_loss(pipe, X, y, eps) - fa.adversarial_loss(pipe, X, y, 0.0)
+    assert gained / eps == pytest.approx(result.value_derivative, rel=1e-2)
+    assert_close(result.per_sample().mean(axis=0), result.influence, 1e-8)
+    full = fa.aif(pipe[-1], V, y, radius=result.radius)  # of an attack on every cell
+    assert result.value_derivative < 0.999 * full.value_derivative
+
+
+def test_bounds_beside_missing_cells(data):
+    X, y, _ = data
+    X = X[GAPS]
+    pipe = with_gaps().fit(X, y)
+    wide, plain = (fa.aif(pipe, X, y, **more) for more in ({"bounds": (-1e6, 1e6)}, {}))
+    assert_close(wide.influence, plain.influence, 1e-12)
+    lab = X["lab"].min(), X["lab"].max()
+    ends = [-np.inf, lab[0]], [np.inf, lab[1]]
+    moved = fa.attack(pipe, X, y, 0.5, bounds=ends)
+    assert moved["lab"].min() >= lab[0]
+    assert moved["lab"].max() <= lab[1]
+    assert moved["lab"].isna().equals(X["lab"].isna())
+    tight = fa.robust_fit(pipe, X, y, 0.5, bounds=ends)
+    assert tight.converged
+    constant = make_pipeline(
+        SimpleImputer(strategy="constant", fill_value=lab[1]), StandardScaler(), Ridge(1.0)
+    ).fit(X, y)  # what is filled in is the bound, and a cell's own value
+    moved = fa.attack(constant, X, y, 0.5, bounds=ends)
+    assert moved["lab"].max() <= lab[1]
+    assert (moved["lab"] < lab[1]).any()
+    assert tight.objective < fa.robust_fit(pipe, X, y, 0.5).objective
+
+
 def test_gaps_in_other_data_only(data):
     X, y, _ = data
     full = X[GAPS].fillna({"lab": 0.3})
@@ -217,13 +320,15 @@ def test_what_missing_cells_take_away_is_said():
     X, y = np.random.default_rng(0).normal(size=(2, 60, 3))
     y, X[::7, 1] = y[:, 0] + X[:, 0], np.nan
     pipe = make_pipeline(SimpleImputer(), StandardScaler(), Ridge(1.0)).fit(X, y)
-    called = r"linear model \(missing cells are not attacked\)"
-    for call in (
-        lambda: fa.zero_radius(pipe, X, y), lambda: fa.aif(pipe, X, y, at=0.1),
-        lambda: fa.robustness_radius(pipe, X, y, change=0.1),
+    for call, message in (
+        (lambda **p: fa.zero_radius(pipe, X, y, **p), "the zero radius is known of linear"),
+        (lambda **p: fa.aif(pipe, X, y, at=0.1, **p), "at=0.1 is for linear predictors"),
+        (lambda **p: fa.robustness_radius(pipe, X, y, change=0.1, **p), "missing cells"),
     ):
-        with pytest.raises(ValueError, match=called):
+        with pytest.raises(ValueError, match=message):
             call()
+        with pytest.raises(ValueError, match=r"linear model \(missing cells are not attacked\)"):
+            call(p=3.0)
     for call in (
         lambda: fa.InfluenceAccumulator(pipe).update(X, y),
         lambda: fa.aif(pipe, iter([(X, y)]), None),

@@ -81,6 +81,7 @@ def test_categories_and_gaps(frame, tmp_path, gaps):
     assert found["names"] == ["age", "bmi", "lab", "city_Oslo", "city_Rome", "intercept"]
     assert_close(found["influence"], wanted.influence, 1e-12)
     assert found["radius"] == pytest.approx(wanted.radius, rel=1e-12)
+    assert {row["method"] for row in found["eps"]} == {"exact"}
 
 
 def test_text_can_be_refused(frame, tmp_path):
