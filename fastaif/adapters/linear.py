@@ -27,15 +27,15 @@ from .parts import ATTRIBUTES, OUR_BASIS, Parts, PerRow, fixed, over_weight, unp
 Alpha = Callable[[float], float]
 
 
-def _squares(alpha: Alpha, encode: Encoder = as_float) -> Parts:
-    return Parts("linear", SquaredError(), alpha, encode)
+def _squares(alpha: Alpha, encode: Encoder = as_float, l1: Alpha | None = None) -> Parts:
+    return Parts("linear", SquaredError(), alpha, encode, l1=l1)
 
 
-def _squares_of(model: Any, alpha: Alpha) -> Parts:
+def _squares_of(model: Any, alpha: Alpha, l1: Alpha | None = None) -> Parts:
     """Least squares with an output, or several."""
-    if np.ndim(model.coef_) == 2 and len(model.coef_) > 1:
-        return Parts("multi-output", SquaredErrors(), alpha, as_float)
-    return _squares(alpha)
+    if np.asarray(model.coef_).ndim == 2 and len(model.coef_) > 1:
+        return Parts("multi-output", SquaredErrors(), alpha, as_float, l1=l1)
+    return _squares(alpha, l1=l1)
 
 
 def _read_ours(model: LinearPredictor) -> Parts:
@@ -44,7 +44,7 @@ def _read_ours(model: LinearPredictor) -> Parts:
     if isinstance(model, Multinomial) and model.is_multinomial:
         return Parts("softmax", Softmax(), alpha, model.encoder(), l1=l1)
     if isinstance(model, SeveralOutputs):
-        return _squares_of(model, alpha)._replace(l1=l1)
+        return _squares_of(model, alpha, l1)
     holder = OUR_BASIS if isinstance(model, BasisModel) else ATTRIBUTES
     return Parts(
         model.kind, model.loss_description(), alpha, model.encoder(), holder=holder, l1=l1

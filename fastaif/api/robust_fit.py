@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, overload
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..families.problem import InfluenceProblem
@@ -186,7 +185,7 @@ def robust_fit(
     for solution in solutions:
         warn_if_unsolved(solution)
     fits = [make_robust_fit(problem, solution) for solution in solutions]
-    return fits[0] if np.ndim(eps) == 0 else fits
+    return fits[0] if validation.is_single(eps) else fits
 
 
 def _identity(problem: InfluenceProblem, options: tuple[Any, ...]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from .initial_points import starting_point
 from .inputs import by_blocks, columns_of_fit, data_of_fit, dense_inputs
 
 Array = NDArray[Any]
+_ATOMS = (bool, int, float, str, type(None))  # which a copy may share
 _NOTHING = 1e-250  # a mean square that may have lost digits by underflow
 FITTED = """
     Attributes
@@ -66,6 +68,15 @@ class LinearPredictor(BaseEstimator):
     def __init__(self, alpha: float = 0.0, fit_intercept: bool = True) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copy without the protocol of pickles, which fits of small problems notice."""
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        own: dict[str, Any] = new.__dict__
+        for name, value in vars(self).items():
+            own[name] = value if type(value) in _ATOMS else copy.deepcopy(value, memo)
+        return new
 
     def loss_description(self) -> Loss:
         """ℓ."""

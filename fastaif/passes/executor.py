@@ -153,6 +153,9 @@ class Executor:
 
         `entries` is what the work amounts to, as a number of matrix entries that are gone through.
         """
+        if len(chunks) == 1 and type(source.x) is np.ndarray:  # small problems notice the rest
+            self._stamps.refuse_changed(source)
+            return parallel.reduce_chunks(chunks, work, merge, 1)
         threads = parallel.resolve_threads(self.n_threads, entries)
         with self._reading(source) as (read, release):
             return parallel.reduce_chunks(chunks, release(work), merge, threads, read)

@@ -136,7 +136,7 @@ class DualNorm(NamedTuple):
                 "columns are of too unlike scales for one radius. Give feature_scale, a scale for "
                 "each, or leave such columns out by attackable"
             )
-        return self._replace(weights=weights), math.ldexp(rho, exponent)
+        return DualNorm(weights, self.p, self.q), math.ldexp(rho, exponent)
 
     def value(self, beta: Array) -> float:
         """‖D β‖_q."""

@@ -91,7 +91,9 @@ class Threat:
     def _refuse_together(self) -> None:
         """Refuse arguments that have no meaning beside one another, or none that is known."""
         given = list(self._extras)
-        if given and self.order < math.inf:
+        if not given:
+            return
+        if self.order < math.inf:
             raise ValueError(
                 f"{given[0]} at order={self.order:g} is not known: where samples share a budget "
                 "attacks are by p, feature_scale and attackable alone; use order=inf"

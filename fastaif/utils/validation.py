@@ -251,6 +251,8 @@ def number(
 
 def count(value: Any, name: str, low: int = 1) -> int:
     """An integer of at least `low`."""
+    if type(value) is int and value >= low:
+        return value  # the usual case, without ceremony
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer of at least {low}, but is {value!r}")
     if int(value) < low:
@@ -300,7 +302,7 @@ def sizes(eps: Any, *, strict: bool = False, some: bool = False) -> list[float]:
 
     An empty list is one, unless there must be `some`.
     """
-    if np.ndim(eps) == 0:
+    if is_single(eps):
         return [number(eps, "eps", low=0.0, strict=strict)]
     array = radii(eps)
     if array.ndim != 1:
@@ -308,6 +310,11 @@ def sizes(eps: Any, *, strict: bool = False, some: bool = False) -> list[float]:
     if some and not array.size:
         raise ValueError("eps is a list without a number: give one radius or more")
     return [number(e, "eps", low=0.0, strict=strict) for e in array]
+
+
+def is_single(eps: Any) -> bool:
+    """Whether ε is a number, and not a list of them."""
+    return isinstance(eps, float) or np.ndim(eps) == 0
 
 
 def radius(value: Any) -> float | None:

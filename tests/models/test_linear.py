@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -257,3 +258,18 @@ def test_three_classes_are_refused():
 def test_negative_counts_are_refused():
     with pytest.raises(ValueError, match="negative"):
         fa.PoissonRegression().fit([[0.0], [1.0]], [1.0, -1.0])
+
+
+def test_a_deep_copy_shares_nothing_that_changes():
+    X, y, _ = make("logistic", n=50, m=3)
+    model = fa.LogisticRegression(alpha=0.1).fit(X, y)
+    model.note, model.self = {"seen": [1]}, model
+    other = copy.deepcopy(model)
+    assert other.self is other
+    assert vars(other).keys() == vars(model).keys()
+    other.coef_[0], other.classes_[0] = 7.0, -7.0
+    other.note["seen"].append(2)
+    assert model.coef_[0] != 7.0
+    assert model.classes_[0] != -7.0
+    assert model.note == {"seen": [1]}
+    assert_close(copy.deepcopy(model).predict(X), model.predict(X))

@@ -198,8 +198,10 @@ def linear_problem(
 
 def _is_wide(problem: LinearProblem) -> bool:
     """Whether a matrix of the rows does what else one of all parameters would."""
-    if problem.model.whitening is not None or problem.executor.is_remote(problem.source):
+    n, d = problem.n_rows, len(problem.params)
+    if not are_few(n, d) or problem.model.whitening is not None:
         return False
-    few = are_few(problem.n_rows, len(problem.params))
+    if problem.executor.is_remote(problem.source):
+        return False
     penalized = problem.penalized[: problem.model.n_coefs]
-    return few and cholesky_fits(problem.n_rows) and bool(np.all(penalized > 0.0))
+    return cholesky_fits(n) and bool(np.all(penalized > 0.0))

@@ -46,8 +46,9 @@ class Design:
     def weights(self) -> Array:
         """w̄ (n,), of sum one, of the rows of positive weight."""
         if self.sweep.source.weight is None:
-            n = self.sweep.source.n_rows
-            return np.full(n, 1.0 / n)
+            alike = np.empty(self.sweep.source.n_rows)
+            alike.fill(1.0 / alike.size)  # np.full's own code is much for small problems
+            return alike
         w = self.sweep.source.weights()[self._kept]
         return np.asarray(w / w.sum())
 
@@ -322,6 +323,8 @@ class Design:
         """Whether rows are best seen through the sums of a least-squares fit to them: workers
         have them, or entries that are zero are passed over."""
         source = self.sweep.source
+        if type(source.x) is np.ndarray:
+            return False
         return self.sweep.executor.is_remote(source) or isinstance(source.x, SparseRows)
 
     def _sums(self, weights: Array, numbers: Array, need: int) -> tuple[Array, Array]:
