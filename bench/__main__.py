@@ -1,6 +1,6 @@
 """Every table, one after the other, each in a process of its own (`python -m bench [--quick]`).
 
-What a table needs and this machine has not (PyTorch, JAX, CVXPY, `linadvtrain`, mlxtend) is
+What a table needs and this machine has not (PyTorch, JAX, CVXPY, `linadvtrain`, dro, mlxtend) is
 said, and left out.
 """
 
@@ -36,7 +36,8 @@ TABLES = {
     "softmax": Table((), ("--quick",)),
     "robust": Table((), None, "cvxpy"),
     "robust_large": Table((), ("--no-clarabel",)),
-    "robust_peers": Table((), None, "linadvtrain"),
+    "robust_peers": Table((), ("--sizes", "200x10"), "linadvtrain"),
+    "distributions": Table((), ("--repeat", "1"), "dro"),
     "bootstrap": Table((), ("--quick",)),
     "batch": Table((), ("--quick",)),
     "streams": Table((), ("--quick",)),

@@ -3,21 +3,25 @@
 Linear regression without an intercept, p = 2 and ∞, attacks from .05 to .5 of the one that leaves
 no coefficient, on one thread, to relative gaps of 1e-4 and 1e-8. fastaif proves its gap; of the
 peer's methods (`peers/advtrain_ridge.py`) the fastest counts, run for the fewest iterations that
-come as close, tried beforehand. Times are the processor's, which a busy machine disturbs less.
-`--profile` tells what fastaif's go into.
+come as close, tried beforehand. Times are the processor's, which a busy machine disturbs less: of
+the second of two calls in a row, as in a search for a radius; with `--pause` of a call after a
+pause, in which others have filled the caches. Lines are printed as they are measured; `--sizes` and
+`--p` choose some. `--profile` tells what fastaif's time goes into.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import itertools
+import math
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before BLAS is loaded
     os.environ.setdefault(_name, "1")
@@ -32,7 +36,10 @@ from bench.peers import advtrain_ridge  # noqa: E402
 Array = npt.NDArray[np.float64]
 TALL = ((200, 10), (1000, 10), (1000, 100), (5000, 20), (5000, 100), (10_000, 10), (10_000, 100))
 WIDE = ((200, 1000), (200, 3000), (300, 10_000))
+SHARES = (0.05, 0.2, 0.5)
 GAPS = (1e-4, 1e-8)
+_SLOWER = 3.0  # than another of its methods, once: it cannot be the fastest
+_SECONDS, _MOST = 0.2, 51  # of a contestant's calls, and calls at most
 ROBUST = "families.linear.robust"
 HEADER = ("n", "m", "p", "of the zero radius", "gap", "fastaif", "proven", "peer", "its method",
           "iterations", "ratio")  # fmt: skip
@@ -45,40 +52,69 @@ def data(n: int, m: int) -> tuple[Array, Array]:
     return X, X @ rng.standard_normal(m) / np.sqrt(m) + rng.standard_normal(n)
 
 
-def contestants(
-    X: Array, y: Array, p: float, rho: float, gap: float, best: float, model: Any
-) -> tuple[dict[str, Callable[[], Any]], dict[str, int]]:
-    """What is timed, and how many iterations each of the peer's methods takes."""
-    runs: dict[str, Callable[[], Any]] = {
-        "mine": lambda: fa.robust_fit(model, X, y, rho, p=p, radius=1.0, tol=gap, n_threads=1)
-    }
-    counts = {}
-    for method in () if advtrain_ridge.missing() else advtrain_ridge.methods(p):
-        steps = advtrain_ridge.steps_to(X, y, rho, p, method, best, gap)
-        if steps is not None:
-            counts[method] = steps
-            runs[method] = lambda method=method, steps=steps: advtrain_ridge.fit_by(
-                X, y, rho, p, method, steps
-            )
-    return runs, counts
+class Case(NamedTuple):
+    """A fit, and the iterations with which the peer's methods may be the fastest to each gap."""
+
+    X: Array
+    y: Array
+    p: float
+    share: float
+    rho: float
+    model: Any
+    best: float
+    steps: dict[float, dict[str, int]]
+
+    def mine(self, gap: float) -> Any:
+        """fastaif's fit to a gap."""
+        return fa.robust_fit(
+            self.model, self.X, self.y, self.rho, p=self.p, radius=1.0, tol=gap, n_threads=1
+        )
+
+    def theirs(self, gap: float) -> dict[str, Callable[[], Any]]:
+        """Their fits to a gap."""
+        X, y, rho, p = self.X, self.y, self.rho, self.p
+        return {
+            method: functools.partial(advtrain_ridge.fit_by, X, y, rho, p, method, steps)
+            for method, steps in self.steps[gap].items()
+        }
 
 
-def row(X: Array, y: Array, p: float, share: float, gap: float, repeat: int) -> list[str]:
-    """One line of the table; both objectives are within the gap of the lowest."""
+def case_of(X: Array, y: Array, p: float, share: float) -> Case:
+    """What is to be timed: the optimum, and how far it is to it for the peer."""
     rho = share * float(np.linalg.norm(X.T @ y, p) / np.abs(y).sum())
     model = fa.LinearRegression(fit_intercept=False).fit(X, y)
     exact = fa.robust_fit(model, X, y, rho, p=p, radius=1.0)
     best = advtrain_ridge.objective(X, y, exact.params, rho, p)
-    runs, counts = contestants(X, y, p, rho, gap, best, model)
-    found = runs["mine"]()
-    reached = advtrain_ridge.objective(X, y, found.params, rho, p) / best - 1.0
-    assert found.converged, (X.shape, p, share, gap)
+    steps: dict[float, dict[str, int]] = {gap: {} for gap in GAPS}
+    seconds = dict.fromkeys(GAPS, math.inf)
+    aims = [best * (1.0 + gap) for gap in GAPS]
+    for method in () if advtrain_ridge.missing() else advtrain_ridge.methods(p):
+        patience = _SLOWER * seconds[GAPS[-1]]
+        met = advtrain_ridge.steps_to(X, y, rho, p, method, aims, patience)
+        for gap, (count, spent) in zip(GAPS, met, strict=False):
+            if spent <= _SLOWER * seconds[gap]:
+                steps[gap][method] = count
+            seconds[gap] = min(seconds[gap], spent)
+    return Case(X, y, p, share, rho, model, best, steps)
+
+
+def row(case: Case, gap: float, least: int, pause: bool) -> list[str]:
+    """One line of the table; both objectives are within the gap of the lowest."""
+    X, y, p, rho = case.X, case.y, case.p, case.rho
+    found = case.mine(gap)
+    reached = advtrain_ridge.objective(X, y, found.params, rho, p) / case.best - 1.0
+    assert found.converged, (X.shape, p, case.share, gap)
     assert reached <= found.gap + 1e-12, (reached, found.gap)
-    times = timing.interleaved(runs, repeat, time.process_time)
+    runs = {"mine": functools.partial(case.mine, gap), **case.theirs(gap)}
+    slowest = max(timing.seconds(run, time.process_time) for run in runs.values())
+    repeat = max(least, min(_MOST, int(_SECONDS / slowest)))
+    before: Callable[[Any], Any] = (lambda run: timing.settle()) if pause else (lambda run: run())
+    times = timing.interleaved(runs, repeat, time.process_time, before)
+    counts = case.steps[gap]
     fastest = min(counts, key=lambda name: times[name], default=None)
     theirs = None if fastest is None else times[fastest]
     return [
-        f"{len(X):,}", f"{X.shape[1]:,}", f"{p:g}", f"{share:g}", f"{gap:g}",
+        f"{len(X):,}", f"{X.shape[1]:,}", f"{p:g}", f"{case.share:g}", f"{gap:g}",
         report.milliseconds(times["mine"]), f"{found.gap:.0e}", report.milliseconds(theirs),
         fastest or "–", str(counts[fastest]) if fastest else "–",
         f"{theirs / times['mine']:.2f}" if theirs else "–",
@@ -145,27 +181,28 @@ def profile(repeat: int) -> list[list[str]]:
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.robust_peers", description=__doc__)
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--wide", action="store_true", help="more columns than rows")
-    parser.add_argument("--markdown", type=Path)
-    parser.add_argument("--profile", action="store_true", help="of fastaif's fits alone")
-    options = parser.parse_args()
-    if options.profile:
-        header = ("n", "m", "p", "gap", "ms", "rows", "steps", "the rest")
-        report.publish(report.table(header, profile(20 * options.repeat)), options.markdown)
-        return
-    rows = [
-        row(X, y, p, share, gap, options.repeat)
-        for X, y in (data(*size) for size in (WIDE if options.wide else TALL))
-        for p in (2.0, np.inf) for share in (0.05, 0.2, 0.5) for gap in GAPS
-    ]  # fmt: skip
-    lines = [
-        *machine.describe(), "",
-        f"Robust linear regression on one thread: medians of {options.repeat} interleaved runs, ms",
-        "", *report.table(HEADER, rows), "",
-    ]  # fmt: skip
+def sizes_of(text: str) -> list[tuple[int, int]]:
+    """"200x10,1000x100" as pairs."""
+    return [(int(n), int(m)) for n, m in (size.split("x") for size in text.split(","))]
+
+
+def measured(options: Any) -> list[list[str]]:
+    """All lines, each printed as soon as it is there."""
+    print("  ".join(HEADER), flush=True)
+    rows = []
+    for size in options.sizes or (WIDE if options.wide else TALL):
+        X, y = data(*size)
+        for p, share in itertools.product(options.p, SHARES):
+            case = case_of(X, y, p, share)
+            for gap in GAPS:
+                rows.append(row(case, gap, options.repeat, options.pause))
+                print("  ".join(rows[-1]), flush=True)
+    return rows
+
+
+def summary(rows: list[list[str]]) -> list[str]:
+    """In how many cases fastaif is the faster, and by how much."""
+    lines = []
     for gap in GAPS:
         ratios = [float(r[-1]) for r in rows if r[4] == f"{gap:g}" and r[-1] != "–"]
         if ratios:
@@ -174,7 +211,31 @@ def main() -> None:
                 f"{len(ratios)} cases, {median(ratios):.2f} times as fast in the median, "
                 f"{min(ratios):.2f} at least"
             )
-    report.publish(lines, options.markdown)
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.robust_peers", description=__doc__)
+    parser.add_argument("--repeat", type=int, default=5, help="runs at least")
+    parser.add_argument("--wide", action="store_true", help="more columns than rows")
+    parser.add_argument("--sizes", type=sizes_of, metavar="NxM,...", help="these alone")
+    parser.add_argument("--p", type=float, nargs="+", default=[2.0, np.inf])
+    parser.add_argument("--pause", action="store_true", help="before each call")
+    parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--profile", action="store_true", help="of fastaif's fits alone")
+    options = parser.parse_args()
+    if options.profile:
+        header = ("n", "m", "p", "gap", "ms", "rows", "steps", "the rest")
+        report.publish(report.table(header, profile(20 * options.repeat)), options.markdown)
+        return
+    rows = measured(options)
+    how = "after a pause" if options.pause else "in a row"
+    report.publish([
+        "", *machine.describe(), "",
+        f"Robust linear regression on one thread: medians of {options.repeat} to {_MOST} "
+        f"interleaved calls {how}, ms",
+        "", *report.table(HEADER, rows), "", *summary(rows),
+    ], options.markdown)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -38,17 +38,18 @@ def settle() -> None:
 def interleaved(
     runs: Mapping[str, Callable[[], Any]], repeat: int,
     clock: Callable[[], float] = time.perf_counter,
+    before: Callable[[Callable[[], Any]], Any] = lambda run: settle(),
 ) -> dict[str, float]:  # fmt: skip
     """Median seconds of each, in rounds, so that a slow spell of the machine hits them all.
 
     The order rotates from round to round: nobody always runs after the same one. The caller has
-    run each of them once before, as the warm-up.
+    run each of them once before, as the warm-up; `before` is handed what is timed next.
     """
     names = list(runs)
     samples: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(repeat):
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
-            settle()
+            before(runs[name])
             samples[name].append(seconds(runs[name], clock))
     return {name: median(values) for name, values in samples.items()}
