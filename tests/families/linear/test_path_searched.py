@@ -24,7 +24,7 @@ def both(monkeypatch, model, X, y, eps, **more):
 
     def counted(*arguments):
         found = list(search(*arguments))
-        counts.append(len(found))
+        counts.append(sum(one.gap < np.inf for one in found))
         return found
 
     monkeypatch.setattr(linear_path, "searched", counted)
@@ -74,3 +74,24 @@ def test_what_is_left_to_steps(rng, monkeypatch):
         *_, found = both(monkeypatch, fitted, X, y, eps, p=p)
         monkeypatch.undo()
         assert found == 0
+
+
+def test_searches_that_prove_nothing_are_readings_too(rng, monkeypatch):
+    X, y, _ = case(rng)
+    model = fa.LinearRegression().fit(X, y)
+    eps = SHARES[:3] * fa.zero_radius(model, X, y)
+    search, read = linear_path.searched, []
+
+    def passes(counted):
+        def nothing(*arguments):
+            for one in search(*arguments):
+                read.append(one.n_passes)
+                yield one._replace(gap=np.inf, n_passes=counted * one.n_passes)
+
+        monkeypatch.setattr(linear_path, "searched", nothing)
+        read.clear()
+        return fa.robust_path(model, X, y, eps).n_passes
+
+    least, told = passes(0), passes(1)
+    assert sum(read) > 0.0
+    assert told == least + np.ceil(sum(read))

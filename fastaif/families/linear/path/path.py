@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -124,8 +125,8 @@ class LinearPath(Path):
         with single_threaded_blas():
             tol = _EXACT * self._tol
             found = list(searched(trace.inner, first, eps, trace.problem.radius, tol))
-        trace.inner.readings.n_passes += round(sum(one.n_passes for one in found))
-        return found
+        trace.inner.readings.n_passes += math.ceil(sum(one.n_passes for one in found))
+        return [one for one in found if one.gap < np.inf]
 
     def _steps(self, eps: Sequence[float], exact: float) -> list[tuple[Step, float]]:
         radii = sorted(set(eps))

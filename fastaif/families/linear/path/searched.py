@@ -23,7 +23,8 @@ _MET = 1e-2  # of the targets' size: rows that are nearly met at first need pati
 
 
 class Found(NamedTuple):
-    """θ (d,) at ε, J there, its gap relative to it, and how many readings of the rows that took."""
+    """θ (d,) at ε, J there, its gap relative to it, ∞ where none is proven, and how many readings
+    of the rows that took."""
 
     eps: float
     theta: Array
@@ -43,7 +44,7 @@ def suits(problem: Problem, eps: list[float]) -> bool:
 def searched(
     problem: Problem, start: Knot, eps: list[float], s: float, tol: float
 ) -> Iterator[Found]:
-    """Those of some ascending radii, all below the zero radius, at which `tol` is proven.
+    """What searches at some ascending radii, all below the zero radius, come to.
 
     Parameters
     ----------
@@ -75,6 +76,7 @@ def searched(
         form = c.Squares(twice, push, scale, problem.norm.q)
         get("squares_search")(Z, w, form, tol, 0, point)
         value, bound, _, read, proven = point.numbers.tolist()
-        if proven > 0.0 and value > 0.0:
-            theta = point.theta
-            yield Found(e, theta, value, max(value - bound, 0.0) / value, read / n)
+        is_found = proven > 0.0 and value > 0.0
+        theta = point.theta if is_found else theta
+        gap = max(value - bound, 0.0) / value if is_found else np.inf
+        yield Found(e, theta, value, gap, read / n)
