@@ -40,6 +40,7 @@ SHARES = (0.05, 0.2, 0.5)
 GAPS = (1e-4, 1e-8)
 _SLOWER = 3.0  # than another of its methods, once: it cannot be the fastest
 _SECONDS, _MOST = 0.2, 51  # of a contestant's calls, and calls at most
+_BRIEF = 0.05  # seconds; in longer calls the caches that were found are nothing
 ROBUST = "families.linear.robust"
 HEADER = ("n", "m", "p", "of the zero radius", "gap", "fastaif", "proven", "peer", "its method",
           "iterations", "ratio")  # fmt: skip
@@ -108,7 +109,13 @@ def row(case: Case, gap: float, least: int, pause: bool) -> list[str]:
     runs = {"mine": functools.partial(case.mine, gap), **case.theirs(gap)}
     slowest = max(timing.seconds(run, time.process_time) for run in runs.values())
     repeat = max(least, min(_MOST, int(_SECONDS / slowest)))
-    before: Callable[[Any], Any] = (lambda run: timing.settle()) if pause else (lambda run: run())
+
+    def before(run: Callable[[], Any]) -> None:
+        if pause:
+            timing.settle()
+        elif slowest < _BRIEF:
+            run()
+
     times = timing.interleaved(runs, repeat, time.process_time, before)
     counts = case.steps[gap]
     fastest = min(counts, key=lambda name: times[name], default=None)
