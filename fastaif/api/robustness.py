@@ -58,9 +58,10 @@ def robustness_radius(
     """The least ε that turns each prediction, or that moves it by `change`.
 
     Of a linear predictor that is exact: an attack of size ε moves every f by at most
-    ``ε s ‖Dβ‖_q`` (section 4.1 of the paper), so that a label turns at ``|f| / (s ‖Dβ‖_q)``. Of
-    other classifiers it is an upper bound, the least ε at which an ascent was seen to turn the
-    label, to 1 %.
+    ``ε s ‖Dβ‖_q`` (section 4.1 of the paper), so that a label turns at ``|f| / (s ‖Dβ‖_q)``. So it
+    is of softmax models, of which each class's lead is linear, and within bounds. Of other
+    classifiers it is an upper bound: the least ε, to 1 %, at which ascent on the loss was seen to
+    turn the label.
 
     Parameters
     ----------
@@ -149,7 +150,10 @@ def adversarial_accuracy(
 ) -> float:
     """The share of samples that are classified rightly whatever an attack of size ε does.
 
-    Exact of linear predictors; of other classifiers an upper bound, by the attacks of `attack`.
+    Exact of linear predictors and softmax models, whatever the set; of other classifiers an upper
+    bound, by the attacks of `attack`. With several classes the worst loss need not turn a label, so
+    that a score on attacked inputs may be a little higher. Steps and restarts of your own:
+    ``model.score(fa.attack(model, X, y, eps, n_restarts=20), y)``.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ from .scale.model import refuse_sums as refuse_scale
 from .scale.problem import scale_problem
 from .set_ascent import SetAscent
 from .shared_ascent import SharedBudget
-from .softmax.adversary import SoftmaxAdversary
+from .softmax.adversary import SetSoftmaxAdversary, SoftmaxAdversary
 from .softmax.model import SoftmaxModel
 from .softmax.problem import AccumulatedSoftmax, softmax_problem
 from .softmax.restricted import AccumulatedRestrictedSoftmax, RestrictedSoftmax
@@ -131,7 +131,7 @@ _FAMILIES: dict[type, Family] = {
     SoftmaxModel: Family(
         softmax_problem, SoftmaxAdversary, without_rows=AccumulatedSoftmax,
         restricted=partial(softmax_problem, kind=RestrictedSoftmax),
-        restricted_adversary=SetVectorAdversary,
+        restricted_adversary=SetSoftmaxAdversary,
         restricted_without_rows=AccumulatedRestrictedSoftmax,
     ),
     OutputsModel: Family(

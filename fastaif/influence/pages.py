@@ -167,16 +167,14 @@ def _moved(result: Reported, verified: Sequence[Verified]) -> Table:
 
 def _samples(result: Reported) -> list[Table | Paragraph]:
     """The samples whose attacks make most of S."""
-    H, n = result.hessian, result.problem.n_rows
-    d = len(result.params)
-    if H is None or not result.problem.keeps_rows or n * d > _SHARES or d > n:
+    n, d = result.problem.n_rows, len(result.params)
+    is_small = result.hessian is not None and n * d <= _SHARES and d <= n
+    if not is_small or not result.problem.keeps_rows:
         return [Paragraph("Not looked at: too many numbers, or rows that are not kept.", "note")]
-    pull = H @ result.influence
-    total = float(result.influence @ pull)
-    if not total > 0.0:
+    shares = result.sensitivity_shares()
+    if not shares.any():
         return []
-    shares = result.per_sample() @ pull / (n * total)
-    chosen = np.argsort(-np.abs(shares), kind="stable")[: min(_MOST, n)]
+    chosen = np.argsort(-np.abs(shares), kind="stable")[:_MOST]
     rows = [[int(k), Percent(float(shares[k]))] for k in chosen]
     return [
         Table("Rows (from 0) with the largest shares of S; all shares sum to 100 %",

@@ -400,6 +400,18 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
             return zeta
         return np.asarray(zeta.reshape(-1, n, zeta.shape[1]).mean(axis=0))
 
+    def sensitivity_shares(self) -> Array:
+        """Each sample's share of S (eq. 4) on the data of the fit, shape (n,).
+
+        w_i ζ_iᵀH_eI / IᵀH_eI, with the weights w_i as parts of their sum and ζ of `per_sample`:
+        they sum to 1, and are negative of samples that pull the other way. Zeros where S is.
+        """
+        problem, rows = self.problem, self.problem.evaluation
+        zeta = self.per_sample()
+        pull = problem.evaluate(self.params, rows).hessian @ self.influence
+        total = float(self.influence @ pull)
+        return rows.shares() * (zeta @ pull) / total if total > 0.0 else np.zeros(len(zeta))
+
     @cached_property
     def diagnostics(self) -> dict[str, Any]:
         """What to look at before trusting the numbers.

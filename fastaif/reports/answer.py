@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,7 +126,14 @@ def _accuracy(problem: Any, theta: Array, rows: RowSource) -> float:
 def _attacked(
     adversary: Adversary[Any], theta: Array, eps: float, settings: PgdSettings | None
 ) -> float:
+    """The share of the rows that stay on the right side: exactly, where labels' radii are known."""
     problem = adversary.problem
+    there = dataclasses.replace(
+        problem, model=problem.model.at(theta), ball=problem.ball.with_radius(problem.radius)
+    )
+    radii = dataclasses.replace(adversary, problem=there).radii_of_labels()
+    if radii is not None:
+        return problem.source.mean((radii > eps).astype(float))
     rows = problem.source._replace(x=adversary.attacked(theta, eps, settings))
     return _accuracy(problem, theta, rows)
 

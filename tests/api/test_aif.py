@@ -119,6 +119,19 @@ def test_sensitivity_coefficient(kind):
     assert cost == about(1e-8 * result.sensitivity_coefficient)
 
 
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+def test_shares_of_the_sensitivity(kind, p):
+    """Of S, which is without the penalty, and with the weights of the samples."""
+    model, (X, y, w), known = problem(kind, weighted=True, alpha=0.3)
+    result = fa.aif(model, X, y, p=p, sample_weight=w)
+    free = twin.influence(X, y, theta_of(model), sample_weight=w, alpha=0.0, **known)
+    pull = free["hessian"] @ result.influence
+    wanted = w / w.sum() * (result.per_sample() @ pull) / (result.influence @ pull)
+    shares = result.sensitivity_shares()
+    assert_close(shares, wanted)
+    assert shares.sum() == about(1.0)
+
+
 def test_damping_is_added_before_the_inverse_alone(kind):
     model, (X, y, w), known = problem(kind, weighted=True, alpha=0.02)
     result = fa.aif(model, X, y, sample_weight=w, damping=0.3)

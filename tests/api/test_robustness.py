@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from support.makers import make
 
 import fastaif as fa
+from fastaif.reports.answer import answers
 
 
 @pytest.mark.parametrize("p", [1, 1.5, 2, np.inf])
@@ -80,3 +81,75 @@ def test_refusals():
         fa.adversarial_accuracy(model, X, y, 0.1)
     with pytest.raises(ValueError, match="not known"):
         fa.robustness_radius(fa.QuadraticRegression().fit(X, y), X, y, change=1.0)
+
+
+def three_classes(rng, n=60, m=3):
+    X = rng.normal(size=(n, m))
+    y = np.argmax(X @ rng.normal(size=(m, 3)) + rng.gumbel(size=(n, 3)), axis=1)
+    return X, y, fa.LogisticRegression(alpha=0.02).fit(X, y)
+
+
+@pytest.mark.parametrize("p", [1, 1.5, 2, np.inf])
+def test_several_classes_within_bounds_are_exact(rng, p):
+    """Against the largest gain of each class in the box, by a general solver."""
+    X, y, model = three_classes(rng)
+    bounds = (X.min() - 0.1, X.max() - 0.0)
+    radii, exact = fa.robustness_radius(
+        model, X, y, p=p, radius=1.0, bounds=bounds, return_exact=True
+    )
+    assert exact
+    W, z = model.coef_, X @ model.coef_.T + model.intercept_
+    np.testing.assert_array_equal(radii == 0.0, np.argmax(z, axis=1) != y)
+    for k in np.flatnonzero(np.isfinite(radii) & (radii > 0.0))[:10]:
+        for share, turned in ((1.0 - 1e-6, False), (1.0 + 1e-6, True)):
+            size, own = share * radii[k], y[k]
+            found = [
+                largest_gain(W[j] - W[own], X[k], size, p, bounds) - (z[k, own] - z[k, j])
+                for j in range(3) if j != own
+            ]  # fmt: skip
+            assert (max(found) > 0.0) == turned
+    for eps in (0.1, 0.5):
+        shares = fa.adversarial_accuracy(model, X, y, eps, p=p, radius=1.0, bounds=bounds)
+        assert shares == np.mean(radii > eps)
+
+
+def largest_gain(slope, x, size, p, bounds):
+    """max ⟨slope, δ⟩ over ‖δ‖_p ≤ size and bounds, by the multiplier of the ball."""
+    low, high = bounds[0] - x, bounds[1] - x
+    room = np.where(slope > 0.0, high, -low)
+    if p == np.inf:
+        return np.abs(slope) @ np.minimum(size, room)
+    if p == 1:
+        order, left, gain = np.argsort(-np.abs(slope)), size, 0.0
+        for j in order:
+            part = min(left, room[j])
+            left, gain = left - part, gain + part * abs(slope[j])
+        return gain
+
+    def moved(price):
+        return np.minimum(room, (np.abs(slope) / price) ** (1.0 / (p - 1.0)))
+
+    least, most = 1e-12, 1e12
+    for _ in range(200):
+        price = np.sqrt(least * most)
+        if np.sum(moved(price) ** p) > size**p:
+            least = price
+        else:
+            most = price
+    return np.abs(slope) @ moved(most)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("options", [{}, {"bounds": (-4.0, 4.0)}])
+def test_analyses_tell_the_same_accuracy(rng, classes, options):
+    """As worst losses need not turn labels, the share that the attacks leave is a larger one."""
+    X, y, model = three_classes(rng, n=200)
+    if classes == 2:
+        model = fa.LogisticRegression(alpha=0.02).fit(X, y == 1)
+        y = y == 1
+    result = fa.aif(model, X, y, p=np.inf, **options)
+    check = result.verify(0.2)
+    (found,) = answers(result, [check])
+    shares = found.attacked_accuracy
+    for estimator, share in ((model, shares.before), (check.robust.estimator, shares.after)):
+        assert share == fa.adversarial_accuracy(estimator, X, y, 0.2, p=np.inf, **options)

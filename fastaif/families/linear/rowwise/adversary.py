@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....threat.ascent_settings import PgdSettings
+from ....threat.least_sizes import least_sizes
 from ...adversary import Adversary
 from ...path import Path, PathTangent
 from ...solution import RobustSolution
 from ..adversary import LinearAdversary
-from .ends import attacked_gradient, furthest, worst_moves, write_worst
+from .ends import attacked_gradient, worst_moves, write_worst
 from .robust import solve_rowwise
 
 Array = NDArray[Any]
 
-_DOUBLINGS = 64  # of the size that a ball would take
-_HALVINGS = 60
+_COST = 8  # passes over the rows that a radius is worth
 
 
 @dataclass(frozen=True)
@@ -84,19 +84,19 @@ class RowwiseAdversary(LinearAdversary):
 
     def _least(self, moves: Array, sides: Array) -> Array:
         """The least ε at which attacks move predictions by so much (n,), to given sides."""
-        problem, m = self.problem, self.problem.model.n_features
-        source, beta = problem.source, self.problem.params[: self.problem.model.n_features]
+        problem, source = self.problem, self.problem.source
+        beta = problem.params[: problem.model.n_features]
         out = np.empty(source.n_rows)
-        assert m == beta.size
 
         def work(start: int, stop: int) -> None:
             rows = source.inputs(start, stop).astype(np.float64, copy=False)
             unit, t = problem.radius, source.budgets(start, stop)
-            found = _sizes(problem.ball, beta, rows, moves[start:stop], sides[start:stop])
+            gradients = sides[start:stop, None] * beta
+            found = least_sizes(problem.ball, gradients, rows, moves[start:stop])
             with np.errstate(divide="ignore", invalid="ignore"):
                 out[start:stop] = np.where(found > 0.0, found / (unit * t), 0.0)
 
-        problem.executor.map_rows(source, work, cost=_DOUBLINGS)
+        problem.executor.map_rows(source, work, cost=_COST)
         return out
 
     # --- training against them --------------------------------------------------------------
@@ -151,39 +151,6 @@ class RowwiseAdversary(LinearAdversary):
                 return np.inf
             square = float(gradient @ problem.solve(gradient))
             return float(np.sqrt(max(square, 0.0) / predicted))
-
-
-def _sizes(ball: Any, beta: Array, rows: Array, moves: Array, sides: Array) -> Array:
-    """The least sizes of attacks that move predictions by so much, (k,); inf where none does.
-
-    What an attack gains is concave in its size, and no more than it does at first order.
-    """
-
-    def gains(sizes: Array) -> Array:
-        found = [furthest(ball, side * beta, rows, sizes).gains for side in (1.0, -1.0)]
-        return np.where(sides > 0.0, found[0], found[1])
-
-    with np.errstate(divide="ignore", invalid="ignore"):
-        speeds = [
-            ball.directions(np.tile(side * beta, (len(rows), 1)), rows)[1] for side in (1, -1)
-        ]
-        low = np.where(moves > 0.0, moves / np.where(sides > 0.0, *speeds), 0.0)
-    if not ball.varies:
-        return low
-    reached = np.isfinite(low)
-    high = np.where(reached, low, 0.0)
-    for _ in range(_DOUBLINGS):
-        short = reached & (gains(high) < moves * (1.0 - 1e-15))
-        if not short.any():
-            break
-        high[short] *= 2.0
-    reached &= ~short
-    low = np.where(reached, low, 0.0)
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        enough = gains(middle) >= moves * (1.0 - 1e-15)
-        high, low = np.where(enough, middle, high), np.where(enough, low, middle)
-    return np.where(reached, high, np.inf)
 
 
 def linear_adversary(problem: Any) -> LinearAdversary:
