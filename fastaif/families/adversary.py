@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..data.checked_rows import locating
 from ..data.sources import LazyRows
 from ..threat.ascent_settings import PgdSettings
-from ..threat.rounding import keep_inside, keep_within_budget, round_towards
+from ..threat.rounding import INWARDS, keep_inside, keep_within_budget, round_towards
 from .model import told
 from .path import Path, PathTangent, WarmPath
 from .problem import InfluenceProblem
@@ -135,7 +135,7 @@ class Adversary(ABC, Generic[P]):
     def attacked(self, theta: Array, eps: float, settings: PgdSettings | None) -> Array:
         """The worst inputs (n, m), in the type of the inputs (float64 for integers)."""
         x, ball, source = self.problem.source.x, self.problem.ball, self.problem.source
-        out = self._attacked(theta, eps, settings)
+        out = self._attacked(theta, INWARDS * eps, settings)
         samples = x if x.dtype.kind == "f" else x.astype(np.float64)
         if samples.dtype != out.dtype:
             out = round_towards(samples, out)

@@ -17,7 +17,10 @@ from .own_units import OwnUnits
 
 Array = NDArray[Any]
 
-_MARGIN = 1.0 + 1e-15  # what computing a length may add to it
+# Attacks stay below their size by what computing a length may hide, and are made a little smaller
+# still, so that few of them have to be moved back.
+_MARGIN = 1.0 - 1e-15
+INWARDS = 1.0 - 4e-15
 _STEPS, _HALVINGS = 4, 56
 
 
