@@ -397,3 +397,20 @@ def test_more_parameters_than_rows_are_fitted_as_with_budgets_of_their_own(shape
     assert found.converged
     assert found.gap <= 1e-9
     assert found.objective == pytest.approx(own.objective, rel=1e-8)
+
+
+@pytest.mark.parametrize("p", [1.5, 2.0, 3.0])
+@pytest.mark.parametrize("eps", [0.01, 0.1, 0.5])
+def test_squares_of_order_2_take_few_passes_from_afar(p, eps):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3)) @ rng.standard_normal((3, 12))
+    X += 0.05 * rng.standard_normal(X.shape)  # columns go together: the optimum is far from θ̂
+    y = X @ rng.standard_normal(12) + rng.standard_normal(300)
+    model = fa.LinearRegression().fit(X, y)
+    fit = fa.robust_fit(model, X, y, eps, p=p, order=2, radius=1.0)
+    assert fit.converged
+    assert fit.gap <= 1e-12
+    assert fit.n_iter <= 8
+    beta, root = fit.params[:-1], np.sqrt(np.mean((X @ fit.params[:-1] + fit.params[-1] - y) ** 2))
+    by_formula = (root + eps * np.linalg.norm(beta, ord=p / (p - 1.0))) ** 2
+    assert fit.objective == pytest.approx(by_formula, rel=1e-12)

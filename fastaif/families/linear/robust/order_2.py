@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,22 @@ from numpy.typing import NDArray
 from ...._compute import types as c
 from ....losses import Loss
 from ....passes.sums import InfluenceSums
+from ....solvers.newton import Local, minimize
 from ....utils.caching import cached_property
 from .dual_points import DualPoint
-from .objective import RobustProblem
+from .norm_kinks import norm_piece
+from .objective import NEED, RobustProblem, assemble
 from .row_terms import RowTerms, SmoothTerms
 
 Array = NDArray[Any]
+_NEAR, _STEPS = 1e-9, 30  # a residual of which passes make one of 1e-16, and steps until then
 
 
 @dataclass(frozen=True)
 class RootSums:
     """Ψ and its derivatives in (θ, κ), with the names that `InfluenceSums` has for E ψ's."""
 
-    natural: InfluenceSums
+    natural: InfluenceSums | _Square
     kappa: float
     soft: float = 0.0
 
@@ -79,6 +82,27 @@ class RootSums:
     def is_finite(self) -> bool:
         """Whether the residuals do not all vanish, where A has a kink, and are finite."""
         return self.natural.is_finite and self.root > 0.0
+
+
+class _Square(NamedTuple):
+    """E r² and its derivatives, with the names that `InfluenceSums` has for them."""
+
+    loss: float
+    gradient: Array
+    hessian: Array
+    yardstick: float
+
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.loss))
+
+    def moved(self, step: Array) -> _Square:
+        """The same at the end of a step: a square has no more derivatives."""
+        turned = self.hessian @ step
+        return self._replace(
+            loss=max(self.loss + float((self.gradient + 0.5 * turned) @ step), 0.0),
+            gradient=self.gradient + turned,
+        )
 
 
 @dataclass(frozen=True)
@@ -181,6 +205,29 @@ class RootProblem(RobustProblem):
     ) -> Any:
         """One pass at θ; samples are not smoothed."""
         return RootSums(super().sums(theta, 0.0), kappa, self.soft)
+
+    def approached(self, theta: Array) -> Array:
+        """The minimum as E r² at θ knows it, off which rounding alone keeps it: of norms without a
+        kink but at zero, and more rows than columns. Steps take no pass."""
+        tall = self.design.weights.size > self.design.n_columns
+        if not tall or self.l1 is not None or not 1.0 < self.q < np.inf:
+            return theta
+        found = self.sweep.run(theta, NEED)
+        square = _Square(found.loss, found.gradient, found.hessian, found.yardstick)
+        norm = norm_piece(self, theta, None)
+
+        def evaluate(x: Array) -> Local:
+            kappa = self.rho * norm.value(x)
+            moved = square.moved(x - theta)
+            if not (kappa > 0.0 and moved.loss > 0.0):
+                return Local(np.inf, x, np.empty((0, 0)), 1.0)
+            k, bend = norm.derivatives(x)
+            sums: Any = RootSums(moved, kappa, self.soft)
+            return assemble(self, x, sums, self.rho * k, self.rho * bend)
+
+        self.count_pass()
+        there = minimize(evaluate, theta, tol=_NEAR, max_iter=_STEPS)
+        return there.x if np.isfinite(there.x).all() else theta
 
     @property
     def has_kinks(self) -> bool:

@@ -129,7 +129,8 @@ class _Search:
                     return quick
             loosely = problem.folds and self._tol >= PROVABLE
             if not (self._solved() or self._wide or loosely):
-                polish(problem, self._start, None, self._tol, 8, patience=1)
+                start = problem.approached(self._start)
+                polish(problem, start, None, self._tol, 8, patience=1)
             if not self._solved():
                 self._follow(zero.theta)
         except PassLimit:
