@@ -13,7 +13,7 @@ from ..data.intake import Intake
 from ..data.sources import LazyRows
 from ..families.adversary import Adversary
 from ..families.registry import adversary_of
-from ..threat.ascent_settings import PgdSettings
+from ..threat.ascent_settings import ENOUGH, PgdSettings
 from ..threat.threat import Threat
 from ..utils import validation
 from ..utils.inputs import (
@@ -173,6 +173,7 @@ def _prepare_attack(
         None if step is None else validation.number(step, "step", low=0.0, strict=True),
         validation.count(n_restarts, "n_restarts"),
         validation.seed(random_state),
+        ENOUGH,
     )
     problem = prepare(estimator, X, y, threat, sample_weight=sample_weight, only_radius=True)
     adversary = adversary_of(problem)

@@ -13,7 +13,7 @@ from ..data.sources import LazyRows
 from ..families.adversary import Adversary
 from ..families.model import told
 from ..families.registry import adversary_of
-from ..threat.ascent_settings import PgdSettings
+from ..threat.ascent_settings import ENOUGH, PgdSettings
 from ..threat.threat import Threat
 from ..utils import validation
 from ..utils.inputs import (
@@ -33,7 +33,7 @@ Array = NDArray[Any]
 _FIRST = 2.0**-7  # ε of the search, in units of the radius s, which doubles
 _DOUBLINGS = 20
 _HALVINGS = 7  # of the interval in which a prediction turns: to 1 %
-_SETTINGS = PgdSettings(n_restarts=2)
+_SETTINGS = PgdSettings(n_restarts=2, enough=ENOUGH)
 
 
 def robustness_radius(

@@ -29,6 +29,7 @@ EPS, TOLERANCE = 0.5, 1e-6
 def estimators():
     kernel = fa.kernels.RBF(gamma=0.5)
     labels, classes = Y > 0.0, np.digitize(Y, [-0.5, 0.6])
+    centres = {"centers": "fixed", "n_centers": 6, "random_state": 0}
     return {
         "network": (fa.MLPRegression(hidden=3, alpha=0.02, random_state=0), Y),
         "network of labels": (fa.MLPClassification(hidden=3, alpha=0.02, random_state=0), labels),
@@ -37,7 +38,7 @@ def estimators():
         "outputs": (fa.LinearRegression(alpha=1e-2), np.column_stack([Y, Y**2 - X[:, 0]])),
         "quadratic": (fa.QuadraticRegression(alpha=1e-2), Y),
         "powers": (fa.BasisRegression(fa.bases.Powers(3), "logistic", alpha=0.1), labels),
-        "fixed": (fa.KernelRegression(kernel, centers="fixed", n_centers=6, alpha=0.01), Y),
+        "fixed": (fa.KernelRegression(kernel, **centres, alpha=0.01), Y),
         "scale": (HuberRegressor(), Y),
         "l1": (fa.LinearRegression(alpha=0.05, l1_ratio=0.5), Y),
     }
@@ -135,6 +136,22 @@ def test_labels_turn_at_their_radius(name):
             assert np.isinf(radii[(SIZES[:20] == 0.0) & (radii > 0.0)]).all()
         found = fa.adversarial_accuracy(model, some, labels, 0.3, **options)
         assert found == pytest.approx(np.mean(radii > 0.3), abs=0.051)
+
+
+@pytest.mark.parametrize("name", ["network", "layers", "softmax", "powers"])
+def test_samples_that_gain_no_more_stop_without_a_loss(name, monkeypatch):
+    """To what attacks promise; and rows go the same way in blocks of a few as all at once."""
+    model, y = fitted(name)
+    for given in RESTRICTIONS.values():
+        options = {"p": 2 if "bounds" in given else np.inf, "radius": 1.0, **given}
+        found = fa.adversarial_loss(model, X, y, EPS, **options)
+        with monkeypatch.context() as patch:
+            patch.setattr("fastaif.api.attack.ENOUGH", 0.0)
+            long = fa.adversarial_loss(model, X, y, EPS, **options)
+        assert np.isclose(found, long, rtol=2e-8)
+        with monkeypatch.context() as patch:
+            patch.setattr("fastaif.families.layered.attack._BLOCK", 14)  # seven rows
+            assert np.isclose(fa.adversarial_loss(model, X, y, EPS, **options), found, rtol=1e-9)
 
 
 def test_what_is_not_known_has_a_way_out():

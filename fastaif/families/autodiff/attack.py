@@ -91,11 +91,9 @@ class Attacker:
             self._search_batch(theta, batch)
 
     def _search_batch(self, theta: Array, batch: Batch) -> None:
-        best = self._climb(theta, batch, self.delta[batch.rows])
-        value = self._heights(theta, batch, best)
+        best, value = self._climb(theta, batch, self.delta[batch.rows])
         for start in self._starts(theta, batch, best):
-            t = self._climb(theta, batch, start)
-            reached = self._heights(theta, batch, t)
+            t, reached = self._climb(theta, batch, start)
             # Only what is clearly worse: equal ends would change places with rounding.
             better = reached > value + 1e-12 * np.abs(value)
             best = np.where(better[:, None], t, best)
@@ -123,8 +121,8 @@ class Attacker:
     def _heights(self, theta: Array, batch: Batch, delta: Array) -> Array:
         return self.problem.heights(theta, self._moved(batch, delta).X, batch.y)
 
-    def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
-        """Where the steps from δ (k, m) lead; no sample's loss is lower there."""
+    def _climb(self, theta: Array, batch: Batch, delta: Array) -> tuple[Array, Array]:
+        """Where the steps from δ (k, m) lead, and heights there; no sample's loss is lower."""
         value = self._heights(theta, batch, delta)
         part = np.full(len(delta), min(1.0, self.settings.step or 1.0))
         tiny = _SETTLED * self.radius * self.problem.ball.longest
@@ -140,7 +138,7 @@ class Attacker:
             part = np.where(accepted, np.minimum(1.0, _LONGER * part), _SHORTER * part)
             if np.abs(move).max() <= tiny:
                 break
-        return delta
+        return delta, value
 
 
 def attack_by_steps(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,11 @@ Array = NDArray[Any]
 _ROUNDING = 4.0 * np.finfo(float).eps
 _SETTLED = 1e-14  # of the radius
 _SHORTER, _LONGER, _SHORTEST = 0.25, 2.0, 1e-9
+_ENTRIES = 1 << 21  # of the inputs of rows that climb together, at least
+_BLOCK = 1 << 17  # of those of a block, so that its arrays are in the cache
+_FEW = 4  # a share of a block's rows, one of so many, that go on with those of other blocks
+_QUIET = 2  # steps that bring nothing to speak of
+_WORTH_LEAVING = 0.8  # the share of rows below which the others are put aside
 
 
 class Rising(Climbable, Protocol):
@@ -35,25 +41,149 @@ class LayeredAttacker(Attacker):
     def search(self, theta: Array, every: bool = False) -> None:
         """Look for worse attacks at θ; matrices are so small that BLAS's own threads cost more."""
         with single_threaded_blas():
-            super().search(theta, every)
+            for batch in _joined(self.problem.batches(every=every)):
+                self._search_batch(theta, batch)
 
-    def _climb(self, theta: Array, batch: Batch, delta: Array) -> Array:
-        """Where the steps from δ (k, m) lead; no sample is lower there."""
-        problem = self.problem
-        delta, live = np.array(delta), np.arange(len(delta))
-        value, slopes = problem.rising(theta, problem.displaced(batch.X, delta), batch.y)
-        part = np.full(len(delta), min(1.0, self.settings.step or 1.0))
-        tiny = _SETTLED * self.radius * problem.ball.longest
-        for _ in range(self.settings.n_steps):
-            X, y, here = batch.X[live], batch.y[live], delta[live]
-            move = part[live, None] * (self._targets(slopes[live], batch, live) - here)
-            reached, there = problem.rising(theta, problem.displaced(X, here + move), y)
-            up = reached >= value[live] - _ROUNDING * np.abs(value[live])
-            rose = live[up]
-            delta[rose], value[rose], slopes[rose] = (here + move)[up], reached[up], there[up]
-            part[live] = np.where(up, np.minimum(1.0, _LONGER * part[live]), _SHORTER * part[live])
-            moving = (np.abs(move).max(axis=1) > tiny) & (part[live] > _SHORTEST)
-            live = live[moving]
-            if not live.size:
-                break
-        return delta
+    def _climb(self, theta: Array, batch: Batch, delta: Array) -> tuple[Array, Array]:
+        """Where the steps from δ (k, m) lead, and heights there; no sample is lower.
+
+        Blocks that fit the cache climb one after the other, and what still moves when few of their
+        rows do goes on together.
+        """
+        climb = _Climb(self, theta, np.array(delta), np.empty(len(delta)))
+        size = max(1, _BLOCK // batch.X.shape[1])
+        rest = []
+        for start in range(0, len(delta), size):
+            rows = climb.begin(batch, np.arange(start, min(start + size, len(delta))))
+            rest.append(climb.run(rows, len(rows.places) // _FEW))
+        climb.run(_Rows(*map(np.concatenate, zip(*rest, strict=True))), 0)
+        return climb.delta, climb.heights
+
+
+def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Batches of more rows: an ascent has few arrays of their shape, and many steps of few rows."""
+    parts: list[Batch] = []
+    for batch in batches:
+        parts.append(batch)
+        if sum(part.X.size for part in parts) >= _ENTRIES:
+            yield _one(parts)
+            parts = []
+    if parts:
+        yield _one(parts)
+
+
+def _one(parts: list[Batch]) -> Batch:
+    return parts[0] if len(parts) == 1 else Batch(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+class _Rows(NamedTuple):
+    """Some samples on their way up.
+
+    Attributes
+    ----------
+    places : array (k,)
+        Which ones of their batch they are.
+    X, y, sizes : arrays (k, m), (k,), (k,)
+    here, value, slopes : arrays (k, m), (k,), (k, m)
+        Their attacks, heights and slopes there.
+    part : array (k,)
+        The share of the way to where slopes point that the next step goes.
+    quiet, left : arrays (k,)
+        Steps that brought nothing to speak of, and steps that they still have.
+    """
+
+    places: Array
+    X: Array
+    y: Array
+    sizes: Array
+    here: Array
+    value: Array
+    slopes: Array
+    part: Array
+    quiet: Array
+    left: Array
+
+    def some(self, which: Array) -> _Rows:
+        """Those of a mask."""
+        return _Rows(*(part[which] for part in self))
+
+
+@dataclass
+class _Climb:
+    """Ascents of a batch, which write where they end.
+
+    Attributes
+    ----------
+    attacker : LayeredAttacker
+    theta : array (d,)
+    delta, heights : arrays (n, m), (n,)
+        From where samples start, and where those that are done have ended.
+    """
+
+    attacker: LayeredAttacker
+    theta: Array
+    delta: Array
+    heights: Array
+
+    def begin(self, batch: Batch, places: Array) -> _Rows:
+        """Some samples of a batch at their start."""
+        block = slice(places[0], places[-1] + 1)
+        X, y, here, k = batch.X[block], batch.y[block], self.delta[block].copy(), len(places)
+        settings = self.attacker.settings
+        value, slopes = self._rising(X, y, here)
+        return _Rows(
+            places, X, y, self.attacker.sizes[batch.rows[block]], here, value, slopes,
+            np.full(k, min(1.0, settings.step or 1.0)), np.zeros(k, dtype=int),
+            np.full(k, settings.n_steps),
+        )  # fmt: skip
+
+    def _rising(self, X: Array, y: Array, delta: Array) -> tuple[Array, Array]:
+        problem = self.attacker.problem
+        return problem.rising(self.theta, problem.displaced(X, delta), y)
+
+    def run(self, rows: _Rows, few: int) -> _Rows:
+        """Steps of samples, until no more than a few still move: these."""
+        while len(rows.places) > few:
+            targets, gains = self.attacker.problem.ball.furthest(rows.slopes, rows.X, rows.sizes)
+            going = self._going(rows, targets, gains)
+            if np.count_nonzero(going) <= _WORTH_LEAVING * len(going):
+                self._end(rows.some(~going))
+                rows, targets, gains = rows.some(going), targets[going], gains[going]
+            if len(rows.places):
+                rows = self._step(rows, targets, gains)
+        return rows
+
+    def _going(self, rows: _Rows, targets: Array, gains: Array) -> Array:
+        """Which samples are worth a step, booleans."""
+        going = (rows.part > _SHORTEST) & (rows.left > 0)
+        enough = self.attacker.settings.enough
+        if enough == 0.0:
+            move = np.abs(targets - rows.here).max(axis=1, initial=0.0)
+            tiny = _SETTLED * self.attacker.radius * self.attacker.problem.ball.longest
+            return np.asarray(going & (rows.part * move > tiny))
+        promise = gains - np.einsum("ij,ij->i", rows.slopes, rows.here)
+        return np.asarray(going & (promise > enough * gains) & (rows.quiet < _QUIET))
+
+    def _end(self, rows: _Rows) -> None:
+        self.delta[rows.places], self.heights[rows.places] = rows.here, rows.value
+
+    def _step(self, rows: _Rows, targets: Array, gains: Array) -> _Rows:
+        """Go on to where heights do not fall; shorten the other samples' steps."""
+        if np.any(rows.part < 1.0):
+            targets -= rows.here
+            targets *= rows.part[:, None]
+            targets += rows.here
+        reached, there = self._rising(rows.X, rows.y, targets)
+        rise = reached - rows.value
+        up = rise >= -_ROUNDING * np.abs(rows.value)
+        quiet = np.where(rise > self.attacker.settings.enough * gains, 0, rows.quiet + up)
+        part = np.where(up, np.minimum(1.0, _LONGER * rows.part), _SHORTER * rows.part)
+        if up.all():
+            here, slopes, value = targets, there, reached
+        else:
+            here, slopes, value = rows.here, rows.slopes, np.where(up, reached, rows.value)
+            np.copyto(here, targets, where=up[:, None])
+            np.copyto(slopes, there, where=up[:, None])
+        return rows._replace(
+            here=here, slopes=slopes, value=value, part=part, quiet=quiet, left=rows.left - 1
+        )
