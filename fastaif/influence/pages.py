@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ..plotting import path as pictures
 from ..plotting.style import bare_figure
 from ..reports import text, words
-from ..reports.answer import Answer, answers, predicted_cost
+from ..reports.answer import Answer, answers
 from ..reports.page import Drawing, Paragraph, Percent, Section, Table, page
 from ..reports.protocols import Reported, Traced, Verified
+from ..reports.text import predicted_cost
 
 Array = NDArray[Any]
 

@@ -97,7 +97,8 @@ class RobustFit(ReadOnlyArrays):
             [
                 f"Robust fit ({self.method}, {state} in {self.n_iter} iterations)",
                 f"eps = {self.eps:g}, budget eps * s = {self.eps * self.radius:.6g}",
-                f"objective {self.objective:.8g}, relative residual {self.residual:.1e}",
+                f"objective {self.objective:.8g}, relative residual {self.residual:.1e}, "
+                f"gap {self.gap:.1e}",
             ]
         )
 
@@ -153,7 +154,8 @@ class Verification(ReadOnlyArrays):
                 f"{'cost':>24}{self.predicted_cost:>16.6g}{self.exact_cost:>16.6g}",
                 f"{'gain':>24}{self.predicted_gain:>16.6g}{self.exact_gain:>16.6g}",
                 f"{'relative error of θ_ε − θ̂':>24}{self.params_error:>14.3g}",
-                "tangent: θ̂ + εI, and eq. 4; changes are of the objective, penalty included",
+                "tangent: θ̂ + εI, and eq. 4 (sensitivity(eps) forecasts more than that does);",
+                "changes are of the objective, penalty included",
             ]
         )
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..reports import text
-from ..reports.answer import predicted_cost
 from ..reports.protocols import Reported, Verified
+from ..reports.text import predicted_cost
 from ..utils import validation
 from ..utils.short_names import short_name
 from .style import EPS_LABEL, LONGEST_NAME, new_figure

@@ -13,7 +13,7 @@ import numpy as np
 from ..families.model import input_names
 from ..utils.short_names import short_name
 from . import text as report
-from .answer import Answer, answer_json, answer_lines, answers, predicted_cost
+from .answer import Answer, answer_json, answer_lines, answers
 from .protocols import Reported, Verified
 
 _WIDTH = 79
@@ -101,7 +101,7 @@ def _prediction_lines(
     ]
     rough = [bool(result.rough_at(v.eps)) for v in verified]
     for v, a, is_rough in zip(verified, found, rough, strict=True):
-        predicted = predicted_cost(result, v.eps)
+        predicted = report.predicted_cost(result, v.eps)
         lines.append(
             f"{v.eps:>8g}{a.tangent:>14.6g}{'*' if a.is_off else ' '}{predicted:>13.6g}"
             f"{'~' if is_rough else ' '}{a.cost:>14.6g}{result.flip_fraction(v.eps):>18.1%}"
@@ -230,7 +230,7 @@ def _verified(result: Reported, v: Verified) -> dict[str, Any]:
         "eps": v.eps,
         "cost": v.exact_cost,
         "gain": v.exact_gain,
-        "predicted_cost": predicted_cost(result, v.eps),
+        "predicted_cost": report.predicted_cost(result, v.eps),
         "sensitivity": v.eps**2 * result.sensitivity_coefficient,
         "flip_fraction": result.flip_fraction(v.eps),
         "rough": result.rough_at(v.eps, expansion="quadratic"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,13 +105,6 @@ def reach_of(result: Reported, eps: float) -> Array | None:
     return np.asarray(
         eps * problem.radius * (lengths if intake is None else intake.longest(lengths))
     )
-
-
-def predicted_cost(result: Reported, eps: float) -> float:
-    """The cost as `sensitivity` predicts it; reports say in words how rough that is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return float(result.sensitivity(eps))
 
 
 def _accuracy(problem: Any, theta: Array, rows: RowSource) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as escaping
 import textwrap
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,7 @@ def summary(result: Reported, eps: Array) -> str:
             "S/eps^2", f"{result.sensitivity_coefficient:.6g}",
             "Value derivative", f"{result.value_derivative:.6g}",
         ),
+        *_restriction(problem),
         "-" * _WIDTH,
         f"{'':>20} {'param':>14} {'influence':>14} {'relative':>12}",
     ]
@@ -135,19 +137,38 @@ def summary(result: Reported, eps: Array) -> str:
     return "\n".join(lines)
 
 
+def _restriction(problem: Any) -> list[str]:
+    """What the attack is beside a ball that all samples share."""
+    if not problem.is_restricted:
+        return []
+    budgets = problem.source.budget is not None
+    return [f"Attacks with {problem.ball}{' and budgets' * budgets}"]
+
+
+def predicted_cost(result: Reported, eps: float) -> float:
+    """The cost as `sensitivity` predicts it; reports say in words how rough that is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(result.sensitivity(eps))
+
+
 def _sensitivity_lines(result: Reported, eps: Array) -> list[str]:
     """A row per ε, with a mark where its S is rough."""
     keeps_rows, rough = result.problem.keeps_rows, ""
     flips = f" {'flipped':>14}" if keeps_rows else ""
-    lines = [f"{'eps':>20} {'S (eq. 4)':>14}{flips}"]
+    lines = [f"{'eps':>20} {'forecast':>14} {'S (eq. 4)':>14}{flips}"]
     for e in map(float, eps):
         cost = e**2 * result.sensitivity_coefficient
         flipped = f" {result.flip_fraction(e):>14.1%}" if keeps_rows else ""
         why = result.rough_at(e, expansion="quadratic")
         rough = rough or why
-        lines.append(f"{e:>20g} {cost:>14.6g}{flipped}{' *' if why else ''}")
+        lines.append(
+            f"{e:>20g} {predicted_cost(result, e):>14.6g} {cost:>14.6g}"
+            f"{' *' if why else ''}{flipped}"
+        )
     if rough:
-        lines.append(textwrap.fill(f"* Rough ({rough}): verify(eps) tells how rough.", _WIDTH))
+        told = f"* S is rough ({rough}): verify(eps) tells how rough."
+        lines.append(textwrap.fill(told, _WIDTH))
     return lines
 
 

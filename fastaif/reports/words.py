@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..families.model import input_names
-from .answer import Answer, predicted_cost
+from .answer import Answer
 from .protocols import Reported
-from .text import largest_moves, norm_name
+from .text import largest_moves, norm_name, predicted_cost
 
 _FEW = 3
 _NOTHING = 1e-12
