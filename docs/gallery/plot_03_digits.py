@@ -15,7 +15,7 @@ images, labels = load_digits(return_X_y=True)
 kept = np.isin(labels, (3, 8))
 X, y = images[kept] / 16.0, labels[kept]
 model = fa.LogisticRegression(alpha=1e-3).fit(X, y)
-robust = fa.robust_fit(model, X, y, eps=0.1, p=np.inf).estimator
+robust = fa.robust_fit(model, X, y, eps=0.1, p=np.inf, radius=1.0).estimator
 
 _, axes = plt.subplots(2, 3, figsize=(6, 4.2))
 for row, (name, fitted) in zip(axes, (("ordinary", model), ("robust", robust)), strict=True):

@@ -72,7 +72,8 @@ class AdversarialTraining(Delegating):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = fa.AdversarialTraining(make_pipeline(StandardScaler(), Ridge()))
     >>> def attacked(model, X, y):
-    ...     return -fa.adversarial_loss(model.estimator_, X, y, 0.05)
+    ...     s = model.robust_.radius  # that of the rows of the fit, as AdversarialTrainingCV has it
+    ...     return -fa.adversarial_loss(model.estimator_, X, y, 0.05, radius=s)
     >>> for scoring in (None, attacked):
     ...     search = GridSearchCV(model, {"eps": [0.0, 0.01, 0.05]}, scoring=scoring).fit(X, y)
     ...     print(search.best_params_)

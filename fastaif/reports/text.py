@@ -163,8 +163,8 @@ def _sensitivity_lines(result: Reported, eps: Array) -> list[str]:
         why = result.rough_at(e, expansion="quadratic")
         rough = rough or why
         lines.append(
-            f"{e:>20g} {predicted_cost(result, e):>14.6g} {cost:>14.6g}"
-            f"{' *' if why else ''}{flipped}"
+            f"{e:>20g} {predicted_cost(result, e):>14.6g} {cost:>14.6g}{flipped}"
+            f"{' *' if why else ''}"
         )
     if rough:
         told = f"* S is rough ({rough}): verify(eps) tells how rough."

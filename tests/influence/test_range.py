@@ -134,8 +134,8 @@ def test_the_report_marks_what_is_rough(diabetes):
     lines = result.summary(eps=[good, bad]).splitlines()
     assert any(line.strip().startswith(f"{bad:g}") and line.endswith("*") for line in lines)
     assert any(line.strip().startswith(f"{good:g}") and line.endswith("%") for line in lines)
-    assert any(line.startswith("* Rough (") for line in lines)
-    assert "Rough" not in result.summary(eps=[good])
+    assert any(line.startswith("* S is rough (") for line in lines)
+    assert "rough" not in result.summary(eps=[good])
 
 
 @pytest.mark.parametrize("order", [1.0, 2.0, np.inf])
