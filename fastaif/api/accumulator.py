@@ -21,6 +21,7 @@ from ..families.finite_sum.totals import Totals, merged, needs_rows, totals_of
 from ..families.model import Model
 from ..families.registry import refuse_restricted_sums, summed, without_rows
 from ..families.summed import SummedProblem
+from ..influence.bootstrap import N_DRAWS
 from ..influence.compute import conclude
 from ..influence.intervals import BootstrapDraws
 from ..influence.result import InfluenceResult
@@ -374,7 +375,7 @@ class _ResultWithoutRows(InfluenceResult):
         """Refused: it needs the rows."""
         raise needs_rows("per_sample")
 
-    def bootstrap(self, n_draws: int = 200, random_state: RandomState = 0) -> BootstrapDraws:
+    def bootstrap(self, n_draws: int = N_DRAWS, random_state: RandomState = 0) -> BootstrapDraws:
         """Refused: it needs the rows."""
         raise needs_rows("bootstrap")
 

@@ -18,6 +18,7 @@ from ..utils.arrays import unwritable
 from ..utils.caching import cached_property
 from ..utils.inputs import MatrixLike, RandomState, TargetsLike
 from ..utils.warnings import SolverWarning, warn
+from .bootstrap import N_DRAWS
 from .result import InfluenceResult
 
 Array = NDArray[Any]
@@ -145,7 +146,7 @@ class InfluenceAlongPath(InfluenceResult):
         """Refused."""
         self._refuse("per_sample")
 
-    def bootstrap(self, n_draws: int = 200, random_state: RandomState = 0) -> Any:
+    def bootstrap(self, n_draws: int = N_DRAWS, random_state: RandomState = 0) -> Any:
         """Refused."""
         self._refuse("bootstrap")
 

@@ -17,6 +17,8 @@ from ..families.registry import replicates_of
 
 Array = NDArray[Any]
 
+N_DRAWS = 200  # where nobody says
+
 
 def bootstrap(problem: InfluenceProblem, n_draws: int, seed: int) -> Replicates:
     """θ̂, I and S/ε² of `n_draws` draws of the Bayesian bootstrap.

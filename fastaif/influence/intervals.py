@@ -17,6 +17,7 @@ from ..utils.caching import cached_property
 from ..utils.inputs import RandomState
 from ..utils.warnings import InfluenceWarning, warn
 from . import bootstrap
+from .bootstrap import N_DRAWS
 
 Array = NDArray[Any]
 
@@ -73,7 +74,7 @@ class Intervals:
         """Draws by their number and seed."""
         return {}
 
-    def bootstrap(self, n_draws: int = 200, random_state: RandomState = 0) -> BootstrapDraws:
+    def bootstrap(self, n_draws: int = N_DRAWS, random_state: RandomState = 0) -> BootstrapDraws:
         """Draw from the Bayesian bootstrap (Rubin, 1981).
 
         Each draw multiplies the sample weights by weights whose shares are Dirichlet(1, …, 1),
@@ -121,7 +122,7 @@ class Intervals:
         self,
         method: str = "bootstrap",
         *,
-        n_draws: int = 200,
+        n_draws: int = N_DRAWS,
         random_state: RandomState = 0,
         of: str = "influence",
     ) -> Any:
@@ -166,7 +167,7 @@ class Intervals:
         *positional: Any,
         level: float = 0.95,
         method: str = "bootstrap",
-        n_draws: int = 200,
+        n_draws: int = N_DRAWS,
         random_state: RandomState = 0,
         of: str = "influence",
     ) -> Array:
@@ -231,7 +232,7 @@ class Intervals:
         level: float = 0.95,
         *,
         method: str = "bootstrap",
-        n_draws: int = 200,
+        n_draws: int = N_DRAWS,
         random_state: RandomState = 0,
     ) -> dict[str, Array]:
         """The intervals of the influence as `to_frame` shows them.

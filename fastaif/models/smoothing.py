@@ -18,7 +18,7 @@ from ..data.rows import RowSource
 from ..utils import validation
 from ..utils.inputs import MatrixLike, RandomState, TargetsLike, WeightsLike
 from .base import LinearPredictor
-from .certified import Certified, certify
+from .certified_radii import Certified, certify
 from .meta import Delegating, weights_for
 
 Array = NDArray[Any]

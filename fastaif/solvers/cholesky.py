@@ -126,9 +126,8 @@ def factorize(H: Array, ridge: Array | None = None) -> Factor | None:
     if not (min(entries, default=1.0) > 0.0 and max(entries, default=1.0) < math.inf):
         return None  # NaN may pass, and shows in the norm below
     scale = np.sqrt(diagonal)
-    inverse = 1.0 / scale
-    scaled = np.multiply(H, inverse, out=empty_matrix(len(H), len(H)))
-    scaled *= inverse[:, None]
+    scaled = np.divide(H, scale[:, None], out=empty_matrix(len(H), len(H)))
+    scaled /= scale
     if ridge is not None:
         np.fill_diagonal(scaled, 1.0)
     lapack, turned = _lapack(), scaled.T  # symmetric, and LAPACK need not copy its own order

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from fastaif.models.certified_radii import least_share
 from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
@@ -15,7 +16,6 @@ from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
 from fastaif.data.noisy_copies import NoisyCopies
-from fastaif.models.certified import least_share
 
 SIGMA, LEVEL = 0.5, 0.99
 
