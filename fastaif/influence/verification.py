@@ -44,9 +44,10 @@ class RobustFit(ReadOnlyArrays):
     gap : float
         How far the objective is above its minimum, relative to it. Of linear predictors a bound,
         proven by a point of the dual problem; so for quadratic models with p = 2 at a kink. Else
-        half the squared Newton decrement, an estimate, or at a kink what a bundle of attacks
-        leaves; of models of several classes, and attacks by ascent, also what worse attacks could
-        still do: at most log Σ_j exp(z_j − z_y + εs‖c∘(w_j − w_y)‖_q) less what was found.
+        half the squared Newton decrement, an estimate (inf: the Hessian is not positive definite),
+        or at a kink what a bundle of attacks leaves; of models of several classes, and attacks by
+        ascent, also what worse attacks could still do: at most
+        log Σ_j exp(z_j − z_y + εs‖c∘(w_j − w_y)‖_q) less what was found.
     n_iter : int
         Passes over the data that computed derivatives.
     converged : bool

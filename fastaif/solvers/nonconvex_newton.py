@@ -15,6 +15,7 @@ Array = NDArray[Any]
 
 _LEAST, _MOST = 1e-10, 1e6  # of the damping, in units of the Hessian's mean diagonal
 _REACH = 0.5 ** np.arange(20)
+_SADDLES = 3  # that are left, one after the other
 
 
 def minimize_nonconvex(
@@ -44,6 +45,34 @@ def minimize_nonconvex(
     x, here, n_iter = _descend(evaluate, x, tol, max_iter)
     met = bool(np.isfinite(here.value) and here.residual <= tol)
     return NewtonResult(x, here, n_iter, met, factorize(here.hessian) is None)
+
+
+def past_saddles(
+    evaluate: Callable[[Array], Local], found: NewtonResult,
+    descend: Callable[[Array], NewtonResult],
+) -> NewtonResult:  # fmt: skip
+    """Down from a stationary point that is no minimum, by another descent.
+
+    Gradients are zero where two units of a network are the same and would be lower apart, and
+    descents that begin with such units end there.
+
+    Parameters
+    ----------
+    evaluate : callable
+        x (d,) to `Local`; the Hessian may be a part of it that is no larger.
+    found : NewtonResult
+        Where a descent has ended.
+    descend : callable
+        From x to where another one ends.
+    """
+    for _ in range(_SADDLES):
+        if not found.converged or factorize(found.local.hessian) is not None:
+            break
+        moved = _leave_saddle(evaluate, found.x, found.local)
+        if moved is None:
+            break
+        found = descend(moved[0])
+    return found
 
 
 def _descend(

@@ -7,7 +7,6 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from fastaif.models.certified_radii import least_share
 from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
@@ -16,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fastaif as fa
 from fastaif.data.noisy_copies import NoisyCopies
+from fastaif.models.certified_radii import least_share
 
 SIGMA, LEVEL = 0.5, 0.99
 

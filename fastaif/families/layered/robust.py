@@ -19,6 +19,7 @@ from ...solvers.cholesky import factorize
 from ...solvers.lbfgs import minimize_adversarial
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import Local, NewtonResult
+from ...solvers.nonconvex_newton import past_saddles
 from ...solvers.quasi_newton import definite_metric
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
@@ -71,9 +72,10 @@ def solve(
     objective = RobustLayers(problem, eps, settings)
     limit = 1000 if max_iter is None else max_iter
     with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
-        found = steadily(objective, problem.params, tol, limit)
-        if not found.converged and objective.n_passes < limit:
-            found = _descend(objective, found, tol, limit)
+        found = past_saddles(
+            objective, _steps(objective, problem.params, tol, limit),
+            lambda x: _steps(objective, x, tol, limit),
+        )  # fmt: skip
         local, decrement = found.local, np.inf
         factor = factorize(local.hessian)
         if factor is not None:
@@ -82,6 +84,14 @@ def solve(
         found.x, local.value, local.residual, decrement / (abs(local.value) or 1.0),
         objective.n_passes, found.converged or local.residual <= _CONVERGED,
     )  # fmt: skip
+
+
+def _steps(objective: RobustLayers, start: Array, tol: float, limit: int) -> NewtonResult:
+    """Newton's method, and where that does not get to the end the others."""
+    found = steadily(objective, start, tol, limit)
+    if not found.converged and objective.n_passes < limit:
+        found = _descend(objective, found, tol, limit)
+    return found
 
 
 def _descend(

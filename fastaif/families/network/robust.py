@@ -26,7 +26,7 @@ from ...solvers.cholesky import factorize
 from ...solvers.lbfgs import minimize_adversarial
 from ...solvers.monitored_newton import steadily
 from ...solvers.newton import Local, NewtonResult
-from ...solvers.nonconvex_newton import minimize_nonconvex
+from ...solvers.nonconvex_newton import minimize_nonconvex, past_saddles
 from ...solvers.quasi_newton import definite_metric
 from ...threat.ascent_settings import PgdSettings
 from ..adversary import Optimum
@@ -118,11 +118,10 @@ def solve(
     objective = RobustNetwork(problem, eps, settings)
     limit = 1000 if max_iter is None else max_iter
     with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
-        found = steadily(objective, problem.params, tol, limit)
-        if not found.converged and objective.n_passes < limit:
-            if problem.model.loss.has_kinks:
-                found = _smooth(objective, found, limit)
-            found = _descend(objective, found, tol, limit)
+        found = past_saddles(
+            objective, _steps(objective, problem.params, tol, limit),
+            lambda x: _steps(objective, x, tol, limit),
+        )  # fmt: skip
         local = found.local
         factor = factorize(local.hessian)
         decrement = np.inf
@@ -132,6 +131,16 @@ def solve(
         found.x, local.value, local.residual, decrement / (abs(local.value) or 1.0),
         objective.n_passes, found.converged,
     )  # fmt: skip
+
+
+def _steps(objective: RobustNetwork, start: Array, tol: float, limit: int) -> NewtonResult:
+    """Newton's method, and where that does not get to the end the others."""
+    found = steadily(objective, start, tol, limit)
+    if not found.converged and objective.n_passes < limit:
+        if objective.problem.model.loss.has_kinks:
+            found = _smooth(objective, found, limit)
+        found = _descend(objective, found, tol, limit)
+    return found
 
 
 def _descend(

@@ -10,6 +10,8 @@ from oracles import network as twin
 from oracles.norms import dual_order, norm
 from scipy.optimize import minimize
 from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import scale
 from support.makers import about, assert_close, relative_error
 from support.network_makers import ACTIVATIONS, fitted, make, with_parameters
 
@@ -247,3 +249,15 @@ def test_a_network_behind_polynomial_features_is_refused():
     pipeline = make_pipeline(PolynomialFeatures(2), fa.MLPRegression(3, alpha=0.1, random_state=0))
     with pytest.raises(TypeError, match="PolynomialFeatures before a MLPRegression"):
         fa.aif(pipeline.fit(X, y), X, y)
+
+
+def test_two_equal_units_part_where_that_is_lower():
+    """Their gradients are zero towards one another: descents ended at a saddle, and said that they
+    had converged."""
+    flowers = load_iris()
+    X = scale(flowers.data)
+    net = fa.MLPClassification(hidden=4, alpha=1e-3, random_state=0).fit(X, flowers.target)
+    found = fa.robust_fit(net, X, flowers.target, eps=0.05)
+    assert found.converged
+    assert found.gap < 1e-12
+    assert found.objective < 0.1375  # the saddle's is .13853
