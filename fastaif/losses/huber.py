@@ -13,6 +13,8 @@ from .one_parameter import OneParameterLoss
 
 Array = NDArray[Any]
 
+_ROUNDING = 4.0 * np.finfo(float).eps  # what slopes of rows far out may be beyond δ by
+
 
 @dataclass(frozen=True)
 class Huber(OneParameterLoss):
@@ -78,6 +80,7 @@ class Huber(OneParameterLoss):
     def conjugate(self, slope: Array, y: Array) -> Array:
         """sup_f slope · f − ℓ(f, y), elementwise; ∞ where that is unbounded."""
         size = np.abs(slope) / self.delta
+        size = np.where(size > 1.0 + _ROUNDING, size, np.minimum(size, 1.0))
         root = np.sqrt(np.maximum((1.0 - size) * (1.0 + size), 0.0))
         inside = slope * y + slope * (slope / (1.0 + root))
         return np.where(size <= 1.0, inside, np.inf)

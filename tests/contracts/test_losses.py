@@ -247,3 +247,16 @@ def test_a_fit_is_stationary(engine, loss, rng):
     np.testing.assert_allclose(X.T @ slope / 60 + 0.2 * model.coef_, 0.0, atol=1e-9)
     result = fa.aif(model, X, y)
     assert np.isfinite(result.influence).all()
+
+
+@pytest.mark.parametrize("eps", [1e-6, 1e-3, 0.1])
+@pytest.mark.parametrize("unit", [1.0, 1e4])
+def test_robust_fits_prove_their_gap(loss, rng, unit, eps):
+    """Also where most residuals are far beyond the parameter, and slopes at their bound."""
+    X, y = rng.normal(size=(60, 3)), targets(loss, 60)
+    if loss.is_of_residuals:
+        y = unit * (y + 0.1 * rng.normal(size=60))
+    model = fa.BasisRegression(fa.bases.Linear(), loss, alpha=1e-3).fit(X, y)
+    found = fa.robust_fit(model, X, y, eps)
+    assert found.converged
+    assert found.gap <= 1e-8

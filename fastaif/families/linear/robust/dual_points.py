@@ -82,7 +82,8 @@ class RowMultipliers:
         λ.
     own : Shares or None
     lift : float
-        What |slopes| are raised by, at both ends alike.
+        What |slopes| are raised by, at both ends alike; where ℓ' is bounded, as a share of what is
+        left to the bound, which rows far out have reached but for rounding.
     """
 
     loss: Loss
@@ -115,10 +116,12 @@ class RowMultipliers:
     def _lifted(self, rows: slice, share: Array, slope: Array) -> tuple[Array, Array]:
         if self.lift == 0.0:
             return share, slope
-        w = self.w[rows]
-        part = share * np.abs(slope) + self.lift * w
+        w, bound = self.w[rows], self.loss.lipschitz
+        part = share * np.abs(slope)
+        room = 1.0 if np.isinf(bound) else np.maximum(bound - part.sum(axis=0) / w, 0.0)
+        part = part + self.lift * room * w
         total = part.sum(axis=0)
-        steep = total / w
+        steep = np.minimum(total / w, bound)
         share = np.where(total > 0.0, part * (w / total), 0.5 * w)
         return share, np.vstack([steep, -steep])
 
@@ -163,8 +166,14 @@ class RowMultipliers:
         """A symmetric loss has a steeper slope further out at both ends alike."""
         if not self.loss.is_symmetric:
             return self
-        more = 0.5 * (ratio - 1.0) * self.along_kappa
-        return dataclasses.replace(self, lift=self.lift + more)
+        more, bound = 0.5 * (ratio - 1.0) * self.along_kappa, self.loss.lipschitz
+        if np.isinf(bound):
+            return dataclasses.replace(self, lift=self.lift + more)
+        left = bound - self.along_kappa
+        if not 2.0 * more < left:
+            return self
+        rest = (1.0 - 2.0 * self.lift) * (1.0 - 2.0 * more / left)
+        return dataclasses.replace(self, lift=0.5 * (1.0 - rest))
 
 
 def at_ends(
