@@ -135,7 +135,9 @@ class Adversary(ABC, Generic[P]):
     def attacked(self, theta: Array, eps: float, settings: PgdSettings | None) -> Array:
         """The worst inputs (n, m), in the type of the inputs (float64 for integers)."""
         x, ball, source = self.problem.source.x, self.problem.ball, self.problem.source
-        out = self._attacked(theta, INWARDS * eps, settings)
+        # Ascents that differ in a digit may end at other maxima, and `loss` is of these.
+        is_closed = settings is None and self.has_exact
+        out = self._attacked(theta, INWARDS * eps if is_closed else eps, settings)
         samples = x if x.dtype.kind == "f" else x.astype(np.float64)
         if samples.dtype != out.dtype:
             out = round_towards(samples, out)

@@ -34,6 +34,8 @@ from .sums import InfluenceSums
 Array = NDArray[Any]
 
 _FIRST_LINE = b"fastaif checkpoint 1\n"
+# Files on their way to their place. Ctrl-C just before one is removed leaves it to a later fit.
+_BEGUN: dict[Path, Path] = {}
 _HEAD = struct.Struct("<32sQ32s")  # of a record: key, length and SHA-256 of what follows
 _FEW = 256  # rows by which data are recognised, at either end
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -84,6 +86,7 @@ class Checkpoint:
     def _begin(self, first: bytes) -> None:
         """A new file, which is there whole or not at all, and never in another's place."""
         beside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+        _BEGUN[beside] = self.path
         try:
             with beside.open("xb") as file:
                 file.write(first)
@@ -95,6 +98,7 @@ class Checkpoint:
                 os.unlink(beside)
             except FileNotFoundError:
                 pass
+            _BEGUN.pop(beside)
 
     def _open(self, first: bytes) -> None:
         """Read what an earlier solve left."""
@@ -181,6 +185,10 @@ class Checkpoint:
         with contextlib.suppress(FileNotFoundError):
             if self._mine is not None and os.path.samestat(self._mine, self.path.stat()):
                 self.path.unlink()
+        for beside in [begun for begun, path in _BEGUN.items() if path == self.path]:
+            with contextlib.suppress(FileNotFoundError):
+                beside.unlink()
+            del _BEGUN[beside]
 
 
 def _publish(beside: Path, path: Path) -> None:

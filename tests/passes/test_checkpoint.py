@@ -243,3 +243,19 @@ def test_bars_count_passes_on_terminals(monkeypatch):
         shown = stream.getvalue()
         for name in ("fit", "robust fit", "robust path", "influence"):
             assert (f"{name}: " in shown and " passes" in shown) == stream.isatty()
+
+
+def test_ctrl_c_before_the_clean_up_leaves_it_to_a_later_fit(tmp_path, monkeypatch):
+    model, X, y, w = case("linear")
+    path, unlink = tmp_path / "fit.checkpoint", os.unlink
+
+    def interrupted(*_):
+        monkeypatch.setattr(os, "unlink", unlink)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "unlink", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    assert list(tmp_path.iterdir())
+    fa.robust_fit(model, X, y, 0.1, sample_weight=w, checkpoint=path)
+    assert not list(tmp_path.iterdir())
