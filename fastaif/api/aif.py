@@ -129,8 +129,9 @@ def aif(
     at : float, default 0.0
         The ε at which the derivative is taken, to the right. Above 0 for linear predictors, softmax
         models and several outputs at order inf: θ_at is found from θ̂, `params` is θ_at,
-        `predict_params` and `sensitivity` go on from there, and `validity_radius` is the ε of the
-        next kink. Of several predictions it is as good as the worst attacks that ascents find,
+        `predict_params` and `sensitivity` go on from there, and `validity_radius` is the ε at which
+        the tangent meets its next kink: an estimate, the better the nearer the kink is, that may
+        pass others by. Of several predictions it is as good as the worst attacks that ascents find,
         and refused where it is not known which of them are as bad.
     bounds : (lo, hi), optional
         Between which attacked samples stay, in raw units: each a number, an array (m,), a dict

@@ -155,8 +155,8 @@ class Verification(ReadOnlyArrays):
                 f"{'cost':>24}{self.predicted_cost:>16.6g}{self.exact_cost:>16.6g}",
                 f"{'gain':>24}{self.predicted_gain:>16.6g}{self.exact_gain:>16.6g}",
                 f"{'relative error of θ_ε − θ̂':>24}{self.params_error:>14.3g}",
-                "tangent: θ̂ + εI, and eq. 4 (sensitivity(eps) forecasts more than that does);",
-                "changes are of the objective, penalty included",
+                "tangent: θ̂ + εI, and eq. 4 (sensitivity(eps) mostly comes closer);",
+                "of the objective, penalty included (sensitivity(eps): of the loss alone)",
             ]
         )
 
