@@ -249,7 +249,7 @@ def _take_apart(estimator: Any, gaps: Gaps = NO_GAPS) -> Taken:
     before, step = split(estimator, gaps)
     if isinstance(step, Delegating):
         check_is_fitted(step, "estimator_")
-        raise TypeError(f"a {type(step).__name__} is not taken as it is: give {step.instead}")
+        raise TypeError(f"{type(step).__name__} is not taken as it is: give {step.instead}")
     whole = _whole(step)
     if whole is not None:
         require_fitted(step, whole.fitted)

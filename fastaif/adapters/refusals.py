@@ -6,7 +6,8 @@ from typing import Any
 
 _NO_GRADIENT = (
     "its predictions are constant between jumps and have no gradient in the inputs: fit a smooth "
-    "model, such as fastaif.KernelRegression or fastaif.MLPClassification"
+    "model, of labels a fastaif.MLPClassification, of numbers a fastaif.KernelRegression (and try "
+    "what fools that one on this)"
 )
 _BEST = "it is a search, not a model: give its best_estimator_"
 _JOINT = "its penalty ties outputs to each other: fit a Lasso or an ElasticNet an output"

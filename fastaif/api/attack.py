@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..data.checked_rows import locating
@@ -14,6 +15,7 @@ from ..data.sources import LazyRows
 from ..families.adversary import Adversary
 from ..families.registry import adversary_of
 from ..threat.ascent_settings import ENOUGH, PgdSettings
+from ..threat.rounding import round_towards
 from ..threat.threat import Threat
 from ..utils import validation
 from ..utils.inputs import (
@@ -89,7 +91,8 @@ def attack(
     Returns
     -------
     X_adv : array (n, m)
-        In the type of X (float64 for integers); a pandas frame if X is one.
+        In the type of X (float64 for integers); a pandas frame if X is one, whose columns of
+        floats keep their own types (with a metric all are float64 unless all are of another type).
     """
     threat = Threat(
         p, order, radius, feature_scale, attackable, attack_space,
@@ -105,7 +108,8 @@ def attack(
             "it block by block, with radius set to that of the whole (aif(...).radius)"
         )
     attacked = adversary.attacked(adversary.problem.params, eps, settings)
-    return like(X, attacked, adversary.problem.model.intake)
+    out = like(X, attacked, adversary.problem.model.intake)
+    return out if metric is not None else _in_own_types(X, out)
 
 
 def adversarial_loss(
@@ -191,4 +195,18 @@ def like(X: Any, out: Any, intake: Intake | None = None) -> Any:
         return intake.write(X, out)
     if type(X).__module__.split(".")[0] == "pandas":
         return type(X)(out, columns=X.columns, index=X.index)
+    return out
+
+
+def _in_own_types(X: Any, out: Any) -> Any:
+    """A frame's columns of shorter floats, beside which others made float64 of them, as they were.
+
+    Each cell is rounded towards the sample's: entry by entry, no attack is longer.
+    """
+    if not hasattr(X, "iloc"):
+        return out
+    for k, (own, found) in enumerate(zip(X.dtypes, out.dtypes, strict=True)):
+        if isinstance(own, np.dtype) and own.kind == "f" and own.itemsize < found.itemsize:
+            cells = (frame.iloc[:, [k]].to_numpy() for frame in (X, out))
+            out.isetitem(k, round_towards(*cells)[:, 0])
     return out

@@ -404,7 +404,9 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         """Each sample's share of S (eq. 4) on the data of the fit, shape (n,).
 
         w_i ζ_iᵀH_eI / IᵀH_eI, with the weights w_i as parts of their sum and ζ of `per_sample`:
-        they sum to 1, and are negative of samples that pull the other way. Zeros where S is.
+        they sum to 1, and are negative of samples that pull the other way. Zeros where S is. Who
+        drives the cost at an ε at which eq. 4 is rough (`rough_at(eps, expansion="quadratic")`) may
+        be others: fit a `robust_path` without them to see. Not of a result at an ε above 0.
         """
         problem, rows = self.problem, self.problem.evaluation
         zeta = self.per_sample()

@@ -57,13 +57,13 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X: MatrixLike) -> Array:
-        """The classifier's probabilities, shape (n, 2)."""
+        """The classifier's probabilities, shape (n, K) of K classes."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(X))
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, X: MatrixLike) -> Array:
-        """The classifier's f(X), shape (n,)."""
+        """The classifier's f(X), shape (n,), of several classes (n, K)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.decision_function(X))
 

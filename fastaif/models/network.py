@@ -199,7 +199,8 @@ class MLPRegression(RegressorMixin, Network):
     alpha : float, default 1e-4
         Units that it switches off (tanh, gelu, relu) have no part in the influence.
     max_iter : int, default 2000
-        Of L-BFGS; Newton's method takes at most 100 steps, and no more than max_iter.
+        Of L-BFGS; Newton's method takes what is left of them, at most 100, at least a twentieth.
+        A fit that they end is no minimum, which influences need, but serves for attacks.
     tol : float, default 1e-10
         Bound on the gradient's norm relative to ``E |ℓ'| ‖∇_θ f‖``.
     random_state : int, RandomState or None

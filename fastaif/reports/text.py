@@ -127,7 +127,7 @@ def summary(result: Reported, eps: Array) -> str:
     lines += ["-" * _WIDTH, *_sensitivity_lines(result, eps)]
     if problem.is_penalized:
         lines.append(
-            "With a penalty, S leaves out a term of first order: see expansion='taylor'."
+            "With a penalty, S lacks a term of first order, which expansion='taylor' has."
         )
     lines.append("-" * _WIDTH)
     if problem.keeps_rows:

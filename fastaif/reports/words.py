@@ -54,8 +54,9 @@ def _predicted(result: Reported, eps: float) -> str:
     way = "rise" if cost >= 0.0 else "fall"
     return (
         f"At ε = {eps:g} the mean loss on the data as they are, {clean:.5g} now, is predicted to "
-        f"{way} by {abs(cost):.4g}{share}. Under attack the model as it is loses "
-        f"{eps * result.value_derivative:.4g} at first order."
+        f"{way} by {abs(cost):.4g}{share}. Attacks of that size raise the loss of "
+        f"the model as it is by {eps * result.value_derivative:.4g} to first order "
+        "(adversarial_loss has all of it)."
     )
 
 

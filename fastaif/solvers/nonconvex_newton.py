@@ -15,6 +15,7 @@ Array = NDArray[Any]
 
 _LEAST, _MOST = 1e-10, 1e6  # of the damping, in units of the Hessian's mean diagonal
 _REACH = 0.5 ** np.arange(20)
+_AFTER = 100  # steps at most after those of another method
 _SADDLES = 3  # that are left, one after the other
 
 
@@ -45,6 +46,14 @@ def minimize_nonconvex(
     x, here, n_iter = _descend(evaluate, x, tol, max_iter)
     met = bool(np.isfinite(here.value) and here.residual <= tol)
     return NewtonResult(x, here, n_iter, met, factorize(here.hessian) is None)
+
+
+def steps_after(n_iter: int, max_iter: int) -> int:
+    """Newton steps that are left after another method's: a twentieth where it took them all.
+
+    From where others ended early they are many, and each has the price of a Hessian.
+    """
+    return min(_AFTER, max(max_iter - n_iter, max_iter // 20))
 
 
 def past_saddles(

@@ -100,6 +100,25 @@ def test_types_are_kept():
     assert attacked.index[0] == 5
 
 
+@pytest.mark.parametrize("p", [1, 2, np.inf])
+@pytest.mark.parametrize("others", ["float64", "int64"])
+def test_each_column_of_a_frame_keeps_its_type_and_stays_inside(p, others):
+    X, y, _ = _data("linear")
+    frame = pd.DataFrame(1e3 * X, columns=list("abcd"))
+    frame = frame.astype({"a": "float32", "b": "float16", "c": others})
+    model = fa.LinearRegression().fit(frame, y)
+    low = frame.min()
+    attacked = fa.attack(model, frame, y, 1e-3, p=p, radius=1e3, bounds=(low, None))
+    kinds = ["float32", "float16", "float64", "float64"]
+    assert [str(kind) for kind in attacked.dtypes] == kinds
+    assert (attacked >= low).all().all()
+    delta = attacked.astype(float) - frame.astype(float)
+    assert np.linalg.norm(delta, ord=p, axis=1).max() <= 1.0
+    assert (delta != 0.0).any().all() or p == 1
+    metric = fa.attack(model, frame, y, 1e-3, radius=1e3, metric=np.eye(4) + 0.5)
+    assert (metric.dtypes == "float64").all()
+
+
 def test_zero_radius_changes_nothing():
     X, y, model = _data("linear")
     np.testing.assert_array_equal(fa.attack(model, X, y, 0.0), X)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from fastaif.solvers.newton import Local, NewtonResult
-from fastaif.solvers.nonconvex_newton import minimize_nonconvex, past_saddles
+from fastaif.solvers.nonconvex_newton import minimize_nonconvex, past_saddles, steps_after
 
 
 def double_well(x):
@@ -38,3 +38,8 @@ def test_minima_and_descents_that_have_not_ended_stay():
         early, converged=True, local=early.local._replace(hessian=np.zeros((2, 2)))
     )
     assert past_saddles(double_well, flat, descend) is flat
+
+
+def test_few_steps_are_left_to_who_begins_where_others_were_cut_off():
+    for taken, most, left in [(40, 2000, 100), (1970, 2000, 100), (60, 60, 3), (20, 60, 40)]:
+        assert steps_after(taken, most) == left

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...data.blas import single_threaded_blas
 from ...solvers.newton import Local, NewtonResult
-from ...solvers.nonconvex_newton import minimize_nonconvex
+from ...solvers.nonconvex_newton import minimize_nonconvex, steps_after
 from ...solvers.quasi_newton import descend_by_lbfgs
 from .derivatives import LayeredDerivatives
 from .idle_units import flat_moves
@@ -99,7 +99,7 @@ def fit_layers(
     tol : float
         Bound on the gradient's norm relative to E ‖∇_θ ℓ_i‖.
     max_iter : int
-        Of L-BFGS; Newton's method takes at most 100 of its own, and no more than that.
+        Of L-BFGS, and of Newton's method after it (`steps_after`).
     warm : bool
         θ is near a minimum: no L-BFGS. Networks of more than `DENSE` parameters take no
         Newton steps but L-BFGS alone, to whatever precision it reaches.
@@ -113,7 +113,7 @@ def fit_layers(
             return NewtonResult(x, local, n_iter, local.residual <= tol, False)
         if not warm:
             x, n_iter = descend_by_lbfgs(slopes, x, max_iter, _ROUGH)
-        found = minimize_nonconvex(objective, x, tol=tol, max_iter=min(max_iter, 100))
+        found = minimize_nonconvex(objective, x, tol=tol, max_iter=steps_after(n_iter, max_iter))
     return replace(found, n_iter=n_iter + found.n_iter)
 
 

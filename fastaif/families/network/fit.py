@@ -12,7 +12,7 @@ from ..._compute import types as c
 from ...data.blas import single_threaded_blas
 from ...passes.network import NetworkSweep
 from ...solvers.newton import Local, NewtonResult
-from ...solvers.nonconvex_newton import minimize_nonconvex
+from ...solvers.nonconvex_newton import minimize_nonconvex, steps_after
 from ...solvers.quasi_newton import descend_by_lbfgs
 from ..finite_sum.natural_fit import add_penalty
 from .dead_units import idle_biases, pin
@@ -76,7 +76,7 @@ def fit_network(
     tol : float
         Bound on the gradient's norm relative to E |ℓ'| ‖(v, 1)‖.
     max_iter : int
-        Of L-BFGS; Newton's method takes at most 100 of its own, and no more than that.
+        Of L-BFGS, and of Newton's method after it (`steps_after`).
     warm : bool
         θ is near a minimum: no L-BFGS. Networks of more than `DENSE` parameters take no
         Newton steps but L-BFGS alone, to whatever precision it reaches.
@@ -91,7 +91,7 @@ def fit_network(
         if not warm:
             x, n_iter = descend_by_lbfgs(slopes, x, max_iter, _ROUGH)
         objective = NetworkObjective(sweep, alpha, penalized)
-        found = minimize_nonconvex(objective, x, tol=tol, max_iter=min(max_iter, 100))
+        found = minimize_nonconvex(objective, x, tol=tol, max_iter=steps_after(n_iter, max_iter))
     return replace(found, n_iter=n_iter + found.n_iter)
 
 
