@@ -80,6 +80,20 @@ cdef bint spanned(fa_array spans, ptrdiff_t end) noexcept:
     return fine
 
 
+cdef bint chained(fa_array widths, ptrdiff_t first, ptrdiff_t last, ptrdiff_t size) noexcept:
+    """Whether layers of such widths lead from the first to the last, and have so many weights."""
+    cdef const int64_t *at = <const int64_t *>widths.data
+    cdef ptrdiff_t i, left = size
+    if widths.size < 2 or at[0] != first or at[widths.size - 1] != last or first < 1:
+        return False
+    for i in range(1, widths.size):
+        # Divided, so that no product can overflow.
+        if at[i] < 1 or at[i] > left or at[i - 1] + 1 > left // at[i]:
+            return False
+        left -= (at[i - 1] + 1) * at[i]
+    return left == 0
+
+
 cdef ptrdiff_t moment_count(ptrdiff_t m) noexcept:
     """Entries of the products of `quadratic_moments` for m inputs."""
     cdef ptrdiff_t start, stop, r, columns, size = 0

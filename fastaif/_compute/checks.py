@@ -96,6 +96,13 @@ def spanned(spans: np.ndarray, end: int) -> bool:
     )
 
 
+def chained(widths: np.ndarray, first: int, last: int, size: int) -> bool:
+    """Whether layers of such widths lead from the first to the last, and have so many weights."""
+    if len(widths) < 2 or widths.min() < 1 or (widths[0], widths[-1]) != (first, last):
+        return False
+    return bool(np.sum((widths[:-1] + 1) * widths[1:]) == size)
+
+
 def moment_count(m: int) -> int:
     """Entries of the products of `quadratic_moments` for m inputs."""
     count, size = m + 1, 0
@@ -117,7 +124,7 @@ def checker(name: str, operation: Operation) -> Callable[..., bool]:
 
     known: dict[str, Any] = {
         **vars(codes), "N_LOSSES": N_LOSSES, "within": within, "numbered": numbered,
-        "rising": rising, "spanned": spanned,
+        "rising": rising, "spanned": spanned, "chained": chained,
         "moment_count": moment_count, "usable": _usable, "fits": _fits, "misshapen": misshapen,
         "unfit": unfit, "no_group": no_group, "NO_ENTRIES": NO_ENTRIES,
         "ndarray": np.ndarray, "EMPTY": EMPTY,

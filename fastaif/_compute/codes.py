@@ -21,7 +21,12 @@ sizes_of_bases = (
     ("kind != POWERS or (degree > 0 and d == m * degree)", "powers have m degree features"),
 )
 
+# Of networks of one layer the first three, of any depth all.
 TANH, SOFTPLUS, GELU, N_ACTIVATIONS = range(4)
+SIGMOID, RELU, IDENTITY, N_LAYER_ACTIVATIONS = range(N_ACTIVATIONS, N_ACTIVATIONS + 4)
+
+# What becomes of a network's outputs: a loss of one, ‖f − y‖², the lead of the other classes.
+ONE_OUTPUT, SEVERAL_OUTPUTS, CLASSES, N_HEADS = range(4)
 
 RBF, MATERN_3_2, MATERN_5_2, POLYNOMIAL, NTK, N_KERNELS = range(6)
 

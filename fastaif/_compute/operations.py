@@ -119,32 +119,39 @@ NETWORK = Group(
     sizes=("m", "h"),
     holds=(("0 <= activation < N_ACTIVATIONS", "the activation is one of those that were built"),),
 )
+LAYERS = Group(
+    "Layers",
+    {"activation": INT, "widths": reads("widths[0]", dtype=INT64), "theta": reads("d"), **UNITS},
+    sizes=("n_widths",),
+    holds=(("0 <= activation < N_LAYER_ACTIVATIONS",
+            "the activation is one of those that were built"),),
+)  # fmt: skip
+HEAD = Group(
+    "Head",
+    {"kind": INT, "outputs": SIZE, "loss": INT, "delta": REAL_NUMBER},
+    holds=(("0 <= kind < N_HEADS", "the head is one of those that were built"), KNOWN_LOSS),
+)
+BOX = Group(
+    "Box",
+    {"p": REAL_NUMBER, "units": reads("m"), "scale": reads("m"), "bounds": reads("2", "m")},
+    holds=(("p == 2.0 or p == float('inf')", "p is 2 or inf"),),
+)
+PACE = Group(
+    "Pace",
+    {"part": REAL_NUMBER, "n_steps": SIZE, "enough": REAL_NUMBER, "still": REAL_NUMBER},
+)
 STEPS = Group(
     "Steps",
-    {
-        "p": REAL_NUMBER,
-        "radius": REAL_NUMBER,
-        "slopes": reads("free"),
-        "n_steps": SIZE,
-        "step": REAL_NUMBER,
-        "draws": SIZE,
-        "seed": BITS,
-        "first_row": BITS,
-    },
+    {"p": REAL_NUMBER, "radius": REAL_NUMBER, "slopes": reads("free"), "n_steps": SIZE,
+     "step": REAL_NUMBER, "draws": SIZE, "seed": BITS, "first_row": BITS},
     sizes=("free",),
-)
+)  # fmt: skip
 BATCH_MODEL = Group(
     "BatchModel",
-    {
-        "loss": INT,
-        "delta": REAL_NUMBER,
-        "alpha": REAL_NUMBER,
-        "damping": REAL_NUMBER,
-        "fit_intercept": INT,
-        "wants_influence": INT,
-    },
+    {"loss": INT, "delta": REAL_NUMBER, "alpha": REAL_NUMBER, "damping": REAL_NUMBER,
+     "fit_intercept": INT, "wants_influence": INT},
     holds=(KNOWN_LOSS,),
-)
+)  # fmt: skip
 BATCH_ATTACK = Group(
     "BatchAttack",
     {"p": REAL_NUMBER, "radius": REAL_NUMBER, "weights": reads("m"), "inverse": reads("m")},
@@ -611,6 +618,22 @@ NETWORKS = {
          "inner": INNER, "steps": STEPS.without("slopes"), "out": writes("n", "free"),
          "f": writes("n")},
         {**SIZES_OF_ROWS, "h": "network.w1[1]", "free": "moves[0]"},
+    ),
+    "layered_ascent": Operation(
+        "layered_ascent",
+        {"x": reads("n", "m"), "targets": reads("n", "n_targets"), "layers": LAYERS, "head": HEAD,
+         "box": BOX, "sizes": reads("n"), "pace": PACE, "delta": writes("n", "m"),
+         "heights": writes("n")},
+        {"n": "x[0]", "m": "x[1]", "n_targets": "targets[1]", "d": "layers.theta[0]",
+         "n_widths": "layers.widths[0]"},
+        c="x, targets, layers, head, box, sizes, pace, delta, heights, n, m, n_targets",
+        holds=(("chained(layers.widths, m, head.outputs, d)",
+                "widths lead from the inputs to the outputs, and make up theta"),
+               ("n_targets == (head.outputs if head.kind == SEVERAL_OUTPUTS else 1)",
+                "a target is a number, or one an output"),
+               ("head.kind != CLASSES or numbered(targets, head.outputs)",
+                "targets are numbers of classes, from 0 on")),
+        idle="n == 0 or m == 0",
     ),
 }  # fmt: skip
 

@@ -110,6 +110,48 @@ class Network(NamedTuple):
     inverse_scale: np.ndarray
 
 
+class Layers(NamedTuple):
+    """A network of any depth of u = (x - shift) * inverse_scale, as `families/layered` has it.
+
+    `widths` are those of its inputs, hidden layers and outputs; θ is W_1 (in, out) by rows, b_1,
+    W_2, ….
+    """
+
+    activation: int
+    widths: np.ndarray
+    theta: np.ndarray
+    shift: np.ndarray
+    inverse_scale: np.ndarray
+
+
+class Head(NamedTuple):
+    """What of so many outputs ascents climb on: `loss` and `delta` are of ONE_OUTPUT alone."""
+
+    kind: int
+    outputs: int
+    loss: int
+    delta: float
+
+
+class Box(NamedTuple):
+    """A ball, p = 2 or ∞, in bounds (2, m): D and c of each input, 0 where nothing is attacked."""
+
+    p: float
+    units: np.ndarray
+    scale: np.ndarray
+    bounds: np.ndarray
+
+
+class Pace(NamedTuple):
+    """How ascents step, as `families/layered/attack` says: the first part of a way, how many
+    steps at most, what is enough, and moves that are none."""
+
+    part: float
+    n_steps: int
+    enough: float
+    still: float
+
+
 class Attack(NamedTuple):
     """The ball's norm, and D (m,): ‖c ∘ ∇_x f‖_q = ‖D ∘ ∇_u f‖_q, u the scaled inputs."""
 

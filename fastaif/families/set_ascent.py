@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._compute import types as c
 from ..threat.ascent_settings import PgdSettings
 from .adversary import Adversary
 from .autodiff.attack import attack_by_steps
@@ -59,6 +60,10 @@ class ClimbedProblem(InfluenceProblem):
     def courses(self, theta: Array, X: Array, y: Array) -> Iterator[Array]:
         """Slopes (k, m) along which other ascents start, beside the sample."""
         return iter(())
+
+    def compiled(self, theta: Array) -> tuple[c.Layers, c.Head] | None:
+        """The model as a network that compiled ascents take; None: as `rising` alone knows it."""
+        return None
 
     def displaced(self, X: Array, delta: Array) -> Array:
         """Raw inputs X (k, m) with the model's moved by δ."""

@@ -270,6 +270,11 @@ class AttackSet(ABC):
         moves, gains, _ = self.directions(np.array(gradients, dtype=float), rows)
         return Furthest(moves * sizes[:, None], gains * sizes)
 
+    @property
+    def box(self) -> c.Box | None:
+        """The set as compiled ascents take it; None where they know none of its kind."""
+        return None
+
     def write_attacked(
         self, beta: Array, sides: Array, rows: Array, sizes: Array, out: Array
     ) -> None:

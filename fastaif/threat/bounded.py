@@ -224,6 +224,14 @@ class Bounded(OnBall):
         low, high = (end[..., self.free] for end in self.ends(rows))
         return np.maximum(x - low, 0.0) / scale, np.maximum(high - x, 0.0) / scale
 
+    @property
+    def box(self) -> c.Box | None:
+        """For p = 2 and ∞."""
+        if not self._is_compiled:
+            return None
+        units, scale = read_only(self.units), read_only(self.ball.scale)
+        return c.Box(float(self.ball.p), units, scale, read_only(self._ends))
+
     def _furthest(self, gradients: Array, rows: Array, sizes: Array) -> Furthest:
         """The same by a compiled operation."""
         moves, gains = np.empty(rows.shape), np.empty(len(rows))

@@ -18,7 +18,7 @@ from fastaif.losses import Logistic
 SIZES = {
     "n": 6, "m": 3, "k": 5, "l": 4, "h": 2, "d": 7, "count": 3, "free": 2, "n_kept": 9,
     "value_columns": 6, "slope_columns": 7, "row_columns": 8, "out_columns": 9, "classes": 3,
-    "c": 4,
+    "c": 4, "n_targets": 1,
 }  # fmt: skip
 NEED = (
     c.NEED_GRADIENT | c.NEED_HESSIAN | c.NEED_NORM | c.NEED_LOSS | c.NEED_YARDSTICK | c.NEED_MIXED
@@ -28,7 +28,7 @@ NUMBERS = {
     "n_samples": 20, "n_steps": 3, "draws": 2, "n": 11, "seed": 5, "draw": 1, "loss": Logistic.code,
     "fit_intercept": 1, "wants_influence": 1, "activation": c.TANH, "kappa": 0.0, "smoothing": 0.0,
     "exponent": 0.0, "first_row": 0, "steepest": 0, "output_layer": 1, "step": 0.1, "coef0": 1.0,
-    "n_sweeps": 4, "n_box": 2, "wary": 0,
+    "n_sweeps": 4, "n_box": 2, "wary": 0, "outputs": 1,
 }  # fmt: skip
 # More than a vector of each instruction set holds, and a rest.
 BEYOND_VECTORS = {"n": 41, "m": 19, "k": 21, "l": 18, "h": 17, "d": 37}
@@ -37,6 +37,7 @@ OWN = {  # what differs
     "bootstrap_sums": {"d": 4},
     "linear_batch": {"d": 4, "count": 2},
     "quadratic_moments": {"d": 9, "kind": c.QUADRATIC},
+    "layered_ascent": {"d": 11, "kind": c.ONE_OUTPUT},
 }
 
 
@@ -116,6 +117,10 @@ def arguments_of(name, seed=0, larger=()):
         ):  # fmt: skip
             shape = [5, SIZES["value_columns" if leaf.path == "values" else "slope_columns"]]
         made[leaf.path] = content(leaf.path, tuple(shape), spec.dtype, rng)
+    if name == "layered_ascent":
+        hidden = (sizes["d"] - 1) // (sizes["m"] + 2)
+        made["layers.widths"] = np.array([sizes["m"], hidden, 1])
+        made["targets"] = np.where(rng.random((sizes["n"], 1)) < 0.5, 1.0, -1.0)
     if name == "softmax_sums":
         made["rows.y"] = np.arange(float(sizes["n"])) % sizes["classes"]
     return made

@@ -54,6 +54,29 @@ def level_of(slopes, rooms):
 
 
 @operation(fastmath=STRICT)
+def move_of_row(x, g, box, size, v, r, move):
+    """A row's move, written, and what it gains; `v` and `r` (m,) are room, `box` (D, c, bounds,
+    p)."""
+    units, scale, bounds, p = box
+    _enter(x, g, units, scale, bounds, size, v, r)
+    largest, level, unit, gain = 1.0, np.inf, 1.0, 0.0
+    if p == 2.0 and size > 0.0:
+        largest, unit = 0.0, size
+        for k in range(v.size):
+            largest = max(largest, v[k])
+        if largest > 0.0:
+            for k in range(v.size):
+                v[k] = v[k] / largest if v[k] > NO_SLOPE * largest else 0.0
+                r[k] = r[k] / size if v[k] > 0.0 else 0.0
+            level = level_of(v, r)
+    for k in range(v.size):
+        t = r[k] if v[k] == 0.0 else unit * min(level * v[k], r[k])
+        move[k] = math.copysign(units[k] * t, g[k])
+        gain += v[k] * t
+    return largest * gain
+
+
+@operation(fastmath=STRICT)
 def bounded_moves(rows, slopes, units, scale, bounds, sizes, p, moves, gains):
     """Moves of the model's inputs (n, m), and by how much they raise predictions (n,).
 
@@ -73,22 +96,6 @@ def bounded_moves(rows, slopes, units, scale, bounds, sizes, p, moves, gains):
         Written.
     """
     m = rows.x.shape[1]
-    v, r = np.empty(m), np.empty(m)
+    v, r, box = np.empty(m), np.empty(m), (units, scale, bounds, p)
     for i in range(rows.x.shape[0]):
-        g, size = slopes[i], sizes[i]
-        _enter(rows.x[i], g, units, scale, bounds, size, v, r)
-        largest, level, unit, gain = 1.0, np.inf, 1.0, 0.0
-        if p == 2.0 and size > 0.0:
-            largest, unit = 0.0, size
-            for k in range(m):
-                largest = max(largest, v[k])
-            if largest > 0.0:
-                for k in range(m):
-                    v[k] = v[k] / largest if v[k] > NO_SLOPE * largest else 0.0
-                    r[k] = r[k] / size if v[k] > 0.0 else 0.0
-                level = level_of(v, r)
-        for k in range(m):
-            t = r[k] if v[k] == 0.0 else unit * min(level * v[k], r[k])
-            moves[i, k] = math.copysign(units[k] * t, g[k])
-            gain += v[k] * t
-        gains[i] = largest * gain
+        gains[i] = move_of_row(rows.x[i], slopes[i], box, sizes[i], v, r, moves[i])

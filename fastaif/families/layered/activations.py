@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._compute import types as c
+
 Array = NDArray[Any]
 
 
@@ -31,6 +33,8 @@ class Activation(NamedTuple):
         From z to its `Bends`.
     steepest, most_bent : float
         The largest |σ'| and |σ''|.
+    code : int
+        What compiled operations know it by.
     has_kinks : bool
         Whether σ' jumps at z = 0.
     """
@@ -38,6 +42,7 @@ class Activation(NamedTuple):
     at: Callable[[Array], Bends]
     steepest: float
     most_bent: float
+    code: int
     has_kinks: bool = False
 
 
@@ -84,10 +89,10 @@ _SQRT_PI = np.pi**0.5
 _GELU_STEEPEST = float(_gelu(np.array(2.0**0.5)).slope)  # where σ'' changes sign
 
 ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation(_tanh, 1.0, 4.0 / 27.0**0.5),
-    "logistic": Activation(_logistic, 0.25, 0.5 / 27.0**0.5),
-    "softplus": Activation(_softplus, 1.0, 0.25),
-    "gelu": Activation(_gelu, _GELU_STEEPEST, 2.0**0.5 / _SQRT_PI),
-    "relu": Activation(_relu, 1.0, 0.0, has_kinks=True),
-    "identity": Activation(_identity, 1.0, 0.0),
+    "tanh": Activation(_tanh, 1.0, 4.0 / 27.0**0.5, c.TANH),
+    "logistic": Activation(_logistic, 0.25, 0.5 / 27.0**0.5, c.SIGMOID),
+    "softplus": Activation(_softplus, 1.0, 0.25, c.SOFTPLUS),
+    "gelu": Activation(_gelu, _GELU_STEEPEST, 2.0**0.5 / _SQRT_PI, c.GELU),
+    "relu": Activation(_relu, 1.0, 0.0, c.RELU, has_kinks=True),
+    "identity": Activation(_identity, 1.0, 0.0, c.IDENTITY),
 }

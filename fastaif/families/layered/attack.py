@@ -9,7 +9,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._compute import get
+from ..._compute import types as c
 from ...data.blas import single_threaded_blas
+from ...data.parallel import for_each, resolve_threads
+from ...utils.arrays import read_only
 from ..autodiff.attack import Attacker, Climbable
 from ..autodiff.rows import Batch
 
@@ -20,6 +24,8 @@ _SETTLED = 1e-14  # of the radius
 _SHORTER, _LONGER, _SHORTEST = 0.25, 2.0, 1e-9
 _ENTRIES = 1 << 21  # of the inputs of rows that climb together, at least
 _BLOCK = 1 << 17  # of those of a block, so that its arrays are in the cache
+_CHUNK = 512  # rows of a call of the compiled ascent: the last ones leave lanes idle
+_ALONE = 0.1  # of what is enough: in a block rows go on with the others for some steps more
 _FEW = 4  # a share of a block's rows, one of so many, that go on with those of other blocks
 _QUIET = 2  # steps that bring nothing to speak of
 _WORTH_LEAVING = 0.8  # the share of rows below which the others are put aside
@@ -28,8 +34,14 @@ _WORTH_LEAVING = 0.8  # the share of rows below which the others are put aside
 class Rising(Climbable, Protocol):
     """What has heights and slopes in one pass."""
 
+    @property
+    def n_threads(self) -> int | None: ...
+
     def rising(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Heights (k,) and slopes (k, m)."""
+
+    def compiled(self, theta: Array) -> tuple[c.Layers, c.Head] | None:
+        """What compiled ascents take; None where they know no such model."""
 
 
 @dataclass
@@ -45,7 +57,33 @@ class LayeredAttacker(Attacker):
                 self._search_batch(theta, batch)
 
     def _climb(self, theta: Array, batch: Batch, delta: Array) -> tuple[Array, Array]:
-        """Where the steps from δ (k, m) lead, and heights there; no sample is lower.
+        """Where the steps from δ (k, m) lead, and heights there; no sample is lower."""
+        network, box = self.problem.compiled(theta), self.problem.ball.box
+        if network is None or box is None:
+            return self._climb_together(theta, batch, delta)
+        return self._climb_apart(network, box, batch, delta)
+
+    def _climb_apart(
+        self, network: tuple[c.Layers, c.Head], box: c.Box, batch: Batch, delta: Array
+    ) -> tuple[Array, Array]:
+        """The same by a compiled operation, to which rows are strangers, on all threads."""
+        settings, n = self.settings, len(delta)
+        still = _SETTLED * self.radius * self.problem.ball.longest
+        first, enough = min(1.0, settings.step or 1.0), _ALONE * settings.enough
+        pace = c.Pace(first, settings.n_steps, enough, still)
+        X, y, sizes = map(read_only, (batch.X, batch.y.reshape(n, -1), self.sizes[batch.rows]))
+        delta, heights, climb = np.array(delta, order="C"), np.empty(n), get("layered_ascent")
+
+        def work(chunk: int) -> None:
+            rows = slice(chunk * _CHUNK, (chunk + 1) * _CHUNK)
+            climb(X[rows], y[rows], *network, box, sizes[rows], pace, delta[rows], heights[rows])
+
+        threads = resolve_threads(self.problem.n_threads, n * network[0].theta.size)
+        for_each(-(-n // _CHUNK), work, threads)
+        return delta, heights
+
+    def _climb_together(self, theta: Array, batch: Batch, delta: Array) -> tuple[Array, Array]:
+        """The same by heights and slopes of many rows at once.
 
         Blocks that fit the cache climb one after the other, and what still moves when few of their
         rows do goes on together.

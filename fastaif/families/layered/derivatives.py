@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._compute import types as c
 from ...bases.builtin import Linear
+from ...utils.arrays import read_only
 from .heads import Head
 from .layers import Layers, Run
 
@@ -78,6 +80,17 @@ class LayeredDerivatives:
             run = self.layers.run(theta, self.basis.transform(X))
             deltas = self.layers.deltas(run, self.head.rising(run.outputs, y))
             return self.head.height(run.outputs, y), self.layers.input_slopes(run, deltas)
+
+    def compiled(self, theta: Array) -> tuple[c.Layers, c.Head]:
+        """What `rising` is made of, as compiled operations take it."""
+        sizes, scaler = self.layers.sizes, (c.EMPTY, c.EMPTY)
+        if not self.basis.is_identity:
+            shift, scale = self.basis.arrays(sizes[0])
+            scaler = read_only(shift), read_only(1.0 / scale)
+        network = c.Layers(
+            self.layers.sigma.code, np.array(sizes, dtype=np.int64), read_only(theta), *scaler
+        )
+        return network, self.head.compiled(sizes[-1])
 
     def at(self, theta: Array, X: Array, y: Array, w: Array | None = None) -> Pass:
         """A batch forwards and backwards, rows weighted by w (n,)."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._compute import types as c
 from ...losses import Loss
 from ...losses.softmax import Softmax
 
@@ -34,6 +35,9 @@ class Head(Protocol):
 
     def rising(self, F: Array, y: Array) -> Array:
         """The derivative of `height` in F, (n, K)."""
+
+    def compiled(self, n_outputs: int) -> c.Head:
+        """`height` and `rising` as compiled operations take them."""
 
     def pull(self, F: Array, y: Array) -> Array:
         """What ∇_F ℓ is a multiple of in each row, ± it, and that does not vanish with ℓ', (n, K).
@@ -81,6 +85,10 @@ class OneOutput:
         """ℓ', or −y."""
         return -y[:, None] if self.loss.is_monotone else self.slope(F, y)
 
+    def compiled(self, n_outputs: int) -> c.Head:
+        """By the loss's code."""
+        return c.Head(c.ONE_OUTPUT, n_outputs, self.loss.code, self.loss.parameter)
+
     def pull(self, F: Array, y: Array) -> Array:
         """1: the direction is ∇f's, up to a sign."""
         return np.ones_like(F)
@@ -121,6 +129,10 @@ class SeveralOutputs:
         return np.asarray(((2.0 * (F - y) + step) * step).sum(axis=1))
 
     height, rising, pull = value, slope, slope
+
+    def compiled(self, n_outputs: int) -> c.Head:
+        """Without a loss of one output."""
+        return c.Head(c.SEVERAL_OUTPUTS, n_outputs, 0, 1.0)
 
     def pull_bent(self, F: Array, y: Array, T: Array) -> Array:
         """2 T."""
@@ -167,6 +179,10 @@ class Classes:
         return self.loss.leads(F, y)[1]
 
     rising = pull
+
+    def compiled(self, n_outputs: int) -> c.Head:
+        """Without a loss of one output."""
+        return c.Head(c.CLASSES, n_outputs, 0, 1.0)
 
     def pull_bent(self, F: Array, y: Array, T: Array) -> Array:
         """(diag ρ − ρρᵀ) T."""

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._compute import types as c
 from ...data.blas import single_threaded_blas
 from ...data.rows import RowSource
 from ...solvers.limits import LARGEST_AUTODIFF, cholesky_fits
@@ -68,6 +69,10 @@ class LayeredProblem(AutodiffProblem):
     def rising(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Heights (k,) and slopes (k, m), in one pass."""
         return self.derivatives.rising(theta, X, y)
+
+    def compiled(self, theta: Array) -> tuple[c.Layers, c.Head]:
+        """The network as compiled ascents take it."""
+        return self.derivatives.compiled(theta)
 
     def begin(self) -> None:
         """Make one pass for everything but H; two where samples share a budget."""
