@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 import fastaif as fa
-from fastaif.threat.rounding import round_towards
+from fastaif.threat.ball import Ball
+from fastaif.threat.rounding import keep_inside, round_towards
 
 
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3, np.inf])
@@ -53,3 +56,19 @@ def test_no_attack_spends_more_than_the_budget_that_samples_share(rng, dtype, or
         delta = found.astype(float) - X.astype(float)
         lengths = np.linalg.norm(delta, ord=p, axis=1) / size
         assert np.mean(lengths**order) ** (1.0 / order) <= 1.0 + 2e-15
+
+
+@pytest.mark.parametrize("p", [2, np.inf])
+def test_what_comes_inside_loses_its_last_digits_alone(rng, p):
+    X = rng.normal(size=(200, 6))
+    attacked = X + 0.1 * rng.choice([-1.0, 1.0], size=X.shape)
+    ball = Ball(p, np.ones(6), np.ones(6), np.zeros(6), False)
+    size = 0.1 * (np.sqrt(6) if p == 2 else 1.0)
+    found = attacked.copy()
+    keep_inside(X, found, ball, size)
+    exact = [[Fraction(a) - Fraction(b) for a, b in zip(*rows, strict=True)]
+             for rows in zip(found.tolist(), X.tolist(), strict=True)]  # fmt: skip
+    for row in exact:
+        spent = max(map(abs, row)) ** 2 if p == np.inf else sum(t * t for t in row)
+        assert spent <= Fraction(size) ** 2
+    np.testing.assert_allclose(found, attacked, rtol=0.0, atol=2e-15)
