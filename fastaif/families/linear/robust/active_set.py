@@ -26,7 +26,7 @@ from .objective import Kinks, Point, RobustProblem, assemble
 
 Array = NDArray[Any]
 _ROUNDING = 1e-11  # relative size of a c̃ that counts as zero
-_ENOUGH = 1e-3  # of the tolerance: no step makes such a residual much smaller
+ENOUGH = 1e-3  # of the tolerance: no step makes such a residual much smaller
 _NOTHING = 1e-40  # curvature in working coordinates, where data are about 1
 
 
@@ -84,7 +84,7 @@ def polish(
             best = Point(x.copy(), local, remaining, residual, sums.gain, rows)
             problem.offer(best)
             since_best = 0
-            if residual <= _ENOUGH * tol or (stalled and residual <= tol):
+            if residual <= ENOUGH * tol or (stalled and residual <= tol):
                 break
         else:
             since_best += 1

@@ -17,6 +17,7 @@ from ....norms import lp_norm, smooth_norm
 from .objective import Kinks, RobustProblem
 
 Array = NDArray[Any]
+_TIE = 1e-14  # of the maximum: entries that were put there are off it by rounding
 
 
 class NormPiece(Protocol):
@@ -263,7 +264,7 @@ class _LargestMagnitude(_NoL1):
         self._weights = weights
         self._m = weights.size
         size = weights * np.abs(x[: self._m])
-        largest = size >= size.max()
+        largest = size >= (1.0 - _TIE) * size.max()
         self._tied = (weights > 0) & (largest if tied is None else tied | largest)
         self._side = np.where(x[: self._m] < 0, -1.0, 1.0)
 

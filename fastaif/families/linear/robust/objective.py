@@ -176,9 +176,10 @@ class RobustProblem:
         self.count_pass()
         return self.sweep.run(theta, NEED, kappa=kappa, smoothing=smoothing, multiplier=multiplier)
 
-    def approached(self, theta: Array) -> Array:
-        """A point nearer to the minimum, where that costs next to nothing."""
-        return theta
+    def approached(self, theta: Array) -> Array | None:
+        """The minimum but for rounding, where that costs next to nothing; None where it does not,
+        or the norm may vanish there."""
+        return None
 
     def count_pass(self) -> None:
         """Another pass is made.

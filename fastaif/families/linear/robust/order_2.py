@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from ....utils.caching import cached_property
 from .dual_points import DualPoint
 from .norm_kinks import norm_piece
 from .objective import NEED, RobustProblem, assemble
+from .root_faces import Square, least_on_faces, vanishes
 from .row_terms import RowTerms, SmoothTerms
 
 Array = NDArray[Any]
@@ -32,7 +33,7 @@ _NEAR, _STEPS = 1e-9, 30  # a residual of which passes make one of 1e-16, and st
 class RootSums:
     """Ψ and its derivatives in (θ, κ), with the names that `InfluenceSums` has for E ψ's."""
 
-    natural: InfluenceSums | _Square
+    natural: InfluenceSums | Square
     kappa: float
     soft: float = 0.0
 
@@ -82,27 +83,6 @@ class RootSums:
     def is_finite(self) -> bool:
         """Whether the residuals do not all vanish, where A has a kink, and are finite."""
         return self.natural.is_finite and self.root > 0.0
-
-
-class _Square(NamedTuple):
-    """E r² and its derivatives, with the names that `InfluenceSums` has for them."""
-
-    loss: float
-    gradient: Array
-    hessian: Array
-    yardstick: float
-
-    @property
-    def is_finite(self) -> bool:
-        return bool(np.isfinite(self.loss))
-
-    def moved(self, step: Array) -> _Square:
-        """The same at the end of a step: a square has no more derivatives."""
-        turned = self.hessian @ step
-        return self._replace(
-            loss=max(self.loss + float((self.gradient + 0.5 * turned) @ step), 0.0),
-            gradient=self.gradient + turned,
-        )
 
 
 @dataclass(frozen=True)
@@ -206,14 +186,22 @@ class RootProblem(RobustProblem):
         """One pass at θ; samples are not smoothed."""
         return RootSums(super().sums(theta, 0.0), kappa, self.soft)
 
-    def approached(self, theta: Array) -> Array:
-        """The minimum as E r² at θ knows it, off which rounding alone keeps it: of norms without a
-        kink but at zero, and more rows than columns. Steps take no pass."""
-        tall = self.design.weights.size > self.design.n_columns
-        if not tall or self.l1 is not None or not 1.0 < self.q < np.inf:
-            return theta
+    def approached(self, theta: Array) -> Array | None:
+        """The minimum as E r² at θ knows it, off which rounding alone keeps it: of more rows than
+        columns, where some coefficient is attacked and is not zero there. Steps take no pass."""
+        if self.design.weights.size <= self.design.n_columns or self.l1 is not None:
+            return None
+        self.count_pass()
         found = self.sweep.run(theta, NEED)
-        square = _Square(found.loss, found.gradient, found.hessian, found.yardstick)
+        square = Square(found.loss, found.gradient, found.hessian, found.yardstick)
+        if vanishes(self, square, theta):
+            return None
+        if not 1.0 < self.q < np.inf:
+            return least_on_faces(self, square, theta)
+        there = self._least_smoothly(square, theta)
+        return there if np.isfinite(there).all() else None
+
+    def _least_smoothly(self, square: Square, theta: Array) -> Array:
         norm = norm_piece(self, theta, None)
 
         def evaluate(x: Array) -> Local:
@@ -225,9 +213,7 @@ class RootProblem(RobustProblem):
             sums: Any = RootSums(moved, kappa, self.soft)
             return assemble(self, x, sums, self.rho * k, self.rho * bend)
 
-        self.count_pass()
-        there = minimize(evaluate, theta, tol=_NEAR, max_iter=_STEPS)
-        return there.x if np.isfinite(there.x).all() else theta
+        return minimize(evaluate, theta, tol=_NEAR, max_iter=_STEPS).x
 
     @property
     def has_kinks(self) -> bool:

@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 from ....norms import dual_direction, lp_norm
 from ....solvers import l1_newton
 from ....solvers.newton import Local, minimize
-from .active_set import polish
+from .active_set import ENOUGH, polish
 from .certificate import duality_gap, leftover
 from .columns import gather, pulling, restricted, spread
 from .design import Design, blocks
 from .dual_points import DualPoint
 from .far_rows import ends
 from .interior_point import InteriorPoint
+from .norm_kinks import norm_piece
 from .objective import PassLimit, Point, RobustProblem
 from .rotation import Rotation, rotates
 from .screening import screened
@@ -118,6 +119,9 @@ class _Search:
             quick = self._quickly(search, wary=True) if search is not None else None
             if quick is not None:
                 return quick
+            near = self._start if self._wide else self._near()
+            if self._solved():
+                return self._report()
             zero = zero_point(problem, self._design, self._tol)
             if zero.slope == 0.0:  # nothing is lower: neither the loss, nor what an attack adds
                 n_passes, value = problem.n_passes, zero.local.value
@@ -129,8 +133,7 @@ class _Search:
                     return quick
             loosely = problem.folds and self._tol >= PROVABLE
             if not (self._solved() or self._wide or loosely):
-                start = problem.approached(self._start)
-                polish(problem, start, None, self._tol, 8, patience=1)
+                polish(problem, near, None, self._tol, 8, patience=1)
             if not self._solved():
                 self._follow(zero.theta)
         except PassLimit:
@@ -155,6 +158,16 @@ class _Search:
             )  # fmt: skip
         self._start = search.theta
         return None
+
+    def _near(self) -> Array:
+        """What is known to be near the minimum, which may do; else the start."""
+        near = self._problem.approached(self._start)
+        if near is None:
+            return self._start
+        point = _with_least_subgradient(self._problem, self._design, near)
+        if point.residual <= ENOUGH * self._tol:
+            self._problem.offer(point)
+        return near
 
     def _solved(self) -> bool:
         """Whether some point met the tolerance; a loose one bounds the gap as well."""
@@ -387,6 +400,21 @@ def _with_subgradient(problem: RobustProblem, design: Design, x: Array) -> Point
     value = problem.worst(f, y, kappa, w) + problem.penalty(x)
     local = Local(value, gradient, np.empty((0, 0)), design.yardstick(g))
     return Point(x, local, gradient, local.residual, rows.along_kappa, rows.light())
+
+
+def _with_least_subgradient(problem: RobustProblem, design: Design, x: Array) -> Point:
+    """A point with J's least subgradient there, of a problem whose rows have no kinks."""
+    y, w, norm = design.targets, design.weights, norm_piece(problem, x, None)
+    f, kappa = design.predict(x), problem.rho * norm.value(x)
+    rows = problem.dual_point(f, y, w, kappa, np.sign(f - y))
+    g, weight = rows.along_f, problem.rho * rows.along_kappa
+    gradient = design.pull(g[:, None])[:, 0] + 2.0 * problem.alpha * problem.penalized * x
+    gradient += weight * norm.derivatives(x)[0]
+    value = problem.worst(f, y, kappa, w) + problem.penalty(x)
+    local = Local(value, gradient, np.empty((0, 0)), design.yardstick(g))
+    left, inside = norm.reduce_gradient(x, gradient, weight)
+    residual = float(np.linalg.norm(left)) / (local.yardstick or 1.0) if inside else np.inf
+    return Point(x, local, left, residual, rows.along_kappa, rows.light())
 
 
 def zero_point(problem: RobustProblem, design: Design, tol: float) -> Point:

@@ -193,7 +193,8 @@ def bent(matrix: Array, h: Array, k: Array, along: float) -> Array:
 
 
 def solved(matrix: Array, right: Array) -> Array | None:
-    """By Cholesky's factor; None where the matrix is singular beyond rounding."""
+    """By Cholesky's factor, of right sides (k,) or (j, k); None where the matrix is singular beyond
+    rounding."""
     from scipy.linalg.lapack import dposv
 
     if not right.size:
@@ -201,7 +202,7 @@ def solved(matrix: Array, right: Array) -> Array | None:
     unit = 1.0 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
     scaled = matrix * unit
     scaled *= unit[:, None]
-    factor, found, info = dposv(scaled.T, unit * right, lower=1, overwrite_a=1)
+    factor, found, info = dposv(scaled.T, (unit * right).T, lower=1, overwrite_a=1)
     if info != 0 or not float(factor.diagonal().min()) > _SINGULAR:
         return None
-    return np.asarray(unit * found)
+    return np.asarray(unit * found.T)
