@@ -224,6 +224,7 @@ NUMBA_FREE = {
 }
 
 
+@pytest.mark.long
 def test_the_native_path_never_imports_numba():
     """One process for all: it takes longer to start than all that it does."""
     native_or_skip()

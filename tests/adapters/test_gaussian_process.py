@@ -67,6 +67,7 @@ def test_it_is_a_kernel_ridge_on_centred_targets(name, normalize):
     np.testing.assert_allclose(same.predict(X) + mean, model.predict(X), rtol=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::fastaif.utils.warnings.SolverWarning")  # it is ended early
 def test_fitted_hyperparameters_robust_fits_and_copies():
     X, y = data()

@@ -42,6 +42,7 @@ def components(*counts):
 # --- numbers ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("expansion", ["quadratic", "taylor"])
 def test_means_and_deviations_over_folds(diabetes, expansion):
     X, y = diabetes
@@ -243,6 +244,7 @@ def test_figure_of_models_of_growing_size(diabetes):
     assert [t.get_text() for t in above] == ["2 components", "5 components", "10 components"]
 
 
+@pytest.mark.long
 def test_figure_of_models_of_one_size(diabetes):
     X, y = diabetes
     left, right = drawn(fa.complexity_curve(ridges(), X, y, 1e-3, expansion="taylor"))
@@ -266,6 +268,7 @@ def test_figure_with_one_model_far_above_the_rest(diabetes):
     assert right.get_ylim()[1] > curve.sensitivity.max()
 
 
+@pytest.mark.long
 def test_figure_of_many_models_on_training_data(diabetes):
     X, y = diabetes
     strengths = np.geomspace(1e-3, 1.0, 20)

@@ -46,6 +46,7 @@ def test_zero_and_refusals():
         fa.interpolation_radius(model, wide, few, p=3)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*Hessian is singular")
 def test_path_has_it():
     rng = np.random.default_rng(4)

@@ -234,6 +234,7 @@ def ridge():
     return X, y, model, {"estimator__ridge__alpha": ALPHAS}
 
 
+@pytest.mark.long
 def test_a_larger_eps_chooses_a_stronger_penalty():
     X, y, model, grid = ridge()
     chosen = {}
@@ -244,6 +245,7 @@ def test_a_larger_eps_chooses_a_stronger_penalty():
     assert chosen == {0.0: 0.3, 0.005: 3.0, 0.01: 10.0, 0.02: 30.0}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("eps", "gain"), [(0.01, 0.015), (0.02, 0.035)])
 def test_the_choice_withstands_the_attack(eps, gain):
     """The natural fit chosen has the least or next to least held-out loss under attack."""

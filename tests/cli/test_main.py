@@ -337,6 +337,7 @@ def test_path_writes_its_nodes_and_figure(frame: pd.DataFrame, tmp_path: Path) -
     assert_refused(run("path", *options, "--plot", tmp_path / "p.what"), "no such kind of figure")
 
 
+@pytest.mark.long
 def test_reproduce_writes_its_table_and_figure(tmp_path: Path) -> None:
     result = run("reproduce", "figure1", "--out", tmp_path / "new", "--seed", "1")
     assert result.exit_code == 0, result.stderr
@@ -347,6 +348,7 @@ def test_reproduce_writes_its_table_and_figure(tmp_path: Path) -> None:
     assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
 
 
+@pytest.mark.long
 def test_reproduce_is_as_large_as_asked(tmp_path: Path) -> None:
     options = ("--n-samples", "200", "--out", tmp_path)
     quick = run("reproduce", "theorem_5_4", "--quick", *options)
@@ -369,6 +371,7 @@ def test_help_version_and_config() -> None:
         assert run(command, "--help").exit_code == 0
 
 
+@pytest.mark.long
 def test_module_in_a_process_of_its_own(frame: pd.DataFrame, tmp_path: Path) -> None:
     frame.drop(columns="w").to_csv(tmp_path / "d.csv", index=False)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -461,6 +464,7 @@ def test_pipes(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert "from the pipe" in broken.output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", ["analyze", "config"])
 def test_a_closed_stdout_ends_quietly(command: str) -> None:
     code = f"import sys; from fastaif.cli import main; sys.argv[1:] = ['{command}']; main()"

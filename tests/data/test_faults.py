@@ -59,6 +59,7 @@ def test_importing_loads_neither_numba_nor_scikit_learn():
     assert _run(code) == "[]"
 
 
+@pytest.mark.long
 def test_importing_leaves_the_floating_point_environment_alone():
     code = """
         import numpy as np
@@ -109,6 +110,7 @@ def test_without_any_writable_cache(answer):
     assert _run(textwrap.dedent(code) + textwrap.dedent(ANSWER)) == answer
 
 
+@pytest.mark.long
 def test_one_thread_gives_the_same_bits(answer):
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system cannot pin a process to a core")
@@ -157,6 +159,7 @@ FORK = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_after_use():
     code = textwrap.dedent(ANSWER) + textwrap.dedent(FORK)

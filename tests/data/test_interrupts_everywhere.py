@@ -86,6 +86,7 @@ def take(items, work):
     overlapped(iter(items), work)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "call",
     [
@@ -135,6 +136,7 @@ class Loader:
         yield from self.blocks
 
 
+@pytest.mark.long
 def test_blocks():
     X = np.arange(60.0).reshape(30, 2)
     rows = BlockRows(Loader([(X[i : i + 6], X[i : i + 6, 0]) for i in range(0, 30, 6)]))
@@ -167,6 +169,7 @@ class Kept:
 
 
 # A file that was just opened is closed by the collector: it has no buffer that could be lost.
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*FileIO")
 def test_checkpoints(tmp_path):
     path = tmp_path / "fit"

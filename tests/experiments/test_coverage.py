@@ -22,6 +22,7 @@ def test_population_influence_by_simulation() -> None:
     np.testing.assert_allclose(population_influence(2.0), -0.1 * beta / 15.56**0.5, rtol=1e-12)
 
 
+@pytest.mark.long
 def test_the_bootstrap_covers() -> None:
     found = experiments.coverage(n_repetitions=150, n_draws=60, progress=False)
     assert found.coverage.shape == found.half_width.shape == (2, 3)

@@ -61,6 +61,7 @@ def test_digits() -> None:
         X[0, 0] = 1.0
 
 
+@pytest.mark.long
 def test_draws_are_without_replacement() -> None:
     (fit, held_out), (other, few) = draws(300)[0], draws(300, most=50)[1]
     rows = {row.tobytes() for part in (fit, held_out) for row in part.X}
@@ -110,6 +111,7 @@ def test_errors_are_those_of_the_definition(errors: Figure2bResult) -> None:
         assert errors.small.relative_error[k, 3] == pytest.approx(wanted / size, rel=1e-6)
 
 
+@pytest.mark.long
 def test_frame_and_summary(errors: Figure2bResult) -> None:
     frame = errors.to_frame()
     assert list(frame.columns) == [
@@ -137,6 +139,7 @@ def test_other_kernels_penalties_and_norms() -> None:
     assert "p = 1.5" in found.setting
 
 
+@pytest.mark.long
 def test_fits_that_stop_early_are_counted() -> None:
     """Not warned about one by one."""
     options = SMALL | {"eps": [0.1], "eps_small": [1e-3], "max_iter": 2}
@@ -241,6 +244,7 @@ def test_output_layers(layers: Any) -> None:
 # --- what people see --------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", QUICK)
 def test_figures_are_labelled_and_nothing_overlaps(name: str, request: Any) -> None:
     result = request.getfixturevalue("errors" if name == "figure2b" else "depth")
@@ -263,6 +267,7 @@ def test_figures_are_labelled_and_nothing_overlaps(name: str, request: Any) -> N
     assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= width and b.y1 <= height for b in boxes)
 
 
+@pytest.mark.long
 def test_figures_show_the_results(errors: Figure2bResult, depth: NtkDepthResult) -> None:
     figure = plotting.bare_figure()
     left, right = errors.plot(figure).axes

@@ -52,6 +52,7 @@ def assert_shows(ax: Any, *wanted: Any) -> None:
         assert any(y.shape == values.shape and np.allclose(y, values) for y in heights(ax))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", QUICK)
 def test_figures_are_labelled_and_nothing_overlaps(name: str) -> None:
     result = run(name)
@@ -67,6 +68,7 @@ def test_figures_are_labelled_and_nothing_overlaps(name: str) -> None:
     assert plt.get_fignums()
 
 
+@pytest.mark.long
 def test_figures_show_the_results() -> None:
     curve = run("figure2a")
     assert_shows(curve.plot().axes[0], curve.sensitivity_mean)

@@ -30,6 +30,7 @@ def assert_within(mean: Array, wanted: Array, standard_error: Array, errors: flo
     assert np.all(np.abs(mean - wanted) <= errors * standard_error)
 
 
+@pytest.mark.long
 def test_theorem_5_1_holds_in_samples() -> None:
     found = experiments.theorem_5_1(
         beta2_norms=[0.0, 0.3, 0.8], n_samples=8000, n_repetitions=30, progress=False
@@ -43,6 +44,7 @@ def test_theorem_5_1_holds_in_samples() -> None:
     assert found.quadratic_mean[1, 2] < found.linear_mean[1, 2]
 
 
+@pytest.mark.long
 def test_theorem_5_1_finds_the_crossover() -> None:
     found = experiments.theorem_5_1([0.3, 2.0], n_samples=30, n_repetitions=2, progress=False)
     assert np.isnan(found.crossovers[1])
@@ -64,6 +66,7 @@ def test_theorem_5_1_in_other_norms(p: float) -> None:
         assert_within(found.quadratic_mean, found.quadratic, found.quadratic_se, 4.0)
 
 
+@pytest.mark.long
 def test_theorem_5_2_holds_in_samples() -> None:
     found = experiments.theorem_5_2([1, 4, 12], 5000, 60, progress=False)
     assert_within(found.mean, found.in_sample, found.standard_error)
@@ -81,6 +84,7 @@ def test_terms_in_1_over_n() -> None:
     assert np.all(effects.mean - effects.closed_form > 4 * effects.standard_error)
 
 
+@pytest.mark.long
 def test_corollary_5_1_holds_in_samples() -> None:
     found = experiments.corollary_5_1([2, 5, 8, 10], 10, 4000, 100, 1.3, 0.7, progress=False)
     assert_within(found.mean, found.in_sample, found.standard_error)
@@ -89,6 +93,7 @@ def test_corollary_5_1_holds_in_samples() -> None:
     assert found.mean[0] < found.mean[1] > found.mean[2] > found.mean[3]
 
 
+@pytest.mark.long
 def test_theorem_5_3_holds_in_samples() -> None:
     found = experiments.theorem_5_3(
         [1.0, 1.5, 3.0, np.inf], [2, 6, 10], 5000, 15, n_population=20_000, progress=False
@@ -102,6 +107,7 @@ def test_theorem_5_3_holds_in_samples() -> None:
     assert found.mean_abs_residual[-1] == pytest.approx((2 / np.pi) ** 0.5)
 
 
+@pytest.mark.long
 def test_theorem_5_4_holds_in_samples() -> None:
     found = experiments.theorem_5_4(
         [1.0, 5.0], [0.3, 0.8, 2.0, 5.0], n_samples=5000, n_repetitions=40, progress=False

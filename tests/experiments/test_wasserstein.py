@@ -11,6 +11,7 @@ def found():
     return wasserstein(progress=False)
 
 
+@pytest.mark.long
 def test_the_corrected_formula_is_right_at_every_order(found):
     smooth = found.eps <= 1e-4
     error = found.error[:, smooth]

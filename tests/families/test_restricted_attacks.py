@@ -138,6 +138,7 @@ def test_labels_turn_at_their_radius(name):
         assert found == pytest.approx(np.mean(radii > 0.3), abs=0.051)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["network", "layers", "softmax", "powers"])
 def test_samples_that_gain_no_more_stop_without_a_loss(name, monkeypatch):
     """To what attacks promise; and rows go the same way in blocks of a few as all at once."""

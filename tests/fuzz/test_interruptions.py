@@ -57,6 +57,7 @@ def interrupted(call, seconds):
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_interrupts_at_any_moment(seed, case, tmp_path):
     model, X, y, influence, robust = case

@@ -74,6 +74,7 @@ def check(found):
         assert row(name, errors) in lines
 
 
+@pytest.mark.long
 def test_costs_on_real_data():
     check({name: errors_of_costs(name) for name in QUICK})
 

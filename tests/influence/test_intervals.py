@@ -183,6 +183,7 @@ def test_draws_are_computed_once(monkeypatch: Any) -> None:
     assert len(calls) == len(set(calls)) == 3
 
 
+@pytest.mark.long
 def test_bootstrap_covers_where_remark_2_does_not() -> None:
     """Standard errors beside the influence's own scatter over samples (logistic regression)."""
     rng = np.random.default_rng(2)

@@ -35,6 +35,7 @@ def lengths(model, X):
     return np.abs(model.decision_function(X)) / np.linalg.norm(model.estimator_.coef_)
 
 
+@pytest.mark.long
 def test_radii_are_below_the_exact_ones_of_a_linear_classifier_and_come_near(linear):
     model, X, _ = linear
     exact = lengths(model, X)

@@ -22,6 +22,9 @@ import fastaif as fa
 CHUNK = 1100
 
 
+pytestmark = pytest.mark.long  # a cluster of processes
+
+
 @pytest.fixture(scope="module")
 def client():
     with warnings.catch_warnings():
@@ -73,7 +76,6 @@ def test_fits_and_robust_fits(client):
     close(loss, fa.adversarial_loss(model, X, y, 0.1, sample_weight=w))
 
 
-@pytest.mark.long
 def test_paths(client):
     X, y, w = data()
     remote, target, weight = rows(X, y, w)
@@ -101,7 +103,6 @@ def test_the_same_bits_on_one_worker(client):
     np.testing.assert_array_equal(one, both)
 
 
-@pytest.mark.long
 def test_a_worker_that_is_killed_costs_time_alone(client):
     def slowly(block):  # inside: what lies in a module of tests, workers would have to import
         time.sleep(0.2)

@@ -100,6 +100,7 @@ def test_validity_radius_is_marked(diabetes: fa.InfluenceResult) -> None:
     assert_nothing_overlaps(figure)
 
 
+@pytest.mark.long
 def test_figure1(tmp_path: Path) -> None:
     result = figure1(progress=False)
     figure = result.plot()

@@ -136,6 +136,7 @@ def test_quadratic_side_against_a_rule_in_all_inputs(fit_intercept: bool) -> Non
     assert found.quadratic_error < 1e-10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("p", NORMS)
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_both_sides_in_a_sample(p: float, fit_intercept: bool, rng: np.random.Generator) -> None:

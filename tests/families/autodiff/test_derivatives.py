@@ -35,6 +35,7 @@ def test_derivatives(kind, p):
     assert_close(result.influence, -np.linalg.solve(hessian, mixed))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("space", ["scaled", "raw"])
 @pytest.mark.parametrize("p", [1.0, 3.0, np.inf])
 def test_derivatives_behind_a_scaler(kind, p, space):

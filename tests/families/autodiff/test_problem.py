@@ -115,6 +115,7 @@ def curved(frame):
     return own, model, X, y, w
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("p", [1.5, 2.0, np.inf])
 def test_quadratic_regression(curved, p):
     own, model, X, y, w = curved
@@ -167,6 +168,7 @@ def test_robust_fits_and_attacks(curved, eps):
     assert changes[0] == about(changes[1], 1e-6)
 
 
+@pytest.mark.long
 def test_the_first_kink_of_a_regression(frame):
     X, y, _ = make("linear", n=80, m=3)
     own = fa.LinearRegression().fit(X, y)
@@ -182,6 +184,7 @@ def test_the_first_kink_of_a_regression(frame):
     assert found.names == tuple(f"theta[{k}]" for k in range(4))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", [2.0, np.inf])
 def test_flips_beyond_the_turn_of_the_slopes(frame, order):
     """Far out on the path the slopes have turned by more than a right angle."""
@@ -253,6 +256,7 @@ def net(frame, fitted):
     return network(frame, batch_size=33)(theta, X.shape[1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("p", ORDERS)
 def test_a_network_against_numpy(net, fitted, p):
     X, y, w, theta = fitted
@@ -308,6 +312,7 @@ def test_influence_against_robust_fits(net, fitted):
     assert errors[1] < 0.15 * errors[0] < 0.05
 
 
+@pytest.mark.long
 def test_refine_and_the_warning_without_it(frame, fitted):
     X, y, w, theta = fitted
     away = network(frame)(theta + 5e-3 * np.cos(np.arange(theta.size)), 2)
@@ -317,6 +322,7 @@ def test_refine_and_the_warning_without_it(frame, fitted):
     assert_close(found.params, theta, 1e-8)
 
 
+@pytest.mark.long
 def test_an_indefinite_hessian_is_refused_unless_damped(frame, fitted):
     X, y, _, theta = fitted
     flat = network(frame, alpha=0.0)(np.zeros_like(theta) + 0.1, 2)
@@ -351,6 +357,7 @@ def test_inputs_of_any_kind(net, fitted):
 # --- classes, zero gradients, refusals ------------------------------------------------------
 
 
+@pytest.mark.long
 def test_integer_targets_stay_integers(frame):
     """A softmax regression of three classes: y picks the column."""
     rng = np.random.default_rng(0)
@@ -449,6 +456,7 @@ def test_arguments_that_are_refused(params, options, error, message):
         fa.DifferentiableModel(square, params, **options)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not there")
 def test_results_can_be_pickled():
     X, y, _ = make("linear", n=30, m=3)
@@ -459,6 +467,7 @@ def test_results_can_be_pickled():
     assert_close(fa.aif(pickle.loads(pickle.dumps(model)), X, y, refine=True).mixed, found.mixed)
 
 
+@pytest.mark.long
 def test_bad_data_are_located(net, fitted):
     X, y, _, _ = fitted
     broken = np.array(X)

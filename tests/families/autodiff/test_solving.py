@@ -143,6 +143,7 @@ def test_refine_descends_where_the_hessian_is_indefinite(backend, data):
     assert np.linalg.eigvalsh(naive.hessian(found.params, X, y, one, 0.02))[0] > -1e-8
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("solver", ["cholesky", "cg", "lissa"])
 def test_an_indefinite_hessian_asks_for_damping(backend, data, solver):
     X, y, start = data
@@ -174,6 +175,7 @@ def test_automatic_damping(backend, data, solver, slack):
         assert_close(again.influence, found.influence, 1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("solver", ["cholesky", "cg"])
 def test_automatic_damping_adds_nothing_to_what_is_definite(logistic, solver):
     own, models, X, y, w = logistic
@@ -184,6 +186,7 @@ def test_automatic_damping_adds_nothing_to_what_is_definite(logistic, solver):
         assert_close(found.influence, wanted.influence, 1e-10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("solver", ["cholesky", "cg"])
 def test_a_singular_hessian(backend, solver, rng):
     X, y = rng.normal(size=(60, 3)), rng.normal(size=60)

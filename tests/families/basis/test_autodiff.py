@@ -19,6 +19,7 @@ CASES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "kind"), [
     ("quadratic", "logistic"), ("powers 3", "poisson"), ("fourier", "huber"),
 ])  # fmt: skip

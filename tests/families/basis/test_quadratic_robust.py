@@ -221,6 +221,7 @@ def test_few_passes_are_honest_about_it():
     assert robust.objective - best.objective <= robust.gap * robust.objective
 
 
+@pytest.mark.long
 def test_ascent_finds_the_constant_model():
     X, y, _ = make("logistic", n=20, m=2)
     model = estimator("powers 2", "logistic").fit(X, y)

@@ -46,6 +46,7 @@ def test_influence_agrees_with_the_twin(loss, p, order):
         compare(model, X, y, loss, activation, p=p, order=order, sample_weight=w, **ATTACK)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", ORDERS)
 def test_many_blocks_and_gains_that_grow(order):
     X, y, w = make("squared_error", n=2000)

@@ -251,6 +251,7 @@ def test_a_network_behind_polynomial_features_is_refused():
         fa.aif(pipeline.fit(X, y), X, y)
 
 
+@pytest.mark.long
 def test_two_equal_units_part_where_that_is_lower():
     """Their gradients are zero towards one another: descents ended at a saddle, and said that they
     had converged."""

@@ -39,6 +39,7 @@ def losses_of(model, inputs, y):
     return np.sum((model.predict(inputs) - y) ** 2, axis=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("eps", [0.05, 0.4])
 @pytest.mark.parametrize("kind", SETS)
 def test_an_output_twice_has_the_fit_of_one(kind, eps):

@@ -106,6 +106,7 @@ def test_softmax_of_two_classes_is_logistic():
         assert found[7] - found[6] == pytest.approx(wanted[3], abs=1e-8)
 
 
+@pytest.mark.long
 def test_is_refused_where_attacks_are_not_told_apart(monkeypatch):
     """At a fit that predicts nothing, and where attacks that are as bad are not looked for."""
     data, options = case("outputs", np.inf, seed=3)

@@ -123,6 +123,7 @@ def test_real_classes(u):
     assert found.n_iter <= 40
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("u", "p"), [(2.0, 2.0), (3.0, np.inf)])
 def test_residuals_far_beyond_the_bend_of_the_loss(u, p):
     """Nearly absolute values: where rows met their kinks the gap closes before the residual."""
