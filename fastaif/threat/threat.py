@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from .gaps import Gaps
 from .groups import Groups
 from .metric import make_metric
 
+_OF_BALLS = ("feature_scale", "attackable")  # None by default as well
+_OF_SAMPLES = ("bounds", "budgets")  # of which sets that know of missing cells are made
 
 @dataclass(frozen=True, eq=False)
 class Threat:
@@ -84,9 +86,13 @@ class Threat:
 
     @property
     def _extras(self) -> dict[str, Any]:
-        """What is given beside p, feature_scale and attackable."""
-        names = ("bounds", "budgets", "metric", "groups")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        """What is given beside p, feature_scale and attackable.
+
+        Every field that is None by default, so that a new one is passed over nowhere.
+        """
+        names = [part.name for part in fields(self) if part.default is None]
+        given = {name: getattr(self, name) for name in names if name not in _OF_BALLS}
+        return {name: value for name, value in given.items() if value is not None}
 
     def _refuse_together(self) -> None:
         """Refuse arguments that have no meaning beside one another, or none that is known."""
@@ -171,7 +177,7 @@ class Threat:
     @property
     def takes_gaps(self) -> bool:
         """Whether the attack set may be told which cells are missing, and robust fits are known."""
-        shaped = self.metric is not None or self.groups is not None
+        shaped = any(name not in _OF_SAMPLES for name in self._extras)
         return self.order == math.inf and not shaped and (self.p <= 2.0 or self.p == math.inf)
 
     def _shaped(

@@ -294,6 +294,13 @@ def test_bounds_on_the_change_of_gains_hold_of_attacks_along_gradients(attacks):
     assert reached <= attacks.curvature_bound(np.linalg.norm(M, 2)) * (1 + 1e-12)
 
 
+@sets_with("longest")
+def test_no_unit_attack_is_longer_than_the_longest(attacks):
+    """Of sets made of a ball, too, which have the ball's unless they say their own."""
+    moves, _, _ = attacks.directions(gradients(attacks, 400), np.zeros((400, 5)))
+    assert np.linalg.norm(moves, axis=1).max() <= attacks.longest * (1 + 1e-12)
+
+
 @sets_with("compiled", "gains")
 def test_what_compiled_operations_take_is_the_same_gain(attacks):
     rows = gradients(attacks)

@@ -1,5 +1,8 @@
 """An attacker's arguments: checked once, before and then with the model's features."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +54,23 @@ def test_what_is_wrong_for_these_features(arguments, error, message):
     threat = Threat(**arguments)
     with pytest.raises(error, match=message):
         threat.attack_set(SCALED, NAMES)
+
+
+@dataclass(frozen=True, eq=False)
+class Boxed(Threat):
+    """A threat with one more field, as a new attack set has."""
+
+    sides: Any = None
+
+
+def test_a_new_field_is_refused_beside_others_by_itself():
+    """And where it is given missing cells are not taken for what its set knows of."""
+    with pytest.raises(ValueError, match="sides at order=2 is not known"):
+        Boxed(order=2, sides=[1.0])
+    with pytest.raises(ValueError, match="bounds and sides together are not known"):
+        Boxed(bounds=(0, 1), sides=[1.0])
+    assert Boxed(bounds=(0, 1), budgets=[1.0]).takes_gaps
+    assert not Boxed(sides=[1.0], budgets=[1.0]).takes_gaps
 
 
 def test_arguments_are_kept_as_checked():
