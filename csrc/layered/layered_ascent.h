@@ -15,6 +15,7 @@
 #define SHORTER 0.25
 #define LONGER 2.0
 #define SHORTEST 1e-9
+#define HAS_INVERSE 1e-300
 #define QUIET 2.0 /* steps that bring nothing to speak of */
 
 /* Rows on their way: what each is, and where it is. */
@@ -125,10 +126,9 @@ static void accept_lanes(fa_climbing *c, ptrdiff_t r)
     }
 }
 
-/* The level of every lane, as level_of_row has it for one. */
-static vd levels(const double *v, const double *rooms, ptrdiff_t m)
+/* The level of every lane, as level_of_row has it for one, from what it is after the first look. */
+static vd levels(const double *v, const double *rooms, ptrdiff_t m, vd level)
 {
-    vd level = splat(0.0);
     for (;;) {
         vd spent = splat(0.0), growing = splat(0.0), one = splat(1.0);
         for (ptrdiff_t at = 0; at < m * FA_LANES; at += FA_LANES) {
@@ -148,12 +148,11 @@ static vd levels(const double *v, const double *rooms, ptrdiff_t m)
     }
 }
 
-/* Slopes |D g| and rooms along them; for p = 2 in units of the largest and of the size, which are
-   returned. */
-INLINE vd enter_slopes(fa_climbing *c, ptrdiff_t r, int euclidean)
+/* Slopes |D g| of a vector of rows, and rooms along them; the largest slopes are returned. */
+static vd enter_slopes(fa_climbing *c, ptrdiff_t r)
 {
     const double *units = c->box->units;
-    vd largest = splat(0.0), one = splat(1.0);
+    vd largest = splat(0.0);
     for (ptrdiff_t j = 0; j < c->m; j++) {
         vd slope = units[j] * piece(c->slopes, c->K, j, r);
         vd room = choose(slope > 0.0, piece(c->up, c->K, j, r), piece(c->down, c->K, j, r));
@@ -162,17 +161,28 @@ INLINE vd enter_slopes(fa_climbing *c, ptrdiff_t r, int euclidean)
         store(c->rooms + j * FA_LANES, keep(slope > 0.0, room));
         largest = larger(largest, slope);
     }
-    if (!euclidean)
-        return one;
-    vd size = load(c->size + r), unit = choose(size > 0.0, size, one);
-    largest = choose(largest > 0.0, largest, one);
-    for (ptrdiff_t at = 0; at < c->m * FA_LANES; at += FA_LANES) {
-        vd v = load(c->v + at) / largest;
-        vl counts = v > NO_SLOPE;
-        store(c->v + at, choose(v == v, keep(counts, v), v));
-        store(c->rooms + at, keep(counts, load(c->rooms + at) / unit));
-    }
     return largest;
+}
+
+/* Both in units of the largest slope and of the size, and the level at which what has room is as
+   long as the size. */
+static vd level_of_lanes(fa_climbing *c, vd largest, vd unit)
+{
+    vd growing = splat(0.0), by = 1.0 / largest, per = 1.0 / unit;
+    int divided = any((largest < HAS_INVERSE) | (unit < HAS_INVERSE));
+    for (ptrdiff_t at = 0; at < c->m * FA_LANES; at += FA_LANES) {
+        vd v = load(c->v + at), room = load(c->rooms + at);
+        v = divided ? v / largest : v * by;
+        vl counts = v > NO_SLOPE;
+        v = choose(v == v, keep(counts, v), v);
+        room = keep(counts, divided ? room / unit : room * per);
+        growing += keep(room > 0.0, v * v);
+        store(c->v + at, v);
+        store(c->rooms + at, room);
+    }
+    vl grows = growing > 0.0;
+    vd first = choose(grows, 1.0 / root(choose(grows, growing, splat(1.0))), splat(INFINITY));
+    return levels(c->v, c->rooms, c->m, first);
 }
 
 /* The best points of the sets of a vector of rows into `trial`, with their gains; which rows are
@@ -180,10 +190,11 @@ INLINE vd enter_slopes(fa_climbing *c, ptrdiff_t r, int euclidean)
 INLINE vl furthest_lanes(fa_climbing *c, ptrdiff_t r, int euclidean)
 {
     vd size = load(c->size + r), part = load(c->part + r), won = splat(0.0), got = splat(0.0);
-    vd largest = enter_slopes(c, r, euclidean), move = splat(0.0), level = splat(INFINITY);
-    vd unit = euclidean ? choose(size > 0.0, size, splat(1.0)) : splat(1.0);
+    vd largest = enter_slopes(c, r), move = splat(0.0), level = move, one = splat(1.0);
+    vd unit = euclidean ? choose(size > 0.0, size, one) : one;
+    largest = euclidean ? choose((largest > 0.0) & (largest < INFINITY), largest, one) : one;
     if (euclidean)
-        level = levels(c->v, c->rooms, c->m);
+        level = level_of_lanes(c, largest, unit);
     for (ptrdiff_t j = 0; j < c->m; j++) {
         vd v = load(c->v + j * FA_LANES), t = load(c->rooms + j * FA_LANES);
         vd g = piece(c->slopes, c->K, j, r), here = piece(c->here, c->K, j, r);

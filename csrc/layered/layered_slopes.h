@@ -7,11 +7,12 @@
 #include "core/point_losses.h"
 #include "network/network_units.h"
 
-/* A layer's W (in, out), b (out,) and, for K rows, its units and their slopes (out, K). */
+/* A layer's W (in, out) and b (out,), W turned (out, in), which products forwards read straight
+   through, and, for K rows, its units and their slopes (out, K). */
 typedef struct {
     ptrdiff_t in, out;
     const double *W, *b;
-    double *units, *slopes;
+    double *turned, *units, *slopes;
 } fa_layer;
 
 typedef struct {
@@ -55,7 +56,7 @@ INLINE void activate_layer(const fa_layer *l, ptrdiff_t K, int activation)
 
 static void run_layer(const fa_stack *s, const fa_layer *l, const double *inputs, ptrdiff_t K)
 {
-    multiply_columns(l->W, l->out, l->in, 1, l->out, inputs, K, l->units);
+    multiply_columns(l->turned, l->out, l->in, l->in, 1, inputs, K, l->units);
     int last = l == s->layers + s->count - 1;
     switch (last ? IDENTITY : s->activation) {
     case TANH: activate_layer(l, K, TANH); break;
@@ -156,10 +157,12 @@ static void rise(
 /* Doubles that a stack needs for up to K rows. */
 static ptrdiff_t size_of_stack(const fa_layers *given, ptrdiff_t K)
 {
-    ptrdiff_t units = 0;
-    for (ptrdiff_t i = 1; i < given->n_widths; i++)
+    ptrdiff_t units = 0, weights = 0;
+    for (ptrdiff_t i = 1; i < given->n_widths; i++) {
         units += given->widths[i];
-    return 2 * units * K + filled_up((given->n_widths - 1) * (ptrdiff_t)sizeof(fa_layer) / 8);
+        weights += filled_up(given->widths[i - 1] * given->widths[i]);
+    }
+    return 2 * units * K + weights + filled_up((given->n_widths - 1) * (ptrdiff_t)sizeof(fa_layer) / 8);
 }
 
 static fa_stack make_stack(const fa_layers *given, const fa_head *head, ptrdiff_t K, double **room)
@@ -169,9 +172,13 @@ static fa_stack make_stack(const fa_layers *given, const fa_head *head, ptrdiff_
     const double *theta = given->theta;
     for (ptrdiff_t i = 0; i < s.count; i++) {
         ptrdiff_t in = given->widths[i], out = given->widths[i + 1];
-        s.layers[i] = (fa_layer){in, out, theta, theta + in * out, NULL, NULL};
+        s.layers[i] = (fa_layer){in, out, theta, theta + in * out, NULL, NULL, NULL};
+        s.layers[i].turned = take(room, in * out);
         s.layers[i].units = take(room, out * K);
         s.layers[i].slopes = take(room, out * K);
+        for (ptrdiff_t j = 0; j < out; j++)
+            for (ptrdiff_t l = 0; l < in; l++)
+                s.layers[i].turned[j * in + l] = theta[l * out + j];
         theta += (in + 1) * out;
     }
     return s;
