@@ -26,6 +26,8 @@ from .softened import SoftRows, soft_greedy, soft_interval, soft_water
 
 Array = NDArray[Any]
 
+_CUT = 1 << 13  # numbers of a block of rows that are cut off at once, in the cache
+
 
 @dataclass(frozen=True, eq=False)
 class Bounded(OnBall):
@@ -279,8 +281,13 @@ class Bounded(OnBall):
 
     def cut(self, moves: Array, rows: Array) -> Array:
         """Moves of u (n, m), shortened where they lead out of the bounds: still of the ball."""
-        low, high = ((end - rows) / self.raw_units for end in self.ends(rows))
-        return np.asarray(np.clip(moves, np.minimum(low, 0.0), np.maximum(high, 0.0)))
+        out, size = np.empty(rows.shape), max(1, _CUT // rows.shape[1])
+        for start in range(0, len(rows), size):
+            block = slice(start, start + size)
+            low, high = ((end - rows[block]) / self.raw_units for end in self.ends(rows[block]))
+            np.minimum(low, 0.0, out=low)
+            np.clip(moves[block], low, np.maximum(high, 0.0, out=high), out=out[block])
+        return out
 
     # --- without kinks --------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ def penalized_entries(m: int, hidden: int) -> Array:
 def parameter_names(inputs: tuple[str, ...], hidden: int) -> tuple[str, ...]:
     """A name for each entry of θ."""
     units = range(hidden)
-    weights = tuple(f"W1[{name},{k}]" for name in inputs for k in units)
+    rows, columns = [f"W1[{name}," for name in inputs], [f"{k}]" for k in units]
+    weights = [row + column for row in rows for column in columns]
     biases, outputs = (tuple(f"{what}[{k}]" for k in units) for what in ("b1", "w2"))
     return (*weights, *biases, *outputs, "b2")
