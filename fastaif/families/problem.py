@@ -304,7 +304,8 @@ def singular_hessian(least: float, why: str = "") -> np.linalg.LinAlgError:
     """The error of an H that cannot be inverted."""
     return np.linalg.LinAlgError(
         f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
-        f"influence is not defined{why}; pass damping > 0 or 'auto', or fit with a larger alpha"
+        f"influence is not defined{why}; of a fit that ended early pass refine=True, else fit with "
+        "a larger alpha, or pass damping > 0 or 'auto'"
     )
 
 
