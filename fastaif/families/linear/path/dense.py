@@ -1,4 +1,4 @@
-"""The path between its knots: cubics that have the derivatives of both ends."""
+"""The path between its knots: cubics that have the derivatives of both ends, or lines."""
 
 from __future__ import annotations
 
@@ -91,16 +91,9 @@ class Segment:
         cubic = t * (1.0 - t) * ((1.0 - t) * (start - jump) - t * (end - jump))
         return np.asarray(base + t * jump + cubic)
 
-    def slope_at(self, t: Array) -> Array:
-        """dθ/dε (d, k) at shares t (k,)."""
-        left, right, h = self.left, self.right, self.length
-        assert left.tangent is not None
-        jump, start = (right.theta - left.theta)[:, None] / h, left.tangent[:, None]
-        if right.tangent is None:
-            return np.asarray(start + 2.0 * t * (jump - start))
-        end = right.tangent[:, None]
-        first = (1.0 - t) * (1.0 - 3.0 * t) * (start - jump)
-        return np.asarray(jump + first + t * (3.0 * t - 2.0) * (end - jump))
+    def on_line(self, t: float) -> Array:
+        """θ (d,) at a share of the length, straight from end to end."""
+        return np.asarray((1.0 - t) * self.left.theta + t * self.right.theta)
 
     def multipliers(self, t: float) -> Multipliers:
         """Between those of both ends."""

@@ -1,10 +1,10 @@
 """The robust optima of a linear predictor at every ε.
 
-Both ends of a range are solved. Where the cubic between two knots foresees the middle of a stretch
-well, as the local model there tells, and the Hessian changes little along it, that stretch is left;
-else its middle is solved, and both halves are looked at. At any other ε a solve then starts close
-and needs no Hessian of its own: many are solved together, by products of all their steps with the
-rows. Kinks of the path need not be found for that: every solve finds those that hold at its ε.
+Both ends of a range are solved. Where two knots foresee the middle of a stretch well, as the local
+model there tells, and the Hessian changes little along it, that stretch is left; else its middle is
+solved, and both halves are looked at. At any other ε a solve then starts close and needs no Hessian
+of its own: many are solved together, by products of all their steps with the rows. Kinks of the
+path need not be found for that: every solve finds those that hold at its ε.
 """
 
 from __future__ import annotations
@@ -212,10 +212,10 @@ class Trace:
         that is no good."""
         rhos = np.array(eps) * self.problem.radius
         shares = [seg.share(e) for seg, e in zip(segments, eps, strict=True)]
-        cubic = [seg.at(np.array([t]))[:, 0] for seg, t in zip(segments, shares, strict=True)]
+        foreseen = [self._foreseen(seg, t) for seg, t in zip(segments, shares, strict=True)]
         known = [seg.multipliers(t) for seg, t in zip(segments, shares, strict=True)]
         matrices = [self._matrix(seg, t) for seg, t in zip(segments, shares, strict=True)]
-        found = places(self.inner, np.column_stack(cubic), rhos, known, matrices)
+        found = places(self.inner, np.column_stack(foreseen), rhos, known, matrices)
         poor = [j for j, at in enumerate(found) if not at.value < segments[j].right.objective]
         if poor:
             better = self._from_ends([segments[j] for j in poor], [found[j] for j in poor])
@@ -223,11 +223,11 @@ class Trace:
                 found[j] = at
         return steps_from(found, exact)
 
-    def _from_ends(self, segments: list[Segment], cubic: list[Place]) -> list[Place]:
+    def _from_ends(self, segments: list[Segment], between: list[Place]) -> list[Place]:
         """The places where J is least: those that are given, or an end's, with its multipliers;
         of the end at the zero radius one that is below it."""
         inner, ends = self.inner, [end for seg in segments for end in (seg.left, seg.right)]
-        twice = [at for at in cubic for _ in range(2)]
+        twice = [at for at in between for _ in range(2)]
         thetas = [
             end.theta if end.tangent is not None else self._below(at)
             for at, end in zip(twice, ends, strict=True)
@@ -237,12 +237,20 @@ class Trace:
         found = places(inner, np.column_stack(thetas), rhos, known, matrices)
         return [
             min(at, *found[2 * j : 2 * j + 2], key=lambda one: one.value)
-            for j, at in enumerate(cubic)
+            for j, at in enumerate(between)
         ]
 
     def _below(self, at: Place) -> Array:
         """θ at the ε of a place where J is less than at the zero radius."""
         return at.theta if self.ray is None else self.ray.lowest(at.rho)
+
+    def _foreseen(self, segment: Segment, t: float) -> Array:
+        """θ at a share of the length.
+
+        Where the norm has kinks the path bends at each that it meets: derivatives lead on as if it
+        did not, while the line between both ends keeps to the kinks that these have in common.
+        """
+        return segment.at(np.array([t]))[:, 0] if self.inner.norm.is_smooth else segment.on_line(t)
 
     def _matrix(self, segment: Segment, t: float) -> Array:
         """Between those of both ends."""
