@@ -21,6 +21,7 @@ from .metric import make_metric
 _OF_BALLS = ("feature_scale", "attackable")  # None by default as well
 _OF_SAMPLES = ("bounds", "budgets")  # of which sets that know of missing cells are made
 
+
 @dataclass(frozen=True, eq=False)
 class Threat:
     """What an attacker may do, checked as far as that is possible without a model.
