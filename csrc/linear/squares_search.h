@@ -64,6 +64,7 @@ static void start_squares(fa_squares_search *s)
         square += s->w[i] * (f[i] - r[i]) * (f[i] - r[i]);
         power += s->w[i] * r[i] * r[i];
     }
+    s->products += (double)s->n;
     s->kappa = norm_and_gradient(s, s->at->theta, s->at->theta);
     s->patient = square <= SQUARES_MEETS * power;
     if (s->patient) {
@@ -101,6 +102,7 @@ static void rebalance_squares(fa_squares_search *s)
         balance[i] = new;
     }
     int rare = SQUARES_RARE * turned <= s->n;
+    s->products += (double)(rare ? turned : s->n);
     if (!rare)
         memset(h, 0, (size_t)s->d * sizeof *h);
     for (ptrdiff_t i = 0; i < s->n; i++) {
@@ -221,6 +223,7 @@ static int take_move(fa_squares_search *s)
     double *theta = s->at->theta;
     for (ptrdiff_t i = 0; i < s->n; i++)
         s->dr[i] = dot_of(s->z + i * d, s->move, d);
+    s->products += (double)s->n;
     for (ptrdiff_t j = 0; j < d; j++) {
         s->turned[j] = 0.5 * dot_of(s->form->twice + j * d, s->move, d);
         s->side[j] = theta[j] != 0.0 ? theta[j] : s->move[j];
@@ -296,6 +299,7 @@ static int search_squares(fa_squares_search *s)
 static double residual_of_squares(fa_squares_search *s)
 {
     double yardstick = 0.0;
+    s->products += (double)s->n;
     memcpy(s->slope, s->at->pull, (size_t)s->d * sizeof(double));
     for (ptrdiff_t i = 0; i < s->n; i++) {
         const double *z = s->z + i * s->d;
@@ -345,6 +349,7 @@ int FA_NAME(fa_squares_search)(const double *z, const double *w, const fa_square
     point->numbers[Q_BOUND] = s.bound;
     point->numbers[Q_RESIDUAL] = residual_of_squares(&s);
     point->numbers[Q_READ] = s.read;
+    point->numbers[Q_PRODUCTS] = s.products;
     free(memory);
     free(s.which);
     return 0;

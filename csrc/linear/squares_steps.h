@@ -16,7 +16,7 @@ typedef struct {
     const fa_squares *form;
     const fa_squares_point *at;
     int patient;
-    double mu, tol, read, begun;
+    double mu, tol, read, products, begun;
     double x, size, soft, kappa, value, split, bound;
     double base, still, slope_at_0, bend;    /* of the line that is searched */
     double *about, *shifted, *dr;            /* (n,) */

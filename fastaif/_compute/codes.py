@@ -51,8 +51,9 @@ V_F, V_FK, V_FF, V_MIXED, N_VECTORS = range(5)
 D_WEIGHT, D_NORM, D_SLOPE, D_YARDSTICK, N_DRAW_SCALARS = range(5)
 
 # What is told of where a search on squares ends: J, what is proven of its minimum, a subgradient,
-# how many rows were looked at near their kinks, and whether the gap asked for is proven.
-Q_VALUE, Q_BOUND, Q_RESIDUAL, Q_READ, Q_PROVEN, N_SQUARES_NUMBERS = range(6)
+# how many rows were looked at near their kinks, whether the gap asked for is proven, and how many
+# rows products were made with beside.
+Q_VALUE, Q_BOUND, Q_RESIDUAL, Q_READ, Q_PROVEN, Q_PRODUCTS, N_SQUARES_NUMBERS = range(7)
 
 # What becomes of a small problem: no sum is a number, H is not definite, Newton's method does not
 # end; and of its influence: H is not definite, ℓ' or β is zero, all rows are zero.

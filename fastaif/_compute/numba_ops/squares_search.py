@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..types import Q_BOUND, Q_PROVEN, Q_READ, Q_RESIDUAL, Q_VALUE
+from ..types import Q_BOUND, Q_PRODUCTS, Q_PROVEN, Q_READ, Q_RESIDUAL, Q_VALUE
 from .blas import write
 from .jit import FAST, STRICT, operation
 from .squares_steps import (
@@ -38,6 +38,7 @@ from .squares_steps import (
     N_ENTRY_NUMBERS,
     N_NUMBERS,
     N_ROW_NUMBERS,
+    PRODUCTS,
     R_ABOUT,
     R_BALANCE,
     R_DR,
@@ -134,6 +135,7 @@ def _start(s):
         f[i] = dot(s.z[i], s.e[E_THETA])
         square += w[i] * (f[i] - r[i]) * (f[i] - r[i])
         power += w[i] * r[i] * r[i]
+    s.v[PRODUCTS] += r.size
     s.v[KAPPA] = norm_and_gradient(s, s.e[E_THETA], s.e[E_THETA])
     meets = square <= _MEETS * power
     if meets:
@@ -171,6 +173,7 @@ def _rebalance(s):
         turned += change[i] != 0.0
         balance[i] = new
     rare = _RARE * turned <= balance.size
+    s.v[PRODUCTS] += turned if rare else balance.size
     if not rare:
         for j in range(h.size):
             h[j] = 0.0
@@ -286,6 +289,7 @@ def _take(s):
     theta = s.e[E_THETA]
     for i in range(s.rows[R_W].size):
         s.rows[R_DR, i] = dot(s.z[i], s.e[E_MOVE])
+    s.v[PRODUCTS] += s.rows[R_W].size
     for j in range(theta.size):
         s.e[E_TURNED, j] = 0.5 * dot(s.twice[j], s.e[E_MOVE])
         s.e[E_SIDE, j] = theta[j] if theta[j] != 0.0 else s.e[E_MOVE, j]
@@ -360,6 +364,7 @@ def _search(s, tol, patient):
 def _residual(s):
     """A subgradient of J, relative to what it is small or large against."""
     v, slope, yardstick = s.v, s.e[E_GRADIENT], 0.0
+    v[PRODUCTS] += s.rows[R_W].size
     _copy(s.e[E_PULL], slope)
     for i in range(s.rows[R_W].size):
         r, z = s.rows[R_R, i], s.z[i]
@@ -419,7 +424,7 @@ def squares_search(z, w, form, tol, wary, point):
         point.numbers[Q_PROVEN] = -1.0 if s.v[KAPPA] > 0.0 else 0.0
     point.numbers[Q_VALUE], point.numbers[Q_BOUND] = s.v[VALUE], s.v[BOUND]
     point.numbers[Q_RESIDUAL] = _residual(s)
-    point.numbers[Q_READ] = s.v[READ]
+    point.numbers[Q_READ], point.numbers[Q_PRODUCTS] = s.v[READ], s.v[PRODUCTS]
     _copy(s.e[E_THETA], point.theta)
     _copy(s.e[E_RIGHT], point.right)
     _copy(s.e[E_PULL], point.pull)

@@ -26,12 +26,13 @@ _OUT = 1e-9  # a slope that outweighs the norm's by so much lets an entry go
 _SINGULAR = 1e-12  # a pivot
 
 # Numbers of an iterate: q, E λr, E|r|, the soft mean, κ, J, what λ lacks, the bound and μ; how many
-# near rows were looked at; of the line that is searched: what rows add that do not turn, to the
-# mean and to its slope, J's slope and its bend without them, and how many rows turn.
+# near rows were looked at, and rows in products beside; of the line that is searched: what rows add
+# that do not turn, to the mean and to its slope, J's slope and its bend without them, and how many
+# rows turn.
 (
-    Q, X, SIZE, SOFT, KAPPA, VALUE, SPLIT, BOUND, MU, READ, BASE, STILL, SLOPE, BEND, TURNING,
-    N_NUMBERS,
-) = range(16)  # fmt: skip
+    Q, X, SIZE, SOFT, KAPPA, VALUE, SPLIT, BOUND, MU, READ, PRODUCTS, BASE, STILL, SLOPE, BEND,
+    TURNING, N_NUMBERS,
+) = range(17)  # fmt: skip
 
 # Numbers a row: weights, r, λ, what λ is shifted by, that with r/μ, a move's Zs; and of rows that
 # turn along the line five of these, side by side.

@@ -95,3 +95,12 @@ def test_searches_that_prove_nothing_are_readings_too(rng, monkeypatch):
     least, told = passes(0), passes(1)
     assert sum(read) > 0.0
     assert told == least + np.ceil(sum(read))
+
+
+def test_products_of_searches_are_readings(rng):
+    """A product with the start, two with what its multipliers pull and a residual, two a step."""
+    X, y, _ = case(rng)
+    model = fa.LinearRegression().fit(X, y)
+    eps = SHARES[:4] * fa.zero_radius(model, X, y)
+    last = fa.robust_path(model, X, y, eps[[3]]).n_passes  # a knot
+    assert fa.robust_path(model, X, y, eps).n_passes >= last + 3 * 7

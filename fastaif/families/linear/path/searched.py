@@ -24,7 +24,7 @@ _MET = 1e-2  # of the targets' size: rows that are nearly met at first need pati
 
 class Found(NamedTuple):
     """θ (d,) at ε, J there, its gap relative to it, ∞ where none is proven, and how many readings
-    of the rows that took."""
+    of the rows that took, products with them included."""
 
     eps: float
     theta: Array
@@ -75,8 +75,8 @@ def searched(
         )  # fmt: skip
         form = c.Squares(twice, push, scale, problem.norm.q)
         get("squares_search")(Z, w, form, tol, 0, point)
-        value, bound, _, read, proven = point.numbers.tolist()
+        value, bound, _, read, proven, products = point.numbers.tolist()
         is_found = proven > 0.0 and value > 0.0
         theta = point.theta if is_found else theta
         gap = max(value - bound, 0.0) / value if is_found else np.inf
-        yield Found(e, theta, value, gap, read / n)
+        yield Found(e, theta, value, gap, (read + products) / n)

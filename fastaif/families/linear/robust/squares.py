@@ -198,7 +198,7 @@ class SquaresSearch:
                 theta, self.y.copy(), self.right.copy(), np.zeros(n), np.zeros(d), numbers
             ),
         )  # fmt: skip
-        value, bound, residual, read, proven = numbers.tolist()
+        value, bound, residual, read, proven, _ = numbers.tolist()
         if proven < 0.0:
             return False
         self._count()
