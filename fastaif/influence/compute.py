@@ -137,7 +137,10 @@ def _warn_if_not_stationary(problem: InfluenceProblem, estimator: Any) -> None:
         cause = stop.cause
         advice = f"{stop.remedy}{refine}; or else {give.lower()} the data of the fit"
     else:
-        cause = "these are probably not the data, the order or the sample weights of the fit"
+        cause = (
+            "these are probably not the data, the order, the sample weights or the penalty (alpha) "
+            "of the fit"
+        )
         advice = f"{give} all of the data of the fit and no others, or tighten its tol{refine}"
     warn(
         f"{cause}: the model is not stationary on (X, y), a Newton step moves it by {step:.2g} "

@@ -125,7 +125,8 @@ class DifferentiableModel:
             ``loss(module(X), y)`` gives the losses (n,): of torch's losses one with
             ``reduction="none"``. Outputs of shape (n, 1) are handed over as (n,).
         **options
-            As of the class: alpha, penalty (of a dictionary of parameters), batch_size.
+            As of the class: alpha (half of torch's ``weight_decay`` of a mean loss), penalty (of a
+            dictionary of parameters), batch_size.
         """
         fixed = copy.deepcopy(module).double().cpu().eval()
         params = {

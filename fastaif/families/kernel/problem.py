@@ -235,8 +235,8 @@ def moving_problem(
             locate_nonfinite(source.x, source.y)
         raise ValueError(
             "X is not the X of the fit: with centers='moving' the inputs of the fit are the "
-            "centres, and an attack moves both; give the data of the fit, in its order, or use "
-            "centers='fixed'"
+            "centres, and an attack moves both; give the data of the fit, in its order, or fit "
+            "a KernelRegression with centers='fixed'"
         )
     model.kernel.check_inputs(U, "X")
     return MovingCentersProblem(model, source, ball, inputs=U, **common)
