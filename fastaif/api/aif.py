@@ -127,12 +127,12 @@ def aif(
     n_threads : int, optional
         All cores by default; the result is the same to the bit on any number.
     at : float, default 0.0
-        The ε at which the derivative is taken, to the right. Above 0 for linear predictors, softmax
-        models and several outputs at order inf: θ_at is found from θ̂, `params` is θ_at,
-        `predict_params` and `sensitivity` go on from there, and `validity_radius` is the ε at which
-        the tangent meets its next kink: an estimate, the better the nearer the kink is, that may
-        pass others by. Of several predictions it is as good as the worst attacks that ascents find,
-        and refused where it is not known which of them are as bad.
+        The ε at which the derivative is taken, to the right. Above 0 for linear predictors (without
+        an l1 penalty), softmax models and several outputs at order inf: θ_at is found from θ̂,
+        `params` is θ_at, `predict_params` and `sensitivity` go on from there, and `validity_radius`
+        is the ε at which the tangent meets its next kink: an estimate, the better the nearer the
+        kink is, that may pass others by. Of several predictions it is as good as the worst attacks
+        that ascents find, and refused where it is not known which of them are as bad.
     bounds : (lo, hi), optional
         Between which attacked samples stay, in raw units: each a number, an array (m,), a dict
         or Series of some features (the others are free) or None (free). To first order a sample at

@@ -464,7 +464,7 @@ class InfluenceResult(ReadOnlyArrays, Intervals):
         level: float | None = None,
         **options: Any,
     ) -> Any:
-        """Draw the influence on each parameter, with a `level` the intervals of `conf_int` too.
+        """Draw the influence on each coefficient, with a `level` the intervals of `conf_int` too.
 
         Returns the matplotlib axes.
         """

@@ -78,7 +78,8 @@ def table(found: dict[str, Errors]) -> str:
         "`sensitivity(eps)` predicts what robust training costs in clean loss. On the data sets",
         "below, standardised, that is compared with the cost of the exact robust fit (linear and",
         "Poisson regression without penalty, logistic regression at alpha = 1e-3; p = 1, 2 and ∞).",
-        "Made by `tests/influence/test_expansion.py`.", "",
+        "Of other losses, stronger penalties and your own data ask `result.rough_at(eps)`, and",
+        "`result.verify(eps)`. Made by `tests/influence/test_expansion.py`.", "",
         f"Shares of the cases within {100 * NEAR:.0f} % of the exact cost:", "",
         f"| prediction | {radii} |", "|---|" + "---|" * len(RADII),
     ]  # fmt: skip

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from ....threat.ascent_settings import PgdSettings
-from ...adversary import Adversary
-from ...path import Path
+from ...path import Path, WarmPath
 from ...solution import RobustSolution
 from ..adversary import LinearAdversary, SharedLinearAdversary
 from .problem import L1Problem
+
+_END = 1e-12  # of the objective
 
 
 def _refuse_ascent(settings: PgdSettings | None) -> None:
@@ -22,6 +23,29 @@ def _refuse_ascent(settings: PgdSettings | None) -> None:
         )
 
 
+class _FittedToTheEnd(WarmPath):
+    """Fits at which coefficients that the penalty holds are zeros, not numbers near zero.
+
+    That comes with the last steps; what is asked for decides whether they have converged.
+    """
+
+    def __init__(self, adversary: L1Adversary, tol: float) -> None:
+        super().__init__(adversary, min(tol, _END))
+        self._asked = tol
+
+    @property
+    def converged(self) -> bool:
+        """Whether all fits are as good as was asked for."""
+        return all(self._is_close(found) for found in self._found.values())
+
+    def solve(self, eps: Sequence[float]) -> list[RobustSolution]:
+        """The robust optima."""
+        return [replace(one, converged=self._is_close(one)) for one in super().solve(eps)]
+
+    def _is_close(self, found: RobustSolution) -> bool:
+        return found.converged or 0.0 < found.gap <= self._asked
+
+
 @dataclass(frozen=True)
 class L1Adversary(LinearAdversary):
     """Each sample has a budget of its own: the worst prediction is f ± ε s ‖Dβ‖_q."""
@@ -30,7 +54,7 @@ class L1Adversary(LinearAdversary):
 
     def path(self, eps: float, tol: float, asked: Sequence[float] = ()) -> Path:
         """By robust fits one after the other."""
-        return Adversary.path(self, eps, tol, asked)
+        return _FittedToTheEnd(self, tol)
 
     def tangent_at(self, eps: float) -> NoReturn:
         """The path's derivative is known at ε = 0 alone."""

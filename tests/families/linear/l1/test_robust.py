@@ -172,6 +172,20 @@ def test_a_path_is_its_fits():
         path.influence_at(0.1)
 
 
+@pytest.mark.parametrize("p", [2, np.inf])
+@pytest.mark.parametrize("kind", ["LinearRegression", "LogisticRegression"])
+def test_zeros_of_a_path_are_zeros(kind, p):
+    X, y = data(kind, seed=6)
+    model = getattr(fa, kind)(alpha=0.1, l1_ratio=0.5).fit(X, y)
+    radii = [0.002, 0.01, 0.02, 0.05, 0.1]
+    path = fa.robust_path(model, X, y, radii, p=p)
+    assert path.converged
+    found = path.params_at(radii)
+    assert not ((found != 0.0) & (np.abs(found) < 1e-6)).any()
+    exact = [fa.robust_fit(model, X, y, eps=e, p=p, tol=1e-13).params == 0.0 for e in radii]
+    np.testing.assert_array_equal(found == 0.0, exact)
+
+
 def test_training_meta_estimators_take_it():
     X, y = data("LogisticRegression")
     trained = fa.AdversarialTraining(fa.LogisticRegression(0.05, l1_ratio=1.0), eps=0.1).fit(X, y)
