@@ -203,6 +203,9 @@ def report_json(result: Reported, verifications: Sequence[Verified]) -> str:
     """The report for a pipeline: unrounded numbers, null where one is infinite."""
     document = {
         "model": result.problem.model.kind,
+        "attack": report.attack_name(result.problem),
+        "bounds": result.problem.ball.describe().get("the bounds"),
+        "alpha": result.problem.alpha,
         "n_samples": result.problem.source.n_rows,
         "n_features": len(input_names(result.problem.model)),
         "features": input_names(result.problem.model),

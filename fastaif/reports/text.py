@@ -137,12 +137,15 @@ def summary(result: Reported, eps: Array) -> str:
     return "\n".join(lines)
 
 
+def attack_name(problem: Any) -> str:
+    """The set of attacks, in a few words."""
+    budgets = problem.source.budget is not None
+    return f"{problem.ball}{' and budgets' * budgets}"
+
+
 def _restriction(problem: Any) -> list[str]:
     """What the attack is beside a ball that all samples share."""
-    if not problem.is_restricted:
-        return []
-    budgets = problem.source.budget is not None
-    return [f"Attacks with {problem.ball}{' and budgets' * budgets}"]
+    return [f"Attacks with {attack_name(problem)}"] if problem.is_restricted else []
 
 
 def predicted_cost(result: Reported, eps: float) -> float:

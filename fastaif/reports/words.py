@@ -10,7 +10,7 @@ import numpy as np
 from ..families.model import input_names
 from .answer import Answer
 from .protocols import Reported
-from .text import largest_moves, norm_name, predicted_cost
+from .text import attack_name, largest_moves, norm_name, predicted_cost
 
 _FEW = 3
 _NOTHING = 1e-12
@@ -38,12 +38,13 @@ def question(result: Reported) -> str:
         if problem.sharing.is_shared
         else "each sample by itself"
     )
+    within = f" ({attack_name(problem)})" if problem.is_restricted else ""
     return (
         f"The question: a {problem.model.kind} model, fitted to {problem.n_rows:,} samples of "
         f"{len(input_names(problem.model)):,} features, is trained anew so that it does best when "
         f"its inputs are moved in the worst direction, by a p = {norm_name(result.p)} length of at "
-        f"most ε times {result.radius:.4g}, {whose}. What does that change, and what does it cost "
-        "where nobody attacks?"
+        f"most ε times {result.radius:.4g}{within}, {whose}. What does that change, "
+        "and what does it cost where nobody attacks?"
     )
 
 

@@ -51,3 +51,10 @@ def test_a_path_within_bounds(file):
 def test_others_are_refused(file, bounds, message):
     found = run("analyze", file, "--target", "y", "--bounds", bounds, status=2)
     assert message in found.output
+
+
+def test_the_report_says_what_was_asked(file):
+    asked = run("analyze", file, "--target", "y", "--bounds", "0,", "--p", "inf", "--eps", "0.01")
+    found = json.loads(asked.stdout)
+    assert found["attack"] == "p=inf and bounds"
+    assert found["bounds"] == [[0.0, 0.0, 0.0], [None, None, None]]

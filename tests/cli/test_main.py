@@ -22,7 +22,8 @@ from fastaif.cli import main
 
 ROOT = Path(fa.__file__).parent.parent  # the package that is tested, installed or not
 KEYS = [
-    "model", "n_samples", "n_features", "features", "names", "p", "order", "radius", "params",
+    "model", "attack", "bounds", "alpha", "n_samples", "n_features", "features", "names",
+    "p", "order", "radius", "params",
     "influence", "sensitivity_coefficient", "value_derivative", "validity_radius", "eps",
     "diagnostics",
 ]  # fmt: skip
@@ -51,6 +52,7 @@ def assert_is(found: dict[str, Any], result: fa.InfluenceResult, eps: list[float
     """Equal to the last bit: JSON's numbers are not rounded."""
     assert list(found) == KEYS
     assert found["names"] == list(result.names)
+    assert found["alpha"] == result.problem.alpha
     assert found["n_samples"] == result.problem.source.n_rows
     assert found["influence"] == result.influence.tolist()
     assert found["params"] == result.params.tolist()

@@ -34,7 +34,7 @@ class _FittedToTheEnd(WarmPath):
         self._asked = tol
 
     @property
-    def converged(self) -> bool:
+    def converged(self) -> bool:  # type: ignore[override]
         """Whether all fits are as good as was asked for."""
         return all(self._is_close(found) for found in self._found.values())
 
