@@ -45,7 +45,7 @@ FA_TEXT(GCC target(FA_TARGET))
 #include "network/network_sums.h"
 #include "network/network_rows.h"
 #include "network/network_ascent.h"
-#include "layered/layered_ascent.h"
+#include "layered/bounded_ascent.h"
 #include "softmax/contrasted_pairs.h"
 #include "softmax/softmax_sums.h"
 #include "tested_parts.h"

@@ -619,8 +619,8 @@ NETWORKS = {
          "f": writes("n")},
         {**SIZES_OF_ROWS, "h": "network.w1[1]", "free": "moves[0]"},
     ),
-    "layered_ascent": Operation(
-        "layered_ascent",
+    "bounded_ascent": Operation(
+        "bounded_ascent",
         {"x": reads("n", "m"), "targets": reads("n", "n_targets"), "layers": LAYERS, "head": HEAD,
          "box": BOX, "sizes": reads("n"), "pace": PACE, "delta": writes("n", "m"),
          "heights": writes("n")},

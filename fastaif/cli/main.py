@@ -310,7 +310,7 @@ def analyze(
     names), a pipe of comma-separated values (- is stdin), or one of scikit-learn's sets: diabetes
     (default), breast_cancer.
     """
-    from ..influence.pages import analysis_page
+    from ..influence.html_pages import analysis_page
     from ..plotting import plot_report
     from ..reports.analysis import far_off, report_json, report_text
     from .models import default_eps, notes_on

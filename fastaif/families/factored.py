@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..utils.caching import cached_property
-from .problem import InfluenceProblem, singular_hessian
+from .damping import singular_hessian
+from .problem import InfluenceProblem
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..solvers.cg import conjugate_gradients
 from ..solvers.limits import most_products
 from ..solvers.lissa import DivergenceError, lissa
-from .problem import singular_hessian
+from .damping import singular_hessian
 
 Array = NDArray[Any]
 Operator = Callable[[Array], Array]

@@ -292,35 +292,9 @@ def refuse_solver(model: Model, solver: str) -> None:
         )
 
 
-_FLOOR = 2.0**-26  # of the largest eigenvalue: the square root of the rounding unit
-
-
-def lift(least: float, largest: float) -> float:
-    """What brings the least eigenvalue up to a floor."""
-    return max(_FLOOR * largest - least, 0.0)
-
-
-def singular_hessian(least: float, why: str = "") -> np.linalg.LinAlgError:
-    """The error of an H that cannot be inverted."""
-    return np.linalg.LinAlgError(
-        f"the Hessian is singular or indefinite (least eigenvalue {least:.3g}): the "
-        f"influence is not defined{why}; of a fit that ended early pass refine=True, else fit with "
-        "a larger alpha, or pass damping > 0 or 'auto'"
-    )
-
-
 def too_many_parameters(d: int) -> ValueError:
     """The error of a robust fit whose Hessian has no room."""
     return ValueError(
         f"a robust fit forms the Hessian, for which {d} parameters are too many: the influence and "
         "its sensitivity are what can be had here"
-    )
-
-
-def failed_draw(draw: int, least: float) -> np.linalg.LinAlgError:
-    """The error of a draw of the bootstrap that has no optimum, or no influence there."""
-    return np.linalg.LinAlgError(
-        f"the Hessian of bootstrap draw {draw} is singular or indefinite (least eigenvalue "
-        f"{least:.3g}): the data hardly determine the model; fit with a larger alpha, or pass "
-        "damping > 0 to aif"
     )

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..data.blas import blas_for_solves
 from ..data.rows import RowSource
+from ..families.damping import failed_draw
 from ..families.linear.bootstrap import draw_weights
-from ..families.problem import InfluenceProblem, Replicates, failed_draw
+from ..families.problem import InfluenceProblem, Replicates
 from ..families.registry import replicates_of
 
 Array = NDArray[Any]

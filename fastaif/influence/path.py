@@ -24,7 +24,7 @@ from ..utils import validation
 from ..utils.arrays import unwritable
 from ..utils.caching import cached_property
 from ..utils.inputs import MatrixLike, TargetsLike
-from .pages import path_page
+from .html_pages import path_page
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,14 +7,14 @@ sample of n adds terms of order 1/n, which grow with the number of parameters.
 
 from __future__ import annotations
 
-from ._basis import BasisMoments, basis_moments, basis_sensitivity, basis_sensitivity_bound
-from ._linear import (
+from ._theorem_5_1 import QuadraticVsLinear, quadratic_vs_linear
+from ._theorem_5_3 import BasisMoments, basis_moments, basis_sensitivity, basis_sensitivity_bound
+from ._theorems_5_2_and_5_4 import (
     gaussian_mean_norm,
     linear_sensitivity,
     random_effects_sensitivity,
     smoothing_ratio,
 )
-from ._quadratic import QuadraticVsLinear, quadratic_vs_linear
 
 __all__ = [
     "BasisMoments",

@@ -33,7 +33,7 @@ OF_THEIR_SIZE = {
     "quadratic_moments": {"n": 41, "m": 8, "d": 44},
     "contrasted_pairs": {"count": 10, "h": 4, "c": 37},
     "softmax_sums": {"n": 41, "m": 19, "c": 20},
-    "layered_ascent": {"n": 41, "m": 19, "d": 64},
+    "bounded_ascent": {"n": 41, "m": 19, "d": 64},
     **dict.fromkeys((
         "bootstrap_start", "sparse_sums", "linear_batch", "kink_descent", "kernel_tile",
         "weighted_slopes", "directional_tile", "mirror",

@@ -37,7 +37,7 @@ OWN = {  # what differs
     "bootstrap_sums": {"d": 4},
     "linear_batch": {"d": 4, "count": 2},
     "quadratic_moments": {"d": 9, "kind": c.QUADRATIC},
-    "layered_ascent": {"d": 11, "kind": c.ONE_OUTPUT},
+    "bounded_ascent": {"d": 11, "kind": c.ONE_OUTPUT},
 }
 
 
@@ -117,7 +117,7 @@ def arguments_of(name, seed=0, larger=()):
         ):  # fmt: skip
             shape = [5, SIZES["value_columns" if leaf.path == "values" else "slope_columns"]]
         made[leaf.path] = content(leaf.path, tuple(shape), spec.dtype, rng)
-    if name == "layered_ascent":
+    if name == "bounded_ascent":
         hidden = (sizes["d"] - 1) // (sizes["m"] + 2)
         made["layers.widths"] = np.array([sizes["m"], hidden, 1])
         made["targets"] = np.where(rng.random((sizes["n"], 1)) < 0.5, 1.0, -1.0)

@@ -244,7 +244,7 @@ def test_blocks_of_rows_make_no_difference(
 ) -> None:
     X, theta = rng.standard_normal((50, 3)), rng.standard_normal(9)
     whole = theory.basis_moments(bases.Quadratic(), theta, X)
-    monkeypatch.setattr("fastaif.theory._basis._BLOCK_ENTRIES", 7 * 27)
+    monkeypatch.setattr("fastaif.theory._theorem_5_3._BLOCK_ENTRIES", 7 * 27)
     parts = theory.basis_moments(bases.Quadratic(), theta, X)
     np.testing.assert_allclose(parts.move, whole.move, rtol=1e-13)
     assert parts.mean_jacobian == about(whole.mean_jacobian)

@@ -16,6 +16,7 @@ from ...solvers.lanczos import lanczos, largest_eigenvalue
 from ...solvers.limits import LARGEST_AUTODIFF, cholesky_fits
 from ...solvers.nystrom import NegativeCurvatureError, Nystrom, nystrom
 from ...utils.caching import cached_property
+from ..damping import lift, singular_hessian
 from ..iterative import (
     CG_TOL,
     ENOUGH,
@@ -26,7 +27,7 @@ from ..iterative import (
     negative_curvature,
     random_probe,
 )
-from ..problem import SolverReport, lift, singular_hessian, too_many_parameters
+from ..problem import SolverReport, too_many_parameters
 from .row_derivatives import RowDerivatives
 from .rows import AutodiffRows
 

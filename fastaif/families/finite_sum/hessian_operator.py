@@ -14,7 +14,7 @@ from ...solvers.lanczos import largest_eigenvalue
 from ...solvers.limits import fits
 from ...solvers.woodbury import Woodbury, woodbury
 from ...utils.caching import cached_property
-from ..problem import singular_hessian
+from ..damping import singular_hessian
 from .working import WorkingCoordinates
 
 Array = NDArray[Any]

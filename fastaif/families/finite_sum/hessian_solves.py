@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ..._compute import get
 from ...data.blas import single_threaded_blas
 from ...solvers.lanczos import largest_eigenvalue
+from ..damping import singular_hessian
 from ..iterative import Sample, Solution, batch_rows, by_cg, by_lissa, random_probe
-from ..problem import singular_hessian
 from .hessian_operator import WorkingHessian
 
 Array = NDArray[Any]

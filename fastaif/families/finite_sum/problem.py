@@ -26,9 +26,10 @@ from ...solvers.limits import cholesky_fits
 from ...solvers.newton import Local, NewtonResult
 from ...utils.caching import cached_property
 from ...utils.validation import refuse_tiny_targets
+from ..damping import lift
 from ..iterative import CG_TOL, ENOUGH, Solution
 from ..objective import Evaluation
-from ..problem import Counts, SolverReport, lift, too_many_parameters
+from ..problem import Counts, SolverReport, too_many_parameters
 from ..summed import SummedProblem
 from .coordinates import Coordinates, are_needed, measure
 from .hessian_operator import WorkingHessian

@@ -26,8 +26,9 @@ from ...solvers.gram_solver import GramSystem, Solved, make_system
 from ...solvers.lanczos import extreme_eigenvalues
 from ...solvers.newton import NewtonResult
 from ...utils.caching import cached_property
+from ..damping import lift, singular_hessian
 from ..objective import Evaluation, number
-from ..problem import Counts, InfluenceProblem, SolverReport, lift, singular_hessian
+from ..problem import Counts, InfluenceProblem, SolverReport
 from ..radius import mean_norm
 from .first_order import Contraction
 from .fit import fit_at

@@ -72,7 +72,7 @@ class LayeredAttacker(Attacker):
         first, enough = min(1.0, settings.step or 1.0), _ALONE * settings.enough
         pace = c.Pace(first, settings.n_steps, enough, still)
         X, y, sizes = map(read_only, (batch.X, batch.y.reshape(n, -1), self.sizes[batch.rows]))
-        delta, heights, climb = np.array(delta, order="C"), np.empty(n), get("layered_ascent")
+        delta, heights, climb = np.array(delta, order="C"), np.empty(n), get("bounded_ascent")
 
         def work(chunk: int) -> None:
             rows = slice(chunk * _CHUNK, (chunk + 1) * _CHUNK)

@@ -22,8 +22,9 @@ from ...data.blas import single_threaded_blas
 from ...solvers.cholesky import factorize
 from ...utils.arrays import read_only
 from ...utils.caching import cached_property
+from ..damping import failed_draw
 from ..finite_sum.coordinates import Coordinates, measure
-from ..problem import Replicates, failed_draw
+from ..problem import Replicates
 from .problem import LinearProblem
 
 Array = NDArray[Any]

@@ -23,9 +23,10 @@ from ..._compute import types as c
 from ...passes.vector import VectorSums
 from ...solvers.cholesky import Factor, factorize
 from ...utils.caching import cached_property
+from ..damping import lift
 from ..finite_sum.coordinates import Coordinates, are_needed, measure
 from ..kinks import Kinks
-from ..problem import Counts, SolverReport, lift
+from ..problem import Counts, SolverReport
 from . import kinks
 from .norm_expansion import NormExpansion, Solvable
 from .rows import RowParts

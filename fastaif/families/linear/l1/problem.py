@@ -24,11 +24,12 @@ from ....solvers.newton import NewtonResult
 from ....threat.attack_set import AttackSet, DualNorm
 from ....utils.caching import cached_property
 from ... import kinks as path_kinks
+from ...damping import lift
 from ...finite_sum.l1_fit import l1_fit, refuse_many
 from ...finite_sum.totals import Accumulated
 from ...finite_sum.working import WorkingCoordinates, WorkingFactor
 from ...model import penalty_at
-from ...problem import SolverReport, lift
+from ...problem import SolverReport
 from ..problem import LinearProblem
 from .entering import entering
 from .model import L1Model

@@ -84,7 +84,7 @@ def _climb_row(evaluate, box, size, pace, delta):
 
 
 @operation(fastmath=STRICT)
-def layered_ascent(x, targets, layers, head, box, sizes, pace, delta, heights):
+def bounded_ascent(x, targets, layers, head, box, sizes, pace, delta, heights):
     """The attack to which each sample climbs from where it starts.
 
     Parameters

@@ -1,10 +1,10 @@
 /* Ascents on a network's inputs within a ball and bounds, p = 2 and infinity: the counterpart of
-   numba_ops/layered_ascent.py, which tells how steps are chosen.
+   numba_ops/bounded_ascent.py, which tells how steps are chosen.
 
    Some rows climb side by side, a row a lane, in arrays (m, K). Where one has arrived the next row
    takes its lane, so that no lane is idle before the last rows do; then lanes close ranks. */
-#ifndef FASTAIF_LAYERED_ASCENT_H
-#define FASTAIF_LAYERED_ASCENT_H
+#ifndef FASTAIF_BOUNDED_ASCENT_H
+#define FASTAIF_BOUNDED_ASCENT_H
 
 #include "attack/bounded_moves.h"
 #include "layered/layered_slopes.h"
@@ -266,7 +266,7 @@ static void climb_all(fa_climbing *c)
     }
 }
 
-int FA_NAME(fa_layered_ascent)(
+int FA_NAME(fa_bounded_ascent)(
     const double *x, const double *targets, const fa_layers *layers, const fa_head *head,
     const fa_box *box, const double *sizes, const fa_pace *pace, double *delta, double *heights,
     ptrdiff_t n, ptrdiff_t m, ptrdiff_t n_targets)

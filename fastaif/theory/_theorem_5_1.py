@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..norms import conjugate, dual_direction, lp_norm
 from ..utils import validation
 from ._arguments import like, nonzero, scale, square, vector
-from ._linear import gaussian_mean_norm
+from ._theorems_5_2_and_5_4 import gaussian_mean_norm
 
 Array = NDArray[Any]
 

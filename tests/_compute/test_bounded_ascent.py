@@ -99,7 +99,7 @@ def test_both_versions(extension, rng, head, activation, p):
     drawn = problem.ball.cut(problem.ball.drawn(0, 1, np.arange(N), sizes), X)
     for start in (np.zeros(X.shape), drawn):
         wanted, heights = problem.in_numpy(attacker, start)
-        for operation in both(extension, "layered_ascent"):
+        for operation in both(extension, "bounded_ascent"):
             delta, found = climb(operation, problem, settings, still, start)
             moved = problem.displaced(X, delta)
             again, _ = problem.rising(problem.theta, moved, problem.batch.y)
@@ -114,7 +114,7 @@ def test_rows_are_strangers(extension, rng):
     """Alone, among others, and on threads: the same bits."""
     problem = Problem(rng, "classes", "tanh", (6,), 2.0)
     settings, start = PgdSettings(40, enough=1e-8), np.zeros((N, 9))
-    for operation in both(extension, "layered_ascent"):
+    for operation in both(extension, "bounded_ascent"):
         delta, heights = climb(operation, problem, settings, 0.0, start)
         batch, network = problem.batch, problem.compiled(problem.theta)
         pace = c.Pace(1.0, 40, 1e-8, 0.0)
@@ -149,7 +149,7 @@ def test_what_cannot_be_a_network_is_refused(extension, rng):
         "the activation is": (layers._replace(activation=c.N_LAYER_ACTIVATIONS), head),
         "the head is": (layers, head._replace(kind=c.N_HEADS)),
     }
-    for operation in both(extension, "layered_ascent"):
+    for operation in both(extension, "bounded_ascent"):
         for words, given in wrong.items():
             problem.compiled = lambda theta, given=given: given
             with pytest.raises(ValueError, match=words):

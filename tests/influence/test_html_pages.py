@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastaif as fa
-from fastaif.influence.pages import analysis_page
+from fastaif.influence.html_pages import analysis_page
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastaif.InfluenceWarning")
 
