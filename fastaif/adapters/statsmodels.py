@@ -102,7 +102,7 @@ def read_result(result: Any) -> Parts:
         if getattr(model, name, None) is not None and np.any(getattr(model, name)):
             raise ValueError(
                 f"a {kind} with an {name} is not supported: its predictions depend on more than X; "
-                "of counts fit the rate, counts / exposure (an offset's exponential), with "
+                "of Poisson counts fit the rate, counts / exposure (an offset's exponential), with "
                 "var_weights=exposure: it has the same optimum"
             )
     return reader(model)
