@@ -25,6 +25,7 @@ from .squares_norms import solved
 Array = NDArray[Any]
 _FACES = 20  # more come back to where they were
 _NEAR_ZERO = 1e-6  # of the radius from which on coefficients are zero: too near to tell
+_NOTHING = 1e-26  # of E y²: what rounding leaves of E r²
 _SETTLED = 1e-9  # of θ, a step so small: passes make one of 1e-16 of it
 
 
@@ -50,8 +51,8 @@ class Square(NamedTuple):
 
 
 def vanishes(problem: RobustProblem, square: Square, theta: Array) -> bool:
-    """Whether all attacked coefficients are zero at the minimum; yes where that is near, or the
-    others are not determined.
+    """Whether all attacked coefficients are zero at the minimum; yes where that is near, the others
+    are not determined, or residuals are rounding without any.
 
     Parameters
     ----------
@@ -73,6 +74,9 @@ def vanishes(problem: RobustProblem, square: Square, theta: Array) -> bool:
             return True
         step[kept] = found
         there = square.moved(step)
+    w, y = problem.design.weights, problem.design.targets
+    if there.loss <= _NOTHING * float(w @ (y * y)):
+        return True
     slope = there.gradient[attacked] / problem.weights[attacked[: problem.m]]
     most = 2.0 * problem.rho * math.sqrt(there.loss)
     return not float(lp_norm(slope, problem.p)) > (1.0 + _NEAR_ZERO) * most
