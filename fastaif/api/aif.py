@@ -98,6 +98,7 @@ def aif(
         scaled inputs) or in raw units (c = 1). Only scalers before features of several inputs
         count. What a pipeline drops, categories and missing cells are not attacked, nor in s.
     sample_weight : array (n,), optional
+        Of the rows in every mean, s included: 2 is the row twice. θ̂ is to be that of the weights.
     formula : {"exact", "paper", "ball"}, default "exact"
         "paper": Theorem 6.1 as printed, which gives all of a shared budget to one sample.
         It is right for order 1, and for comparison only at other finite orders; at inf the
